@@ -1,0 +1,100 @@
+"""Noise on whole residual branches: DropPath, also called stochastic depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from regdemo.regularizers.checks import check_dim, check_floating, check_mask, check_rate
+from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
+
+
+def drop_path(
+    x: Tensor,
+    p: float = 0.1,
+    *,
+    per_sample: bool = True,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Drop a residual branch's output for whole examples, and scale the ones that keep it.
+
+        y[b] = x[b] * m[b] / (1 - p),    m ~ Bernoulli(1 - p) for each example, or one m for the batch
+
+    x: (B, ...), the branch's output before it is added, floating point.
+    mask: broadcastable to (B, 1, ...), True is kept; drawn if not given.
+    Returns: x's shape and dtype; x outside training.
+    The original paper draws one gate a batch, leaves the survivors unscaled and multiplies by 1 - p in eval: same mean.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x has no batch dimension, is not floating point, or the
+    mask does not fit.
+    Huang et al. 2016, https://arxiv.org/abs/1603.09382
+
+    >>> drop_path(torch.ones(2, 3), 0.5, mask=torch.tensor([[True], [False]]))
+    tensor([[2., 2., 2.],
+            [0., 0., 0.]])
+    """
+    check_rate(p)
+    check_floating(x)
+    check_dim(x, 1, "(B, ...)")
+    if not training:
+        return x
+    ones = (1,) * (x.dim() - 1)
+    if mask is None:
+        mask = keep_mask((x.shape[0] if per_sample else 1, *ones), p, generator=generator, device=x.device)
+    return scale_kept(x, check_mask(mask, (x.shape[0], *ones)), p)
+
+
+def drop_path_residual(
+    x: Tensor,
+    branch: Callable[[Tensor], Tensor],
+    p: float = 0.1,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Add a residual branch with DropPath per sample, computing it only for the examples that keep it.
+
+        y[b] = x[b] + m[b] branch(x[b]) / (1 - p)
+
+    x: (B, ...), floating point.  branch: maps (K, ...) to the same shape each example alone (no batch norm).
+    mask: broadcastable to (B,), True is kept; drawn if not given.
+    Returns: x's shape and dtype; x + branch(x) outside training.
+    The law is `x + drop_path(branch(x), p)`'s; a share p of the branch's work is saved.
+    K depends on the draw, so torch.compile may break the graph here, and torch.func.vmap needs randomness="same".
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x has no batch dimension, is not floating point, or the
+    mask does not fit.
+    Oquab et al. 2023, section 5 (efficient stochastic depth), https://arxiv.org/abs/2304.07193
+
+    >>> drop_path_residual(torch.ones(2, 1), lambda x: x, 0.5, mask=torch.tensor([True, False]))
+    tensor([[3.],
+            [1.]])
+    """
+    check_rate(p)
+    check_floating(x)
+    check_dim(x, 1, "(B, ...)")
+    if not training:
+        return x + branch(x)
+    shape = x.shape[:1]
+    mask = keep_mask(shape, p, generator=generator, device=x.device) if mask is None else check_mask(mask, shape)
+    kept = mask.expand(shape).nonzero().squeeze(1)
+    return x.index_add(0, kept, branch(x[kept]).to(x.dtype), alpha=1 / (1 - p))
+
+
+class DropPath(RateModule):
+    """`drop_path` as a Module, to wrap around a branch's output: active in training, the identity in eval."""
+
+    def __init__(self, p: float = 0.1, *, per_sample: bool = True) -> None:
+        super().__init__(p)
+        self.per_sample = per_sample
+
+    def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Apply `drop_path` at rate p."""
+        return drop_path(x, self.p, per_sample=self.per_sample, training=self.training, generator=generator)
+
+    def extra_repr(self) -> str:
+        """The rate, and whether each example draws its own."""
+        return f"p={self.p}, per_sample={self.per_sample}"
