@@ -1,0 +1,48 @@
+"""How far a measurement may lie from its expectation: a tolerance and the reason for it, to end a Claim with.
+
+    Claim("share dropped", p, "p", measured, *proportion(p, draws))
+
+A statistical bound is missed by chance less than once in 10^9 claims, so a claim that fails is an error, not bad luck.
+"""
+
+from __future__ import annotations
+
+from math import log, sqrt
+from statistics import NormalDist
+
+FALSE_ALARM = 1e-9
+
+
+def mean_of_bounded(variance: float, span: float, n: int) -> tuple[float, str]:
+    """Bernstein's bound on the mean of n independent draws with this variance, none further than span from its mean.
+
+        P(|mean - E| >= t) <= 2 exp(-n t^2 / (2 (variance + span t / 3))) = 1e-9, solved for t
+
+    Boucheron, Lugosi and Massart 2013, Concentration Inequalities, section 2.8.
+    """
+    scale = log(2 / FALSE_ALARM)
+    linear = 2 * scale * span / 3
+    tolerance = (linear + sqrt(linear**2 + 8 * n * scale * variance)) / (2 * n)
+    return tolerance, f"Bernstein bound over {n:,} draws, missed by chance once in 10^9"
+
+
+def proportion(p: float, n: int) -> tuple[float, str]:
+    """Bernstein's bound on the share of n independent draws that come up with probability p."""
+    return mean_of_bounded(p * (1 - p), max(p, 1 - p), n)
+
+
+def mean_of_normal(deviation: float, n: int) -> tuple[float, str]:
+    """The two-sided normal bound on the mean of n draws from a Gaussian (or of sums that are very nearly so).
+
+    t = z deviation / sqrt(n),    P(|N(0, 1)| > z) = 1e-9
+    """
+    z = NormalDist().inv_cdf(1 - FALSE_ALARM / 2)
+    return z * deviation / sqrt(n), f"normal bound over {n:,} draws, missed by chance once in 10^9"
+
+
+def rounding(scale: float, *, digits: float = 1e-6) -> tuple[float, str]:
+    """What floating point may lose on a value of this scale: float32 keeps about 7 digits."""
+    return scale * digits, f"rounding: {digits:g} of the value's scale"
+
+
+EXACT = (0.0, "exact")

@@ -1,0 +1,1 @@
+"""A Report in its four forms: terminal, HTML, SVG, JSON."""

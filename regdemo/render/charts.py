@@ -1,0 +1,111 @@
+"""Heat maps and curves as SVG: bodies for a page that gives them their text colour. No script, no outside resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from regdemo.render.colors import SERIES, fraction, scale_color
+from regdemo.render.format import axes, limits, number, ticks, unbroken, xml
+from regdemo.report import Curves, HeatMap
+
+WIDTH = 560
+PLOT_HEIGHT = 240
+SIDE = 18  # of a cell, where they fit: two maps of 16 columns stand side by side on a page
+LINE = 20  # height of a line of text
+LETTER = 8  # about the width of a digit
+DASHES = ("none", "8 4", "2 4", "10 4 2 4", "4 2")
+
+
+class Chart(NamedTuple):
+    """What stands inside an `<svg>` of this size, in pixels."""
+
+    width: int
+    height: int
+    body: str
+
+
+def heat_map(block: HeatMap) -> Chart:
+    """The matrix as coloured squares, each with its value as a tooltip, over the legend of the scale.
+
+    A cell that is not a number is an open square.
+    """
+    longest = max(map(len, block.values), default=0)
+    side = max(1, min(SIDE, WIDTH // max(longest, 1)))
+    top = LINE if axes(block) else 0
+    parts = [_text(0, 14, axes(block))]
+    for i, row in enumerate(block.values):
+        parts += [_cell(j * side, top + i * side, side, value, block) for j, value in enumerate(row)]
+    y = top + len(block.values) * side + 12
+    low, high = number(block.low), number(block.high)
+    if any(fraction(value, block.low, block.high) is None for row in block.values for value in row):
+        high += "   □ not a number"
+    start, steps, step = LETTER * (len(low) + 1), 24, 6
+    end = start + steps * step + LETTER
+    parts += [_text(0, y + 14, low), _text(end, y + 14, high)]
+    for i in range(steps):
+        color = scale_color(i / (steps - 1))
+        parts.append(f'<rect x="{start + i * step}" y="{y + 2}" width="{step}" height="14" fill="{color}"/>')
+    width = max(longest * side, end + LETTER * len(high), LETTER * len(axes(block)))
+    return _chart(width, y + LINE, parts)
+
+
+def curves(block: Curves) -> Chart:
+    """The series over one pair of axes, their bands as tints, each series with its own dashes; the legend below."""
+    lines = [unbroken(zip(series.x, series.y, strict=True)) for series in block.series]
+    # Without a band the two lists are empty.
+    bands = [unbroken(zip(series.x, series.low, series.high, strict=False)) for series in block.series]
+    points = [(x, y) for runs in lines + bands for run in runs for x, *ys in run for y in ys]
+    if not points:
+        return _chart(WIDTH, LINE, [_text(0, 14, "no points to draw")])
+    (x_low, x_high), (y_low, y_high) = (limits(values) for values in zip(*points, strict=True))
+    x_ticks, y_ticks = ticks(x_low, x_high), ticks(y_low, y_high)
+    left, right = LETTER * (1 + max(len(label) for _, label in y_ticks)), WIDTH - 16
+    top, bottom = LINE + 8, LINE + 8 + PLOT_HEIGHT
+
+    def across(x: float) -> float:
+        return round(left + (x - x_low) / (x_high - x_low) * (right - left), 1)
+
+    def down(y: float) -> float:
+        return round(bottom - (y - y_low) / (y_high - y_low) * (bottom - top), 1)
+
+    def path(points: Iterable[tuple[float, ...]]) -> str:
+        return "M" + "L".join(f"{across(x)},{down(y)}" for x, y in points)
+
+    parts = [_text(0, 14, block.y_label), _text(right, bottom + 2 * LINE, block.x_label, "end")]
+    for y, label in y_ticks:
+        parts.append(f'<path d="M{left},{down(y)}H{right}" stroke="currentColor" stroke-opacity=".15"/>')
+        parts.append(_text(left - 8, down(y) + 4, label, "end"))
+    parts += [_text(across(x), bottom + 18, label, "middle") for x, label in x_ticks]
+    parts.append(f'<path d="M{left},{top}V{bottom}H{right}" fill="none" stroke="currentColor" stroke-opacity=".6"/>')
+    colors = [SERIES[i % len(SERIES)] for i in range(len(lines))]
+    for color, runs in zip(colors, bands, strict=True):
+        for run in runs:
+            edge = [(x, high) for x, _, high in run] + [(x, low) for x, low, _ in reversed(run)]
+            parts.append(f'<path d="{path(edge)}Z" fill="{color}" fill-opacity=".18"/>')
+    y = bottom + 2 * LINE
+    for i, (series, color, runs) in enumerate(zip(block.series, colors, lines, strict=True)):
+        stroke = f'fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{DASHES[i % len(DASHES)]}"'
+        for run in runs:
+            if len(run) > 1:
+                parts.append(f'<path d="{path(run)}" {stroke} stroke-linejoin="round"/>')
+            else:
+                parts.append(f'<circle cx="{across(run[0][0])}" cy="{down(run[0][1])}" r="3" fill="{color}"/>')
+        y += LINE
+        parts += [f'<path d="M{left},{y - 4}h36" {stroke}/>', _text(left + 44, y, series.name)]
+    return _chart(WIDTH, y + 6, parts)
+
+
+def _cell(x: int, y: int, side: int, value: float, block: HeatMap) -> str:
+    at = fraction(value, block.low, block.high)
+    paint = f'fill="{scale_color(at)}"' if at is not None else 'fill="none" stroke="currentColor" stroke-opacity=".5"'
+    return f'<rect x="{x}" y="{y}" width="{side}" height="{side}" {paint}><title>{number(value)}</title></rect>'
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}">{xml(text)}</text>'
+
+
+def _chart(width: int, height: int, parts: list[str]) -> Chart:
+    font = 'font-family="system-ui, sans-serif" font-size="13" fill="currentColor"'
+    return Chart(width, height, f"<g {font}>{''.join(parts)}</g>")

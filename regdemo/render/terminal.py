@@ -1,0 +1,262 @@
+"""A Report in the terminal: clean at 60 columns, in a pipe and without colour, on light and dark backgrounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import Literal
+
+from rich import box
+from rich.align import Align
+from rich.cells import cell_len
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment, Segments
+from rich.table import Column
+from rich.table import Table as Grid
+from rich.text import Text as Line
+
+from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, fraction, scale_color
+from regdemo.render.format import (
+    axes,
+    cells,
+    expectation,
+    inline,
+    limits,
+    number,
+    parameters,
+    quiz_command,
+    ticks,
+    unbroken,
+    verdict,
+)
+from regdemo.report import Block, Claim, Curves, HeatMap, Report, Table, Text
+
+WIDEST = 100  # longer lines of prose are hard to read
+SHADES = " ░▒▓█"
+MARKERS = "●▲■◆▼"
+LONG_WORD = 20  # a longer one in a table may be cut
+PLOT_ROWS = 17
+PLOT_MARKS = 6
+
+
+def show(report: Report, console: Console) -> None:
+    """Draw the report, in at most 100 columns.
+
+    Without colour, heat maps are drawn in shades and `code` keeps its backticks.
+    Every string of the report is shown as it is: nothing in it is markup.
+    """
+    for i, part in enumerate(
+        [head(report, console), *(draw(b, console) for b in report.blocks), *tail(report, console)]
+    ):
+        if i:
+            console.print()
+        for line in console.render_lines(part, _options(console), pad=False):
+            console.print(Segments([*_trimmed(line), Segment.line()]))
+
+
+def head(report: Report, console: Console) -> RenderableType:
+    """The title, and one quiet line of what the demo ran with."""
+    return Group(prose(report.title, console, "bold"), prose(parameters(report), console, QUIET))
+
+
+def draw(block: Block, console: Console) -> RenderableType:
+    """One block: its title, what it shows, its note."""
+    if isinstance(block, Text):
+        return prose(block.text, console)
+    body: RenderableType
+    if isinstance(block, Table):
+        body = _table(block, console)
+    elif isinstance(block, HeatMap):
+        body = _heat_map(block, console)
+    else:
+        body = _curves(block, console)
+    note = [prose(block.note, console, QUIET)] if block.note else []
+    return Group(prose(block.title, console, "bold"), body, *note)
+
+
+def tail(report: Report, console: Console) -> list[RenderableType]:
+    """The claims with their verdict, then what to take to the interview."""
+    parts: list[tuple[str, RenderableType]] = []
+    if report.claims:
+        parts.append(("Claims", _claims(report.claims, console)))
+    if report.say:
+        parts.append(("Say in the interview", prose(report.say, console)))
+    if report.wrong_answer:
+        parts.append(("The usual wrong answer", prose(report.wrong_answer, console)))
+    if report.cards:
+        parts.append(("Try next", prose(quiz_command(report), console, CODE)))
+    return [Group(Line(title, "bold"), body) for title, body in parts]
+
+
+def prose(text: str, console: Console, style: str = "") -> Line:
+    """Words to be wrapped, `code` coloured; where there is no colour, the backticks stay."""
+    line = Line(style=style)
+    for kind, piece in inline(text):
+        if kind == "code" and not _plain(console):
+            line.append(piece, CODE)
+        else:
+            line.append(f"`{piece}`" if kind == "code" else piece)
+    return line
+
+
+def _width(console: Console) -> int:
+    return min(console.width, WIDEST)
+
+
+def _options(console: Console) -> ConsoleOptions:
+    return console.options.update(width=_width(console))
+
+
+def _plain(console: Console) -> bool:
+    return console.no_color or console.color_system is None
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """The line without the blanks that pad a table's last column; coloured blanks are cells of a heat map."""
+    while line and not (line[-1].style and line[-1].style.bgcolor):
+        text, style, _ = line.pop()
+        if text.rstrip():
+            return [*line, Segment(text.rstrip(), style)]
+    return line
+
+
+def _claims(claims: list[Claim], console: Console) -> RenderableType:
+    """Each claim behind its mark: the statement, the numbers, the reason for the tolerance."""
+    grid = Grid.grid("mark", Column(overflow="fold"), padding=(0, 1, 0, 0))
+    for claim in claims:
+        expected, measured = expectation(claim)
+        text = prose(claim.statement, console)
+        numbers = prose(f"measured {measured}, expected {expected}", console)
+        text.append("\n").append_text(numbers)
+        if claim.reason:
+            reason = prose(f"({claim.reason})", console, QUIET)
+            apart = " " if numbers.cell_len + reason.cell_len + 1 <= _width(console) - 2 else "\n"
+            text.append(apart).append_text(reason)
+        grid.add_row(Line("✓", f"bold {GOOD}") if claim.holds else Line("✗", f"bold {BAD}"), text)
+    holds = all(claim.holds for claim in claims)
+    return Group(grid, Line(verdict(claims), f"bold {GOOD if holds else BAD}"))
+
+
+def _table(table: Table, console: Console) -> RenderableType:
+    """Columns side by side, those of numbers narrowed if that saves lines; what still does not fit becomes a list."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    numeric = [any(not isinstance(cell, str) for cell in column) for column in columns]
+    texts = [[name, *cells(column)] for name, column in zip(table.columns, columns, strict=True)]
+    narrow = [_narrowed(column) if numbers else column for column, numbers in zip(texts, numeric, strict=True)]
+    grids = [_grid(t, numeric, console) for t in (texts, narrow) if _least_width(t, numeric) <= _width(console)]
+    if grids:
+        return min(grids, key=lambda grid: len(console.render_lines(grid, _options(console))))
+    records = Grid.grid(Column(overflow="fold"), Column(overflow="fold"), padding=(0, 2, 0, 0))
+    names, *rows = zip(*texts, strict=True)
+    for i, row in enumerate(rows):
+        if i:
+            records.add_row()
+        for name, text in zip(names, row, strict=True):
+            records.add_row(prose(name, console, "bold"), prose(text, console))
+    return records
+
+
+def _narrowed(texts: list[str]) -> list[str]:
+    """A column of numbers, its intervals broken before their bracket, its name broken to be no wider."""
+    name, *numbers = (text.replace(" [", "\n[") for text in texts)
+    width = max((cell_len(line) for text in numbers for line in text.split("\n")), default=1)
+    return ["\n".join(wrap(name, width, break_long_words=False, break_on_hyphens=False)), *numbers]
+
+
+def _grid(texts: list[list[str]], numeric: list[bool], console: Console) -> Grid:
+    grid = Grid(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="", border_style=QUIET
+    )
+    for (name, *_), numbers in zip(texts, numeric, strict=True):
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        grid.add_column(prose(name, console), justify=justify, no_wrap=numbers, overflow="fold")
+    for row in list(zip(*texts, strict=True))[1:]:
+        grid.add_row(*(prose(text, console) for text in row))
+    return grid
+
+
+def _least_width(texts: list[list[str]], numeric: list[bool]) -> int:
+    """Columns a grid needs: numbers whole, words whole up to LONG_WORD, 2 columns between."""
+    unbreakable = [
+        [part if numbers else part[:LONG_WORD] for text in column for part in text.split("\n" if numbers else None)]
+        for column, numbers in zip(texts, numeric, strict=True)
+    ]
+    return sum(max(map(cell_len, parts), default=0) for parts in unbreakable) + 2 * (len(texts) - 1)
+
+
+def _heat_map(block: HeatMap, console: Console) -> RenderableType:
+    """Two columns for each cell where they fit, else one; what still does not fit is left out, and said."""
+    plain = _plain(console)
+    longest = max(map(len, block.values), default=0)
+    room = _width(console) - 2 * plain
+    size = 2 if 2 * longest <= room else 1
+    lines = [prose(axes(block), console, QUIET)] if axes(block) else []
+    for row in block.values:
+        places = [fraction(value, block.low, block.high) for value in row[: room // size]]
+        lines.append(_strip(places, size, plain))
+    steps = len(SHADES) if plain else 12
+    scale = _strip([i / (steps - 1) for i in range(steps)], 2, plain)
+    lines.append(Line())
+    lines.append(Line(f"{number(block.low)} ").append_text(scale).append(f" {number(block.high)}"))
+    if any(fraction(value, block.low, block.high) is None for row in block.values for value in row):
+        lines[-1].append(f"   {'·' * size} not a number")
+    if longest > room:
+        lines.append(Line(f"the first {room} of {longest} columns", style=QUIET))
+    return Group(*lines)
+
+
+def _strip(places: Iterable[float | None], size: int, plain: bool) -> Line:
+    """Places on the scale as blocks of colour, or as shades between two bars."""
+    line = Line("│" if plain else "")
+    for at in places:
+        if at is None:
+            line.append("·" * size)
+        elif plain:
+            line.append(SHADES[min(int(at * len(SHADES)), len(SHADES) - 1)] * size)
+        else:
+            line.append(" " * size, f"on {scale_color(at)}")
+    return line.append("│" if plain else "")
+
+
+def _curves(block: Curves, console: Console) -> RenderableType:
+    """Braille lines with a marker for each series; their bands are left to the HTML and SVG forms."""
+    names = [
+        Line.assemble((MARKERS[i % len(MARKERS)], SERIES[i % len(SERIES)]), " ", prose(series.name, console))
+        for i, series in enumerate(block.series)
+    ]
+    legend = Columns(names, padding=(0, 3))
+    runs = [unbroken(zip(series.x, series.y, strict=True)) for series in block.series]
+    if not any(runs):
+        return Group(legend, Line("no points to draw", QUIET))
+    return Group(
+        legend,
+        prose(block.y_label, console, QUIET),
+        _plot(runs, _width(console)),
+        Align.right(prose(block.x_label, console, QUIET)),
+    )
+
+
+def _plot(series: list[list[list[tuple[float, ...]]]], width: int) -> Line:
+    """Runs of points over their axes, drawn by plotext on a figure of our own: its shared one stays as it is."""
+    import plotext
+
+    figure = type(plotext.figure)(type(plotext.terminal)().limit(False, False))
+    figure.plot_size(width, PLOT_ROWS).theme("colorless").axes(False, side=1)
+    for axis, side in (("x", 0), ("y", 1)):
+        values = [point[side] for runs in series for run in runs for point in run]
+        low, high = limits(values)
+        marks = ticks(low, high, most=8)
+        figure.ruler(axis).lim(low, high).ticks([at for at, _ in marks], [label for _, label in marks])
+    pixels = [plotext.pixel(foreground=tuple(bytes.fromhex(SERIES[i % len(SERIES)][1:]))) for i in range(len(series))]
+    for pixel, runs in zip(pixels, series, strict=True):
+        for run in runs:
+            figure.draw(figure.signal(*zip(*run, strict=True), marker=plotext.marker("braille", pixel)).lines())
+    for i, runs in enumerate(series):
+        points = [point for run in runs for point in run]
+        every = max(1, len(points) // PLOT_MARKS)
+        few = points[every * i // len(series) :: every]  # each series at its own places, so that markers do not meet
+        if few:
+            marker = plotext.marker(MARKERS[i % len(MARKERS)], pixels[i])
+            figure.draw(figure.signal(*zip(*few, strict=True), marker=marker))
+    return Line.from_ansi(figure.build().string().rstrip())

@@ -1,0 +1,138 @@
+"""What every demo returns: claims, and blocks to look at. Plain Python values only, no tensors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement checked against a measurement: it holds when |measured - expected| <= tolerance.
+
+    formula says where `expected` comes from, reason why `tolerance` is what it is.
+    A measurement that is not a number never holds.
+    """
+
+    statement: str
+    expected: float
+    formula: str
+    measured: float
+    tolerance: float
+    reason: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measurement agrees with the expectation."""
+        return abs(self.measured - self.expected) <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the interval around it, as a cell of a table."""
+
+    value: float
+    low: float
+    high: float
+
+
+Cell = str | int | float | Interval
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph of prose."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns over rows of cells."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A matrix of numbers as coloured blocks. low and high fix the ends of the scale."""
+
+    title: str
+    values: list[list[float]]
+    low: float
+    high: float
+    row_label: str = ""
+    column_label: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: y over x, with a band from low to high where the two are given."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Several curves over one pair of axes."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: list[Series]
+    note: str = ""
+
+
+Block = Text | Table | HeatMap | Curves
+
+
+@dataclass(frozen=True)
+class Report:
+    """A demo's result.
+
+    parameters: what it ran with, seed included.  blocks: what to look at, in order.
+    say: what to say in the interview.  wrong_answer: the usual wrong one.  cards: ids of the cards to try next.
+    """
+
+    title: str
+    parameters: dict[str, Any]
+    claims: list[Claim]
+    blocks: list[Block]
+    say: str
+    wrong_answer: str
+    cards: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(claim.holds for claim in self.claims)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values: each claim with `holds`, each block with its `kind`, no NaN or inf."""
+        plain: dict[str, Any] = asdict(self)
+        for claim, out in zip(self.claims, plain["claims"], strict=True):
+            out["holds"] = claim.holds
+        plain["blocks"] = [
+            {"kind": type(block).__name__.lower(), **out}
+            for block, out in zip(self.blocks, plain["blocks"], strict=True)
+        ]
+        return {key: _finite(value) for key, value in plain.items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
