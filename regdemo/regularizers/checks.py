@@ -37,8 +37,8 @@ def check_dim(x: Tensor, least: int, layout: str, name: str = "x") -> Tensor:
 
 def check_broadcast(x: Tensor, shape: Sequence[int], name: str) -> Tensor:
     """Return x; raise ArgumentError unless it broadcasts to shape, which it must not enlarge."""
-    sizes = zip(reversed(x.shape), reversed(shape), strict=False)
-    if x.dim() > len(shape) or any(own not in (1, other) for own, other in sizes):
+    extra = len(shape) - x.dim()
+    if extra < 0 or any(own not in (1, other) for own, other in zip(x.shape, shape[extra:], strict=True)):
         raise ArgumentError(f"{name} has shape {tuple(x.shape)}: it must be {tuple(shape)}, or broadcast to it")
     return x
 

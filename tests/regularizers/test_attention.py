@@ -112,6 +112,11 @@ def test_large_scores_do_not_overflow_float16():
     assert torch.equal(attention_weights(query, query), torch.full((2, 2), 0.5, dtype=torch.float16))
 
 
+@pytest.mark.parametrize(("query", "key"), [((0, 5, 4), (0, 6, 4)), ((2, 0, 4), (2, 6, 4))])
+def test_no_example_and_no_query_are_no_error(query, key):
+    assert attention_dropout(torch.ones(query), torch.ones(key), torch.ones(key), P).shape == query
+
+
 @pytest.mark.parametrize(
     ("query", "key"),
     [((4,), (5, 4)), ((5, 4), (4,)), ((5, 4), (5, 3)), ((2, 5, 4), (2, 4, 5)), ((5, 4), (0, 4)), ((5, 0), (6, 0))],

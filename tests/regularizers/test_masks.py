@@ -48,7 +48,7 @@ def test_rows_and_columns_have_masks_of_their_own():
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4), torch.Size([5]), [2, 2]])
 def test_a_mask_is_bool_and_has_the_shape_asked_for(shape):
-    mask = keep_mask(shape, 0.5)
+    mask = keep_mask(shape, 0.5, generator=seeded())
     assert (mask.dtype, mask.shape) == (torch.bool, torch.Size(shape))
 
 
