@@ -1,0 +1,1 @@
+"""Training: data, models, batched ensembles, recipes, comparison statistics."""

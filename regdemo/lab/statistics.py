@@ -1,0 +1,50 @@
+"""What a few paired runs allow to say: intervals and p-values by Student's t."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan, sqrt
+from statistics import fmean, stdev
+
+from regdemo.report import Interval
+
+CONFIDENCE = 0.95
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """The mean of the values and its 95% interval.
+
+        mean ± t s / sqrt(n),    t the 97.5% quantile of Student's distribution with n - 1 degrees of freedom
+
+    values: finite, thought of as independent draws from a Gaussian.  Fewer than two have no interval: its ends are NaN.
+    Student 1908, https://doi.org/10.1093/biomet/6.1.1
+    """
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n < 2:
+        return Interval(fmean(values) if values else nan, nan, nan)
+    mean, half = fmean(values), float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * _spread(values) / sqrt(n)
+    return Interval(mean, mean - half, mean + half)
+
+
+def p_value(differences: Sequence[float]) -> float:
+    """How often chance alone would move the mean of paired differences at least this far from 0: the paired t-test.
+
+        p = 2 P(T > |mean| sqrt(n) / s),    T Student with n - 1 degrees of freedom
+
+    NaN for fewer than two differences, and for differences that are all the same: they tell nothing of chance.
+    Student 1908, https://doi.org/10.1093/biomet/6.1.1
+    """
+    from scipy.special import stdtr
+
+    n = len(differences)
+    if n < 2 or _spread(differences) == 0:
+        return nan
+    return 2 * float(stdtr(n - 1, -abs(fmean(differences)) * sqrt(n) / _spread(differences)))
+
+
+def _spread(values: Sequence[float]) -> float:
+    """The sample standard deviation; exactly 0 where only rounding tells the values apart."""
+    spread = stdev(values)
+    return spread if spread > 1e-12 * max(map(abs, values)) else 0.0
