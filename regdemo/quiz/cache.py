@@ -1,0 +1,100 @@
+"""Decks read before: a file that has not changed is not parsed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, PassedOver, WrongAnswer
+
+_FIELDS = [field.name for field in fields(Card)]
+_MAKE: dict[str, Callable[[Any], Any]] = {
+    "file": Path,
+    "numeric": lambda values: Numeric(*values) if values else None,
+    "options": lambda rows: tuple(Option(*row) for row in rows),
+    "blanks": lambda rows: tuple(map(tuple, rows)),
+    "wrong_answers": lambda rows: tuple(WrongAnswer(*row) for row in rows),
+    "code": lambda rows: tuple(CodeBlock(*row) for row in rows),
+    "vary": lambda table: {name: tuple(values) for name, values in table.items()},
+    **dict.fromkeys(("tags", "key_points", "hints", "follow_ups", "see_it", "sources"), tuple),
+}
+
+
+class Cache:
+    """The decks of one bank, in a JSON file below a folder. Losing it costs time, nothing else: no fault is raised.
+
+    A deck is found by what decides how it reads: the file's bytes, name and tags, and the program that reads.
+    """
+
+    def __init__(self, folder: Path, bank: Path) -> None:
+        self._file = folder / f"{_digest(os.path.abspath(bank))}.json"
+        self._version = _version()
+        self._old: dict[str, Any] = {}
+        self._new: dict[str, Any] = {}
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+            stored = json.loads(self._file.read_bytes())
+            if stored["version"] == self._version:
+                self._old = dict(stored["decks"])
+
+    def read(self, data: bytes, file: Path, tags: Sequence[str], parse: Callable[[], Deck]) -> Deck:
+        """The deck as it was read before, or as `parse` reads it now. A deck with a fault is not kept."""
+        key = _digest(repr((str(file), tags)), data)
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            deck = _unpack(self._old[key])
+            self._new[key] = self._old[key]
+            return deck
+        deck = parse()
+        if not deck.faults:
+            self._new[key] = _pack(deck)
+        return deck
+
+    def save(self) -> None:
+        """Keep the decks that were read, if any of them is new."""
+        if self._new.keys() == self._old.keys():
+            return
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part = self._file.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps({"version": self._version, "decks": self._new}, default=_plain), "utf-8")
+            part.replace(self._file)
+
+
+def _pack(deck: Deck) -> list[Any]:
+    return [[list(vars(card).values()) for card in deck.cards], deck.passed_over, deck.made_ids, deck.numbered]
+
+
+def _unpack(packed: list[Any]) -> Deck:
+    cards, passed_over, made_ids, numbered = packed
+    return Deck(
+        tuple(_card(dict(zip(_FIELDS, values, strict=True))) for values in cards),
+        passed_over=tuple(PassedOver(Path(file), line, heading) for file, line, heading in passed_over),
+        made_ids=made_ids,
+        numbered=numbered,
+    )
+
+
+def _card(values: dict[str, Any]) -> Card:
+    for name, make in _MAKE.items():
+        values[name] = make(values[name])
+    return Card(**values)
+
+
+def _plain(value: object) -> object:
+    """A part of a card as JSON."""
+    return str(value) if isinstance(value, Path) else list(vars(value).values())
+
+
+def _digest(text: str, data: bytes = b"") -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape") + b"\0" + data, digest_size=16).hexdigest()
+
+
+def _version() -> str:
+    """A text that changes with the modules of this package."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return _digest(repr([(module.name, module.stat().st_size, module.stat().st_mtime_ns) for module in modules]))

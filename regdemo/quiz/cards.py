@@ -1,0 +1,209 @@
+"""A card as its deck tells it, and the same card as it is asked: parameters drawn, options shuffled."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Literal, NamedTuple
+
+from regdemo.quiz.arithmetic import evaluate
+from regdemo.quiz.text import printable
+
+Kind = Literal["recall", "choice", "multi", "numeric", "cloze", "predict", "code"]
+Value = int | float | str
+
+LETTERS = string.ascii_lowercase
+"""An option is called by its letter: the first is a. A card has no more options than letters."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a choice or multi card. feedback is shown when it is picked."""
+
+    text: str
+    correct: bool
+    feedback: str = ""
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """The values that a numeric card takes for right: those near an expression, or those in a range.
+
+        |x - expression| <= tolerance * (|expression| if relative else 1),    or    low <= x <= high
+
+    low and high are empty unless it is a range. Where a deck gives no tolerance it is a billionth of the value.
+    """
+
+    expression: str = ""
+    tolerance: float = 1e-9
+    relative: bool = True
+    low: str = ""
+    high: str = ""
+
+    def bounds(self, values: Mapping[str, Value]) -> tuple[float, float]:
+        """The smallest and the largest right value. Raises ArithmeticFault."""
+        if not self.expression:
+            return evaluate(self.low, values), evaluate(self.high, values)
+        centre = evaluate(self.expression, values)
+        margin = self.tolerance * (abs(centre) if self.relative else 1)
+        return centre - margin, centre + margin
+
+    def shown(self, values: Mapping[str, Value]) -> str:
+        """The right value as markdown: `1/(1-p) = 1.11111`, or `0.89 to 0.91`. Raises ArithmeticFault."""
+        if not self.expression:
+            low, high = self.bounds(values)
+            return f"{low:.6g} to {high:.6g}"
+        value = f"{evaluate(self.expression, values):.6g}"
+        return value if value == self.expression else f"`{self.expression}` = {value}"
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A wrong answer that is known, and why it is wrong. On a numeric card the answer is an expression."""
+
+    answer: str
+    why: str
+
+
+@dataclass(frozen=True)
+class CodeBlock:
+    """A block of Python that the quiz never runs. role: check, starter, judge, solution or mutant.
+
+    name is what follows the colon (`python mutant: forgets to rescale`), line where its fence opens.
+    """
+
+    role: str
+    name: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """One question. Texts are markdown as in the file, without control characters: all of it may be printed.
+
+    answer is complete (the right options, value, blanks or output, then the explanation); explanation stands alone.
+    topic names the file (or its folder, for a README); tags are the folders below the bank, and the topic.
+    """
+
+    id: str
+    kind: Kind
+    question: str
+    answer: str
+    file: Path
+    line: int
+    explanation: str = ""
+    topic: str = ""
+    tags: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    fixed_order: bool = False  # of the options: they were lettered in the file, or one speaks of another
+    numeric: Numeric | None = None
+    blanks: tuple[tuple[str, ...], ...] = ()  # for each gap in the question, what is right in it, best first
+    output: str = ""  # what a predict card's program prints
+    key_points: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    wrong_answers: tuple[WrongAnswer, ...] = ()
+    follow_ups: tuple[str, ...] = ()  # ids; one that the bank does not hold is to be ignored
+    see_it: tuple[str, ...] = ()  # commands, written by a stranger
+    sources: tuple[str, ...] = ()
+    vary: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    code: tuple[CodeBlock, ...] = ()
+
+    def ask(self, rng: Random) -> Asked:
+        """Draw a value for each parameter and an order for the options. The same rng state asks the same."""
+        values = {name: rng.choice(choices) for name, choices in self.vary.items()}
+        options = list(self.options)
+        if not self.fixed_order:
+            rng.shuffle(options)
+
+        def fill(text: str) -> str:
+            return fill_parameters(text, values)
+
+        options = [Option(fill(option.text), option.correct, fill(option.feedback)) for option in options]
+        lettered = zip(LETTERS, options, strict=False)
+        right = [f"**{letter})** {option.text}" for letter, option in lettered if option.correct]
+        if self.numeric:
+            right = [self.numeric.shown(values)]
+        explanation = fill(self.explanation)
+        return Asked(
+            card=self,
+            values=values,
+            question=fill(self.question),
+            answer="\n\n".join([*right, explanation]).strip() if right else fill(self.answer),
+            explanation=explanation,
+            options=tuple(options),
+            blanks=tuple(tuple(map(fill, blank)) for blank in self.blanks),
+            output=fill(self.output),
+            key_points=tuple(map(fill, self.key_points)),
+            hints=tuple(map(fill, self.hints)),
+            wrong_answers=tuple(WrongAnswer(fill(wrong.answer), fill(wrong.why)) for wrong in self.wrong_answers),
+            see_it=tuple(map(fill, self.see_it)),
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A card as it is asked: each `{p}` replaced by the value drawn for p, the options in the order shown."""
+
+    card: Card
+    values: Mapping[str, Value]
+    question: str
+    answer: str
+    explanation: str = ""
+    options: tuple[Option, ...] = ()
+    blanks: tuple[tuple[str, ...], ...] = ()
+    output: str = ""
+    key_points: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    wrong_answers: tuple[WrongAnswer, ...] = ()
+    see_it: tuple[str, ...] = ()
+
+
+class Fault(NamedTuple):
+    """What is wrong in a deck, and where: the fact, the offending value, what is allowed, the remedy."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """`file:line: message`, on one line whatever the file's name is."""
+        return f"{printable(str(self.file))}:{self.line}: {self.message}"
+
+
+class PassedOver(NamedTuple):
+    """A heading, or a whole file, that was not read as a card."""
+
+    file: Path
+    line: int
+    heading: str
+
+
+class Deck(NamedTuple):
+    """What one file holds. A card with a fault is not among the cards.
+
+    made_ids: the file has none of its own; a question asked twice has the same one.
+    numbered: its ids only count, Q1, Q2, Q3, as those of another file may.
+    """
+
+    cards: tuple[Card, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    made_ids: bool = False
+    numbered: bool = False
+
+
+def fill_parameters(text: str, values: Mapping[str, Value]) -> str:
+    r"""Replace each `{name}` by its value. LaTeX is left alone: `\frac{p}{2}`, `x_{p}` and `{{p}}` stay as they are.
+
+    >>> fill_parameters(r"p = {p}, so \frac{p}{2} and {q}", {"p": 0.1})
+    'p = 0.1, so \\frac{p}{2} and {q}'
+    """
+    if not values:
+        return text
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"(?<![\w\\^}}{{])\{{({names})\}}(?!\}})", lambda found: str(values[found[1]]), text)

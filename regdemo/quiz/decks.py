@@ -1,0 +1,206 @@
+"""Decks on disk: a file, or a folder with every markdown file below it, loaded whole or refused with every fault."""
+
+from __future__ import annotations
+
+import os
+import stat
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from regdemo.errors import ArgumentError, FileError
+from regdemo.quiz.cache import Cache
+from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
+from regdemo.quiz.text import printable, slug
+from regdemo.quiz.translations import translations
+
+LARGEST = 10_000_000  # bytes in a file
+LONGEST = 100_000  # lines in a file: each costs memory while it is parsed
+
+_ENDINGS = (".md", ".markdown")
+_EXAMPLE = "a card begins at a heading with an id and a colon, `## Q1: What is dropout?`"
+
+
+class DeckError(FileError):
+    """A deck that cannot be used. The message has one line for each fault: `file:line: message`."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, faults)))
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The cards of every file, in the order of the files' names, and what was passed over."""
+
+    cards: tuple[Card, ...]
+    passed_over: tuple[PassedOver, ...] = ()
+    _by_id: dict[str, Card] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the cards."""
+        self._by_id.update((card.id, card) for card in self.cards)
+
+    def find(self, id: str) -> Card:
+        """The card with this id. Raises ArgumentError, with the ids nearest to it."""
+        if id in self._by_id:
+            return self._by_id[id]
+        near = get_close_matches(id, self._by_id, cutoff=0) or ["none"]
+        raise ArgumentError(f"there is no card {printable(id)[:40]!r}: the nearest are {', '.join(near)}")
+
+    def kinds(self) -> Counter[str]:
+        """How many cards there are of each kind."""
+        return Counter(card.kind for card in self.cards)
+
+
+def bundled() -> Path:
+    """The folder of the questions that come with the package: inside it when installed, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "interview_questions"
+    return inside if inside.is_dir() else package.with_name("interview_questions")
+
+
+def load(path: Path, cache: Path | None = None) -> Bank:
+    """Read a deck, or every deck below a folder. Nothing in it is run, and no symbolic link below it is followed.
+
+    cache: a folder in which to keep what was read, so that unchanged files load at once the next time.
+    Raises DeckError, which lists every fault found: a file that is missing, empty, over 10 MB or not UTF-8 text,
+    a broken card, an id used twice, no card at all. In a folder an empty file is passed over.
+    """
+    faults: list[Fault] = []
+    passed_over: list[PassedOver] = []
+    decks: list[Deck] = []
+    kept = Cache(cache, path) if cache else None
+    for file, tags in _files(path, faults, passed_over):
+        data = _data(file)
+        if isinstance(data, Fault):
+            faults.append(data)
+        elif not data.removeprefix(BOM_UTF8).strip():
+            if file == path:
+                faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
+            passed_over.append(PassedOver(file, 1, "(an empty file)"))
+        else:
+            parse = partial(_parse, data, file, tags)
+            decks.append(kept.read(data, file, tags, parse) if kept else parse())
+    if kept:
+        kept.save()
+    cards = _distinct(decks)
+    for deck in decks:
+        faults += deck.faults
+        passed_over += deck.passed_over
+    faults += _repeated_ids(cards)
+    if not cards and not faults:
+        place = "below this folder" if path.is_dir() else "here"
+        faults.append(Fault(path, 1, f"there is no card {place}: {_EXAMPLE}"))
+    if faults:
+        raise DeckError(faults)
+    return Bank(tuple(cards), tuple(passed_over))
+
+
+def _distinct(decks: Sequence[Deck]) -> list[Card]:
+    """The cards of all decks, their ids told apart where it is no fault that they are equal.
+
+    A made id that was there before is numbered. Ids by which two files only number their questions get the file's name.
+    """
+    owners: dict[str, set[int]] = {}
+    for number, deck in enumerate(decks):
+        for card in deck.cards:
+            owners.setdefault(card.id, set()).add(number)
+    shared = [numbers for numbers in owners.values() if len(numbers) > 1]
+    alike = {number for numbers in shared if all(decks[one].numbered for one in numbers) for number in numbers}
+    cards: list[Card] = []
+    times: Counter[str] = Counter()
+    for number, deck in enumerate(decks):
+        for card in deck.cards:
+            name = f"{slug(card.topic)}.{card.id}" if number in alike else card.id
+            times[name] += 1
+            if deck.made_ids and times[name] > 1:
+                name += f"-{times[name]}"
+            cards.append(card if name == card.id else replace(card, id=name))
+    return cards
+
+
+def _files(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The files to read, each with its tags: the folders it lies in, and its own name."""
+    if not path.is_dir():
+        yield path, (_topic(path),)
+        return
+    files = sorted(_walk(path, faults))
+    originals = translations(files, path)
+    for file in files:
+        if file.is_symlink():
+            passed_over.append(PassedOver(file, 1, "(a symbolic link)"))
+        elif file in originals:
+            passed_over.append(PassedOver(file, 1, f"(a translation of {printable(originals[file].name)})"))
+        else:
+            folders = map(printable, file.parent.relative_to(path).parts)
+            yield file, tuple(dict.fromkeys([*folders, _topic(file)]))
+
+
+def _walk(path: Path, faults: list[Fault]) -> Iterator[Path]:
+    """Every markdown file below a folder. Hidden folders are not entered, nor are symbolic links to folders."""
+
+    def unreadable(error: OSError) -> None:
+        faults.append(
+            Fault(Path(error.filename), 1, f"the folder cannot be listed, {error.strerror}: make it readable")
+        )
+
+    for folder, folders, names in os.walk(path, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+        for name in names:
+            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _topic(file: Path) -> str:
+    """The name of the file, or of its folder for a README."""
+    if file.stem.lower() != "readme":
+        return printable(file.stem)
+    return printable(file.parent.name or file.resolve().parent.name)
+
+
+def _data(file: Path) -> bytes | Fault:
+    """What is in a file, or why it cannot be had. A huge file is refused unread."""
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return Fault(file, 1, "is no regular file: name a markdown file, or a folder of them")
+        if status.st_size > LARGEST:
+            return Fault(file, 1, f"has {status.st_size:,} bytes: a deck has at most {LARGEST:,}, split it")
+        return file.read_bytes()
+    except OSError as error:
+        return Fault(file, 1, f"cannot be read, {error.strerror}: name a markdown file, or a folder of them")
+    except ValueError:
+        return Fault(file, 1, "is no name of a file: name a markdown file, or a folder of them")
+
+
+def _parse(data: bytes, file: Path, tags: tuple[str, ...]) -> Deck:
+    """The deck in a file's bytes. The parser takes time to import, so a deck read before does without."""
+    from regdemo.quiz.parser import parse
+
+    place = data.find(b"\0")
+    if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
+        said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"
+    elif (lines := data.count(b"\n")) > LONGEST:
+        place, said = 0, f"has {lines:,} lines: a deck has at most {LONGEST:,}, split it"
+    else:
+        try:
+            return parse(data.decode("utf-8-sig"), file, tags)
+        except UnicodeDecodeError as error:
+            place = error.start
+            said = f"is not UTF-8, 0x{data[place]:02x} at byte {place:,}: save it as UTF-8"
+    return Deck(faults=(Fault(file, data.count(b"\n", 0, place) + 1, said),))
+
+
+def _repeated_ids(cards: Sequence[Card]) -> Iterator[Fault]:
+    """A fault for each card whose id a card before it has."""
+    first: dict[str, Card] = {}
+    for card in cards:
+        earlier = first.setdefault(card.id, card)
+        if earlier is not card:
+            place = f"{printable(str(earlier.file))}:{earlier.line}"
+            yield Fault(card.file, card.line, f"{card.id} is the id of the card at {place} too: give each its own")

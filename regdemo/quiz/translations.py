@@ -1,0 +1,52 @@
+"""Which files of a folder are translations of others: told by a language in their name or in a folder's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+# The languages of ISO 639-1 that files are translated into, and the countries that some name instead. In a folder's
+# name cs, it, ml, my and the like are more often something else: they count with a country behind them only.
+_LANGUAGES = """
+    ar bg bn bs ca ch cn cz da de dk el es et eu fa fi fil fr gl gr he hi hr hu hy id ja jp ka kk km ko kr lt lv mk mn
+    nb nl pl pt ro ru sk sl sq sr sv sw ta te th tr tw ua uk ur uz vi vn zh
+"""
+_IN_A_FOLDER = frozenset(_LANGUAGES.split())
+_IN_A_NAME = _IN_A_FOLDER | {"cs", "in", "it"}
+_WITH_COUNTRY = _IN_A_NAME | {"az", "be", "en", "ms", "ne", "no", "si"}
+_FOLDERS = frozenset({"translations", "translation", "i18n", "locales", "locale", "lang", "langs", "languages"})
+_CODE = re.compile(r"(?:(?P<stem>.+)[-_. ])?(?P<language>[a-z]{2,3})(?P<country>[-_][a-z]{2,4})", re.DOTALL)
+_BARE = re.compile(r"(?:(?P<stem>.+)[-_. ])?(?P<language>[a-z]{2,3})", re.DOTALL)
+
+
+def translations(files: Iterable[Path], root: Path) -> dict[Path, Path]:
+    """The files that are translations, each with its original: the file of the same name without the language.
+
+    The original lies in the same folder, or where the folder of the language, or `translations`, lies.
+    """
+    paths = list(files)
+    plain = {path: _without_language(path.relative_to(root)) for path in paths}
+    originals = {key: path for path, key in plain.items() if key == _lowered(path.relative_to(root))}
+    return {path: originals[key] for path, key in plain.items() if originals.get(key, path) != path}
+
+
+def _lowered(path: PurePath) -> tuple[str, ...]:
+    return (*(part.lower() for part in path.parts[:-1]), path.stem.lower())
+
+
+def _without_language(path: PurePath) -> tuple[str, ...]:
+    """The path's parts without languages: `zh-CN/README-zh_CN.md` is `readme`."""
+    *folders, stem = _lowered(path)
+    for form, languages in ((_CODE, _WITH_COUNTRY), (_BARE, _IN_A_NAME)):
+        if (name := form.fullmatch(stem)) and name["stem"] and name["language"] in languages:
+            stem = name["stem"]
+            break
+    return (*(folder for folder in folders if not _is_language(folder)), stem)
+
+
+def _is_language(folder: str) -> bool:
+    if folder in _FOLDERS or folder in _IN_A_FOLDER:
+        return True
+    code = _CODE.fullmatch(folder)
+    return bool(code and not code["stem"] and code["language"] in _WITH_COUNTRY)

@@ -1,0 +1,167 @@
+"""The look of a question card: markdown rendered on a terminal, its source in a pipe. Decks are shown, never obeyed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.text import Text as Line
+from rich.theme import Theme
+
+from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDEST = 100  # columns; longer lines of prose are hard to read
+BAR = 24  # columns of the longest bar
+
+# What a terminal obeys or reorders by: the C0 and C1 controls, and Unicode's line, paragraph and direction marks.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def literal(text: str) -> str:
+    r"""The text with each control character shown, not sent. Line ends and tabs stay.
+
+    >>> literal("\x1b[31mred")
+    '␛[31mred'
+    """
+    return _CONTROL.sub(lambda found: _picture(ord(found[0])), text)
+
+
+def _picture(code: int) -> str:
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
+
+
+_THEME = Theme(
+    {
+        "markdown.code": CODE,
+        "markdown.code_block": CODE,
+        "markdown.link": "none",
+        "markdown.link_url": QUIET,
+        "markdown.block_quote": QUIET,
+        "markdown.item.number": CODE,
+        "markdown.item.bullet": CODE,
+        "markdown.table.border": QUIET,
+        "markdown.table.header": "bold",
+        "markdown.h1": "bold",
+        "markdown.h2": "bold",
+        "markdown.h3": "bold",
+        "markdown.h4": "bold",
+    }
+)
+# Pygments' kinds of token are tuples of these names.
+_SYNTAX = {
+    ("Comment",): QUIET,
+    ("Keyword",): SERIES[0],
+    ("Literal", "Number"): SERIES[1],
+    ("Literal", "String"): SERIES[2],
+    ("Name", "Function"): CODE,
+}
+
+
+class Page:
+    """A console to write cards on. Every string is shown as it is: nothing in it is rich markup or a control.
+
+    On a terminal, markdown is rendered in at most 100 columns; elsewhere its source is printed as it stands.
+    """
+
+    def __init__(self, console: Console) -> None:
+        console.push_theme(_THEME)
+        self._console = console
+        self._plain = not console.is_terminal
+        self._colored = console.color_system is not None and not console.no_color
+        self._width = min(console.width, WIDEST)
+
+    def rule(self, title: str) -> None:
+        """A line across the page, which begins a card."""
+        self.quiet("\n" + f"── {title} ".ljust(self._width, "─"))
+
+    def quiet(self, text: str) -> None:
+        """A line for whoever looks for it."""
+        self._print(Line(literal(text), style=QUIET))
+
+    def verdict(self, right: bool, text: str) -> None:
+        """Right or wrong, by mark and by word; the colour only repeats it."""
+        self._print(Line(f"\n{'✓' if right else '✗'} {literal(text)}", style=f"bold {GOOD if right else BAD}"))
+
+    def text(self, markdown: str, title: str = "") -> None:
+        """Markdown, after a blank line; nothing where there is none."""
+        if markdown:
+            self._print(Line(f"\n{title}" if title else "", style="bold"))
+            self._print(Line(literal(markdown)) if self._plain else _markdown(markdown, colored=self._colored))
+
+    def listed(self, items: Sequence[tuple[str, str]], title: str = "") -> None:
+        """Pairs of a mark and its markdown under each other, after a blank line; nothing where there are none."""
+        if not items:
+            return
+        self._print(Line(f"\n{title}" if title else "", style="bold"))
+        if self._plain:
+            for mark, markdown in items:
+                self._print(Line(literal(f"{mark} {markdown}").replace("\n", "\n" + " " * (len(mark) + 1))))
+            return
+        grid = _table().grid(padding=(0, 1, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for mark, markdown in items:
+            grid.add_row(Line(mark, style=CODE), _markdown(markdown, colored=self._colored))
+        self._print(grid)
+
+    def bars(self, title: str, counts: Mapping[str, int]) -> None:
+        """Counts by name, each with a bar in proportion."""
+        grid = _table().grid(padding=(0, 2, 0, 0))
+        for name, count in counts.items():
+            bar = "█" * round(BAR * count / max(1, *counts.values()))
+            grid.add_row(f"  {name}", Line(f"{count:,}", justify="right"), Line(bar, style=SERIES[0]))
+        self._print(Line(f"\n{title}", style="bold"), grid)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows of one line each; the last column is cut where it does not fit."""
+        grid = _table()(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style=QUIET)
+        for name in columns[:-1]:
+            grid.add_column(name, no_wrap=True)
+        grid.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
+        for row in rows:
+            grid.add_row(*(Line(literal(cell)) for cell in row))
+        self._print(Line(f"\n{title}", style="bold"), grid)
+
+    def _print(self, *parts: RenderableType) -> None:
+        for part in parts:
+            if not self._plain:
+                self._console.print(part, width=self._width, highlight=False)
+                continue
+            with self._console.capture() as captured:
+                # In a pipe, what is one line in the deck stays one line; only bars and tables need a width.
+                self._console.print(part, width=self._width, soft_wrap=isinstance(part, Line), highlight=False)
+            print("\n".join(map(str.rstrip, captured.get().splitlines())), file=self._console.file, flush=True)
+
+
+def _table() -> type[Table]:
+    """Imported late: the first question in a pipe needs no table."""
+    from rich.table import Table
+
+    return Table
+
+
+def _markdown(text: str, *, colored: bool) -> RenderableType:
+    """CommonMark with tables: links show where they lead, HTML its tags; without colour, `code` keeps its backticks."""
+    from markdown_it import MarkdownIt
+    from rich.markdown import Markdown
+    from rich.style import Style
+    from rich.syntax import ANSISyntaxTheme
+
+    theme = ANSISyntaxTheme({token: Style(color=color) for token, color in _SYNTAX.items()})
+    rendered = Markdown("", code_theme=theme, hyperlinks=False)  # type: ignore[arg-type]  # rich takes a theme as well
+    # Not rich's own parser: it takes HTML for HTML, and drops it.
+    rendered.parsed = MarkdownIt("js-default").parse(text)
+    for block in rendered.parsed:
+        for token in (block, *(block.children or ())):
+            # Only now, since markdown may write a control as an entity: `&#x202e;`.
+            token.content = literal(token.content)
+            if token.type == "code_inline" and not colored:
+                token.content = f"`{token.content}`"
+    return rendered

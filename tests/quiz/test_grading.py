@@ -1,0 +1,234 @@
+"""Answers as learners type them."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
+from regdemo.quiz.grading import Grade, UnreadableAnswer, grade, grade_recall
+
+
+def asked(kind, **parts):
+    card = Card(id="Q1", kind=kind, question="?", answer="!", file=Path("d.md"), line=1, fixed_order=True, **parts)
+    return card.ask(Random(0))
+
+
+def numeric(expression="10/9", tolerance=0.005, relative=True, **parts):
+    return asked("numeric", numeric=Numeric(expression, tolerance, relative), **parts)
+
+
+CHOICE = asked("choice", options=(Option("the `mean`", False, "no"), Option("3", True, "yes"), Option("1", False)))
+MULTI = asked(
+    "multi", options=(Option("red", True, "red!"), Option("green", False, "green!"), Option("blue", True, "blue!"))
+)
+CLOZE = asked("cloze", blanks=(("1-p",), ("mean", "average")))
+PREDICT = asked("predict", output="1 2\n3", wrong_answers=(WrongAnswer("1 2", "one line more"),))
+
+
+# Choice
+
+
+@pytest.mark.parametrize("response", ["b", " B ", "b)", "(b)", "b.", "3"])
+def test_an_option_is_picked_by_letter_or_text(response):
+    assert grade(CHOICE, response) == Grade(True, 1.0, "yes")
+
+
+@pytest.mark.parametrize("response", ["The mean", "the  `mean`", "a"])
+def test_case_space_and_marks_of_an_options_text_do_not_count(response):
+    assert grade(CHOICE, response) == Grade(False, 0.0, "no")
+
+
+def test_a_number_is_an_options_text_before_it_is_its_place():
+    assert grade(CHOICE, "1").feedback == ""
+    assert grade(CHOICE, "2") == Grade(True, 1.0, "yes")
+
+
+@pytest.mark.parametrize("response", ["", " ", "d", "z", "4", "0", "ab", "median", "9" * 5000])
+def test_what_names_no_option_is_asked_again(response):
+    with pytest.raises(UnreadableAnswer, match="no option: choose a to c, or type an option's text"):
+        grade(CHOICE, response)
+
+
+# Multi
+
+
+@pytest.mark.parametrize("response", ["ac", "a, c", "A C", "c;a", "a and c", "1, 3", "(a) (c)", "a+c", "red, blue"])
+def test_all_right_options_are_right_in_any_order(response):
+    assert grade(MULTI, response).correct
+
+
+@pytest.mark.parametrize(("response", "share"), [("a", 2 / 3), ("abc", 2 / 3), ("b", 0), ("ab", 1 / 3), ("green", 0)])
+def test_the_share_is_that_of_options_judged_rightly(response, share):
+    result = grade(MULTI, response)
+    assert (result.correct, result.share) == (False, pytest.approx(share))
+
+
+def test_the_feedback_is_that_of_the_options_picked():
+    assert grade(MULTI, "cb").feedback == "**b)** green!\n\n**c)** blue!"
+
+
+@pytest.mark.parametrize("response", ["", ",", "d", "a, d", "yellow", "13", "none"])
+def test_letters_that_are_no_options_are_asked_again(response):
+    with pytest.raises(UnreadableAnswer, match="choose from a to c"):
+        grade(MULTI, response)
+
+
+# Numeric
+
+
+@pytest.mark.parametrize("response", ["1/0.9", "1.11", "10/9", "= 1.11", "≈1.11", "1.1111", "1 / (1 - 0.1)", "111%"])
+def test_equal_values_are_the_same_answer(response):
+    assert grade(numeric(), response) == Grade(True, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("card", "right", "wrong"),
+    [
+        (numeric("0.7", 0.1, relative=False), ["0.8", "0.6"], ["0.81", "0.59"]),
+        (numeric("-200", 0.01), ["-198", "-202"], ["-197.9", "200"]),
+        (numeric("0.1 + 0.2"), ["0.3"], ["0.31"]),
+        (numeric("12", 1e-9), ["12", "12.0", "144/12"], ["12.0001"]),
+        (asked("numeric", numeric=Numeric(low="0.89", high="0.91")), ["0.89", "0.9", "91%"], ["0.92", "0.88"]),
+    ],
+)
+def test_a_value_counts_up_to_the_tolerance(card, right, wrong):
+    assert [grade(card, response).correct for response in right] == [True] * len(right)
+    assert [grade(card, response).correct for response in wrong] == [False] * len(wrong)
+
+
+@pytest.mark.parametrize("response", ["1,234,567", "1234567", "1.234567e6", "1,234,566+1"])
+def test_commas_between_thousands_are_read(response):
+    assert grade(numeric("1234567", 0.0), response).correct
+
+
+def test_a_comma_in_a_function_is_no_thousands_separator():
+    assert grade(numeric("200", 0.0), "max(1,200)").correct
+
+
+def test_percent_is_a_hundredth_or_the_unit_that_was_asked_for():
+    assert grade(numeric("0.5"), "50%").correct
+    assert grade(numeric("50"), "50%").correct
+    assert not grade(numeric("5"), "50%").correct
+
+
+def test_a_parameter_may_be_used_by_name():
+    assert grade(numeric("1/(1-p)", vary={"p": (0.2,)}), "1/(1-p)").correct
+
+
+def test_a_known_wrong_value_says_why_though_rounded():
+    card = numeric(
+        "1/(1-p)",
+        wrong_answers=(WrongAnswer("1/p", "p is dropped"), WrongAnswer("1-p", "at test time")),
+        vary={"p": (0.3,)},
+    )
+    assert grade(card, "3.33") == Grade(False, 0.0, "p is dropped")
+    assert grade(card, "0.7") == Grade(False, 0.0, "at test time")
+    assert grade(card, "5") == Grade(False, 0.0, "")
+
+
+@pytest.mark.parametrize("response", ["", "abc", "1/0", "nan", "inf", "0,5", "1.11x", "9**9**9", "__import__('os')"])
+def test_what_is_no_number_is_asked_again(response):
+    with pytest.raises(UnreadableAnswer, match=r"is no number: type one, as in 1\.11 or 1e-3, or arithmetic"):
+        grade(numeric(), response)
+
+
+# Cloze and predict
+
+
+@pytest.mark.parametrize("response", ["1-p; mean", " 1 - P ;AVERAGE", "1-p, mean", "1-p\nmean"])
+def test_case_and_space_of_a_blank_do_not_count(response):
+    assert grade(CLOZE, response) == Grade(True, 1.0)
+
+
+def test_each_blank_counts_by_itself():
+    assert grade(CLOZE, "1-p; variance") == Grade(False, 0.5)
+
+
+def test_letters_are_equal_however_their_accents_are_composed():
+    assert grade(asked("cloze", blanks=(("été",),)), "e\u0301te\u0301").correct
+
+
+@pytest.mark.parametrize("response", ["", ";", "1-p", "1-p;", "a; b; c"])
+def test_blanks_that_are_not_filled_are_asked_again(response):
+    with pytest.raises(UnreadableAnswer, match="type all 2 in order, with ; between them"):
+        grade(CLOZE, response)
+
+
+def test_a_single_blank_may_hold_a_comma():
+    assert grade(asked("cloze", blanks=(("a, b",),)), "A,b").correct
+
+
+@pytest.mark.parametrize("response", ["1 2\n3", "1 2 3", "  1   2\n\n3 "])
+def test_white_space_of_an_output_is_folded(response):
+    assert grade(PREDICT, response).correct
+
+
+@pytest.mark.parametrize("response", ["12 3", "1 2"])
+def test_another_output_is_wrong(response):
+    assert not grade(PREDICT, response).correct
+
+
+def test_a_known_wrong_output_says_why():
+    assert grade(PREDICT, "1  2").feedback == "one line more"
+
+
+def test_an_empty_output_is_asked_again():
+    with pytest.raises(UnreadableAnswer, match="type what the program prints"):
+        grade(PREDICT, " ")
+
+
+# Recall
+
+
+@pytest.mark.parametrize(
+    ("ticked", "total", "rating"),
+    [(3, 3, "good"), (2, 3, "hard"), (1, 3, "again"), (1, 2, "hard"), (0, 1, "again"), (1, 1, "good")],
+)
+def test_the_key_points_said_suggest_a_rating(ticked, total, rating):
+    assert grade_recall(ticked, total) == rating
+
+
+@pytest.mark.parametrize(("ticked", "total"), [(0, 0), (-1, 3), (4, 3)])
+def test_key_points_that_are_not_there_cannot_be_ticked(ticked, total):
+    with pytest.raises(ArgumentError):
+        grade_recall(ticked, total)
+
+
+@pytest.mark.parametrize("kind", ["recall", "code"])
+def test_a_card_that_the_learner_grades_cannot_be_graded_here(kind):
+    with pytest.raises(ArgumentError, match=f"Q1 is a {kind} card"):
+        grade(asked(kind), "a")
+
+
+def test_what_is_not_right_in_full_was_not_recalled():
+    assert grade(MULTI, "ac").rating == "good"
+    assert grade(MULTI, "a").rating == "again"
+
+
+@given(
+    st.sampled_from([CHOICE, MULTI, CLOZE, PREDICT, numeric(wrong_answers=(WrongAnswer("0.9", "no"),))]),
+    st.text() | st.text("abc123,; .%+-*/()e", max_size=40),
+)
+def test_any_answer_is_graded_or_asked_again(card, response):
+    try:
+        result, said = grade(card, response), ""
+    except UnreadableAnswer as fault:
+        result, said = Grade(False, 0.0), str(fault)
+    assert 0 <= result.share <= 1
+    assert result.correct == (result.share == 1)
+    assert said.isprintable()
+
+
+@given(st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(-2, 2))
+def test_a_value_is_right_exactly_within_its_tolerance(value, tolerance, off):
+    card = replace(numeric(f"{value!r}", tolerance, relative=False))
+    answer = value + off * tolerance
+    # Rounding decides on the edge itself; it is a billionth of the value wide.
+    edge = 1e-8 * (abs(value) + tolerance)
+    near = abs(abs(answer - value) - tolerance) <= edge
+    assert near or grade(card, repr(answer)).correct == (abs(answer - value) <= tolerance)

@@ -1,0 +1,293 @@
+"""The history keeps every answer, and never overwrites what it does not understand."""
+
+import shutil
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, replace
+
+import pytest
+
+from regdemo.errors import FileError
+from regdemo.quiz import history
+from regdemo.quiz.history import History, Review, read
+
+REVIEW = Review(
+    card="Q1",
+    at=1_700_000_000_123_456,
+    kind="numeric",
+    rating=3,
+    share=1.0,
+    response="10/9 ± ☃",
+    asked='{"values": {"p": 0.1}}',
+    answer="0123456789abcdef",
+    hints=1,
+    took=2500,
+    session="s",
+)
+
+
+def review(number, **changes):
+    return replace(REVIEW, id=f"id {number}", **changes)
+
+
+def raw(home):
+    return sqlite3.connect(home / "history.db", isolation_level=None)
+
+
+def insert(db, reviews):
+    db.executemany(f"INSERT INTO reviews ({history.COLUMNS}) VALUES ({history.PLACES})", map(astuple, reviews))
+
+
+def filled(home, count=3):
+    with History(home) as kept:
+        kept._db.execute("BEGIN")  # one transaction for all, since each costs the disk a few milliseconds
+        insert(kept._db, [review(number, at=number) for number in range(count)])
+        kept._db.execute("COMMIT")
+
+
+def refusal(home):
+    """The line with which a session refuses this folder; `stats` must refuse it with the same."""
+    with pytest.raises(FileError) as session:
+        History(home)
+    with pytest.raises(FileError) as stats:
+        read(home)
+    assert str(session.value) == str(stats.value)
+    assert "\n" not in str(session.value)
+    assert session.value.exit_code == 3
+    return str(session.value)
+
+
+def test_a_review_is_read_back_as_it_was_added(tmp_path):
+    with History(tmp_path) as kept:
+        kept.add(REVIEW)
+        assert kept.reviews() == [REVIEW]
+    assert read(tmp_path) == [REVIEW]
+
+
+def test_reviews_come_in_the_order_of_time_and_of_arrival_at_the_same_time(tmp_path):
+    with History(tmp_path) as kept:
+        for number, at in enumerate([20, 10, 20, 10]):
+            kept.add(review(number, at=at))
+    assert [r.id for r in read(tmp_path)] == ["id 1", "id 3", "id 0", "id 2"]
+
+
+def test_each_review_gets_an_id_of_its_own():
+    assert replace(REVIEW).id == REVIEW.id
+    assert Review(*[None] * 11).id != Review(*[None] * 11).id
+
+
+def test_the_folder_is_made_with_its_parents(tmp_path):
+    History(tmp_path / "a/b c#?%/d").close()
+    assert (tmp_path / "a/b c#?%/d/history.db").is_file()
+
+
+def test_reading_what_is_not_there_finds_nothing_and_makes_nothing(tmp_path):
+    assert read(tmp_path / "no") == []
+    assert read(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_an_empty_history(tmp_path):
+    (tmp_path / "history.db").touch()
+    assert read(tmp_path) == []
+    filled(tmp_path)
+    assert len(read(tmp_path)) == 3
+
+
+def test_nothing_stands_beside_the_file_when_no_write_is_under_way(tmp_path):
+    with History(tmp_path) as kept:
+        kept.add(REVIEW)
+        assert [path.name for path in tmp_path.iterdir()] == ["history.db"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE reviews SET rating = 4",
+        "DELETE FROM reviews",
+        "REPLACE INTO reviews SELECT * FROM reviews",
+        f"REPLACE INTO reviews (number, {history.COLUMNS}) SELECT 9 + number, {history.COLUMNS} FROM reviews",
+    ],
+)
+def test_a_review_can_be_neither_changed_nor_deleted_nor_replaced(statement, tmp_path):
+    filled(tmp_path)
+    db = raw(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError, match="a review is never"):
+        db.execute(statement)
+    db.close()
+    assert [r.rating for r in read(tmp_path)] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("changes", [{"rating": 0}, {"rating": 5}, {"share": 1.1}, {"hints": -1}, {"card": None}])
+def test_a_review_that_means_nothing_is_not_kept(changes, tmp_path):
+    with History(tmp_path) as kept:
+        with pytest.raises(sqlite3.IntegrityError):
+            kept.add(review(0, **changes))
+        kept.add(review(1))
+    assert [r.id for r in read(tmp_path)] == ["id 1"]
+
+
+def test_the_same_review_is_not_kept_twice(tmp_path):
+    with History(tmp_path) as kept:
+        kept.add(REVIEW)
+        with pytest.raises(sqlite3.IntegrityError):
+            kept.add(REVIEW)
+
+
+def at_once(work):
+    """Run work("a") and work("b") in two threads that begin together; raise what they raise."""
+    ready = threading.Barrier(2)
+
+    def begin(name):
+        ready.wait()
+        work(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(begin, "ab"))
+
+
+def test_two_sessions_at_once_keep_every_answer_of_both(tmp_path):
+    def practise(name):
+        with History(tmp_path) as kept:
+            for number in range(25):
+                kept.add(review(f"{name} {number}"))
+
+    at_once(practise)
+    assert {r.id for r in read(tmp_path)} == {f"id {name} {number}" for name in "ab" for number in range(25)}
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_two_sessions_can_make_the_history_at_once(turn, tmp_path):
+    def begin(name):
+        with History(tmp_path) as kept:
+            kept.add(review(name))
+
+    at_once(begin)
+    assert {r.id for r in read(tmp_path)} == {"id a", "id b"}
+
+
+def test_an_open_session_does_not_keep_another_from_reading(tmp_path):
+    with History(tmp_path) as kept:
+        kept.add(REVIEW)
+        assert read(tmp_path) == [REVIEW]
+
+
+def test_a_history_held_by_another_program_is_said(tmp_path, monkeypatch):
+    filled(tmp_path)
+    holder = raw(tmp_path)
+    holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(history, "PATIENCE", 0.0)
+    assert "held by another program" in refusal(tmp_path)
+    holder.close()
+
+
+def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path):
+    (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
+    message = refusal(tmp_path)
+    assert str(tmp_path / "history.db") in message
+    assert "move it aside" in message
+    assert (tmp_path / "history.db").read_bytes() == b"my diary\n" * 500
+
+
+@pytest.mark.parametrize("page", range(1, 6))
+def test_a_page_of_noise_is_found_before_the_first_question(page, tmp_path):
+    filled(tmp_path, 150)
+    path = tmp_path / "history.db"
+    damaged = bytearray(path.read_bytes())
+    assert len(damaged) > 6 * 4096
+    damaged[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
+    path.write_bytes(damaged)
+    assert "damaged" in refusal(tmp_path)
+    assert path.read_bytes() == damaged
+
+
+def test_a_file_cut_short_is_damaged(tmp_path):
+    filled(tmp_path, 150)
+    path = tmp_path / "history.db"
+    half = path.read_bytes()[: 3 * 4096]
+    path.write_bytes(half)
+    assert "damaged" in refusal(tmp_path)
+    assert path.read_bytes() == half
+
+
+def test_a_history_without_its_table_is_damaged(tmp_path):
+    filled(tmp_path)
+    db = raw(tmp_path)
+    db.execute("DROP TABLE reviews")
+    db.close()
+    assert "damaged" in refusal(tmp_path)
+
+
+def test_a_newer_version_asks_for_an_upgrade_and_is_left_as_it_is(tmp_path):
+    filled(tmp_path)
+    db = raw(tmp_path)
+    db.execute("PRAGMA user_version = 7")
+    db.close()
+    before = (tmp_path / "history.db").read_bytes()
+    message = refusal(tmp_path)
+    assert "version 7" in message
+    assert "upgrade" in message
+    assert (tmp_path / "history.db").read_bytes() == before
+
+
+def test_another_programs_database_is_left_as_it_is(tmp_path):
+    db = raw(tmp_path)
+    db.execute("CREATE TABLE recipes (name)")
+    db.close()
+    before = (tmp_path / "history.db").read_bytes()
+    assert "another program" in refusal(tmp_path)
+    assert (tmp_path / "history.db").read_bytes() == before
+
+
+def test_a_home_that_is_a_file_is_said(tmp_path):
+    (tmp_path / "home").write_text("not a folder")
+    assert "--home" in refusal(tmp_path / "home")
+
+
+def test_a_folder_in_the_place_of_the_file_is_said(tmp_path):
+    (tmp_path / "history.db").mkdir()
+    assert "--home" in refusal(tmp_path)
+
+
+def test_a_full_disk_loses_only_the_answer_it_names(tmp_path, monkeypatch):
+    with History(tmp_path) as kept:
+        kept.add(review(0))
+        # SQLite reports a file at its largest size as it reports a full disk: SQLITE_FULL.
+        (pages,) = kept._db.execute("PRAGMA page_count").fetchone()
+        kept._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(FileError, match="disk is full"):
+            kept.add(review(1, response="x" * 10_000))
+        kept._db.execute(f"PRAGMA max_page_count = {pages + 100}")
+        kept.add(review(2))
+    assert [r.id for r in read(tmp_path)] == ["id 0", "id 2"]
+
+
+def test_opening_a_history_changes_nothing_in_it(tmp_path):
+    filled(tmp_path)
+    before = (tmp_path / "history.db").read_bytes()
+    History(tmp_path).close()
+    assert (tmp_path / "history.db").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["history.db"]
+
+
+def test_a_commit_returns_when_the_disk_has_the_row_and_the_journal_is_gone_for_good(tmp_path):
+    with History(tmp_path) as kept:
+        assert kept._db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert kept._db.execute("PRAGMA synchronous").fetchone() == (3,)  # EXTRA
+
+
+def test_an_answer_cut_short_in_its_commit_is_rolled_back_by_the_next_session(tmp_path):
+    # The state a kill in the middle of a commit leaves: pages half written, and the journal that undoes them.
+    with History(tmp_path / "live") as kept:
+        kept.add(review(0))
+        kept._db.execute("PRAGMA cache_size = 1")
+        kept._db.execute("PRAGMA cache_spill = 1")
+        kept._db.execute("BEGIN IMMEDIATE")
+        insert(kept._db, [review(f"lost {number}") for number in range(200)])
+        shutil.copytree(tmp_path / "live", tmp_path / "killed")
+        kept._db.execute("ROLLBACK")
+    assert (tmp_path / "killed/history.db-journal").stat().st_size > 0
+    assert [r.id for r in read(tmp_path / "killed")] == ["id 0"]
+    filled(tmp_path / "killed", 0)
+    assert [r.id for r in read(tmp_path / "killed")] == ["id 0"]
