@@ -1,0 +1,1 @@
+"""Parse, call, render: the only place that knows Typer."""

@@ -1,0 +1,135 @@
+"""The command line: its commands, its help, and how every fault ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from regdemo import __version__
+from regdemo.cli.compare import compare
+from regdemo.cli.demos import Commands
+from regdemo.cli.quiz import quiz, stats
+from regdemo.errors import RegdemoError
+
+app = typer.Typer(
+    cls=Commands,
+    help="Regularization you can run: every claim is measured in front of you, every question asked until it sits.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"regdemo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
+) -> None:
+    """Options before the command. `main` itself takes `--debug` out, wherever it stands."""
+
+
+@app.command("list", rich_help_panel="Find your way", epilog="Example: regdemo list --json")
+def list_demos(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Every technique: where it acts, what it does, the command that shows it."""
+    from regdemo.catalog import entries
+
+    if as_json:
+        print(
+            json.dumps(
+                [
+                    {"name": entry.stem, "acts_on": entry.acts_on, "title": entry.title, "command": entry.command}
+                    for entry in entries()
+                ],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for place, here in groupby(entries(), lambda entry: entry.acts_on):
+        table.add_row(f"[bold default]{place}[/]", "")
+        for entry in here:
+            table.add_row(f"  {entry.command}", entry.what)
+    Console(highlight=False).print(table)
+
+
+app.command(rich_help_panel="Practise", epilog="Example: regdemo quiz --new 5")(quiz)
+app.command(rich_help_panel="Practise", epilog="Example: regdemo stats")(stats)
+app.command(rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.2")(compare)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code.
+
+    0 done, 1 a claim that failed, 2 a usage error, 3 a bad file, 130 Ctrl-C. A fault is one line on standard error.
+    """
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return app(rest or ["--help"], prog_name="regdemo", standalone_mode=False) or 0
+    except TyperException as error:
+        if debug:
+            raise
+        return _say(_with_help(error, rest), error.exit_code)
+    except RegdemoError as error:
+        if debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        return _say(f"an error inside regdemo ({type(error).__name__}: {error}); --debug shows where", 70)
+
+
+def _with_help(error: TyperException, arguments: Sequence[str]) -> str:
+    """What is wrong with the words typed, which word it is, and where the right ones stand."""
+    message = error.format_message().rstrip(".")
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        # Typer says what a value should be, not what it was.
+        values = [value for name, value in pairwise(arguments) if name == option]
+        values += [word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")]
+        message += "".join(f", got {value!r}" for value in values[-1:])
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path if context else 'regdemo'} --help"
+
+
+def _say(message: str, code: int) -> int:
+    print(f"regdemo: {message}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; hand the interpreter's own last flush a stream that still takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,47 @@
+"""The options that every report shares, and what is done with the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regdemo.parameters import SEED, Parameter
+from regdemo.report import Report
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Save = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the report as well; its ending chooses .html, .svg, .json or .txt."),
+]
+
+
+def described(parameter: Parameter) -> str:
+    """A parameter's help with its range; a seed's range is nobody's concern."""
+    return parameter.help if parameter is SEED else f"{parameter.help.rstrip('.')}, {parameter.allowed}."
+
+
+def check_save(save: Path | None) -> None:
+    """Refuse, before any work is done, a file that could not be written."""
+    if save is not None:
+        from regdemo.render import files
+
+        files.check(save)
+
+
+def emit(report: Report, *, as_json: bool, save: Path | None) -> None:
+    """Print the report, write it where asked, and exit 1 if one of its claims does not hold."""
+    from rich.console import Console
+
+    from regdemo.render import files, terminal
+
+    if as_json:
+        print(files.to_json(report), end="")
+    else:
+        terminal.show(report, Console(highlight=False))
+    if save is not None:
+        files.save(report, save)
+        Console(stderr=True, highlight=False).print(f"Saved {save}", markup=False)
+    if not report.holds:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""One file for each command: state a claim, measure it, return a Report."""

@@ -1,0 +1,214 @@
+"""DropBlock: drop square blocks of a feature map.
+
+Single dropped elements leave their neighbours to tell what was there; a dropped block takes the whole neighbourhood.
+Draws a mask, computes in closed form which share is really dropped on maps of 7, 14 and 28 positions, where on the map
+it is dropped, and checks both, and the rescale by the share really kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.errors import ArgumentError
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTS_ON = "activations"
+
+SIDES = (7, 14, 28)  # the last stages of a convolutional network on 224 x 224 images
+SIDE = 14  # the map looked at position by position
+
+
+def drop_block(
+    *,
+    p: Annotated[float, rate("Share of each map to be dropped, as far as blocks allow.")] = 0.1,
+    block_size: Annotated[int, count("Side of a block, an odd number.", 1, 7)] = 7,
+    maps: Annotated[int, count("Maps drawn in each measurement.", 1, 5_000)] = 1_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure DropBlock at rate p on maps of SIDES positions a side; ArgumentError if block_size is even."""
+    import torch
+
+    from regdemo import regularizers
+
+    gammas = {side: regularizers.drop_block_seed_rate(p, block_size, side, side) for side in SIDES}
+    generator = torch.Generator().manual_seed(seed)
+    picture = torch.ones(1, 1, 20, 36, dtype=torch.float64)
+    elements = regularizers.dropout(picture, p, generator=generator)[0, 0]
+    blocks = regularizers.drop_block(picture, p, block_size, generator=generator)[0, 0]
+
+    claims = []
+    rows: list[list[Cell]] = []
+    drawn = {}
+    for side, gamma in gammas.items():
+        y = regularizers.drop_block(torch.ones(maps, 1, side, side), p, block_size, generator=generator)
+        drawn[side] = dropped = y == 0
+        share, variance = _share_dropped(gamma, block_size, side)
+        measured = _share(dropped)
+        claims.append(
+            Claim(
+                f"The share dropped of a {side} x {side} map",
+                share,
+                f"mean of 1 - (1 - {gamma:.4g})^c",
+                measured,
+                *mean_of_bounded(variance, max(share, 1 - share), maps),
+            )
+        )
+        rows.append([f"{side} x {side}", gamma, share, measured, (1 - measured) / (1 - p)])
+
+    gamma = gammas[SIDE]
+    often = drawn[SIDE].double().mean(dim=(0, 1))
+    covering = _centres_over(block_size, SIDE)[SIDE // 2] ** 2
+    in_the_middle = 1 - (1 - gamma) ** covering
+    ones = torch.ones(1, 1, SIDE, SIDE)
+    mask = torch.ones_like(ones, dtype=torch.bool)
+    mask[..., :block_size, :block_size] = False
+    rescaled = regularizers.drop_block(ones, p, block_size, mask=mask)
+    in_eval = regularizers.drop_block(ones, p, block_size, training=False)
+    claims += [
+        Claim(
+            "Whatever is dropped is part of a whole block",
+            0,
+            "share outside blocks",
+            _outside_blocks(drawn[SIDE][:100], block_size),
+            *EXACT,
+        ),
+        Claim(
+            "A corner is dropped only when one centre is drawn",
+            gamma,
+            "gamma",
+            often[0, 0].item(),
+            *proportion(gamma, maps),
+        ),
+        Claim(
+            f"The middle is dropped when one of {covering} centres is drawn",
+            in_the_middle,
+            f"1 - (1 - gamma)^{covering}",
+            often[SIDE // 2, SIDE // 2].item(),
+            *proportion(in_the_middle, maps),
+        ),
+        Claim(
+            "Rescaling by the share really kept keeps a constant's mean",
+            1,
+            "mean of y = mean of x",
+            rescaled.double().mean().item(),
+            *rounding(1),
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - ones).abs().max().item(), *EXACT),
+        Claim("Blocks of side 2, 4 and 6 are refused", 3, "errors = 3", _refused((2, 4, 6), ones), *EXACT),
+    ]
+    return Report(
+        title=f"DropBlock at p = {p}, blocks of {block_size} x {block_size}",
+        parameters={"p": p, "block_size": block_size, "maps": maps, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                "DropBlock draws centres where a whole block fits and drops the block around each. Their rate gamma "
+                f"= p H W / b^2 / ((H-b+1)(W-b+1)) is set so that blocks of area b^2 = {block_size**2} cover about "
+                f"p = {p} of the map."
+            ),
+            _picture("DropBlock: holes that take a neighbourhood with them", blocks),
+            _picture("Dropout at the same rate: the neighbours stay", elements),
+            Table(
+                title=f"What is really dropped at a nominal p = {p}",
+                columns=["map", "gamma", "share dropped", "measured", "with 1/(1-p)"],
+                rows=rows,
+                note=(
+                    f"Over {maps:,} maps of ones. The share is the mean over positions of 1 - (1 - gamma)^c, c the "
+                    "number of centres whose block covers the position. Blocks that overlap are not counted twice: "
+                    "there it falls below p. Where only one block fits it is p. The last column is the mean that a "
+                    "scale of 1/(1-p) would leave; that of the share really kept leaves 1."
+                ),
+            ),
+            HeatMap(
+                title=f"How often each position of a {SIDE} x {SIDE} map is dropped",
+                values=often.tolist(),
+                low=0.0,
+                high=max(often.max().item(), p),
+                row_label="row",
+                column_label="column",
+                note="A block must fit inside, so the larger it is, the fewer centres reach the border.",
+            ),
+        ],
+        say=(
+            "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can "
+            "be read off their neighbours. Centres are drawn at a rate gamma chosen so that about p of the map goes, "
+            "and what stays is scaled by the share really kept. The rate is usually raised slowly during training."
+        ),
+        wrong_answer=(
+            "'Draw block centres with probability p.' Each would take b^2 positions with it: at p = 0.1 and a block of "
+            "7 nearly the whole map. Nor is 1/(1-p) the scale: the share dropped varies from draw to draw, and is "
+            "counted."
+        ),
+        cards=["Q18.80", "Q18.81", "Q18.82"],
+    )
+
+
+def _centres_over(block: int, side: int) -> list[int]:
+    """For each position on a side, how many of the centres where a block fits cover it."""
+    margin = block // 2
+    return [min(at + margin, side - 1 - margin) - max(at - margin, margin) + 1 for at in range(side)]
+
+
+def _share_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
+    """Mean and variance, over masks, of the share of a (side, side) map that is dropped.
+
+        P(i kept) = (1 - gamma)^c_i,    P(i and j kept) = (1 - gamma)^(c_i + c_j - c_ij)
+
+    c_i counts the centres whose block covers position i, c_ij those that cover both i and j.
+    """
+    import numpy as np  # its sums do not depend on the number of threads, as torch's do
+
+    at = np.arange(side)
+    centres = np.arange(block // 2, side - block // 2)
+    covers = (abs(at[:, None] - centres) <= block // 2).astype(float)
+    both = covers @ covers.T  # along one axis; a centre covers two positions if it does so along both
+    both = np.kron(both, both)
+    single = both.diagonal()
+    keep = (1 - gamma) ** single
+    keep_both = (1 - gamma) ** (single[:, None] + single - both)
+    variance = keep_both.mean() - keep.mean() ** 2
+    return float(1 - keep.mean()), max(0.0, float(variance))
+
+
+def _outside_blocks(dropped: Tensor, block: int) -> float:
+    """The share of positions that are dropped though no block around them is dropped as a whole."""
+    import torch.nn.functional as F
+
+    whole = F.max_pool2d((~dropped).float(), block, stride=1) == 0
+    reached = F.max_pool2d(F.pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
+    return _share(dropped & ~reached)
+
+
+def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
+    """How many of these block sizes raise an ArgumentError."""
+    from regdemo import regularizers
+
+    refused = 0
+    for size in sizes:
+        try:
+            regularizers.drop_block(x, 0.1, size)
+        except ArgumentError:
+            refused += 1
+    return refused
+
+
+def _picture(title: str, y: Tensor) -> HeatMap:
+    dropped = _share(y == 0)
+    return HeatMap(
+        title=title,
+        values=y.tolist(),
+        low=0.0,
+        high=max(1.0, y.max().item()),
+        row_label="row",
+        column_label="column",
+        note=f"{dropped:.1%} of this map dropped, the rest scaled by {y.max().item():.4g}.",
+    )
+
+
+def _share(mask: Tensor) -> float:
+    return mask.double().mean().item()

@@ -1,0 +1,327 @@
+"""DropConnect: drop single weights instead of activations.
+
+Puts its mask beside dropout's, measures what both add to the loss of a linear unit, where two units tell them apart,
+what one mask for the batch costs, and how well a Gaussian with the right mean and variance stands in for many masks at
+inference.
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import mean_of_bounded, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Cell, Claim, Curves, HeatMap, Interval, Report, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "weights"
+
+UNITS_SHOWN, INPUTS_SHOWN = 8, 24
+BATCH = 8
+
+
+def drop_connect(
+    *,
+    p: Annotated[float, rate("Probability that a weight is dropped.")] = 0.5,
+    inputs: Annotated[int, count("Inputs of the linear unit.", 1, 256)] = 64,
+    draws: Annotated[int, count("Masks drawn in each measurement.", 10, 30_000)] = 20_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure DropConnect at rate p on linear units, beside dropout and beside its Gaussian approximation."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    penalty_claims, penalty_blocks = _penalty(p, inputs, draws, generator)
+    batch_claims, batch_blocks = _one_mask_for_all(p, inputs, generator)
+    inference_claims, inference_blocks = _inference(p, inputs, draws, generator)
+    return Report(
+        title=f"DropConnect at p = {p}",
+        parameters={"p": p, "inputs": inputs, "draws": draws, "seed": seed},
+        claims=[*penalty_claims, *batch_claims, *inference_claims],
+        blocks=[
+            Text(
+                "Dropout zeroes inputs of a layer, so all the weights on a dropped input fall together. DropConnect "
+                f"zeroes each weight by itself with probability p = {p}, and scales the rest by 1/(1-p) = "
+                f"{1 / (1 - p):.4g}."
+            ),
+            *_masks(p, generator),
+            *penalty_blocks,
+            *batch_blocks,
+            *inference_blocks,
+        ],
+        say=(
+            "DropConnect drops weights where dropout drops activations. For one linear output the two are the same "
+            "noise and the same penalty, p/(1-p) sum w^2 E[x^2]; with several outputs they part, since dropout makes "
+            "all of them lose the same input. The paper draws a mask for each example, which costs B times the "
+            "weights in memory, and at inference averages over a Gaussian with the matched mean and variance."
+        ),
+        wrong_answer=(
+            "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call "
+            "drop_connect. Close second: 'at inference use the mean weights, that is the same': through a "
+            "nonlinearity it is not, f(E[u]) and E[f(u)] differ."
+        ),
+        cards=["Q18.30", "Q18.31", "Q18.32"],
+    )
+
+
+def _masks(p: float, generator: Generator) -> list[Block]:
+    """Which weights of a layer work for one example, under dropout and under DropConnect."""
+    from regdemo import regularizers
+
+    inputs = regularizers.keep_mask((INPUTS_SHOWN,), p, generator=generator)
+    weights = regularizers.keep_mask((UNITS_SHOWN, INPUTS_SHOWN), p, generator=generator)
+    return [
+        HeatMap(
+            title=title,
+            values=mask.double().tolist(),
+            low=0.0,
+            high=1.0,
+            row_label="output unit",
+            column_label="input",
+            note=note,
+        )
+        for title, mask, note in (
+            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input silences its column."),
+            ("Weights in use under DropConnect", weights, "Each weight has a coin of its own."),
+        )
+    ]
+
+
+def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The squared error that the noise adds for one linear unit, and what a twin of that unit sees."""
+    import torch
+    import torch.nn.functional as F
+
+    from regdemo import regularizers
+
+    x, weight = _uniform((draws, inputs), generator), _weights(inputs, generator)
+    targets = _uniform((draws,), generator)
+    clean = F.linear(x, weight).squeeze(1)
+    twins = weight.expand(2, -1)
+    dropped = {
+        "dropout": F.linear(regularizers.dropout(x, p, generator=generator), twins),
+        "DropConnect": regularizers.drop_connect(x, twins, p=p, generator=generator),
+    }
+    mask = regularizers.keep_mask(x.shape, p, generator=generator)
+    by_activation = F.linear(regularizers.dropout(x, p, mask=mask), weight)
+    by_weight = regularizers.drop_connect(x, weight, p=p, mask=mask.unsqueeze(1))
+
+    terms, error = x * weight, clean - targets
+    mse = error.square().mean().item()
+    penalty = p / (1 - p) * terms.square().sum(1).mean().item()
+    apart = {name: (twin[:, 0] - twin[:, 1]).square().mean().item() for name, twin in dropped.items()}
+    losses = {name: (twin[:, 0] - targets).square().mean().item() for name, twin in dropped.items()}
+    scale = terms.abs().sum(1).max().item() / (1 - p)
+    claims = [
+        Claim(
+            "One output, the same mask: dropout and DropConnect agree",
+            0,
+            "largest difference",
+            (by_activation - by_weight).abs().max().item(),
+            *rounding(scale),
+        ),
+        *(
+            Claim(
+                f"The expected loss of a linear unit under {name}",
+                mse + penalty,
+                "MSE + p/(1-p) sum w^2 E[x^2]",
+                loss,
+                *_mean_square(p, terms, error),
+            )
+            for name, loss in losses.items()
+        ),
+        Claim(
+            "Two units with the same weights agree under dropout",
+            0,
+            "E[(u1 - u2)^2]",
+            apart["dropout"],
+            *rounding(scale**2),
+        ),
+        Claim(
+            "Under DropConnect their noise is uncorrelated, E[(u1 - u2)^2] is twice the penalty",
+            2 * penalty,
+            "2 p/(1-p) sum w^2 E[x^2]",
+            apart["DropConnect"],
+            *_mean_square(p, torch.cat([terms, -terms], 1), torch.zeros_like(error)),
+        ),
+    ]
+    rows: list[list[Cell]] = [
+        ["dropout", losses["dropout"] - mse, penalty, apart["dropout"], 0.0],
+        ["DropConnect", losses["DropConnect"] - mse, penalty, apart["DropConnect"], 2 * penalty],
+    ]
+    blocks: list[Block] = [
+        Table(
+            title=f"What the noise does to a linear unit of {inputs} inputs, and to a twin of the same weights",
+            columns=["noise", "penalty", "expected penalty", "(u1 - u2)^2", "expected (u1 - u2)^2"],
+            rows=rows,
+            note=(
+                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2 with each weight weighed by "
+                "its input's power, the same for both. Only a second unit tells them apart: u1 and u2 have the same "
+                "weights; dropout drops the same inputs for both."
+            ),
+        )
+    ]
+    return claims, blocks
+
+
+def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """BATCH copies of one example under a mask for each, and under one mask for the batch."""
+    from regdemo import regularizers
+
+    x, weight = _uniform((1, inputs), generator).expand(BATCH, -1), _weights(inputs, generator)
+    each = regularizers.drop_connect(x, weight, p=p, generator=generator).squeeze(1)
+    shared = regularizers.drop_connect(x, weight, p=p, per_sample=False, generator=generator).squeeze(1)
+    variance = p / (1 - p) * (x[0] * weight).square().sum().item()
+    claims = [
+        Claim(
+            "With one mask for the batch, equal examples stay equal",
+            0,
+            "largest difference",
+            (shared - shared[0]).abs().max().item(),
+            *rounding((x[0] * weight).abs().sum().item() / (1 - p)),
+        )
+    ]
+    rows: list[list[Cell]] = [
+        ["one for each (the paper)", BATCH * inputs, each.std().item(), variance / BATCH],
+        ["one for all (WeightDrop)", inputs, shared.std().item(), variance],
+    ]
+    blocks: list[Block] = [
+        Table(
+            title=f"{BATCH} copies of one example through {inputs} weights",
+            columns=["masks", "coins", "std within batch", "variance of its mean"],
+            rows=rows,
+            note=(
+                "The last column is p/(1-p) sum w^2 x^2, over B for separate masks: they average out. But they take B "
+                "copies of the weights, so the recurrent AWD-LSTM shares one mask."
+            ),
+        )
+    ]
+    return claims, blocks
+
+
+def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """E[relu(u)] by true masks, by a Gaussian with u's moments, and by relu(E[u])."""
+    import torch
+
+    from regdemo import regularizers
+
+    x, weight = _uniform((1, inputs), generator), _weights(inputs, generator)
+    terms = x * weight
+    bias = -terms.sum(1)  # puts the mean at 0, where relu bends
+    mean, variance = (t.item() for t in regularizers.drop_connect_moments(x, weight, bias, p))
+    u = regularizers.drop_connect(x.expand(draws, -1), weight, bias, p, generator=generator).squeeze(1)
+    deviation = sqrt(variance)
+
+    furthest = max(1.0, p / (1 - p)) * terms.abs().sum().item()
+    gaussian = deviation / sqrt(2 * pi)
+    sampling, reason = mean_of_bounded(variance, furthest, draws)
+    claims = [
+        Claim("The mean over masks", mean, "w x + bias", u.mean().item(), sampling, reason),
+        Claim(
+            "The variance over masks",
+            variance,
+            "p/(1-p) sum w^2 x^2",
+            u.square().mean().item(),
+            *_mean_square(p, terms, torch.zeros_like(bias), draws),
+        ),
+        Claim(
+            "At mean 0, E[relu(u)] is what the matched Gaussian says",
+            gaussian,
+            "std / sqrt(2 pi)",
+            u.relu().mean().item(),
+            _distance_to_gaussian(p, terms, gaussian) + sampling,
+            f"half of Goldstein's bound on the distance to a Gaussian, and the {reason}",
+        ),
+    ]
+    standings = [i / 4 for i in range(-10, 11)]  # the mean, in standard deviations
+    means = [at * deviation for at in standings]
+    by_masks = [(u + at).relu().mean().item() for at in means]
+    by_gaussian = [_relu_of_gaussian(at, deviation) for at in means]
+    naive = [max(at, 0.0) for at in means]
+    blocks: list[Block] = [
+        Text(
+            "At inference a plain layer uses the mean weights: relu(E[u]). But relu bends, so E[relu(u)] is larger. "
+            "The paper's answer is moment matching: u is a sum of many small terms, close to a Gaussian with mean w x "
+            "and variance p/(1-p) sum w^2 x^2; average relu over that."
+        ),
+        Curves(
+            title="E[relu(u)] as the mean of u moves through 0",
+            x_label="mean of u, in standard deviations",
+            y_label="E[relu(u)]",
+            series=[
+                Series(f"{draws:,} masks", standings, by_masks),
+                Series("matched Gaussian", standings, by_gaussian),
+                Series("relu(mean)", standings, naive),
+            ],
+        ),
+        Table(
+            title="Three estimates of E[relu(u)]",
+            columns=["mean / std", "masks [95% interval]", "Gaussian", "relu(mean)", "relu(mean) is off by"],
+            rows=[
+                [standings[i], _interval((u + means[i]).relu()), by_gaussian[i], naive[i], naive[i] - by_masks[i]]
+                for i in range(2, len(standings), 4)
+            ],
+            note=(
+                "relu(mean) is never too high, by Jensen's inequality, and most too low where the mean is 0: there by "
+                "std/sqrt(2 pi). The Gaussian's own error shrinks like 1/sqrt(inputs)."
+            ),
+        ),
+    ]
+    return claims, blocks
+
+
+def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Numbers from -sqrt(3) to sqrt(3): mean 0, variance 1, and bounded, as Bernstein's inequality wants them."""
+    import torch
+
+    return (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1) * sqrt(3)
+
+
+def _weights(inputs: int, generator: Generator) -> Tensor:
+    """One unit's weights, (1, inputs), of variance 1/inputs."""
+    return _uniform((1, inputs), generator) / sqrt(inputs)
+
+
+def _mean_square(p: float, terms: Tensor, rest: Tensor, draws: int = 1) -> tuple[float, str]:
+    """A bound on the mean of (rest + sum_i terms_i (m_i/(1-p) - 1))^2 over rows of terms (n, d), `draws` masks each.
+
+    With k2, k3, k4 the central moments of m/(1-p), and s2, s3, s4 the sums of the terms' powers, the noise e has
+    E e^2 = k2 s2,  E e^3 = k3 s3,  E e^4 = k4 s4 + 3 k2^2 (s2^2 - s4), and (rest + e)^2 has the variance
+    E e^4 + 4 rest E e^3 + 4 rest^2 E e^2 - (E e^2)^2.
+    """
+    odds = p / (1 - p)
+    k2, k3, k4 = odds, p * (odds**2 - 1), p * (odds**3 + 1)
+    s2, s3, s4 = (terms.pow(power).sum(1) for power in (2, 3, 4))
+    variance = k4 * s4 + 3 * k2**2 * (s2**2 - s4) + 4 * rest * k3 * s3 + 4 * rest**2 * k2 * s2 - (k2 * s2) ** 2
+    furthest = (rest.abs() + max(1.0, odds) * terms.abs().sum(1)).max().item() ** 2
+    return mean_of_bounded(max(0.0, variance.mean().item()), furthest, len(terms) * draws)
+
+
+def _distance_to_gaussian(p: float, terms: Tensor, most: float) -> float:
+    """How far E[relu(u)] may lie from a Gaussian of u's moments, at most `most`.
+
+    relu(u) = (u + |u|) / 2, so half the L1 (Wasserstein) distance bounds it. That distance is at most
+    2 E|W* - W| (Goldstein 2007, Annals of Probability 35, https://arxiv.org/abs/0710.3262), with W* the zero-bias
+    transform: for a term that takes two values, uniform between them. It comes to
+    (p^2 + (1-p)^2) / (1-p) * sum |t|^3 / sum t^2.
+    """
+    thirds = (terms.abs().pow(3).sum() / terms.square().sum()).item()
+    return min(most, (p**2 + (1 - p) ** 2) / (1 - p) * thirds / 2)
+
+
+def _interval(values: Tensor) -> Interval:
+    """The mean of many values, with its 95% interval."""
+    mean, half = values.mean().item(), 1.96 * values.std().item() / sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def _relu_of_gaussian(mean: float, deviation: float) -> float:
+    """E[max(0, u)] for u ~ N(mean, deviation^2): mean Phi(mean/deviation) + deviation phi(mean/deviation)."""
+    if deviation == 0:
+        return max(mean, 0.0)
+    standard = NormalDist()
+    return mean * standard.cdf(mean / deviation) + deviation * standard.pdf(mean / deviation)

@@ -1,0 +1,283 @@
+"""DropPath: skip residual branches, one example at a time.
+
+Also called stochastic depth. Draws the coins for each example and for the whole batch, counts how deep a network is
+when its rates grow with depth, puts this convention beside the original paper's, and counts the work that is saved
+when a dropped branch is not computed at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Claim, Curves, HeatMap, Report, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "paths"
+
+PASSES_SHOWN = 24
+WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
+
+
+def drop_path(
+    *,
+    p: Annotated[float, rate("Probability that a branch is dropped; of the last block, where rates grow.")] = 0.2,
+    examples: Annotated[int, count("Examples in a batch.", 1, 64)] = 8,
+    depth: Annotated[int, count("Blocks in the network.", 1, 64)] = 12,
+    draws: Annotated[int, count("Batches drawn in each measurement.", 10, 50_000)] = 20_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure DropPath at rate p: its coins, the depth it leaves, and the work it can save."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    coin_claims, coin_blocks = _coins(p, examples, draws, generator)
+    depth_claims, depth_blocks = _depth(p, depth, draws, generator)
+    work_claims, work_blocks = _work(p, generator)
+    return Report(
+        title=f"DropPath at p = {p}",
+        parameters={"p": p, "examples": examples, "depth": depth, "draws": draws, "seed": seed},
+        claims=[*coin_claims, *depth_claims, *work_claims],
+        blocks=[
+            Text(
+                "A residual block adds a branch to its input: y = x + f(x). DropPath drops the branch as a whole, "
+                f"y = x, with probability p = {p}, and otherwise adds f(x)/(1-p) = {1 / (1 - p):.4g} f(x). The input "
+                "always passes, so no signal is lost: the network is shallower for a moment."
+            ),
+            *coin_blocks,
+            *depth_blocks,
+            *work_blocks,
+        ],
+        say=(
+            "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by 1 - p, so the "
+            "mean in training is what eval computes. Each example draws its own coin, so the noise averages out over "
+            "the batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the "
+            "kept rows only saves a share p of it."
+        ),
+        wrong_answer=(
+            "'if random.random() < p: return x', without a rescale: one coin for the batch, a training mean of 1 - p "
+            "times eval's, and a generator that torch.manual_seed does not reach. Close second: calling it "
+            "DropConnect, which drops single weights."
+        ),
+        cards=["Q18.20", "Q18.21", "Q18.22"],
+    )
+
+
+def _coins(p: float, examples: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The factor that each example's branch is multiplied by, drawn per sample and per batch."""
+    import torch
+
+    from regdemo import regularizers
+
+    scale = 1 / (1 - p)
+    # Each column is a batch of its own: a branch output of 1 shows the factor.
+    per_sample = regularizers.drop_path(torch.ones(draws * examples), p, generator=generator).view(draws, examples)
+    per_batch = regularizers.drop_path(torch.ones(draws, 1), p, generator=generator).expand(draws, examples)
+    together = regularizers.drop_path(torch.ones(examples, 3), p, per_sample=False, generator=generator)
+    in_eval = regularizers.drop_path(per_sample, p, training=False)
+
+    variance, furthest = p * scale, max(1.0, p * scale)
+    means = {"per sample": per_sample.double().mean(1), "per batch": per_batch.double().mean(1)}
+    variances = {"per sample": variance / examples, "per batch": variance}
+    claims = [
+        Claim(
+            "A branch is multiplied by 0 or 1/(1-p)",
+            0,
+            "distance to the nearer of the two",
+            per_sample.abs().minimum((per_sample - scale).abs()).max().item(),
+            *rounding(scale),
+        ),
+        Claim(
+            "Training keeps eval's mean",
+            1,
+            "E[factor] = 1",
+            per_sample.double().mean().item(),
+            *mean_of_bounded(variance, furthest, draws * examples),
+        ),
+        # A mean's squared deviation lies in [0, furthest^2], so its own variance is at most furthest^2 times its mean.
+        *(
+            Claim(
+                f"The variance of the batch's mean factor, {mode}",
+                variances[mode],
+                "p/(1-p)/B" if mode == "per sample" else "p/(1-p)",
+                (mean - 1).square().mean().item(),
+                *mean_of_bounded(variances[mode] * furthest**2, furthest**2, draws),
+            )
+            for mode, mean in means.items()
+        ),
+        Claim(
+            "Per batch, all examples share one coin",
+            0,
+            "largest difference in a batch",
+            (together - together[0]).abs().max().item(),
+            *EXACT,
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - per_sample).abs().max().item(), *EXACT),
+    ]
+    blocks: list[Block] = [
+        *(
+            HeatMap(
+                title=f"Who keeps the branch, {mode}",
+                values=factors[:PASSES_SHOWN].T.tolist(),
+                low=0.0,
+                high=scale,
+                row_label="example",
+                column_label="forward pass",
+                note=note,
+            )
+            for mode, factors, note in (
+                ("per sample", per_sample, "Each example its own coin: timm's and this project's default."),
+                ("per batch", per_batch, "One coin for all: the original paper's gate."),
+            )
+        ),
+        Table(
+            title=f"The mean factor of a batch of {examples}, over {draws:,} batches",
+            columns=["coins", "mean", "variance", "formula", "batches without the branch"],
+            rows=[
+                [
+                    mode,
+                    mean.mean().item(),
+                    (mean - 1).square().mean().item(),
+                    variances[mode],
+                    (mean == 0).double().mean().item(),
+                ]
+                for mode, mean in means.items()
+            ],
+            note="The same mean. Per sample, the coins' noise averages out: a B-th of the variance.",
+        ),
+        _conventions(p, per_batch[:, 0] > 0),
+    ]
+    kept = (per_batch[:, 0] > 0).double().mean().item()
+    claims.append(
+        Claim(
+            "The paper's convention has the same ratio of training to eval",
+            1,
+            "E[m] / (1-p) = 1",
+            kept * scale,
+            *_scaled(scale, proportion(p, draws)),
+        )
+    )
+    return claims, blocks
+
+
+def _conventions(p: float, kept: Tensor) -> Table:
+    """Where the rescale may stand, and what mixing the conventions does."""
+    scale, share = 1 / (1 - p), kept.double().mean().item()
+    rows = [
+        ("inverted (timm, here)", "m/(1-p)", share * scale, "1", 1.0),
+        ("original paper", "m", share, "1-p", 1 - p),
+        ("mixed: no rescale", "m", share, "1", 1.0),
+        ("mixed: both", "m/(1-p)", share * scale, "1-p", 1 - p),
+    ]
+    return Table(
+        title="Where the rescale stands",
+        columns=["convention", "training", "mean", "eval", "value", "training / eval"],
+        rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
+        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} coins. Only the first two agree with eval.",
+    )
+
+
+def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """How many blocks run when the rates grow linearly with depth."""
+    import torch
+
+    from regdemo import regularizers
+
+    rates = regularizers.layerwise_rates(depth, p)
+    ran = torch.stack([regularizers.drop_path(torch.ones(draws), rate, generator=generator) > 0 for rate in rates])
+    expected = sum(1 - rate for rate in rates)
+    measured = ran.double().sum(0).mean().item()
+    layers = [float(layer) for layer in range(1, depth + 1)]
+    claims = [
+        Claim(
+            f"The depth in training, of {depth} in eval",
+            expected,
+            "sum of 1 - p_l",
+            measured,
+            *mean_of_bounded(sum(rate * (1 - rate) for rate in rates), depth, draws),
+        )
+    ]
+    blocks: list[Block] = [
+        Text(
+            f"With the layer-wise schedule the rates go from {rates[0]:g} in the first block to {rates[-1]:g} in the "
+            "last: what early blocks compute, all later ones build on. So the average depth in training is "
+            f"{expected:.4g} ({measured:.4g} measured), and {depth} in eval."
+        ),
+        Curves(
+            title="How often each block runs",
+            x_label="block",
+            y_label="share of passes",
+            series=[
+                Series("1 - p_l", layers, [1 - rate for rate in rates]),
+                Series("measured", layers, ran.double().mean(1).tolist()),
+            ],
+        ),
+    ]
+    return claims, blocks
+
+
+def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The floating-point operations of masking a branch, and of computing its kept rows only, on the same masks."""
+    import torch
+    import torch.nn.functional as F
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from regdemo import regularizers
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    expand, contract = normal(4 * WIDTH, WIDTH) / WIDTH**0.5, normal(WIDTH, 4 * WIDTH) / (4 * WIDTH) ** 0.5
+
+    def branch(x: Tensor) -> Tensor:
+        return F.linear(F.gelu(F.linear(x, expand)), contract)
+
+    x = normal(BATCH, WIDTH)
+    kept = full = partial = 0
+    apart = 0.0
+    for _ in range(PASSES):
+        mask = regularizers.keep_mask((BATCH,), p, generator=generator)
+        with FlopCounterMode(display=False) as masking:
+            masked = x + regularizers.drop_path(branch(x), p, mask=mask.unsqueeze(1))
+        with FlopCounterMode(display=False) as skipping:
+            skipped = regularizers.drop_path_residual(x, branch, p, mask=mask)
+        kept += int(mask.sum())
+        full += masking.get_total_flops()
+        partial += skipping.get_total_flops()
+        apart = max(apart, (masked - skipped).abs().max().item())
+    rows = BATCH * PASSES
+    claims = [
+        Claim(
+            "Computing only the kept rows gives the same output",
+            0,
+            "largest difference",
+            apart,
+            *rounding(1 / (1 - p)),
+        ),
+        Claim("It takes the kept share of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),
+        Claim("The share of work saved is p", p, "p", 1 - partial / full, *proportion(p, rows)),
+    ]
+    blocks: list[Block] = [
+        Text(
+            "A mask is applied to a branch that has been computed already. `drop_path_residual` picks the kept "
+            "examples first, computes the branch for them, and adds the result back to their rows."
+        ),
+        Table(
+            title=f"Work of a two-layer branch, width {WIDTH}, in {PASSES} passes of {BATCH} examples",
+            columns=["how", "FLOPs", "share"],
+            rows=[
+                ["x + drop_path(branch(x), p)", full, 1.0],
+                ["drop_path_residual(x, branch, p)", partial, partial / full],
+            ],
+            note=f"Counted by torch.utils.flop_counter; {kept:,} of {rows:,} rows were kept. Same masks, same outputs.",
+        ),
+    ]
+    return claims, blocks
+
+
+def _scaled(factor: float, bound: tuple[float, str]) -> tuple[float, str]:
+    """A bound on a quantity, as a bound on `factor` times it."""
+    return bound[0] * factor, bound[1]

@@ -1,0 +1,256 @@
+"""Dropout sites: where a transformer drops, one site at a time.
+
+Builds a small GPT, switches on embedding, attention, residual or feed-forward dropout alone, and measures what becomes
+random from there on, and how many coins it takes. Ends with the rates that known models were trained with, each with
+its source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from math import nan
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from regdemo.lab.transformer import GPT, DropoutRates
+
+ACTS_ON = "models"
+
+VOCABULARY, WIDTH, HEADS = 50, 32, 4
+STILL_PASSES = 8  # where nothing is random
+STAGES = ("embedding", "attention", "residual", "FFN hidden", "logits")  # in the order of the first block
+
+# What models were trained with, each read in the source named.
+IN_USE = (
+    ("Transformer", "65M / 213M", "0.1 / 0.3", "arXiv 1706.03762, table 3"),
+    ("GPT-1", "117M", "0.1 (embd, attn, resid)", "Radford 2018, section 4.1"),
+    ("BERT", "110M, 340M", "0.1", "arXiv 1810.04805, A.2"),
+    ("T5 1.1", "77M to 11B", "0; on to fine-tune", "T5: released_checkpoints.md"),
+    ("OPT", "125M to 175B", "0.1, embeddings 0", "arXiv 2205.01068, 2.2"),
+    ("PaLM", "8B to 540B", "0; 0.1 to fine-tune", "arXiv 2204.02311, 5"),
+    ("Pythia", "12B", "0", "Pythia: pythia-12b.yml"),
+    ("OLMo", "7B", "0", "OLMo: official/OLMo-7B.yaml"),
+    ("DeiT-B", "86M", "0; DropPath 0.1", "arXiv 2012.12877, table 9"),
+)
+
+
+def dropout_sites(
+    *,
+    p: Annotated[float, rate("Drop probability of the site that is switched on.")] = 0.1,
+    tokens: Annotated[int, count("Length of the sequence.", 2, 64)] = 16,
+    depth: Annotated[int, count("Blocks in the transformer.", 1, 8)] = 2,
+    draws: Annotated[int, count("Forward passes for each site.", 2, 200)] = 100,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure what each dropout site of a small GPT randomises at rate p."""
+    import torch
+
+    from regdemo.lab.transformer import GPT, DropoutRates
+
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(VOCABULARY, (1, tokens), generator=generator)
+
+    def build(rates: DropoutRates) -> GPT:
+        with torch.random.fork_rng(devices=[]):  # the same weights each time, the global state as it was
+            torch.default_generator.manual_seed(seed)
+            return GPT(VOCABULARY, tokens, WIDTH, HEADS, depth, rates)
+
+    def spread(stages: list[Tensor]) -> list[float]:
+        # From the first pass on, so that passes that agree have a spread of exactly 0.
+        return [(stage - stage[0]).var(0).mean().sqrt().item() for stage in stages]
+
+    sites = [field.name for field in fields(DropoutRates)]
+    clean = _stages(build(DropoutRates()).eval(), ids, 1, generator)
+    off = _stages(build(DropoutRates()), ids, STILL_PASSES, generator)
+    everywhere = DropoutRates(**dict.fromkeys(sites, p))
+    in_eval = _stages(build(everywhere).eval(), ids, STILL_PASSES, generator)
+    alone = {site: _stages(build(DropoutRates(**{site: p})), ids, draws, generator) for site in sites}
+    spreads = {site: spread(stages) for site, stages in alone.items()}
+
+    # What each site multiplies by its mask in the first block; a residual site drops the branch, not the stream.
+    touched = [clean[0], clean[1], clean[2] - clean[0], clean[3]]
+    claims = [
+        *(_own_variance(site, alone[site][i] - clean[i], touched[i], p) for i, site in enumerate(sites)),
+        *(
+            Claim(
+                f"With {_words(site)} dropout alone, nothing before it moves",
+                0,
+                "largest std at an earlier stage",
+                max(spreads[site][:i]),
+                *EXACT,
+            )
+            for i, site in enumerate(sites)
+            if i
+        ),
+        Claim("With every rate 0, training is deterministic", 0, "largest std", max(spread(off)), *EXACT),
+        Claim(
+            f"In eval, four rates of {p} are four rates of 0",
+            0,
+            "largest difference",
+            max((a - b).abs().max().item() for a, b in zip(in_eval, off, strict=True)),
+            *EXACT,
+        ),
+    ]
+    coins = {  # a token
+        "embedding": WIDTH,
+        "attention": depth * HEADS * tokens,
+        "residual": depth * 2 * WIDTH,
+        "feed_forward": depth * 4 * WIDTH,
+    }
+    all_coins = sum(coins.values()) * tokens
+    claims.append(
+        Claim(
+            "A training pass takes one coin for each element at each site",
+            all_coins,
+            "T (d + L (h T + 2d + 4d))",
+            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids, most=2 * all_coins),
+            *EXACT,
+        )
+    )
+    return Report(
+        title=f"Dropout sites in a transformer, each alone at p = {p}",
+        parameters={"p": p, "tokens": tokens, "depth": depth, "draws": draws, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"A GPT of depth L = {depth}, width d = {WIDTH}, h = {HEADS} heads, on T = {tokens} tokens. It has "
+                "four dropout sites: on the embeddings, on the attention weights, on what both sublayers add to the "
+                "residual stream, and on the hidden layer of the feed-forward net (FFN)."
+            ),
+            _where(coins),
+            Table(
+                title=f"Std over {draws} passes at each stage, one site on at p = {p}",
+                columns=["site", *STAGES],
+                rows=[[_words(site), *row] for site, row in [*spreads.items(), ("none", spread(off))]],
+                note=(
+                    "Stages of the first block, in order: embeddings, attention weights, the residual stream after "
+                    "attention, the FFN's hidden layer; last the logits. Left of its own stage a site leaves exact "
+                    "zeros; from there on everything is random."
+                ),
+            ),
+            *_in_use(),
+        ],
+        say=(
+            "A transformer has four dropout sites: embeddings, attention weights, the output of each sublayer before "
+            "it is added, and the FFN's hidden layer. Each makes everything after it random and nothing before it. "
+            "BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, and "
+            "PaLM fine-tunes with 0.1: how often the data is repeated matters more than the size."
+        ),
+        wrong_answer=(
+            "'Small models take this rate, large ones that': a table by size that no paper backs. OPT used 0.1 from "
+            "125M to 175B. Close second: setting `.p` on every nn.Dropout, which misses attention, whose rate is "
+            "often a plain float (`self_attn.dropout`)."
+        ),
+        cards=["Q18", "Q18.60", "Q18.61", "Q18.62"],
+    )
+
+
+def _stages(model: GPT, ids: Tensor, draws: int, generator: Generator) -> list[Tensor]:
+    """STAGES over many passes: tensors (draws, ...) in float64.
+
+    One pass at a time: equal passes then agree to the last bit, which the rows of one batched product need not.
+    """
+    import torch
+
+    seen: dict[str, list[Tensor]] = {stage: [] for stage in STAGES}
+
+    def keep(stage: str, x: Tensor) -> None:
+        seen[stage].append(x.squeeze(0).double())
+
+    outputs = {
+        "embedding": "embedding_dropout",
+        "attention": "blocks.0.attention_dropout",
+        "FFN hidden": "blocks.0.feed_forward_dropout",
+        "logits": "",
+    }
+    for stage, name in outputs.items():
+        model.get_submodule(name).register_forward_hook(lambda module, args, output, stage=stage: keep(stage, output))
+    model.get_submodule("blocks.0.norm2").register_forward_pre_hook(lambda module, args: keep("residual", args[0]))
+    with torch.no_grad():
+        for _ in range(draws):
+            model(ids, generator=generator)
+    return [torch.stack(seen[stage]) for stage in STAGES]
+
+
+def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
+    """The noise (draws, ...) of a site at its own stage, against the tensor (1, ...) that its mask multiplies."""
+    odds = p / (1 - p)
+    # For one element t: the noise is t (m/(1-p) - 1), with fourth moment t^4 p (odds^3 + 1).
+    variance = touched.pow(4).mean().item() * (p * (odds**3 + 1) - odds**2)
+    furthest = touched.square().max().item() * max(1.0, odds) ** 2
+    return Claim(
+        f"The variance {_words(site)} dropout adds at its own stage",
+        odds * touched.square().mean().item(),
+        "p/(1-p) mean t^2",
+        noise.square().mean().item(),
+        *mean_of_bounded(max(0.0, variance), furthest, noise.numel()),
+    )
+
+
+def _drawn(model: GPT, ids: Tensor, *, most: int) -> float:
+    """How many random numbers a training pass draws, or NaN if more than `most`.
+
+    A second generator is wound forward, T numbers at a time, until its state is that of the one the pass used.
+    """
+    import torch
+
+    used, wound = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    model(ids, generator=used)
+    for drawn in range(0, most, ids.numel()):
+        if torch.equal(used.get_state(), wound.get_state()):
+            return drawn
+        torch.rand(ids.numel(), generator=wound)
+    return nan
+
+
+def _where(coins: dict[str, int]) -> Table:
+    """What each site acts on, what it costs, and what others call it."""
+    names = {
+        "embedding": ("token + position", "-", "embd_pdrop"),
+        "attention": ("weights after softmax", "self_attn.dropout", "attn_pdrop"),
+        "residual": ("output of both sublayers", "dropout1, dropout2", "resid_pdrop"),
+        "feed_forward": ("hidden layer of the FFN", "dropout", "-"),
+    }
+    rows: list[list[Cell]] = [[_words(site), on, coins[site], *others] for site, (on, *others) in names.items()]
+    return Table(
+        title="The four sites, and their names elsewhere",
+        columns=["site", "acts on", "coins/token", "in torch", "in GPT-2"],
+        rows=rows,
+        note=(
+            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Coins: d, L h T, 2 L d, 4 L d. Only "
+            "attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 there, 18,432 on the residual."
+        ),
+    )
+
+
+def _in_use() -> list[Block]:
+    """The rates of known models with their sources, and what is only folklore."""
+    return [
+        Table(
+            title="Rates that known models were trained with",
+            columns=["model", "parameters", "rate", "source"],
+            rows=[list(row) for row in IN_USE],
+            note=(
+                "Sections of papers; files of google-research/text-to-text-transfer-transformer, EleutherAI/pythia and "
+                "allenai/OLMo. DeiT is a vision model. The rate does not follow the size."
+            ),
+        ),
+        Text(
+            "Folklore: the 0.1 quoted for GPT-2 is the default of Hugging Face's GPT2Config. The code that OpenAI "
+            "released (openai/gpt-2, src/model.py) is for inference and has no dropout; nor has Llama's "
+            "(meta-llama/llama, llama/model.py). Tables of rates by model size come without a source. What was "
+            "measured: pretraining BERT and Pythia for a single epoch goes best with none "
+            "(Liu, Bauer and Manning 2025, https://arxiv.org/abs/2505.24788)."
+        ),
+    ]
+
+
+def _words(site: str) -> str:
+    """A site's name as prose has it."""
+    return "FFN" if site == "feed_forward" else site

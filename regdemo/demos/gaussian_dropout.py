@@ -1,0 +1,179 @@
+"""Gaussian dropout: multiply by noise of dropout's mean and variance.
+
+Instead of 0 or 1/(1-p), each activation is multiplied by a draw from N(1, p/(1-p)). Puts both kinds of noise side by
+side, and counts what the two first moments don't tell: dropout makes zeros, Gaussian noise flips signs.
+"""
+
+from __future__ import annotations
+
+from math import log, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, FALSE_ALARM, mean_of_bounded, mean_of_normal, proportion, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "activations"
+
+RATES = (0.1, 0.2, 0.5, 0.8)
+
+
+def gaussian_dropout(
+    *,
+    p: Annotated[float, rate("Drop probability of the dropout whose noise is matched.")] = 0.2,
+    size: Annotated[int, count("Activations multiplied in each measurement.", 1, 1_000_000)] = 30_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure the noise of Gaussian dropout and of dropout at rate p on `size` activations of value 1."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    variance = p / (1 - p)
+    grid = torch.ones(8, 24, dtype=torch.float64)
+    zeros_grid = regularizers.dropout(grid, p, generator=generator)
+    noise_grid = regularizers.gaussian_dropout(grid, p, generator=generator)
+    low = min(0.0, noise_grid.min().item())
+    high = max(zeros_grid.max().item(), noise_grid.max().item())
+
+    x = torch.ones(size, dtype=torch.float64)
+    dropped = regularizers.dropout(x, p, generator=generator)
+    noisy = regularizers.gaussian_dropout(x, p, generator=generator)
+    in_eval = regularizers.gaussian_dropout(x, p, training=False)
+
+    mean, spread, zeros, flipped = _moments(noisy)
+    _, spread_of_dropout, zeros_of_dropout, _ = _moments(dropped)
+    # The noise is drawn in float32: what it may lose is added to each bound.
+    rounded, _ = rounding(1 + variance)
+    mean_slip, normal = mean_of_normal(sqrt(variance), size)
+    variance_slip, chi_square = _mean_of_squares(variance, size)
+    claims = [
+        Claim("The mean of the noise is 1", 1, "E[n] = 1", mean, mean_slip + rounded, normal),
+        Claim("Its variance is p/(1-p)", variance, "p/(1-p)", spread, variance_slip + rounded, chi_square),
+        Claim(
+            "Dropout's variance is the same",
+            variance,
+            "p/(1-p)",
+            spread_of_dropout,
+            *mean_of_bounded(p * (1 - p) * (1 - variance**2) ** 2, max(1, variance**2), size),
+        ),
+        Claim(
+            "Gaussian dropout makes no zeros",
+            0,
+            "P(n = 0) = 0",
+            zeros,
+            # In float32 about one draw in 10^8 does round to 0; 10^-7 is a bound on that at every p.
+            *proportion(1e-7, size),
+        ),
+        Claim("Dropout's share of zeros is p", p, "p", zeros_of_dropout, *proportion(p, size)),
+        Claim(
+            "Gaussian dropout flips the sign of some",
+            _flips(p),
+            "Phi(-sqrt((1-p)/p))",
+            flipped,
+            *proportion(_flips(p), size),
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+    ]
+    rows: list[list[Cell]] = [
+        ["dropout", 1.0, variance, p, 0.0],
+        ["measured", *_moments(dropped)],
+        ["Gaussian", 1.0, variance, 0.0, _flips(p)],
+        ["measured", *_moments(noisy)],
+    ]
+    return Report(
+        title=f"Gaussian dropout at p = {p}",
+        parameters={"p": p, "size": size, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"Dropout multiplies by noise too: 0 with probability p = {p}, else {1 / (1 - p):.4g}. That noise "
+                f"has mean 1 and variance p/(1-p) = {variance:.4g}. Gaussian dropout keeps these two numbers and "
+                "changes the rest."
+            ),
+            HeatMap(
+                title=f"Dropout's noise: two values, 0 and {1 / (1 - p):.4g}",
+                values=zeros_grid.tolist(),
+                low=low,
+                high=high,
+                row_label="example",
+                column_label="unit",
+            ),
+            HeatMap(
+                title=f"Gaussian noise: N(1, {variance:.4g}), every value different",
+                values=noise_grid.tolist(),
+                low=low,
+                high=high,
+                row_label="example",
+                column_label="unit",
+            ),
+            Table(
+                title="Two moments agree, the rest does not",
+                columns=["noise", "mean", "variance", "exactly zero", "sign flipped"],
+                rows=rows,
+                note=f"By formula, and measured over {size:,} draws.",
+            ),
+            _rates_table(p, size, generator),
+        ],
+        say=(
+            "Gaussian dropout multiplies each activation by N(1, p/(1-p)): the mean and the variance of dropout's "
+            "noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well. "
+            "Variational dropout learns its rates in this form, since the output is differentiable in the noise's size."
+        ),
+        wrong_answer=(
+            "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 "
+            "stays 0; added noise has one size everywhere. Nor is its variance p: it is p/(1-p), so that p = 0.5 "
+            "means a standard deviation as large as the signal."
+        ),
+        cards=["Q18.70", "Q18.71", "Q18.72"],
+    )
+
+
+def _rates_table(p: float, size: int, generator: Generator) -> Table:
+    """The noise's deviation and how many signs it flips, at the usual rates and at p."""
+    import torch
+
+    from regdemo import regularizers
+
+    x = torch.ones(size, dtype=torch.float64)
+    rows: list[list[Cell]] = []
+    for rate_ in sorted({*RATES, p}):
+        y = regularizers.gaussian_dropout(x, rate_, generator=generator)
+        deviation = sqrt(rate_ / (1 - rate_))
+        rows.append([str(rate_), deviation, (y - 1).square().mean().sqrt().item(), _flips(rate_), _share(y < 0)])
+    return Table(
+        title="How strong the noise is at several rates",
+        columns=["p", "sqrt(p/(1-p))", "measured", "signs flipped", "measured"],
+        rows=rows,
+        note="At p = 0.5 the noise is as large as the signal: one activation in six changes its sign.",
+    )
+
+
+def _share(mask: Tensor) -> float:
+    return mask.double().mean().item()
+
+
+def _moments(noise: Tensor) -> list[float]:
+    """Mean, variance around 1, share of zeros, share below zero."""
+    return [noise.mean().item(), (noise - 1).square().mean().item(), _share(noise == 0), _share(noise < 0)]
+
+
+def _flips(p: float) -> float:
+    """P(N(1, p/(1-p)) < 0)."""
+    return NormalDist().cdf(-sqrt((1 - p) / p)) if p else 0.0
+
+
+def _mean_of_squares(variance: float, n: int) -> tuple[float, str]:
+    """The chi-square bound on the mean of the squares of n draws from N(0, variance).
+
+        P(|mean - variance| >= variance (2 sqrt(s/n) + 2 s/n)) <= 2 exp(-s) = 1e-9
+
+    Laurent and Massart 2000, lemma 1, https://doi.org/10.1214/aos/1015957395
+    """
+    scale = log(2 / FALSE_ALARM) / n
+    return variance * (2 * sqrt(scale) + 2 * scale), f"chi-square bound over {n:,} draws, missed by chance once in 10^9"

@@ -1,0 +1,184 @@
+"""Layer-wise dropout: rates that grow with depth, in two conventions.
+
+Early layers find what all later ones use, so they are dropped least. Compares linspace from 0 (timm) with l/L (Huang
+et al.): their rates, and the depth they leave in networks drawn at random. Then sets the rates of a model, refuses one
+that has none, and shows the rate that setting every nn.Dropout does not reach.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.errors import ArgumentError
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Cell, Claim, Curves, Report, Series, Table, Text
+
+ACTS_ON = "schedules"
+
+ROWS = 12  # a deeper network is shown by this many of its layers
+
+
+def layerwise_dropout(
+    *,
+    p_max: Annotated[float, rate("Drop probability of the last layer.")] = 0.2,
+    depth: Annotated[int, count("Layers of the network.", 1, 200)] = 12,
+    networks: Annotated[int, count("Networks drawn, each layer dropped at its rate.", 1, 50_000)] = 10_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure both schedules for `depth` layers with rates up to p_max."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    linspace = regularizers.layerwise_rates(depth, p_max)
+    huang = regularizers.layerwise_rates(depth, p_max, convention="huang")
+    alone, alone_huang = (regularizers.layerwise_rates(1, p_max, convention=name)[0] for name in ("linspace", "huang"))
+    kept_linspace, kept_huang = (
+        [regularizers.keep_mask((networks,), p, generator=generator).double().mean().item() for p in rates]
+        for rates in (linspace, huang)
+    )
+    by_torch = torch.linspace(0, p_max, depth, dtype=torch.float64).tolist()
+    deep = depth * (1 - p_max / 2) if depth > 1 else 1.0  # a layer alone has rate 0
+    deep_huang = depth - (depth + 1) * p_max / 2
+    claims = [
+        Claim(
+            "linspace's rates are those of torch.linspace(0, p_max, L)",
+            0,
+            "max difference",
+            max(abs(ours - theirs) for ours, theirs in zip(linspace, by_torch, strict=True)),
+            *rounding(1),
+        ),
+        Claim("With l/L the first layer is dropped already", p_max / depth, "p_max/L", huang[0], *rounding(1)),
+        Claim(
+            "Layers left by linspace",
+            deep,
+            "L (1 - p_max/2)" if depth > 1 else "1",
+            sum(kept_linspace),
+            *_sum_of_coins(linspace, networks),
+        ),
+        Claim(
+            "Layers left by l/L",
+            deep_huang,
+            "L - (L+1) p_max/2",
+            sum(kept_huang),
+            *_sum_of_coins(huang, networks),
+        ),
+        Claim("A layer alone, L = 1, has rate 0 in linspace", 0, "no division by L - 1 = 0", alone, *EXACT),
+        Claim("A layer alone has rate p_max in l/L", p_max, "p_max", alone_huang, *EXACT),
+    ]
+    shown = sorted({round(i * (depth - 1) / (ROWS - 1)) for i in range(ROWS)})
+    rows: list[list[Cell]] = [
+        [layer + 1, linspace[layer], 1 - kept_linspace[layer], huang[layer], 1 - kept_huang[layer]] for layer in shown
+    ]
+    layers = [float(layer) for layer in range(1, depth + 1)]
+    model_claims, model_blocks = _set_rates(p_max, linspace)
+    return Report(
+        title=f"Layer-wise dropout up to p = {p_max} at depth {depth}",
+        parameters={"p_max": p_max, "depth": depth, "networks": networks, "seed": seed},
+        claims=claims + model_claims,
+        blocks=[
+            Text(
+                "The first layers find features that every later layer uses; the last ones add detail. So the rate, of "
+                "dropout or of DropPath, grows with depth. Two rules are in use and differ at the first layer: "
+                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. Both end at p_max."
+            ),
+            Curves(
+                title="The rate of each layer",
+                x_label="layer",
+                y_label="drop probability",
+                series=[Series("linspace", layers, linspace), Series("l/L", layers, huang)],
+            ),
+            Table(
+                title="Rates, and the share of networks that dropped the layer",
+                columns=["layer", "linspace", "measured", "l/L", "measured"],
+                rows=rows,
+                note=f"Measured on {networks:,} networks each.",
+            ),
+            Table(
+                title=f"How many layers are left on average, of {depth}",
+                columns=["rule", "p of layer l", "expected", "measured"],
+                rows=[
+                    ["linspace", "p_max (l-1)/(L-1)", deep, sum(kept_linspace)],
+                    ["l/L", "p_max l/L", deep_huang, sum(kept_huang)],
+                ],
+                note="Expected is the sum of 1 - p_l. For L > 1, l/L drops half of p_max of a layer more.",
+            ),
+            *model_blocks,
+        ],
+        say=(
+            "The drop rate grows linearly with depth, because early layers find what all later ones need. timm takes "
+            "linspace(0, p_max, L): the first block is never dropped, and L (1 - p_max/2) blocks are left on average. "
+            "Huang et al. take l/L p_max, which drops the first block too, so say which one you mean."
+        ),
+        wrong_answer=(
+            "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls "
+            "of F.dropout, and floats such as nn.MultiheadAttention's. In models built that way the loop changes "
+            "nothing, and says nothing."
+        ),
+        cards=["Q18.50", "Q18.51", "Q18.52"],
+    )
+
+
+def _sum_of_coins(rates: list[float], n: int) -> tuple[float, str]:
+    """Bernstein's bound on the mean over n networks of the number of layers kept: L times the mean of n L coins."""
+    depth = len(rates)
+    tolerance, reason = mean_of_bounded(sum(p * (1 - p) for p in rates) / depth, 1, n * depth)
+    return depth * tolerance, reason
+
+
+def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Block]]:
+    """What layerwise_dropout sets in a model, where it raises, and what it cannot reach."""
+    from torch import nn
+
+    from regdemo import regularizers
+
+    dropouts = [nn.Dropout(0.5) for _ in rates]
+    regularizers.layerwise_dropout([nn.Sequential(nn.ReLU(), dropout) for dropout in dropouts], p_max)
+
+    untouched = nn.Dropout(0.5)
+    refused = ""
+    try:
+        regularizers.layerwise_dropout([untouched, nn.ReLU()], p_max)
+    except ArgumentError as error:
+        refused = str(error)
+
+    # On the meta device nothing is allocated or drawn; the rates are there all the same.
+    block = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, batch_first=True, device="meta")
+    regularizers.layerwise_dropout([block], p_max, convention="huang")
+    modules = {"dropout1": block.dropout1, "dropout": block.dropout, "dropout2": block.dropout2}
+    claims = [
+        Claim(
+            "layerwise_dropout sets each layer's rate",
+            0,
+            "max |set - p_l|",
+            max(abs(dropout.p - p) for dropout, p in zip(dropouts, rates, strict=True)),
+            *EXACT,
+        ),
+        Claim("A layer without a rate raises an error", 1, "errors = 1", int(bool(refused)), *EXACT),
+        Claim("The refusal left the other layers as they were", 0.5, "0.5", untouched.p, *EXACT),
+        Claim(
+            "The three nn.Dropout of nn.TransformerEncoderLayer are set",
+            0,
+            "max |set - p_max|",
+            max(abs(module.p - p_max) for module in modules.values()),
+            *EXACT,
+        ),
+        Claim("Its attention keeps 0.1: that rate is a plain float", 0.1, "0.1", block.self_attn.dropout, *EXACT),
+    ]
+    where = {"dropout1": "attention output", "dropout": "inside the FFN", "dropout2": "FFN output"}
+    rows: list[list[Cell]] = [[name, where[name], "nn.Dropout", module.p] for name, module in modules.items()]
+    blocks: list[Block] = [
+        Text(
+            "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
+            f'`layerwise_dropout` raises when a layer has none at all: "{refused}". A rate hidden beside others it '
+            "cannot see either:"
+        ),
+        Table(
+            title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
+            columns=["rate", "where", "kept as", "now"],
+            rows=[*rows, ["self_attn.dropout", "attention weights", "float", block.self_attn.dropout]],
+        ),
+    ]
+    return claims, blocks

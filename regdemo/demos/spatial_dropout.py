@@ -1,0 +1,273 @@
+"""Spatial dropout: drop whole channels instead of single elements.
+
+Neighbours in a feature map resemble each other, so what element dropout removes can be guessed from what is beside it.
+Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap: on a
+batch laid out (B, T, C) the same call drops whole tokens.
+"""
+
+from __future__ import annotations
+
+from math import cos, pi
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "activations"
+
+PERIOD = 32  # positions in a period of the waves to be restored: smooth, as feature maps are
+
+
+def spatial_dropout(
+    *,
+    p: Annotated[float, rate("Probability that a channel is dropped.")] = 0.2,
+    examples: Annotated[int, count("Examples in the batch.", 2, 256)] = 64,
+    channels: Annotated[int, count("Channels of each example.", 1, 256)] = 32,
+    length: Annotated[int, count("Positions of each channel.", 2, 64)] = 12,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Drop channels and single elements of an (examples, channels, length) batch at rate p, and compare."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    grid = torch.ones(1, 8, 24, dtype=torch.float64)
+    element_grid = regularizers.dropout(grid, p, generator=generator)[0]
+    channel_grid = regularizers.spatial_dropout(grid, p, generator=generator)[0]
+
+    x = torch.ones(examples, channels, length, dtype=torch.float64)
+    y = regularizers.spatial_dropout(x, p, generator=generator)
+    by_channel, by_element = y == 0, regularizers.dropout(x, p, generator=generator) == 0
+    in_eval = regularizers.spatial_dropout(x, p, training=False)
+
+    draws = examples * channels
+    variance = p / (1 - p)
+    missed = 1 - cos(2 * pi / PERIOD)
+    in_part = max(0.0, 1 - p**length - (1 - p) ** length)
+    claims = [
+        Claim("A channel is dropped whole or kept whole", 0, "share in part", _in_part(by_channel), *EXACT),
+        Claim(
+            "Element dropout leaves channels in part",
+            in_part,
+            f"1 - p^{length} - (1-p)^{length}",
+            _in_part(by_element),
+            *proportion(in_part, draws),
+        ),
+        Claim("The share of channels dropped is p", p, "p", _share(by_channel[..., 0]), *proportion(p, draws)),
+        Claim(
+            "The mean is kept",
+            1,
+            "E[y] = x",
+            y.mean().item(),
+            *mean_of_bounded(variance, max(1, variance), draws),
+        ),
+        Claim(
+            "Two examples drop the same channel only by chance",
+            p**2,
+            "p^2",
+            _share(by_channel[0 : examples // 2 * 2 : 2, :, 0] & by_channel[1::2, :, 0]),
+            *proportion(p**2, examples // 2 * channels),
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+        Claim("Spatial dropout drops two neighbours at once", p, "p", _pairs(by_channel), *proportion(p, draws)),
+        Claim(
+            "Element dropout drops two neighbours at once less often",
+            p**2,
+            "p^2",
+            _pairs(by_element),
+            *proportion(p**2, draws * (length // 2)),
+        ),
+        Claim(
+            f"Two kept neighbours' average misses the element between by {missed:.1%}",
+            missed,
+            f"1 - cos(2 pi/{PERIOD})",
+            _error_between_kept(_waves(channels)),
+            *rounding(1),
+        ),
+    ]
+    rows: list[list[Cell]] = [
+        ["elements dropped", _share(by_element), p, _share(by_channel), p],
+        ["two neighbours dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
+        ["channels dropped in part", _in_part(by_element), in_part, _in_part(by_channel), 0.0],
+        [
+            "variance of a channel's average",
+            _variance_of_average(by_element, p),
+            variance / length,
+            _variance_of_average(by_channel, p),
+            variance,
+        ],
+    ]
+    trap_claims, trap_blocks = _trap(p, examples, channels, length, generator)
+    return Report(
+        title=f"Spatial dropout at p = {p}",
+        parameters={"p": p, "examples": examples, "channels": channels, "length": length, "seed": seed},
+        claims=claims + trap_claims,
+        blocks=[
+            Text(
+                "A feature map is smooth: what stands at one position nearly stands at the next. Drop single elements, "
+                "and the layer above reads them off their neighbours. Spatial dropout takes the whole channel."
+            ),
+            _picture("Element dropout: a coin for each element", element_grid, p),
+            _picture(
+                "Spatial dropout: a coin for each channel",
+                channel_grid,
+                p,
+                note=f"In both, 0 is dropped and {1 / (1 - p):.4g} is kept and scaled by 1/(1-p).",
+            ),
+            Table(
+                title="The same rate, another law",
+                columns=["share or variance", "element", "formula", "spatial", "formula"],
+                rows=rows,
+                note=f"{examples} examples of {channels} channels with {length} positions, all of value 1.",
+            ),
+            _restored_table(p, channels, generator),
+            *trap_blocks,
+        ],
+        say=(
+            "Spatial dropout draws one coin for each example and channel and drops the whole feature map. Positions "
+            "side by side are correlated, so what element dropout removes can be read off the neighbours; with the "
+            "channel gone the feature is gone, and the next layer must do without it."
+        ),
+        wrong_answer=(
+            "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the "
+            "channels, so it drops whole tokens. Move the channels to second place, drop, and move them back."
+        ),
+        cards=["Q18.40", "Q18.41", "Q18.42"],
+    )
+
+
+def _restored_table(p: float, channels: int, generator: Generator) -> Table:
+    """How far a straight line between the nearest kept positions restores waves after each kind of dropout."""
+    from regdemo import regularizers
+
+    waves = _waves(channels).unsqueeze(0)
+    rows: list[list[Cell]] = []
+    for name, drop in (("single elements", regularizers.dropout), ("whole channels", regularizers.spatial_dropout)):
+        dropped = (drop(waves, p, generator=generator) == 0)[0]
+        rows.append([name, _share(dropped), _error_of_a_line(waves[0], dropped)])
+    return Table(
+        title="What a straight line between the nearest kept positions restores",
+        columns=["dropped", "share lost", "error where lost"],
+        rows=rows,
+        note=(
+            f"{channels} waves with {PERIOD} positions in a period. The error is a share of the signal's own size: "
+            "1 means that nothing came back."
+        ),
+    )
+
+
+def _trap(p: float, examples: int, channels: int, length: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """Spatial dropout on a (B, T, C) batch as it is, and with the channels moved to second place."""
+    import torch
+
+    from regdemo import regularizers
+
+    def as_it_is(tokens: Tensor) -> Tensor:
+        return regularizers.spatial_dropout(tokens, p, generator=generator)
+
+    def transposed(tokens: Tensor) -> Tensor:
+        return as_it_is(tokens.transpose(1, 2)).transpose(1, 2)
+
+    picture = torch.ones(1, 8, 24, dtype=torch.float64)
+    tokens = torch.ones(examples, length, channels, dtype=torch.float64)
+    wrong, right = as_it_is(tokens) == 0, transposed(tokens) == 0
+    claims = [
+        Claim(
+            "On (B, T, C) as it is, the share of tokens lost whole is p",
+            p,
+            "p",
+            _share(wrong.all(dim=2)),
+            *proportion(p, examples * length),
+        ),
+        Claim(
+            "Transposed first, the share of channels lost whole is p",
+            p,
+            "p",
+            _share(right.all(dim=1)),
+            *proportion(p, examples * channels),
+        ),
+        Claim(
+            "Transposed first, no channel is lost in part", 0, "share in part", _in_part(right.transpose(1, 2)), *EXACT
+        ),
+    ]
+    blocks: list[Block] = [
+        Text(
+            "The trap: the second dimension counts as the channels. A transformer's batch is (B, T, C), tokens second, "
+            "so `spatial_dropout(x, p)` erases whole tokens. The mend is "
+            "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
+        ),
+        _picture("(B, T, C) as it is: the rows lost are tokens", as_it_is(picture)[0], p, "token", "channel"),
+        _picture("Transposed and back: the columns lost are channels", transposed(picture)[0], p, "token", "channel"),
+    ]
+    return claims, blocks
+
+
+def _picture(
+    title: str, y: Tensor, p: float, row_label: str = "channel", column_label: str = "position", note: str = ""
+) -> HeatMap:
+    return HeatMap(title, y.tolist(), 0.0, 1 / (1 - p), row_label, column_label, note)
+
+
+def _waves(channels: int) -> Tensor:
+    """One period of a cosine for each channel, each with its own phase, (channels, PERIOD)."""
+    import torch
+
+    t = torch.arange(PERIOD, dtype=torch.float64)
+    phase = torch.arange(channels, dtype=torch.float64).unsqueeze(1)
+    return torch.cos(2 * pi / PERIOD * t + phase)
+
+
+def _error_between_kept(waves: Tensor) -> float:
+    """Relative error where every second position is dropped and guessed as the average of its two neighbours.
+
+    (cos(a - w) + cos(a + w)) / 2 = cos(w) cos(a): each guess is short by a factor 1 - cos(w).
+    """
+    import torch
+
+    from regdemo import regularizers
+
+    mask = torch.ones(waves.shape, dtype=torch.bool)
+    mask[:, 1::2] = False
+    kept = regularizers.dropout(waves, 0.5, mask=mask) / 2
+    guess = (kept.roll(1, dims=1) + kept.roll(-1, dims=1)) / 2
+    return float((guess - waves)[~mask].norm() / waves[~mask].norm())
+
+
+def _error_of_a_line(waves: Tensor, dropped: Tensor) -> Cell:
+    """Relative error of a line between the nearest kept positions of each wave, or 0 where a wave has none."""
+    import numpy as np
+
+    if not dropped.any():
+        return "nothing lost"
+    t = np.arange(PERIOD)
+    guess = waves.numpy().copy()
+    for row, lost in zip(guess, dropped.numpy(), strict=True):
+        row[lost] = 0.0 if lost.all() else np.interp(t[lost], t[~lost], row[~lost], period=PERIOD)
+    lost = dropped.numpy()
+    return float(np.linalg.norm((guess - waves.numpy())[lost]) / np.linalg.norm(waves.numpy()[lost]))
+
+
+def _share(mask: Tensor) -> float:
+    return mask.double().mean().item()
+
+
+def _in_part(dropped: Tensor) -> float:
+    """The share of channels (last dimension: positions) that are neither dropped nor kept as a whole."""
+    return _share(dropped.any(dim=-1) & ~dropped.all(dim=-1))
+
+
+def _pairs(dropped: Tensor) -> float:
+    """The share of the pairs of positions (0, 1), (2, 3), ... that are both dropped; no pair shares a position."""
+    even = dropped.shape[-1] // 2 * 2
+    return _share(dropped[..., 0:even:2] & dropped[..., 1:even:2])
+
+
+def _variance_of_average(dropped: Tensor, p: float) -> float:
+    """Mean square deviation from 1 of a channel's average, kept positions scaled by 1/(1-p)."""
+    averages: Tensor = (~dropped).double().mean(dim=-1) / (1 - p)
+    return (averages - 1).square().mean().item()

@@ -1,0 +1,209 @@
+"""How a command line ends: what it prints, where, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Annotated
+
+import pytest
+
+from regdemo import catalog
+from regdemo.cli import app, options
+from regdemo.parameters import SEED
+from regdemo.report import Claim, Report
+
+DEMOS = [demo.name for demo in catalog.demos()]
+BY_HAND = ["list", "quiz", "stats", "compare"]
+
+
+def failing(*, seed: Annotated[int, SEED] = 0) -> Report:
+    return Report("A claim that fails", {"seed": seed}, [Claim("1 is 2", 2, "1 + 1", 1, 0, "exact")], [], "", "", [])
+
+
+def interrupted(*, seed: Annotated[int, SEED] = 0) -> Report:
+    raise KeyboardInterrupt
+
+
+def put_in_place_of_dropout(monkeypatch, function):
+    demo = replace(catalog.load("dropout"), function=function)
+    monkeypatch.setattr(catalog, "load", lambda stem: demo)
+
+
+def one_line(text):
+    return text.count("\n") == 1 and text.startswith("regdemo: ")
+
+
+@pytest.mark.parametrize("value", ["1.0", "-0.1", "nan", "inf", "abc", ""])
+def test_a_rate_that_is_none_is_one_line_and_exit_2(value, capsys):
+    assert app.run(["dropout", "--p", value]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert one_line(err)
+    assert value in err
+    assert "--p" in err or "p = " in err
+
+
+@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("size", ["0", "1000000000000"])
+def test_a_size_of_nothing_or_of_everything_is_refused(name, size, capsys):
+    demo = catalog.load(name.replace("-", "_"))
+    sizes = [p for p in demo.signature.parameters.values() if type(p.default) is int and p.name != "seed"]
+    for parameter in sizes:
+        assert app.run([name, f"--{parameter.name.replace('_', '-')}", size]) == 2
+        assert one_line(capsys.readouterr().err)
+
+
+def test_an_unknown_command_is_told_the_nearest_names(capsys):
+    assert app.run(["dropotu"]) == 2
+    assert "'dropout'" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_told_where_the_right_ones_stand(capsys):
+    assert app.run(["dropout", "--rate", "0.1"]) == 2
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "regdemo dropout --help" in err
+
+
+def test_a_claim_that_fails_exits_1(monkeypatch, capsys):
+    put_in_place_of_dropout(monkeypatch, failing)
+    assert app.run(["dropout"]) == 1
+    assert "✗" in capsys.readouterr().out
+
+
+def test_a_claim_that_fails_exits_1_in_json_too(monkeypatch, capsys):
+    put_in_place_of_dropout(monkeypatch, failing)
+    assert app.run(["dropout", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["claims"][0]["holds"] is False
+
+
+def test_an_error_of_ours_is_one_line_without_a_traceback(monkeypatch, capsys):
+    monkeypatch.setattr(options.Report, "holds", property(lambda report: 1 / 0))
+    assert app.run(["dropout"]) == 70
+    assert one_line(capsys.readouterr().err)
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr(options.Report, "holds", property(lambda report: 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        app.run(["dropout", "--debug"])
+
+
+def test_the_version_is_printed(capsys):
+    assert app.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"regdemo {app.__version__}\n"
+
+
+def test_no_command_is_a_request_for_help(capsys):
+    assert app.run([]) == 0
+    assert "regdemo" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [*DEMOS, *BY_HAND])
+def test_every_help_has_an_example_and_fits_80_columns(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"Example: regdemo {name}" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_every_example_in_a_help_runs(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    app.run([name, "--help"])
+    (example,) = [
+        line.partition("Example: regdemo ")[2] for line in capsys.readouterr().out.splitlines() if "Example:" in line
+    ]
+    assert app.run(example.split()) == 0
+
+
+def test_the_help_names_every_command(capsys):
+    app.run(["--help"])
+    out = capsys.readouterr().out
+    assert [name for name in [*DEMOS, *BY_HAND] if f" {name} " not in out] == []
+
+
+def test_no_demo_has_the_name_of_a_command_written_by_hand():
+    assert set(DEMOS).isdisjoint(BY_HAND)
+
+
+def test_list_as_json_is_one_object_a_demo(capsys):
+    assert app.run(["list", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in entries] == [demo.stem for demo in catalog.demos()]
+    assert {tuple(entry) for entry in entries} == {("name", "acts_on", "title", "command")}
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_as_json_has_the_public_shape(name, capsys):
+    assert app.run([name, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {"title", "parameters", "claims", "blocks"} <= set(report)
+    for claim in report["claims"]:
+        assert {"statement", "expected", "measured", "tolerance", "holds"} <= set(claim)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_demo_keeps_to_the_width_in_a_pipe_without_colour(name, width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert app.run([name]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= width
+
+
+@pytest.mark.parametrize("ending", ["html", "svg", "json", "txt"])
+def test_save_writes_the_form_its_ending_names(ending, tmp_path, capsys):
+    path = tmp_path / f"report.{ending}"
+    assert app.run(["dropout", "--save", str(path)]) == 0
+    assert path.stat().st_size > 500
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_ending_that_is_not_known_exits_2_before_any_work(tmp_path, capsys):
+    assert app.run(["dropout", "--save", str(tmp_path / "report.pdf")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ".pdf" in err
+    assert ".svg" in err
+
+
+def test_a_folder_that_is_not_there_exits_3_before_any_work(tmp_path, capsys):
+    assert app.run(["dropout", "--save", str(tmp_path / "no/report.svg")]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert one_line(err)
+
+
+def test_ctrl_c_exits_130_without_a_traceback(monkeypatch, capsys):
+    put_in_place_of_dropout(monkeypatch, interrupted)
+    assert app.run(["dropout"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_leaves_is_no_error():
+    script = f"{sys.executable} -m regdemo dropout | head -1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+
+
+def test_an_output_that_cannot_show_a_character_is_no_error():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-m", "regdemo", "dropout"], capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_python_m_regdemo_is_the_command_line():
+    done = subprocess.run([sys.executable, "-m", "regdemo", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"regdemo {app.__version__}\n"
+
+
+def test_completion_offers_the_demos():
+    environment = {**os.environ, "_REGDEMO_COMPLETE": "complete_bash", "COMP_WORDS": "regdemo drop", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-m", "regdemo"], capture_output=True, text=True, env=environment)
+    assert set(done.stdout.split()) == {name for name in DEMOS if name.startswith("drop")}

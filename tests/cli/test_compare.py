@@ -1,0 +1,161 @@
+"""`regdemo compare` at the terminal: its output, its bad input, and Ctrl-C."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from regdemo.cli import app
+from regdemo.cli import compare as command
+from regdemo.lab import training
+
+QUICK = ["compare", "dropout", "--task", "digits", "--epochs", "1"]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """A small network, but for the child processes."""
+    monkeypatch.setattr(training, "HIDDEN", (16, 8))
+
+
+def test_a_comparison_prints_verdict_table_curves_and_claims(capsys):
+    assert app.run(QUICK) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"test accuracy by|No difference shown", out)
+    for part in ("test accuracy, %", "test loss, nats", "p-value", "epoch by epoch", "3 of 3 claims hold"):
+        assert part in out
+    assert err == ""
+
+
+def test_as_json_it_is_a_report_with_the_intervals_as_numbers(capsys):
+    assert app.run([*QUICK, "--p", "0.5", "--seeds", "9", "--seed", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert report["parameters"] == {
+        "technique": "dropout",
+        "p": 0.5,
+        "task": "digits",
+        "seeds": 9,
+        "epochs": 1,
+        "seed": 3,
+    }
+    table = next(block for block in report["blocks"] if block["kind"] == "table")
+    assert set(table["rows"][0][3]) == {"value", "low", "high"}
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["mixup"],
+        ["dropout", "--task", "cifar"],
+        ["dropout", "--p", "1.0"],
+        ["dropout", "--p", "nan"],
+        ["dropout", "--p", "abc"],
+        ["dropout", "--seeds", "3"],
+        ["dropout", "--epochs", "0"],
+        ["dropout", "--epochs", "1000000000"],
+        ["dropout", "--save", "report.docx"],
+        [],
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(arguments, capsys):
+    assert app.run(["compare", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+
+
+def stop_at(monkeypatch, epoch):
+    """Press Ctrl-C in an epoch."""
+    run = command.run
+
+    def stopped(*args, progress, **options):
+        def press(done, total):
+            progress(done, total)
+            if done == epoch:
+                raise KeyboardInterrupt
+
+        return run(*args, progress=press, **options)
+
+    monkeypatch.setattr(command, "run", stopped)
+
+
+def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):
+    stop_at(monkeypatch, 2)
+    assert app.run(["compare", "dropout", "--task", "digits", "--epochs", "9"]) == 130
+    out, err = capsys.readouterr()
+    assert "(stopped at epoch 1 of 9)" in " ".join(out.split())
+    assert "test accuracy, %" in out
+    assert err == ""
+
+
+def test_ctrl_c_saves_what_is_finished(monkeypatch, capsys, tmp_path):
+    stop_at(monkeypatch, 2)
+    path = tmp_path / "report.json"
+    assert app.run(["compare", "dropout", "--task", "digits", "--epochs", "9", "--json", "--save", str(path)]) == 130
+    assert json.loads(path.read_text()) == json.loads(capsys.readouterr().out)
+
+
+def test_ctrl_c_before_the_first_evaluation_is_one_line_and_exit_130(monkeypatch, capsys):
+    stop_at(monkeypatch, 1)
+    assert app.run(QUICK) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "regdemo: stopped before there was anything to show\n"
+
+
+def test_ctrl_c_typed_at_a_terminal_ends_the_bar_and_shows_the_report():
+    main, terminal = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "regdemo", "compare", "dropout", "--task", "digits", "--epochs", "20"],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+        env={**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "2"},
+    )
+    os.close(terminal)
+    seen = ""
+    # An epoch of 20 is 5% of the bar: at 15% and more, three epochs are evaluated.
+    while not any(int(percent) >= 15 for percent in re.findall(r"(\d+)%", seen)):
+        seen += os.read(main, 4096).decode()
+    os.write(main, b"\x03")
+    rest = ""
+    while chunk := read(main):
+        rest += chunk
+    assert child.wait() == 130
+    assert re.search(r"stopped at epoch \d+ of 20", rest)
+    assert "Traceback" not in seen + rest
+
+
+def take_terminal():
+    """Make standard input the controlling terminal, so that what is typed at it arrives as signals."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def read(main):
+    """What the child wrote; nothing once it has gone (Linux answers with EIO)."""
+    try:
+        return os.read(main, 4096).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_the_help_imports_nothing_heavy():
+    trap = (
+        "import sys\n"
+        "from regdemo.cli import app\n"
+        "code = app.run(['compare', '--help'])\n"
+        "assert not {'torch', 'numpy', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(code)\n"
+    )
+    subprocess.run([sys.executable, "-c", trap], check=True, capture_output=True)

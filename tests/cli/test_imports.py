@@ -1,0 +1,50 @@
+"""Imports cost time: what must not import torch, checked in a child process in which importing it raises."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from regdemo import catalog
+
+TRAP = """
+import sys
+
+class Trap:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "numpy", "scipy", "sklearn", "plotext"}:
+            sys.exit(f"trapped {name}")
+
+sys.meta_path.insert(0, Trap())
+from regdemo.cli.app import main
+main()
+"""
+
+
+def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", TRAP, *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "REGDEMO_HOME": str(home)},
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "--help", "--version", "list", "list --json", "quiz", "stats", "quiz --new 1"]
+)
+def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
+    done = trapped(*arguments.split(), home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_commands_help_imports_anything_heavy(tmp_path):
+    names = ["quiz", "stats", "compare", "list", *(demo.name for demo in catalog.demos())]
+    found = {name: trapped(name, "--help", home=tmp_path) for name in names}
+    assert {name: (done.returncode, done.stderr) for name, done in found.items()} == dict.fromkeys(names, (0, ""))
+
+
+def test_the_trap_catches_a_demo(tmp_path):
+    assert "trapped torch" in trapped("dropout", home=tmp_path).stderr

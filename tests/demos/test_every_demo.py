@@ -1,0 +1,237 @@
+"""What holds for every demo, those to come included."""
+
+import json
+import random
+import re
+import subprocess
+import sys
+from functools import cache
+from inspect import Parameter as Argument
+from math import isfinite, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from regdemo import catalog, regularizers
+from regdemo.errors import ArgumentError
+from regdemo.parameters import SEED, Parameter
+from regdemo.report import HeatMap, Text
+
+ROOT = Path(__file__).parents[2]
+DECKS = ROOT / "interview_questions" / "15_regularization"
+
+DEMOS = catalog.demos()
+TECHNIQUES = [demo for demo in DEMOS if (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()]
+MODULES = [name for name in regularizers.__all__ if isinstance(getattr(regularizers, name), type)]
+
+# Heavy imports fail in this child; it imports a demo's module and reads its signature, and runs it when told to.
+CHILD = """
+import sys
+for name in ("torch", "numpy", "scipy", "sklearn", "plotext"):
+    sys.modules[name] = None
+from regdemo.catalog import load
+demo = load(sys.argv[1])
+demo.signature
+if sys.argv[2] == "run":
+    demo.run()
+"""
+
+
+def each(demos):
+    return pytest.mark.parametrize("demo", demos, ids=lambda demo: demo.stem)
+
+
+@cache
+def report_of(demo):
+    return demo.run()
+
+
+def ranges(demo):
+    """Each parameter's name, its range and its default."""
+    return [(name, p.annotation.__metadata__[0], p.default) for name, p in demo.signature.parameters.items()]
+
+
+def as_bytes(report):
+    return json.dumps(report.as_dict(), allow_nan=False).encode()
+
+
+def leaves(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+
+
+def random_states():
+    _, *numpy_state = np.random.get_state()
+    return torch.get_rng_state().tolist(), random.getstate(), [np.asarray(part).tolist() for part in numpy_state]
+
+
+def child(demo, what):
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, demo.stem, what], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@each(DEMOS)
+@pytest.mark.parametrize("seed", [0, 1, 2, 12345, 2**32 - 1])
+def test_every_claim_holds(demo, seed):
+    # Each statistical claim is missed by chance once in 10^9.
+    report = demo.run(seed=seed)
+    assert report.claims
+    assert [claim for claim in report.claims if not claim.holds] == []
+
+
+@each(DEMOS)
+def test_the_same_seed_gives_the_same_bytes(demo):
+    assert as_bytes(demo.run()) == as_bytes(report_of(demo))
+
+
+@each(DEMOS)
+def test_another_seed_measures_something_else(demo):
+    measured = [claim.measured for claim in demo.run(seed=7).claims]
+    assert measured != [claim.measured for claim in report_of(demo).claims]
+
+
+@each(DEMOS)
+def test_the_global_random_states_are_left_as_found(demo):
+    before = random_states()
+    demo.run()
+    assert random_states() == before
+
+
+@each(DEMOS)
+def test_importing_a_demo_imports_nothing_heavy(demo):
+    assert child(demo, "import").returncode == 0
+
+
+@each(DEMOS)
+def test_running_a_demo_imports_torch(demo):
+    # The positive control of the test above: its trap does spring.
+    run = child(demo, "run")
+    assert run.returncode == 1
+    assert "import of torch halted" in run.stderr
+
+
+@each(DEMOS)
+def test_a_demo_acts_on_a_known_place(demo):
+    assert demo.acts_on in catalog.PLACES
+
+
+@each(TECHNIQUES)
+def test_a_technique_is_a_function_in_the_module_of_its_place(demo):
+    assert getattr(regularizers, demo.stem).__module__ == f"regdemo.regularizers.{demo.acts_on}"
+
+
+@each([demo for demo in TECHNIQUES if demo.acts_on != "schedules"])
+def test_a_technique_has_a_module_twin_beside_its_function(demo):
+    twin = getattr(regularizers, demo.stem.title().replace("_", ""))
+    assert issubclass(twin, torch.nn.Module)
+    assert twin.__module__ == getattr(regularizers, demo.stem).__module__
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_twin_has_a_demo(name):
+    assert re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() in catalog.stems()
+
+
+@each(DEMOS)
+def test_a_demo_has_a_deck(demo):
+    assert (DECKS / f"{demo.stem}.md").is_file()
+
+
+@each(DEMOS)
+def test_a_demo_has_a_test_file(demo):
+    assert (Path(__file__).parent / f"test_{demo.stem}.py").is_file()
+
+
+@each(DEMOS)
+def test_a_demo_ends_with_what_to_say_the_wrong_answer_and_cards(demo):
+    report = report_of(demo)
+    assert report.say.strip()
+    assert report.wrong_answer.strip()
+    assert report.cards
+
+
+@each(DEMOS)
+def test_the_cards_it_names_stand_in_the_decks(demo):
+    text = "\n".join(deck.read_text(encoding="utf-8") for deck in DECKS.glob("*.md"))
+    ids = set(re.findall(r"^#+ (Q\d+(?:\.\d+)*):", text, flags=re.MULTILINE))
+    assert set(report_of(demo).cards) <= ids
+
+
+@each(DEMOS)
+def test_a_title_names_the_technique_and_then_fits_a_line_of_the_list(demo):
+    name, _, what = demo.title.partition(": ")
+    command = max(len(other.command) for other in DEMOS)
+    assert name.lower() in report_of(demo).title.lower()
+    assert 0 < len(what) <= 80 - len("  ") - command - 2 * len("  ")
+
+
+@each(DEMOS)
+def test_the_docstring_goes_on_after_its_title(demo):
+    title, blank, *rest = sys.modules[demo.function.__module__].__doc__.strip().splitlines()
+    assert title.endswith(".")
+    assert blank == ""
+    assert rest
+
+
+@each(DEMOS)
+def test_every_parameter_is_a_keyword_with_help_and_a_default_in_its_range(demo):
+    for name, parameter, default in ranges(demo):
+        assert demo.signature.parameters[name].kind is Argument.KEYWORD_ONLY
+        assert isinstance(parameter, Parameter)
+        assert parameter.help.endswith(".")
+        parameter.check(name, default)
+
+
+@each(DEMOS)
+def test_the_last_parameter_is_the_seed(demo):
+    assert ranges(demo)[-1] == ("seed", SEED, 0)
+
+
+@each(DEMOS)
+def test_a_value_outside_its_range_is_refused_by_name(demo):
+    for name, parameter, _ in ranges(demo):
+        above = parameter.high if parameter.below else parameter.high + 1
+        for value in (parameter.low - 1, above, nan):
+            with pytest.raises(ArgumentError, match=f"^{name} = "):
+                demo.run(**{name: value})
+
+
+@each(DEMOS)
+def test_a_size_of_zero_or_a_trillion_is_refused_by_name(demo):
+    for name in (name for name, _, default in ranges(demo)[:-1] if isinstance(default, int)):
+        for value in (0, 10**12):
+            with pytest.raises(ArgumentError, match=f"^{name} = "):
+                demo.run(**{name: value})
+
+
+@each(DEMOS)
+def test_a_report_says_what_it_ran_with(demo):
+    assert report_of(demo).parameters == {name: default for name, _, default in ranges(demo)}
+
+
+@each(DEMOS)
+def test_a_report_holds_plain_values_and_no_number_that_is_not_finite(demo):
+    assert {type(leaf) for leaf in leaves(report_of(demo).as_dict())} <= {str, int, float, bool}
+
+
+@each(DEMOS)
+def test_a_claim_has_a_statement_a_formula_a_reason_and_finite_numbers(demo):
+    for claim in report_of(demo).claims:
+        assert all([claim.statement, claim.formula, claim.reason])
+        assert all(map(isfinite, [claim.expected, claim.measured, claim.tolerance]))
+
+
+@each(DEMOS)
+def test_a_demo_shows_more_than_words(demo):
+    assert any(not isinstance(block, Text) for block in report_of(demo).blocks)
+
+
+@each(DEMOS)
+def test_a_heat_map_fits_80_columns(demo):
+    # A cell is two columns wide, and without colour a bar stands at either end.
+    maps = [block for block in report_of(demo).blocks if isinstance(block, HeatMap)]
+    assert max((2 * len(row) + 2 for block in maps for row in block.values), default=0) <= 80
