@@ -30,8 +30,7 @@ def output(command: str) -> str:
             "REGDEMO_HOME": folder,
         }
         command = command.replace("benchmarks/", f"{README.parent}/benchmarks/")
-        shell = ["bash", "-o", "pipefail", "-c", command]
-        done = subprocess.run(shell, capture_output=True, text=True, cwd=folder, env=environment)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=folder, env=environment)
     if done.returncode:
         sys.exit(f"{command!r} ended with exit code {done.returncode}: {done.stderr.strip()}")
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"

@@ -81,7 +81,8 @@ app.command(rich_help_panel="Compare", epilog="Example: regdemo compare dropout 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code.
 
-    0 done, 1 a claim that failed, 2 a usage error, 3 a bad file, 130 Ctrl-C. A fault is one line on standard error.
+    0 done, 1 a claim that failed, 2 a usage error, 3 a bad file, 130 Ctrl-C, 141 a pipe that closed.
+    A fault is one line on standard error.
     """
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
@@ -97,6 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except SystemExit:  # how rich and Typer leave when the reader of a pipe has gone
+        return 141
     except Exception as error:
         if debug:
             raise

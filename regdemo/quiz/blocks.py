@@ -110,13 +110,14 @@ def read(text: str) -> Page:
 
 
 def section_ends(blocks: Sequence[Block]) -> dict[int, int]:
-    """For the index of each heading, the index of the next heading of its level or higher."""
+    """For the index of each heading, the index of the next heading of its level or higher; but see `Answer`."""
     ends: dict[int, int] = {}
     open_headings: list[int] = []
     for index, block in enumerate(blocks):
         if block.kind == "heading":
             ends[index] = len(blocks)
-            while open_headings and blocks[open_headings[-1]].level >= block.level:
+            beside = block.text.strip(" *_:").casefold() == "answer"  # it belongs to the heading of its level before it
+            while open_headings and blocks[open_headings[-1]].level >= block.level + beside:
                 ends[open_headings.pop()] = index
             open_headings.append(index)
     return ends

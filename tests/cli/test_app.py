@@ -185,10 +185,10 @@ def test_ctrl_c_exits_130_without_a_traceback(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_reader_that_leaves_is_no_error():
-    script = f"{sys.executable} -m regdemo dropout | head -1"
+def test_a_reader_that_leaves_is_neither_a_fault_nor_a_failed_claim():
+    script = f"{sys.executable} -m regdemo dropout | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (141, "")
     assert done.stdout.count("\n") == 1
 
 
