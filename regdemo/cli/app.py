@@ -110,12 +110,14 @@ def _with_help(error: TyperException, arguments: Sequence[str]) -> str:
     """What is wrong with the words typed, which word it is, and where the right ones stand."""
     message = error.format_message().rstrip(".")
     for option in getattr(getattr(error, "param", None), "opts", ()):
-        # Typer says what a value should be, not what it was.
+        # Typer does not always say what the value was.
         values = [value for name, value in pairwise(arguments) if name == option]
         values += [word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")]
-        message += "".join(f", got {value!r}" for value in values[-1:])
+        message += "".join(f", got {value!r}" for value in values[-1:] if repr(value) not in message)
     context = getattr(error, "ctx", None)
-    return f"{message}; see {context.command_path if context else 'regdemo'} --help"
+    return (
+        f"{message}{' ' if message.endswith('?') else '; '}see {context.command_path if context else 'regdemo'} --help"
+    )
 
 
 def _say(message: str, code: int) -> int:

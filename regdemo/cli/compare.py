@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from regdemo.cli.options import AsJson, Save, check_save, described, emit
-from regdemo.lab.compare import EPOCHS, SEEDS, TECHNIQUES, P, Stopped
-from regdemo.lab.compare import compare as run
+from regdemo.lab.choices import EPOCHS, SEEDS, TECHNIQUES, P
 from regdemo.lab.data import TASKS
 from regdemo.parameters import SEED
 
@@ -33,6 +32,9 @@ def compare(
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from regdemo.lab.compare import Stopped
+    from regdemo.lab.compare import compare as run
 
     check_save(save)
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Report
+
+if TYPE_CHECKING:
+    from regdemo.report import Report
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 Save = Annotated[

@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Asked, Card
+    from regdemo.quiz.decks import Bank
     from regdemo.quiz.schedule import Memory
     from regdemo.quiz.session import Saved, Session
     from regdemo.render.cards import Page
@@ -33,7 +34,8 @@ Home = Annotated[
 KEYS = "h a hint · s skip · q quit · ? help"
 GRADES = "1 Again · 2 Hard · 3 Good · 4 Easy"
 WEAKEST = 5  # cards that `stats` lists
-LETTERS = ascii_lowercase  # options and key points are called by them, as in the decks
+CACHE = "cache"  # the folder, beside the history, of decks that were read before
+LETTERS = ascii_lowercase  # `cards.LETTERS`, which is slow to import
 # At each kind of prompt: what stands before the answer on a terminal, and what `?` says is allowed.
 PROMPTS = {
     "recall": ("Enter shows the answer", "Say your answer or type it; Enter shows the deck's."),
@@ -70,13 +72,13 @@ def quiz(
 
     from rich.console import Console
 
-    from regdemo.quiz import decks
     from regdemo.quiz.history import History
     from regdemo.quiz.schedule import replay
     from regdemo.quiz.session import Session, pick
     from regdemo.render.cards import Page
 
-    loaded = decks.load(bank or decks.bundled())
+    folder = _home(home)
+    loaded = _load(bank, folder)
     wanted = loaded.cards if ids is None else [loaded.find(id) for id in dict.fromkeys(map(str.strip, ids.split(",")))]
     askable = [card for card in wanted if card.kind != "code"]
     page = Page(Console())
@@ -84,7 +86,7 @@ def quiz(
         sys.stdin.reconfigure(errors="replace")  # bytes that are no text make a wrong answer, not a crash
     if code := len(wanted) - len(askable):
         page.quiet(f"{_count(code, 'code card')} {'is' if code == 1 else 'are'} not asked in a quiz.")
-    with History(_home(home)) as history:
+    with History(folder) as history:
         memories = replay(history.reviews())
         cards = pick(askable, memories, _now(), new=new, limit=limit) if ids is None else askable[:limit]
         if not cards:
@@ -253,6 +255,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _load(bank: Path | None, home: Path) -> Bank:
+    """The bank asked for. What was read is kept beside the history, once there is one."""
+    from regdemo.quiz import decks
+
+    return decks.load(bank or decks.bundled(), cache=home / CACHE if home.is_dir() else None)
+
+
 def _home(home: Path | None) -> Path:
     if home is not None:
         return home
@@ -269,13 +278,13 @@ def stats(
     """What is due, what is learned, and what is weak."""
     from rich.console import Console
 
-    from regdemo.quiz import decks
     from regdemo.quiz.history import read
     from regdemo.quiz.schedule import LEARNED, replay
     from regdemo.render.cards import Page
 
-    cards = {card.id: card for card in decks.load(bank or decks.bundled()).cards if card.kind != "code"}
-    answers = [review for review in read(_home(home)) if review.card in cards]
+    folder = _home(home)
+    cards = {card.id: card for card in _load(bank, folder).cards if card.kind != "code"}
+    answers = [review for review in read(folder) if review.card in cards]
     memories = replay(answers)
     now = _now()
     days = [(memory.due - now) / timedelta(days=1) for memory in memories.values()]

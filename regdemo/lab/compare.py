@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from regdemo.bounds import EXACT
 from regdemo.errors import ArgumentError
+from regdemo.lab.choices import EPOCHS, SEEDS, TECHNIQUES, P
 from regdemo.lab.data import Task, load, shared_examples
 from regdemo.lab.statistics import mean_interval, p_value
-from regdemo.parameters import SEED, count, rate
+from regdemo.parameters import SEED
 from regdemo.report import Block, Cell, Claim, Curves, Report, Series, Table, Text
 
 if TYPE_CHECKING:
     from regdemo.lab.training import Arm, Evaluation, Scores
 
-TECHNIQUES = ("dropout",)
-P = rate("Probability that a hidden activation is dropped.")
-SEEDS = count("Pairs of networks, each pair with a seed of its own.", 8, 64)
-EPOCHS = count("Passes over the training examples.", 1, 1000)
 TEST_ACCURACY, TRAINING_ACCURACY = "test accuracy, %", "training accuracy, %"
 
 

@@ -18,8 +18,8 @@ from regdemo.lab.data import Task
 from regdemo.lab.ensemble import Ensemble
 
 HIDDEN = (256, 256)
-BATCH = 100
-LEARNING_RATE = 2e-3
+BATCH = 200
+LEARNING_RATE = 3e-3
 EVALUATIONS = 20  # points of a learning curve
 CHUNK = 1000  # examples evaluated at a time, which bounds the memory that many seeds take
 

@@ -54,8 +54,10 @@ class Page(NamedTuple):
         return "\n".join([self.lines[start][len(prefix) :], *rest]).strip()
 
     def points(self, blocks: Sequence[Block]) -> Iterator[tuple[int, str]]:
-        """Each item of a list, and each other block, as a text of its own with its first line."""
+        """Each item of a list, and each other block but a rule, as a text of its own with its first line."""
         for block in blocks:
+            if block.kind == "rule":
+                continue
             for start, end in block.items or [(block.start, block.end)]:
                 if text := self.item(start, end) if block.items else self.source([block]):
                     yield start, text
@@ -110,14 +112,17 @@ def read(text: str) -> Page:
 
 
 def section_ends(blocks: Sequence[Block]) -> dict[int, int]:
-    """For the index of each heading, the index of the next heading of its level or higher; but see `Answer`."""
+    """For the index of each heading, the index of the next heading of its level or higher.
+
+    A heading Answer ends none of its own level: it belongs to the question above.
+    """
     ends: dict[int, int] = {}
     open_headings: list[int] = []
     for index, block in enumerate(blocks):
         if block.kind == "heading":
             ends[index] = len(blocks)
-            beside = block.text.strip(" *_:").casefold() == "answer"  # it belongs to the heading of its level before it
-            while open_headings and blocks[open_headings[-1]].level >= block.level + beside:
+            ending = block.level + (block.text.strip(" *_:").casefold() == "answer")
+            while open_headings and blocks[open_headings[-1]].level >= ending:
                 ends[open_headings.pop()] = index
             open_headings.append(index)
     return ends

@@ -15,7 +15,6 @@ from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, PassedOve
 
 _FIELDS = [field.name for field in fields(Card)]
 _MAKE: dict[str, Callable[[Any], Any]] = {
-    "file": Path,
     "numeric": lambda values: Numeric(*values) if values else None,
     "options": lambda rows: tuple(Option(*row) for row in rows),
     "blanks": lambda rows: tuple(map(tuple, rows)),
@@ -46,7 +45,7 @@ class Cache:
         """The deck as it was read before, or as `parse` reads it now. A deck with a fault is not kept."""
         key = _digest(repr((str(file), tags)), data)
         with suppress(ValueError, TypeError, KeyError, AttributeError):
-            deck = _unpack(self._old[key])
+            deck = _unpack(self._old[key], file)
             self._new[key] = self._old[key]
             return deck
         deck = parse()
@@ -69,17 +68,18 @@ def _pack(deck: Deck) -> list[Any]:
     return [[list(vars(card).values()) for card in deck.cards], deck.passed_over, deck.made_ids, deck.numbered]
 
 
-def _unpack(packed: list[Any]) -> Deck:
+def _unpack(packed: list[Any], file: Path) -> Deck:
     cards, passed_over, made_ids, numbered = packed
     return Deck(
-        tuple(_card(dict(zip(_FIELDS, values, strict=True))) for values in cards),
-        passed_over=tuple(PassedOver(Path(file), line, heading) for file, line, heading in passed_over),
+        tuple(_card(dict(zip(_FIELDS, values, strict=True)), file) for values in cards),
+        passed_over=tuple(PassedOver(file, line, heading) for _, line, heading in passed_over),
         made_ids=made_ids,
         numbered=numbered,
     )
 
 
-def _card(values: dict[str, Any]) -> Card:
+def _card(values: dict[str, Any], file: Path) -> Card:
+    values["file"] = file
     for name, make in _MAKE.items():
         values[name] = make(values[name])
     return Card(**values)

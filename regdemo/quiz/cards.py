@@ -184,7 +184,7 @@ class PassedOver(NamedTuple):
 
 
 class Deck(NamedTuple):
-    """What one file holds. A card with a fault is not among the cards.
+    """What one file holds. A card with a fault is not among the cards; broken has its place and id.
 
     made_ids: the file has none of its own; a question asked twice has the same one.
     numbered: its ids only count, Q1, Q2, Q3, as those of another file may.
@@ -195,6 +195,7 @@ class Deck(NamedTuple):
     passed_over: tuple[PassedOver, ...] = ()
     made_ids: bool = False
     numbered: bool = False
+    broken: tuple[tuple[Path, int, str], ...] = ()
 
 
 def fill_parameters(text: str, values: Mapping[str, Value]) -> str:
@@ -206,4 +207,4 @@ def fill_parameters(text: str, values: Mapping[str, Value]) -> str:
     if not values:
         return text
     names = "|".join(map(re.escape, values))
-    return re.sub(rf"(?<![\w\\^}}{{])\{{({names})\}}(?!\}})", lambda found: str(values[found[1]]), text)
+    return re.sub(rf"(?<![\w\\^}}{{])\{{({names})\}}", lambda found: str(values[found[1]]), text)

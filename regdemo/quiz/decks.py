@@ -89,15 +89,17 @@ def load(path: Path, cache: Path | None = None) -> Bank:
     if kept:
         kept.save()
     cards = _distinct(decks)
+    places = [(card.file, card.line, card.id) for card in cards]
     for deck in decks:
         faults += deck.faults
         passed_over += deck.passed_over
-    faults += _repeated_ids(cards)
+        places += deck.broken
+    faults += _repeated_ids(places)
     if not cards and not faults:
         place = "below this folder" if path.is_dir() else "here"
         faults.append(Fault(path, 1, f"there is no card {place}: {_EXAMPLE}"))
     if faults:
-        raise DeckError(faults)
+        raise DeckError(sorted(faults))
     return Bank(tuple(cards), tuple(passed_over))
 
 
@@ -196,11 +198,11 @@ def _parse(data: bytes, file: Path, tags: tuple[str, ...]) -> Deck:
     return Deck(faults=(Fault(file, data.count(b"\n", 0, place) + 1, said),))
 
 
-def _repeated_ids(cards: Sequence[Card]) -> Iterator[Fault]:
-    """A fault for each card whose id a card before it has."""
-    first: dict[str, Card] = {}
-    for card in cards:
-        earlier = first.setdefault(card.id, card)
-        if earlier is not card:
-            place = f"{printable(str(earlier.file))}:{earlier.line}"
-            yield Fault(card.file, card.line, f"{card.id} is the id of the card at {place} too: give each its own")
+def _repeated_ids(places: list[tuple[Path, int, str]]) -> Iterator[Fault]:
+    """A fault for each card, by its place and id, whose id a card before it has."""
+    first: dict[str, tuple[Path, int]] = {}
+    for file, line, id in sorted(places):
+        earlier = first.setdefault(id, (file, line))
+        if earlier != (file, line):
+            place = f"{printable(str(earlier[0]))}:{earlier[1]}"
+            yield Fault(file, line, f"{id} is the id of the card at {place} too: give each its own")

@@ -53,6 +53,7 @@ def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[s
     cards: list[Card] = []
     faults: list[Fault] = []
     passed_over: list[PassedOver] = []
+    broken: list[tuple[Path, int, str]] = []
     ends = {section.start: section.end for section in sections}
     covered = 0
     for section in sections:
@@ -63,10 +64,12 @@ def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[s
         faults += its_faults
         if card:
             cards.append(card)
-        elif not its_faults:
+        elif its_faults:
+            broken.append((file, section.heading.start + 1, section.id))
+        else:
             passed_over += _headings([section.heading], file)
     passed_over += _headings(page.blocks[covered:], file)
-    return Deck(tuple(cards), tuple(faults), tuple(passed_over))
+    return Deck(tuple(cards), tuple(faults), tuple(passed_over), broken=tuple(broken))
 
 
 def _foreign_deck(page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
@@ -128,7 +131,7 @@ def _is_card(page: Page, section: Section) -> bool:
 
 
 def _own_blocks(blocks: Sequence[Block], section: Section, ends: dict[int, int]) -> list[Block]:
-    """A section's blocks without those of the cards nested in it."""
+    """A section's blocks without those of the cards nested in it, and without a rule that closes it."""
     own: list[Block] = []
     index = section.start + 1
     while index < section.end:
@@ -137,4 +140,6 @@ def _own_blocks(blocks: Sequence[Block], section: Section, ends: dict[int, int])
         else:
             own.append(blocks[index])
             index += 1
+    while own and own[-1].kind == "rule":
+        own.pop()
     return own

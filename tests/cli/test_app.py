@@ -10,7 +10,7 @@ from typing import Annotated
 import pytest
 
 from regdemo import catalog
-from regdemo.cli import app, options
+from regdemo.cli import app
 from regdemo.parameters import SEED
 from regdemo.report import Claim, Report
 
@@ -80,13 +80,13 @@ def test_a_claim_that_fails_exits_1_in_json_too(monkeypatch, capsys):
 
 
 def test_an_error_of_ours_is_one_line_without_a_traceback(monkeypatch, capsys):
-    monkeypatch.setattr(options.Report, "holds", property(lambda report: 1 / 0))
+    monkeypatch.setattr(Report, "holds", property(lambda report: 1 / 0))
     assert app.run(["dropout"]) == 70
     assert one_line(capsys.readouterr().err)
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(monkeypatch):
-    monkeypatch.setattr(options.Report, "holds", property(lambda report: 1 / 0))
+    monkeypatch.setattr(Report, "holds", property(lambda report: 1 / 0))
     with pytest.raises(ZeroDivisionError):
         app.run(["dropout", "--debug"])
 

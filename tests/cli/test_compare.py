@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from regdemo.cli import app
-from regdemo.cli import compare as command
+from regdemo.lab import compare as lab
 from regdemo.lab import training
 
 QUICK = ["compare", "dropout", "--task", "digits", "--epochs", "1"]
@@ -72,7 +72,7 @@ def test_bad_input_is_one_line_and_exit_2(arguments, capsys):
 
 def stop_at(monkeypatch, epoch):
     """Press Ctrl-C in an epoch."""
-    run = command.run
+    run = lab.compare
 
     def stopped(*args, progress, **options):
         def press(done, total):
@@ -82,7 +82,7 @@ def stop_at(monkeypatch, epoch):
 
         return run(*args, progress=press, **options)
 
-    monkeypatch.setattr(command, "run", stopped)
+    monkeypatch.setattr(lab, "compare", stopped)
 
 
 def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):

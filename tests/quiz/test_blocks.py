@@ -67,7 +67,7 @@ def test_an_item_is_read_without_marker_and_indentation(item, text):
 
 
 def test_points_are_the_items_of_lists_and_the_paragraphs_between():
-    page = read("a\nb\n\n- c\n- d\n\n  e\n-\n")
+    page = read("a\nb\n\n- c\n- d\n\n  e\n-\n\n---\n")
     assert list(page.points(page.blocks)) == [(0, "a\nb"), (3, "c"), (4, "d\n\ne")]
 
 

@@ -154,6 +154,18 @@ def test_an_id_used_in_two_files_names_both_places(tmp_path):
     assert refused(tmp_path) == [(second, 1, f"Q1 is the id of the card at {first}:1 too: give each its own")]
 
 
+def test_an_id_used_twice_is_named_though_its_cards_are_broken(tmp_path):
+    path = deck(tmp_path, text="## Q1: a?\n- [ ] b\n- [ ] c\n\n## Q1: a?\nx\n\n## Q1:\ny\n")
+    assert [(line, message.partition(" ")[2][:20]) for _, line, message in refused(path)] == [
+        *(
+            (2, "has an option list w"),
+            (5, "is the id of the car"),
+            (8, "has no question: wri"),
+            (8, "is the id of the car"),
+        ),
+    ]
+
+
 def test_every_fault_of_every_file_is_listed(tmp_path):
     deck(tmp_path, "a.md", "## Q1: a?\n- [ ] b\n- [ ] c\n\n## Q2: a?\n### Answer\n= x\n")
     deck(tmp_path, "b.md", b"\0")

@@ -28,6 +28,11 @@ def test_a_card_ends_at_the_next_heading_of_its_level_or_higher():
     assert [(one.line, one.heading) for one in deck.passed_over] == [(1, "Title"), (7, "Notes"), (11, "End")]
 
 
+def test_a_rule_between_cards_belongs_to_neither():
+    deck = read("## Q1: a?\n### Answer\nx\n\n---\n\ny\n\n---\n\n## Q2: b?\nz\n\n***\n")
+    assert [card.answer for card in deck.cards] == ["x\n\n---\n\ny", "z"]
+
+
 def test_an_answer_of_the_cards_own_level_is_still_its_answer():
     deck = read("## Q1: a?\n## Answer\nx\n## Sources\ny\n")
     assert [(card.question, card.answer) for card in deck.cards] == [("a?", "x")]

@@ -135,6 +135,7 @@ def test_styles_may_be_mixed_in_one_file():
         "# Notes\n\n## 1. Introduction\n\nText.\n\n## 2. Method\n\nText.\n\n## 3. Results\n\nText.\n",
         "# Book\n\n## 9.1 Fundamentals\n\nText.\n\n## 9.2 Dropout\n\nText.\n",
         "# Questions\n\n- [What is a mask?](#a)\n  - [Why scale?](#b)\n",
+        "# Questions\n\n- [What is a mask?](a.md)\n  - [Why scale?](b.md)\n",
         "# Questions\n\n1. What is a mask?\n2. Why scale?\n3. What is p?\n",
         "# Questions\n\n### What is a mask?\n\n### Why scale?\n",
         "# Questions\n\n### What is kept?\n\n- [ ] the sum\n- [ ] the mean\n",
