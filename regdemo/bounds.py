@@ -7,6 +7,7 @@ A statistical bound is missed by chance less than once in 10^9 claims, so a clai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log, sqrt
 
 FALSE_ALARM = 1e-9
@@ -37,6 +38,18 @@ def mean_of_normal(deviation: float, n: int) -> tuple[float, str]:
     t = z deviation / sqrt(n),    P(|N(0, 1)| > z) = 1e-9
     """
     return Z * deviation / sqrt(n), f"normal bound over {n:,} draws, missed by chance once in 10^9"
+
+
+def mean_of_squares(variances: Sequence[float], n: int) -> tuple[float, str]:
+    """The chi-square bound on the mean over n draws of sum_i v_i g_i^2, for independent g_i ~ N(0, 1).
+
+        P(|mean - sum v| >= 2 sqrt(s sum v^2) + 2 s max v) <= 2 exp(-n s) = 1e-9
+
+    Laurent and Massart 2000, lemma 1, https://doi.org/10.1214/aos/1015957395
+    """
+    scale = log(2 / FALSE_ALARM) / n
+    tolerance = 2 * sqrt(scale * sum(v * v for v in variances)) + 2 * scale * max(variances)
+    return tolerance, f"chi-square bound over {n:,} draws, missed by chance once in 10^9"
 
 
 def rounding(scale: float, *, digits: float = 1e-6) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""Dropout: zero activations at random, rescale the survivors.
+"""Dropout: zero activations at random, scale up the rest.
 
 Draws a mask, then checks against their formulas the scale of the survivors, the share dropped, the mean and the
 variance, at this rate and at the usual ones. Compares with torch's own dropout, and shows what twelve layers make of a

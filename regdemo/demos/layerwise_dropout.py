@@ -2,11 +2,12 @@
 
 Early layers find what all later ones use, so they are dropped least. Compares linspace from 0 (timm) with l/L (Huang
 et al.): their rates, and the depth they leave in networks drawn at random. Then sets the rates of a model, refuses one
-that has none, and shows the rate that setting every nn.Dropout does not reach.
+that has none, and shows the rate that a loop over every nn.Dropout does not reach.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated
 
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
@@ -145,9 +146,20 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         refused = str(error)
 
     # On the meta device nothing is allocated or drawn; the rates are there all the same.
-    block = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, batch_first=True, device="meta")
-    regularizers.layerwise_dropout([block], p_max, convention="huang")
-    modules = {"dropout1": block.dropout1, "dropout": block.dropout, "dropout2": block.dropout2}
+    by_hand, set_whole = (
+        nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, device="meta") for _ in range(2)
+    )
+    for module in by_hand.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = p_max
+    regularizers.layerwise_dropout([set_whole], p_max, convention="huang")
+    where = {
+        "dropout1.p": ("attention output", "nn.Dropout"),
+        "dropout.p": ("inside the FFN", "nn.Dropout"),
+        "dropout2.p": ("FFN output", "nn.Dropout"),
+        "self_attn.dropout": ("attention weights", "float"),
+    }
+    left, now = ({name: attrgetter(name)(layer) for name in where} for layer in (by_hand, set_whole))
     claims = [
         Claim(
             "layerwise_dropout sets each layer's rate",
@@ -159,26 +171,31 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Claim("A layer without a rate raises an error", 1, "errors = 1", int(bool(refused)), *EXACT),
         Claim("The refusal left the other layers as they were", 0.5, "0.5", untouched.p, *EXACT),
         Claim(
-            "The three nn.Dropout of nn.TransformerEncoderLayer are set",
-            0,
-            "max |set - p_max|",
-            max(abs(module.p - p_max) for module in modules.values()),
+            "A loop over every nn.Dropout leaves the attention's 0.1",
+            0.1,
+            "0.1, a plain float",
+            left["self_attn.dropout"],
             *EXACT,
         ),
-        Claim("Its attention keeps 0.1: that rate is a plain float", 0.1, "0.1", block.self_attn.dropout, *EXACT),
+        Claim(
+            "layerwise_dropout sets all four rates of nn.TransformerEncoderLayer",
+            0,
+            "max |set - p_max|",
+            max(abs(p - p_max) for p in now.values()),
+            *EXACT,
+        ),
     ]
-    where = {"dropout1": "attention output", "dropout": "inside the FFN", "dropout2": "FFN output"}
-    rows: list[list[Cell]] = [[name, where[name], "nn.Dropout", module.p] for name, module in modules.items()]
+    rows: list[list[Cell]] = [[name, *place, left[name], now[name]] for name, place in where.items()]
     blocks: list[Block] = [
         Text(
             "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
-            f'`layerwise_dropout` raises when a layer has none at all: "{refused}". A rate hidden beside others it '
-            "cannot see either:"
+            "`layerwise_dropout` finds the floats too, as `set_dropout` does for a whole model, and raises when a "
+            f'layer has no rate at all: "{refused}".'
         ),
         Table(
             title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
-            columns=["rate", "where", "kept as", "now"],
-            rows=[*rows, ["self_attn.dropout", "attention weights", "float", block.self_attn.dropout]],
+            columns=["rate", "where", "kept as", "by hand", "layerwise_dropout"],
+            rows=rows,
         ),
     ]
     return claims, blocks

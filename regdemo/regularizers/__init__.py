@@ -1,10 +1,15 @@
 """The field in one place, grouped by where the noise or the penalty enters.
 
-    activations   dropout, gaussian_dropout, spatial_dropout, drop_block
+    inputs        input_noise, embedding_noise, word_dropout, token_masking, mixup, fgsm
+    activations   dropout, gaussian_dropout, spatial_dropout, drop_block, mc_dropout, activation_noise
     attention     attention_dropout
-    paths         drop_path, drop_path_residual
-    weights       drop_connect
-    schedules     layerwise_rates, layerwise_dropout
+    paths         drop_path, drop_path_residual, layer_drop
+    weights       drop_connect, mixout, l1_penalty, soft_threshold, decay_groups, weight_noise
+    targets       r_drop
+    gradients     dp_sgd, check_gradients
+    optimizers    SAM, Lookahead
+    schedules     layerwise_rates, layerwise_dropout, annealed_dropout, early_dropout, late_dropout, EarlyStopping
+    rates         find_rates, set_dropout
 
 Each technique is a function first; a Module of the same name in CamelCase stands beside it where it has a place inside
 a model. Randomness comes from the `generator` handed in, or from a mask drawn beforehand by `keep_mask`; without
@@ -12,32 +17,83 @@ either, from torch's global generator, the only one that torch.compile takes int
 """
 
 from regdemo.regularizers.activations import (
+    ActivationNoise,
     DropBlock,
     Dropout,
     GaussianDropout,
     SpatialDropout,
+    activation_noise,
     drop_block,
     drop_block_seed_rate,
     dropout,
     gaussian_dropout,
+    mc_dropout,
     spatial_dropout,
 )
 from regdemo.regularizers.attention import AttentionDropout, attention_dropout, attention_weights
+from regdemo.regularizers.gradients import check_gradients, dp_sgd
+from regdemo.regularizers.inputs import (
+    EmbeddingNoise,
+    InputNoise,
+    WordDropout,
+    embedding_noise,
+    fgsm,
+    input_noise,
+    mixup,
+    token_masking,
+    word_dropout,
+)
 from regdemo.regularizers.masks import keep_mask
-from regdemo.regularizers.paths import DropPath, drop_path, drop_path_residual
-from regdemo.regularizers.schedules import layerwise_dropout, layerwise_rates
-from regdemo.regularizers.weights import DropConnect, drop_connect, drop_connect_moments
+from regdemo.regularizers.optimizers import SAM, Lookahead
+from regdemo.regularizers.paths import DropPath, LayerDrop, drop_path, drop_path_residual, layer_drop
+from regdemo.regularizers.rates import find_rates, set_dropout
+from regdemo.regularizers.schedules import (
+    EarlyStopping,
+    annealed_dropout,
+    early_dropout,
+    late_dropout,
+    layerwise_dropout,
+    layerwise_rates,
+)
+from regdemo.regularizers.targets import r_drop
+from regdemo.regularizers.weights import (
+    DropConnect,
+    Mixout,
+    WeightNoise,
+    decay_groups,
+    drop_connect,
+    drop_connect_moments,
+    l1_penalty,
+    mixout,
+    soft_threshold,
+    weight_noise,
+)
 
 __all__ = [
+    "SAM",
+    "ActivationNoise",
     "AttentionDropout",
     "DropBlock",
     "DropConnect",
     "DropPath",
     "Dropout",
+    "EarlyStopping",
+    "EmbeddingNoise",
     "GaussianDropout",
+    "InputNoise",
+    "LayerDrop",
+    "Lookahead",
+    "Mixout",
     "SpatialDropout",
+    "WeightNoise",
+    "WordDropout",
+    "activation_noise",
+    "annealed_dropout",
     "attention_dropout",
     "attention_weights",
+    "check_gradients",
+    "decay_groups",
+    "dp_sgd",
     "drop_block",
     "drop_block_seed_rate",
     "drop_connect",
@@ -45,9 +101,26 @@ __all__ = [
     "drop_path",
     "drop_path_residual",
     "dropout",
+    "early_dropout",
+    "embedding_noise",
+    "fgsm",
+    "find_rates",
     "gaussian_dropout",
+    "input_noise",
     "keep_mask",
+    "l1_penalty",
+    "late_dropout",
+    "layer_drop",
     "layerwise_dropout",
     "layerwise_rates",
+    "mc_dropout",
+    "mixout",
+    "mixup",
+    "r_drop",
+    "set_dropout",
+    "soft_threshold",
     "spatial_dropout",
+    "token_masking",
+    "weight_noise",
+    "word_dropout",
 ]

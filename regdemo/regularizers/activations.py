@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.checks import check_broadcast, check_dim, check_floating, check_mask, check_rate
+from regdemo.regularizers.checks import (
+    check_amount,
+    check_broadcast,
+    check_dim,
+    check_floating,
+    check_mask,
+    check_rate,
+)
 from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
+from regdemo.regularizers.rates import find_rates
 
 
 def dropout(
@@ -211,3 +219,90 @@ class DropBlock(RateModule):
     def extra_repr(self) -> str:
         """The rate and the block's side."""
         return f"p={self.p}, block_size={self.block_size}"
+
+
+def mc_dropout(model: nn.Module, x: Tensor, samples: int = 20, *, generator: torch.Generator | None = None) -> Tensor:
+    """Predict in several passes with dropout on and everything else in eval.
+
+        probabilities[s] = softmax(model(x)) under the masks of pass s;    prediction = their mean over s
+
+    x: the model's input; model(x): logits (..., K).  samples: passes, at least 1.
+    Returns: probabilities (samples, ..., K), without gradient; `.mean(0)` predicts, `.std(0)` says how sure that is.
+    The rates are those of `find_rates`; each module's mode is left as found, and batch norm's statistics are.
+    Raises ArgumentError if samples is below 1, or the model holds no drop rate: all passes would be the same.
+    Gal and Ghahramani 2016, https://arxiv.org/abs/1506.02142
+
+    >>> model = nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 3))
+    >>> mc_dropout(model, torch.ones(4, 2), samples=10).shape
+    torch.Size([10, 4, 3])
+    """
+    if not samples >= 1:
+        raise ArgumentError(f"samples = {samples} is not allowed: there must be at least 1 pass")
+    rated = {module for _, module, _ in find_rates(model)}
+    if not rated:
+        raise ArgumentError(f"{type(model).__name__} holds no drop rate: all passes would be the same")
+    modes, fast = {module: module.training for module in model.modules()}, torch.backends.mha.get_fastpath_enabled()
+    try:
+        for module in modes:
+            module.training = module in rated
+        # In eval, nn.TransformerEncoderLayer takes a fused path that never asks its dropout modules.
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), torch.random.fork_rng(range(torch.cuda.device_count()), enabled=generator is not None):
+            if generator is not None:
+                torch.manual_seed(int(torch.randint(2**31, (), generator=generator, device=generator.device)))
+            return torch.stack([model(x).softmax(-1) for _ in range(samples)])
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def activation_noise(
+    x: Tensor,
+    std: float = 0.1,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """Add Gaussian noise to each element, of one size whatever the element is.
+
+        y = x + std * n,    n ~ N(0, 1) for each element
+        E[y] = x,    Var[y] = std^2;    behind a linear layer, E[MSE] = MSE + std^2 |w|^2
+
+    x: any shape, floating point.  noise: n itself, floating point, broadcastable to x; drawn if not given.
+    Returns: x's shape and dtype; x outside training.
+    A network can escape it by larger activations, which `gaussian_dropout`, growing with x, does not allow.
+    Raises ArgumentError unless std is finite and at least 0, x is floating point, and the noise fits.
+    Bishop 1995, https://doi.org/10.1162/neco.1995.7.1.108
+
+    >>> activation_noise(torch.ones(2), 0.5, noise=torch.tensor([1.0, -1.0]))
+    tensor([1.5000, 0.5000])
+    """
+    check_amount(std, "std")
+    check_floating(x)
+    if not training:
+        return x
+    if noise is None:
+        # In at least float32, since the half types' own normal draws are coarse in the tails.
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=dtype)
+    else:
+        check_broadcast(check_floating(noise, "noise"), x.shape, "noise")
+    return x + (std * noise).to(x.dtype)
+
+
+class ActivationNoise(nn.Module):
+    """`activation_noise` as a Module: active in training, the identity in eval."""
+
+    def __init__(self, std: float = 0.1) -> None:
+        super().__init__()
+        self.std = check_amount(std, "std")
+
+    def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Apply `activation_noise` of size std."""
+        return activation_noise(x, self.std, training=self.training, generator=generator)
+
+    def extra_repr(self) -> str:
+        """The size of the noise."""
+        return f"std={self.std}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -50,3 +51,15 @@ def check_mask(mask: Tensor, shape: Sequence[int]) -> Tensor:
             f"mask has dtype {mask.dtype}: it must be bool, True where an element is kept, as from mask.bool()"
         )
     return check_broadcast(mask, shape, "mask")
+
+
+def check_amount(value: float, name: str, *, above: float | None = None) -> float:
+    """Return value; raise ArgumentError unless it is a finite number, at least 0, or above `above` if given."""
+    try:
+        inside = math.isfinite(value) and (value >= 0 if above is None else value > above)
+    except TypeError:  # not a number at all
+        inside = False
+    if not inside:
+        allowed = "at least 0" if above is None else f"above {above:g}"
+        raise ArgumentError(f"{name} = {value!r} is not allowed: it must be a finite number, {allowed}")
+    return value

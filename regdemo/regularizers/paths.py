@@ -1,11 +1,11 @@
-"""Noise on whole residual branches: DropPath, also called stochastic depth."""
+"""Noise on the depth: whole residual branches (DropPath, or stochastic depth), and whole layers (LayerDrop)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regdemo.regularizers.checks import check_dim, check_floating, check_mask, check_rate
 from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
@@ -98,3 +98,53 @@ class DropPath(RateModule):
     def extra_repr(self) -> str:
         """The rate, and whether each example draws its own."""
         return f"p={self.p}, per_sample={self.per_sample}"
+
+
+def layer_drop(
+    x: Tensor,
+    layers: Iterable[Callable[[Tensor], Tensor]],
+    p: float = 0.1,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Run a stack of layers, each of them skipped with probability p.
+
+        x_l = f_l(x_(l-1)) if m_l, else x_(l-1);    m_l ~ Bernoulli(1 - p) for each layer, one for the whole batch
+
+    x: what the first layer takes, floating point.  layers: each keeps the shape, and holds its own residual connection.
+    mask: broadcastable to (L,), True is run; drawn if not given.
+    Returns: the last layer's output; outside training all layers run.
+    Nothing is rescaled, so the mean in training is not eval's: the aim is a network that can be pruned by layers.
+    A skipped layer is not computed and gets no gradient. Which run depends on the draw: torch.compile breaks the graph.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x is not floating point or the mask does not fit.
+    Fan et al. 2019, https://arxiv.org/abs/1909.11556
+
+    >>> layer_drop(torch.ones(1), [lambda x: x + 1, lambda x: x * 10], 0.5, mask=torch.tensor([False, True]))
+    tensor([10.])
+    """
+    check_rate(p)
+    check_floating(x)
+    layers = list(layers)
+    shape = (len(layers),)
+    if not training:
+        mask = torch.ones(shape, dtype=torch.bool)
+    elif mask is None:
+        mask = keep_mask(shape, p, generator=generator, device=generator.device if generator else None)
+    for layer, run in zip(layers, check_mask(mask, shape).expand(shape).tolist(), strict=True):
+        if run:
+            x = layer(x)
+    return x
+
+
+class LayerDrop(RateModule):
+    """`layer_drop` over a stack of layers of its own: some are skipped in training, all run in eval."""
+
+    def __init__(self, layers: Iterable[nn.Module], p: float = 0.1) -> None:
+        super().__init__(p)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Apply `layer_drop` at rate p."""
+        return layer_drop(x, self.layers, self.p, training=self.training, generator=generator)

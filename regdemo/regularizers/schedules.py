@@ -1,14 +1,17 @@
-"""Rates that change with depth: the layer-wise schedule of stochastic depth and dropout."""
+"""What changes along the way: rates with depth, rates with the step of training, and when to stop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from copy import deepcopy
+from math import inf, isfinite
+from typing import Any, Literal
 
 from torch import nn
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
+from regdemo.regularizers.rates import set_dropout
 
 Convention = Literal["linspace", "huang"]
 
@@ -41,10 +44,10 @@ def layerwise_rates(depth: int, p_max: float, *, convention: Convention = "linsp
 def layerwise_dropout(layers: Iterable[nn.Module], p_max: float, *, convention: Convention = "linspace") -> list[float]:
     """Set the drop rates inside each layer of a model to grow linearly with its depth, in place.
 
-        every module with a rate `p` inside layer l gets p_l of `layerwise_rates`
+        every rate that `set_dropout` finds inside layer l becomes p_l of `layerwise_rates`
 
     layers: a model's blocks in order, such as `model.blocks`.  Returns: the rate of each layer.
-    Raises ArgumentError if a layer holds no module with a rate: a silent no-op is the usual bug.
+    Raises ArgumentError if a layer holds no rate: a silent no-op is the usual bug.
 
     >>> blocks = [nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)) for _ in range(3)]
     >>> layerwise_dropout(blocks, 0.2), [block[1].p for block in blocks]
@@ -52,11 +55,108 @@ def layerwise_dropout(layers: Iterable[nn.Module], p_max: float, *, convention: 
     """
     layers = list(layers)
     rates = layerwise_rates(len(layers), p_max, convention=convention)
-    rated = [[m for m in layer.modules() if isinstance(getattr(m, "p", None), float | int)] for layer in layers]
-    for number, modules in enumerate(rated):
-        if not modules:
-            raise ArgumentError(f"layer {number} has no module with a rate p: nothing there could be set")
-    for p, modules in zip(rates, rated, strict=True):
-        for module in modules:
-            setattr(module, "p", p)  # noqa: B010 - typed as Tensor | Module by nn.Module
+    set_dropout(nn.ModuleList(layers), rates)
     return rates
+
+
+def annealed_dropout(step: int, steps: int, p: float = 0.5) -> float:
+    """The drop rate at a step of training, on its way down from p to exactly 0.
+
+        p_t = p max(0, 1 - t/T)
+
+    step: t, from 0.  steps: T, where the rate becomes 0 and stays.  Hand it to `set_dropout` before each step.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError on a negative step or less than 1 of steps.
+    Rennie, Goel and Thomas 2014, https://research.ibm.com/publications/annealed-dropout-training-of-deep-networks
+
+    >>> [annealed_dropout(step, 4, 0.5) for step in range(6)]
+    [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    """
+    check_rate(p)
+    _check_step(step, steps, "steps")
+    return p * (max(0, steps - step) / steps)
+
+
+def early_dropout(step: int, cutoff: int, p: float = 0.1, *, constant: bool = False) -> float:
+    """The drop rate at a step of training, for dropout that only the beginning has.
+
+        linear:    p_t = p (1 - t/T0) before the cutoff T0, then exactly 0    (`annealed_dropout`, ended early)
+        constant:  p_t = p before it, then exactly 0
+
+    step: t, from 0.  cutoff: T0, the first step without dropout.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError on a negative step or a cutoff below 1.
+    Liu et al. 2023, https://arxiv.org/abs/2303.01500
+
+    >>> [early_dropout(step, 2, 0.2) for step in range(4)], [early_dropout(t, 2, 0.2, constant=True) for t in range(4)]
+    ([0.2, 0.1, 0.0, 0.0], [0.2, 0.2, 0.0, 0.0])
+    """
+    linear = annealed_dropout(step, _check_step(step, cutoff, "cutoff"), p)
+    return p * (step < cutoff) if constant else linear
+
+
+def late_dropout(step: int, start: int, p: float = 0.1) -> float:
+    """The drop rate at a step of training, for dropout that only the rest has.
+
+        p_t = 0 before step T0, then p
+
+    step: t, from 0.  start: T0, the first step with dropout.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError on a negative step or a start below 1.
+    Liu et al. 2023, https://arxiv.org/abs/2303.01500
+
+    >>> [late_dropout(step, 2, 0.2) for step in range(4)]
+    [0.0, 0.0, 0.2, 0.2]
+    """
+    check_rate(p)
+    return p * (step >= _check_step(step, start, "start"))
+
+
+def _check_step(step: int, end: int, name: str) -> int:
+    """Return end; raise ArgumentError unless step is at least 0 and end at least 1."""
+    if not step >= 0:
+        raise ArgumentError(f"step = {step} is not allowed: steps are counted from 0")
+    if not end >= 1:
+        raise ArgumentError(f"{name} = {end} is not allowed: it must be at least 1")
+    return end
+
+
+class EarlyStopping:
+    """Tell when validation has stopped getting better, keep a copy of the best weights, and put them back.
+
+        better: loss < best - min_delta;    stop: `patience` steps in a row are not better
+
+    model: whose state_dict, buffers included, is copied at each new best.
+    patience: at least 1.  min_delta: at least 0.
+    After training, `restore()` loads the best weights, and `best`, `best_step` and `step_count` say where it was.
+    Raises ArgumentError on a patience or min_delta out of range, on a loss that is NaN or infinite, and on a restore
+    before the first step.
+    Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
+
+    >>> stopping = EarlyStopping(nn.Linear(1, 1), patience=2)
+    >>> [stopping.step(loss) for loss in (3.0, 2.0, 2.5, 2.0)], stopping.best_step
+    ([False, False, False, True], 2)
+    """
+
+    def __init__(self, model: nn.Module, *, patience: int = 10, min_delta: float = 0.0) -> None:
+        if not patience >= 1:
+            raise ArgumentError(f"patience = {patience} is not allowed: it must be at least 1 step")
+        if not 0 <= min_delta < inf:
+            raise ArgumentError(f"min_delta = {min_delta} is not allowed: it must be a number, at least 0")
+        self.model, self.patience, self.min_delta = model, patience, min_delta
+        self.best, self.best_step, self.step_count = inf, 0, 0
+        self._state: dict[str, Any] = {}
+
+    def step(self, loss: float) -> bool:
+        """Take in a validation loss; return whether to stop."""
+        if not isfinite(loss):
+            raise ArgumentError(f"loss = {loss} is not finite: training has diverged, restore() has the best weights")
+        self.step_count += 1
+        if loss < self.best - self.min_delta:
+            self.best, self.best_step = float(loss), self.step_count
+            # state_dict() hands out the weights themselves, which go on moving with training.
+            self._state = deepcopy(self.model.state_dict())
+        return self.step_count - self.best_step >= self.patience
+
+    def restore(self) -> None:
+        """Load the best weights into the model."""
+        if not self.best_step:
+            raise ArgumentError("there are no best weights to restore: call step(loss) at least once before")
+        self.model.load_state_dict(self._state)

@@ -1,13 +1,16 @@
-"""Noise on the weights: DropConnect."""
+"""Noise and penalties on the weights: DropConnect, Mixout, L1, and who is exempt from weight decay."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.checks import check_floating, check_mask, check_rate
+from regdemo.regularizers.checks import check_amount, check_broadcast, check_floating, check_mask, check_rate
 from regdemo.regularizers.masks import keep_mask, scale_kept
 
 
@@ -114,3 +117,206 @@ class DropConnect(nn.Linear):
     def extra_repr(self) -> str:
         """nn.Linear's sizes, the rate, and whether each example draws its own mask."""
         return f"{super().extra_repr()}, p={self.p}, per_sample={self.per_sample}"
+
+
+NORMS = (
+    nn.LayerNorm,
+    nn.RMSNorm,
+    nn.GroupNorm,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+)
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two optimizer parameter groups: weights that decay, then biases and norm parameters, which do not.
+
+        AdamW decays each parameter of the first by  w <- w - lr * weight_decay * w
+
+    Exempt: what is named bias, what a norm layer holds, and any parameter of fewer than two dimensions. Embeddings
+    decay, as in GPT-2's usual recipe. A tied parameter stands once; a frozen one, requires_grad False, in neither.
+    Returns: [{"params": ..., "weight_decay": weight_decay}, {"params": ..., "weight_decay": 0.0}].
+    Raises ArgumentError unless weight_decay is finite and at least 0, or if model has no trainable parameter.
+    Loshchilov and Hutter 2017 (decoupled decay), https://arxiv.org/abs/1711.05101
+
+    >>> decayed, exempt = decay_groups(nn.Linear(3, 2), 0.1)
+    >>> [p.shape for p in decayed["params"]], [p.shape for p in exempt["params"]]
+    ([torch.Size([2, 3])], [torch.Size([2])])
+    """
+    check_amount(weight_decay, "weight_decay")
+    decayed: list[Tensor] = []
+    exempt: list[Tensor] = []
+    seen: set[Tensor] = set()
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter in seen or not parameter.requires_grad:
+                continue
+            seen.add(parameter)
+            is_exempt = parameter.dim() < 2 or name.endswith("bias") or isinstance(module, NORMS)
+            (exempt if is_exempt else decayed).append(parameter)
+    if not seen:
+        raise ArgumentError(f"model {type(model).__name__} has no trainable parameter: set requires_grad on some")
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": exempt, "weight_decay": 0.0}]
+
+
+def l1_penalty(weights: Iterable[Tensor], strength: float) -> Tensor:
+    """What an L1 penalty adds to the loss.
+
+        strength * sum |w|,    subgradient strength * sign(w), 0 at 0
+
+    Its gradient pulls every weight to 0 by the same amount, but steps over 0 and back: for weights that are exactly 0,
+    leave it out of the loss and follow each step with `soft_threshold`.
+    weights: floating-point tensors of any shapes, at least one.  Returns: a number, as a tensor.
+    Raises ArgumentError unless strength is finite and at least 0, if a tensor is not floating point, or if weights is
+    empty.
+    Tibshirani 1996 (the lasso), https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
+
+    >>> l1_penalty([torch.tensor([1.0, -2.0]), torch.tensor(3.0)], 0.5)
+    tensor(3.)
+    """
+    check_amount(strength, "strength")
+    sums = [check_floating(w, "weight").abs().sum() for w in weights]
+    if not sums:
+        raise ArgumentError("weights is empty: hand in at least one tensor, as from model.parameters()")
+    return strength * sum(sums[1:], start=sums[0])
+
+
+def soft_threshold(w: Tensor, threshold: float) -> Tensor:
+    """The proximal step of an L1 penalty: shrink each weight by threshold, and those within it to exactly 0.
+
+        sign(w) max(|w| - threshold, 0) = argmin_v (v - w)^2 / 2 + threshold |v|
+        after a gradient step at rate lr on the loss without the penalty:  threshold = lr * strength
+
+    torch.nn.functional.softshrink, with arguments checked.
+    w: any shape, floating point.  Returns: same shape and dtype; a NaN stays one.
+    Raises ArgumentError unless threshold is finite and at least 0, or if w is not floating point.
+    Beck and Teboulle 2009 (ISTA), https://doi.org/10.1137/080716542
+
+    >>> soft_threshold(torch.tensor([3.0, 0.5, -2.0]), 1.0)
+    tensor([ 2.,  0., -1.])
+    """
+    return F.softshrink(check_floating(w, "w"), check_amount(threshold, "threshold"))
+
+
+def mixout(
+    weight: Tensor,
+    pretrained: Tensor,
+    p: float = 0.5,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Put single weights back to their pretrained values, and rescale so that the mean is unchanged.
+
+        W~ = ((1 - m) W0 + m W - p W0) / (1 - p) = W0 + m (W - W0) / (1 - p),    m ~ Bernoulli(1 - p) for each weight
+
+    Dropout of what fine-tuning has changed: W0 = 0 gives dropout of the weights. E|W~ - W|^2 = p/(1-p) |W - W0|^2.
+    weight, pretrained: the same shape, floating point.  mask: bool, broadcastable to it, True keeps W; drawn if not
+    given.  Returns: the same shape; weight itself outside training.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if a tensor is not floating point, or shapes do not fit.
+    Lee, Cho and Kang 2020, https://arxiv.org/abs/1909.11299
+
+    >>> mixout(torch.tensor([3.0, 3.0]), torch.ones(2), 0.5, mask=torch.tensor([True, False]))
+    tensor([5., 1.])
+    """
+    check_rate(p)
+    check_floating(weight, "weight")
+    _check_pretrained(pretrained)
+    if pretrained.shape != weight.shape:
+        raise ArgumentError(
+            f"pretrained has shape {tuple(pretrained.shape)}: it must be {tuple(weight.shape)}, the shape of weight"
+        )
+    if not training:
+        return weight
+    if mask is None:
+        mask = keep_mask(weight.shape, p, generator=generator, device=weight.device)
+    return pretrained + scale_kept(weight - pretrained, check_mask(mask, weight.shape), p)
+
+
+def _check_pretrained(pretrained: Tensor) -> Tensor:
+    if not isinstance(pretrained, Tensor):
+        raise ArgumentError(
+            f"pretrained = {pretrained!r} is not a tensor: mixout needs the weights that fine-tuning began with"
+        )
+    return check_floating(pretrained, "pretrained")
+
+
+class Mixout(nn.Module):
+    """`mixout` as a parametrization of any layer's weight, to be registered before fine-tuning changes it.
+
+    torch.nn.utils.parametrize.register_parametrization(layer, "weight", Mixout(layer.weight, p=0.7))
+    """
+
+    pretrained: Tensor
+
+    def __init__(self, pretrained: Tensor, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = check_rate(p)
+        self.register_buffer("pretrained", _check_pretrained(pretrained).detach().clone())
+
+    def forward(self, weight: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """The weight that the layer computes with: `mixout` in training, weight itself in eval."""
+        return mixout(weight, self.pretrained, self.p, training=self.training, generator=generator)
+
+    def extra_repr(self) -> str:
+        """The rate, and the shape of the pretrained weights."""
+        return f"p={self.p}, pretrained={tuple(self.pretrained.shape)}"
+
+
+def weight_noise(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    std: float = 0.05,
+    *,
+    training: bool = True,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """A linear layer with Gaussian noise on its weights, one draw for the whole batch.
+
+        y = (W + std * n) x + bias,    n ~ N(0, 1) for each weight
+        E[y] = W x + bias,    Cov[y(x), y(x')] = std^2 x . x' for each output
+
+    x: (..., in), floating point.  weight: (out, in).  bias: (out,), without noise.
+    noise: n itself, floating point, broadcastable to (out, in); drawn if not given.
+    Returns: (..., out); W x + bias outside training.
+    On a linear model with squared error this adds std^2 |x|^2 to the mean loss, whatever W is; it regularizes where
+    the output is not linear in the weights, by a penalty on its gradient with respect to them.
+    Raises ArgumentError unless std is finite and at least 0, the tensors are floating point, and their shapes fit.
+    Graves 2011, https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks
+
+    >>> weight_noise(torch.ones(1, 2), torch.ones(1, 2), std=0.5, noise=torch.tensor([[1.0, 0.0]]))
+    tensor([[2.5000]])
+    """
+    check_amount(std, "std")
+    _check_linear(x, weight, bias, 0.0)
+    if not training:
+        return F.linear(x, weight, bias)
+    if noise is None:
+        dtype = torch.promote_types(weight.dtype, torch.float32)
+        noise = torch.randn(weight.shape, generator=generator, device=weight.device, dtype=dtype)
+    else:
+        check_broadcast(check_floating(noise, "noise"), weight.shape, "noise")
+    return F.linear(x, weight + (std * noise).to(weight.dtype), bias)
+
+
+class WeightNoise(nn.Linear):
+    """`weight_noise` as a linear layer: noise on its weights in training, a plain nn.Linear in eval."""
+
+    def __init__(self, in_features: int, out_features: int, std: float = 0.05, *, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias=bias)
+        self.std = check_amount(std, "std")
+
+    def forward(self, input: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Apply `weight_noise` of size std."""
+        return weight_noise(input, self.weight, self.bias, self.std, training=self.training, generator=generator)
+
+    def extra_repr(self) -> str:
+        """nn.Linear's sizes, and the size of the noise."""
+        return f"{super().extra_repr()}, std={self.std}"

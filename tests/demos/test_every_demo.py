@@ -1,6 +1,7 @@
 """What holds for every demo, those to come included."""
 
 import json
+import pkgutil
 import random
 import re
 import subprocess
@@ -23,7 +24,12 @@ ROOT = Path(__file__).parents[2]
 DECKS = ROOT / "interview_questions" / "15_regularization"
 
 DEMOS = catalog.demos()
-TECHNIQUES = [demo for demo in DEMOS if (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()]
+PROVIDED = [demo for demo in DEMOS if hasattr(sys.modules[demo.function.__module__], "PROVIDED_BY")]
+TECHNIQUES = [
+    demo
+    for demo in DEMOS
+    if demo not in PROVIDED and (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()
+]
 MODULES = [name for name in regularizers.__all__ if isinstance(getattr(regularizers, name), type)]
 
 # Heavy imports fail in this child; it imports a demo's module and reads its signature, and runs it when told to.
@@ -120,12 +126,22 @@ def test_a_demo_acts_on_a_known_place(demo):
 
 
 @each(TECHNIQUES)
-def test_a_technique_is_a_function_in_the_module_of_its_place(demo):
-    assert getattr(regularizers, demo.stem).__module__ == f"regdemo.regularizers.{demo.acts_on}"
+def test_a_technique_is_a_function_or_else_a_class_in_the_module_of_its_place(demo):
+    technique = getattr(regularizers, demo.stem, None) or next(
+        getattr(regularizers, name) for name in MODULES if name.lower() == demo.stem.replace("_", "")
+    )
+    assert technique.__module__ == f"regdemo.regularizers.{demo.acts_on}"
 
 
-@each([demo for demo in TECHNIQUES if demo.acts_on != "schedules"])
-def test_a_technique_has_a_module_twin_beside_its_function(demo):
+@each(PROVIDED)
+def test_a_technique_that_is_provided_elsewhere_names_something_importable_and_has_no_double_here(demo):
+    module = sys.modules[demo.function.__module__]
+    assert callable(pkgutil.resolve_name(module.PROVIDED_BY))
+    assert not hasattr(regularizers, demo.stem)
+
+
+@each([demo for demo in TECHNIQUES if demo.acts_on in ("activations", "attention", "paths")])
+def test_a_technique_inside_the_forward_pass_has_a_module_twin_beside_its_function(demo):
     twin = getattr(regularizers, demo.stem.title().replace("_", ""))
     assert issubclass(twin, torch.nn.Module)
     assert twin.__module__ == getattr(regularizers, demo.stem).__module__
@@ -133,7 +149,7 @@ def test_a_technique_has_a_module_twin_beside_its_function(demo):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_twin_has_a_demo(name):
-    assert re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() in catalog.stems()
+    assert name.lower() in [stem.replace("_", "") for stem in catalog.stems()]
 
 
 @each(DEMOS)

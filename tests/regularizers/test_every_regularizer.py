@@ -565,5 +565,5 @@ def test_the_docstrings_table_names_each_technique_with_its_file():
 
 
 def test_every_module_stands_beside_a_function_in_the_docstrings_table():
-    techniques = [name.replace("_", "") for row in table_of_the_field().values() for name in row]
+    techniques = [name.replace("_", "").lower() for row in table_of_the_field().values() for name in row]
     assert {name.lower() for name in regularizers.__all__ if not name.islower()} <= set(techniques)

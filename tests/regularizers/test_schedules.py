@@ -69,6 +69,12 @@ def test_each_layers_rates_are_set_however_deep_they_lie():
     assert [layer[1][0].p for layer in layers] == [0.0, 0.1, 0.2]
 
 
+def test_the_attentions_rate_is_set_though_it_is_a_float():
+    layers = [nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.5) for _ in range(2)]
+    layerwise_dropout(layers, 0.2)
+    assert [layer.self_attn.dropout for layer in layers] == [0.0, 0.2]
+
+
 def test_every_rate_of_a_layer_is_set():
     layers = [nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.1)), nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.1))]
     layerwise_dropout(layers, 0.2)
@@ -93,7 +99,7 @@ def test_layers_may_come_one_by_one():
 
 def test_a_layer_without_a_rate_is_named_and_no_other_is_touched():
     layers = blocks(nn.Dropout(0.5), nn.ReLU(), nn.Dropout(0.5))
-    with pytest.raises(ArgumentError, match=r"^layer 1 has no module with a rate p: nothing there could be set$"):
+    with pytest.raises(ArgumentError, match=r"^layer 1 holds no drop rate: nothing there could be set$"):
         layerwise_dropout(layers, 0.2)
     assert layers[2][1][0].p == 0.5
 
@@ -101,7 +107,7 @@ def test_a_layer_without_a_rate_is_named_and_no_other_is_touched():
 def test_a_parameter_called_p_is_not_a_rate():
     layer = nn.Module()
     layer.p = nn.Parameter()
-    with pytest.raises(ArgumentError, match=r"^layer 0 has no module with a rate p"):
+    with pytest.raises(ArgumentError, match=r"^layer 0 holds no drop rate"):
         layerwise_dropout([layer], 0.2)
 
 

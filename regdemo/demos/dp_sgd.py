@@ -1,0 +1,171 @@
+"""DP-SGD: clip each example's gradient, add noise.
+
+Computes every example's own gradient, clips it, sums, and adds noise. Checks that against a loop over examples,
+measures how far one outlier moves the update and how much noise covers it, and what clipping the batch's gradient
+leaves uncovered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import mean_of_normal, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Block, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "gradients"
+
+INPUTS = 5
+OUTLIER = 1e4  # what the last example's inputs are multiplied by
+NOISY = 30_000  # weights whose noise is measured
+
+
+def dp_sgd(
+    *,
+    max_norm: Annotated[float, Parameter("The norm that each example's gradient is clipped to.", 0.01, 10)] = 1.0,
+    noise_multiplier: Annotated[float, Parameter("Noise, in units of max_norm.", 0, 10)] = 1.0,
+    batch: Annotated[int, count("Examples in the batch.", 2, 512)] = 64,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    claims, blocks = _influence(max_norm, batch, generator)
+    noise_claims, noise_blocks = _noise(max_norm, noise_multiplier, batch, generator)
+    return Report(
+        title=f"DP-SGD at max_norm = {max_norm:g}, noise {noise_multiplier:g}",
+        parameters={"max_norm": max_norm, "noise_multiplier": noise_multiplier, "batch": batch, "seed": seed},
+        claims=[*claims, *noise_claims],
+        blocks=[
+            Text(
+                f"Each example's gradient is clipped to a norm of {max_norm:g}, so no one of {batch} examples moves "
+                f"the mean by more than {max_norm / batch:.4g}. Noise of deviation {noise_multiplier:g} times that "
+                "hides who was in the batch. What it hides over a whole training is for a privacy accountant to say."
+            ),
+            *blocks,
+            *noise_blocks,
+        ],
+        say=(
+            "DP-SGD clips the gradient of each example to C, sums, adds Gaussian noise of deviation sigma C, and "
+            "divides by the expected batch size. Clipping bounds what one example can do, the noise covers it, and an "
+            "accountant adds up epsilon over the steps. It costs accuracy, and gradients for each example."
+        ),
+        wrong_answer=(
+            "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one "
+            "outlier still turns the whole update. Close second: noise of deviation sigma, without C, which "
+            "is no multiple of what has to be hidden."
+        ),
+        cards=["Q18.190", "Q18.191", "Q18.192", "Q18.193"],
+    )
+
+
+def _loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """The squared error of one example."""
+    error: Tensor = x @ parameters["weight"] + parameters["bias"] - y
+    return error.square()
+
+
+def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """How far the last example, an outlier, moves the gradient: clipped for each example, and for the batch."""
+    import torch
+
+    from regdemo import regularizers
+
+    parameters = {
+        "weight": torch.randn(INPUTS, generator=generator, dtype=torch.float64),
+        "bias": torch.zeros((), dtype=torch.float64),
+    }
+    x = torch.randn(batch, INPUTS, generator=generator, dtype=torch.float64)
+    y = torch.randn(batch, generator=generator, dtype=torch.float64)
+    x[-1] *= OUTLIER
+
+    def private(rows: slice) -> Tensor:
+        g = regularizers.dp_sgd(
+            _loss,
+            parameters,
+            x[rows],
+            y[rows],
+            max_norm=max_norm,
+            noise_multiplier=0,
+            expected_batch=batch,
+            generator=generator,
+        )
+        return torch.cat([value.flatten() for value in g.values()])
+
+    each = []
+    for a, b in zip(x, y, strict=True):
+        leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+        gradients = torch.autograd.grad(_loss(leaves, a, b), list(leaves.values()))
+        each.append(torch.cat([g.flatten() for g in gradients]))
+    gradients_of = torch.stack(each)
+
+    def clip(g: Tensor) -> Tensor:
+        factor = min(1.0, max_norm / g.norm().item())
+        return torch.mul(g, factor)
+
+    clipped = torch.stack([clip(g) for g in each])
+
+    moved = (private(slice(None)) - private(slice(-1))).norm().item()
+    moved_batch = (clip(gradients_of.mean(0)) - clip(gradients_of[:-1].sum(0) / batch)).norm().item()
+    moved_plain = (gradients_of[-1] / batch).norm().item()
+    claims = [
+        Claim(
+            "vmap(grad) gives what a loop over examples gives",
+            0,
+            "largest difference",
+            (private(slice(None)) - clipped.sum(0) / batch).abs().max().item(),
+            *rounding(max_norm, digits=1e-9),
+        ),
+        Claim("The outlier moves the update by", max_norm / batch, "C / B", moved, *rounding(max_norm, digits=1e-9)),
+    ]
+    block = Table(
+        title=f"How far one outlier in {batch} moves the update, noise left out",
+        columns=["clipped", "moved by", "in units of C/B"],
+        rows=[
+            [name, value, value * batch / max_norm]
+            for name, value in (("each example", moved), ("the batch", moved_batch), ("nothing", moved_plain))
+        ],
+        note="The noise is made for 1 in the last column. Clipping the batch lets one example use up the whole norm.",
+    )
+    return claims, [block]
+
+
+def _noise(
+    max_norm: float, noise_multiplier: float, batch: int, generator: Generator
+) -> tuple[list[Claim], list[Block]]:
+    """The noise alone: a gradient that is 0 for every example."""
+    import torch
+
+    from regdemo import regularizers
+
+    parameters = {"weight": torch.zeros(NOISY, dtype=torch.float64)}
+    g = regularizers.dp_sgd(
+        lambda held, x: (held["weight"] * x).sum(),
+        parameters,
+        torch.zeros(2, 1, dtype=torch.float64),
+        max_norm=max_norm,
+        noise_multiplier=noise_multiplier,
+        expected_batch=batch,
+        generator=generator,
+    )["weight"]
+    deviation = noise_multiplier * max_norm / batch
+    measured = g.square().mean().item()
+    claims = [
+        Claim(
+            "The noise has the variance",
+            deviation**2,
+            "(sigma C / B)^2",
+            measured,
+            *mean_of_normal(2**0.5 * deviation**2, NOISY),
+        ),
+        Claim("Its mean is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY)),
+    ]
+    block = Text(
+        f"The noise has a deviation of {measured**0.5:.4g} on each weight, {noise_multiplier:g} times the {max_norm:g}/"
+        f"{batch} that one example can do. It does not shrink with the number of weights, so large models pay more."
+    )
+    return claims, [block]

@@ -1,0 +1,193 @@
+"""Dropout and batch norm: the variance shifts in eval.
+
+Batch norm remembers the variance that it saw in training. Behind dropout, that is the variance with the noise in it,
+and in eval the noise is gone. Measures the ratio of the two against its formula, what batch norm makes of it in eval,
+and which repairs are repairs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import mean_of_bounded, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+    from torch.nn import Module
+
+ACTS_ON = "models"
+
+RATES = (0.1, 0.3, 0.5)
+MEANS = (0.0, 1.0, 3.0)
+
+
+def dropout_batch_norm(
+    *,
+    p: Annotated[float, rate("Probability that an activation is dropped.")] = 0.3,
+    size: Annotated[int, count("Activations of the unit, one for each example.", 100, 1_000_000)] = 100_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure what dropout at rate p does to a batch norm behind it, on the ReLU of `size` normal draws."""
+    import torch
+    from torch import nn
+    from torch.optim.swa_utils import update_bn
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(size, 1, generator=generator, dtype=torch.float64).relu()
+    variance = _variance(x)
+    y = regularizers.dropout(x, p, generator=generator)
+
+    def batch_norm() -> nn.BatchNorm1d:
+        return nn.BatchNorm1d(1, affine=False, momentum=None, dtype=torch.float64)  # None: the mean over all batches
+
+    after, before = batch_norm(), batch_norm()
+    after(y)
+    before(x)
+    drop, norm = nn.Dropout(p), batch_norm()
+    network = nn.Sequential(drop, norm)
+    with torch.random.fork_rng(devices=[]):  # nn.Dropout takes no generator: lend it the global one, and put it back
+        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        update_bn([x], network)
+    by_update_bn, after_update_bn = _stored(norm, size), _variance(network.eval()(x))
+    norm.reset_running_stats()
+    drop.eval()
+    norm.train()(drop(x))
+
+    expected, tolerance, reason = _in_training(x, p)
+    share = 0.02  # eps = 1e-5 in the denominator, and size / (size - 1) at size 100
+    claims = [
+        Claim(
+            "Dropout multiplies the variance by 1 + p/(1-p) E[x^2]/Var[x]",
+            expected / variance,
+            "1 + p/(1-p) E[x^2]/Var[x]",
+            _variance(y) / variance,
+            tolerance / variance,
+            reason,
+        ),
+        Claim(
+            "Batch norm behind dropout stores the variance in training",
+            _variance(y),
+            "Var[y]",
+            _stored(after, size),
+            *rounding(_variance(y)),
+        ),
+        Claim(
+            "So its output in eval, which should have variance 1, has",
+            variance / (_stored(after, size) * size / (size - 1) + after.eps),
+            "Var[x] / stored",
+            _variance(after.eval()(x)),
+            *rounding(1 + 1 / (1 - p)),
+        ),
+        Claim("Batch norm before dropout: variance 1 in eval", 1, "1", _variance(before.eval()(x)), share, "eps"),
+        Claim(
+            "swa_utils.update_bn stores the shifted variance again: it calls train()",
+            expected / variance,
+            "1 + p/(1-p) E[x^2]/Var[x]",
+            by_update_bn / variance,
+            tolerance / variance + rounding(expected / variance)[0],
+            reason,
+        ),
+        Claim(
+            "Statistics taken anew with dropout in eval: variance 1",
+            1,
+            "1",
+            _variance(network.eval()(x)),
+            share,
+            "eps",
+        ),
+    ]
+    return Report(
+        title=f"Dropout and batch norm at p = {p}",
+        parameters={"p": p, "size": size, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch norm "
+                "behind it divides in training by a deviation with that noise in it, stores it, and divides by it in "
+                f"eval, where the noise is gone: at p = {p} by {(expected / variance) ** 0.5:.4g} times too much."
+            ),
+            _rates_table(x, p, generator),
+            _means_table(p, size, generator),
+            Table(
+                title="The variance of batch norm's output in eval, which should be 1",
+                columns=["order", "stored / Var[x]", "variance in eval"],
+                rows=[
+                    ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],
+                    ["dropout, batch norm, update_bn", by_update_bn / variance, after_update_bn],
+                    ["the same, dropout in eval", _stored(norm, size) / variance, _variance(network(x))],
+                    ["batch norm, dropout", _stored(before, size) / variance, _variance(before(x))],
+                ],
+                note="Put dropout behind the last batch norm, or take the statistics anew with dropout in eval.",
+            ),
+            Text(
+                "What is claimed here is the ratio, and no loss of accuracy: whether the shift matters depends on the "
+                "network, and a small one may show nothing at all. It is a thing to check, not a verdict."
+            ),
+        ],
+        say=(
+            "Dropout in front of batch norm shifts the variance: training sees 1 + p/(1-p) E[x^2]/Var[x] times what "
+            "eval sees, batch norm stores the former and normalises by it in eval. So dropout goes behind the last "
+            "batch norm, as in a classifier's head, or the statistics are taken anew with dropout off."
+        ),
+        wrong_answer=(
+            "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the "
+            "mean. The variance it does not keep, and batch norm divides by its root. And update_bn is no remedy: "
+            "it calls model.train(), which switches dropout on."
+        ),
+        cards=["Q18.200", "Q18.201", "Q18.202", "Q18.203"],
+    )
+
+
+def _variance(x: Tensor) -> float:
+    return x.var(correction=0).item()
+
+
+def _stored(norm: Module, n: int) -> float:
+    """The running variance, without its correction of n / (n - 1)."""
+    return norm.get_buffer("running_var").item() * (n - 1) / n
+
+
+def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
+    """The variance that dropout leaves to x, with a bound: its two moments are each a mean over independent coins."""
+    mean, square = x.mean().item(), x.square().mean().item()
+    scale, largest, n = 1 / (1 - p), x.abs().max().item(), x.numel()
+    furthest = scale * max(p, 1 - p)  # a coin's factor is 0 or 1/(1-p); this far from 1 at most
+    slip, reason = mean_of_bounded(p * scale * square, furthest * largest, n)
+    fourth = x.pow(4).mean().item()
+    slip_of_square, _ = mean_of_bounded(p * scale**3 * fourth, scale * furthest * largest**2, n)
+    return square * scale - mean**2, slip_of_square + slip * (2 * mean + slip), f"{reason}, of both moments"
+
+
+def _row(x: Tensor, p: float, generator: Generator) -> list[Cell]:
+    """Variance in eval, in training, their ratio and its formula."""
+    from regdemo import regularizers
+
+    variance, dropped = _variance(x), _variance(regularizers.dropout(x, p, generator=generator))
+    return [variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance]
+
+
+def _rates_table(x: Tensor, p: float, generator: Generator) -> Table:
+    """The ratio at the usual rates and at p."""
+    return Table(
+        title="The variance behind a ReLU, in eval and in training",
+        columns=["p", "eval", "training", "ratio", "1 + p/(1-p) E[x^2]/Var[x]"],
+        rows=[[str(rate_), *_row(x, rate_, generator)] for rate_ in sorted({*RATES, p})],
+        note=f"Measured on {x.numel():,} activations.",
+    )
+
+
+def _means_table(p: float, size: int, generator: Generator) -> Table:
+    """The ratio at rate p for normal activations of several means."""
+    import torch
+
+    x = torch.randn(size, generator=generator, dtype=torch.float64)
+    return Table(
+        title=f"The same at p = {p} for normal activations of variance 1",
+        columns=["mean", "eval", "training", "ratio", "1 + p/(1-p) E[x^2]/Var[x]"],
+        rows=[[mean, *_row(x + mean, p, generator)] for mean in MEANS],
+        note=f"At mean 0 the ratio is 1/(1-p) = {1 / (1 - p):.4g}, the least there is. A mean makes it worse.",
+    )

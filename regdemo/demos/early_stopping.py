@@ -1,0 +1,159 @@
+"""Early stopping: keep the weights that validated best.
+
+Trains a small network on labels of which a share is wrong, past the point where it begins to learn them by heart.
+Restores the best weights, and measures the usual bug: a state_dict kept without a copy is no memory, it goes on moving.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Claim, Curves, Report, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+ACTS_ON = "schedules"
+
+EXAMPLES = 500  # of training, of validation and of the test
+HIDDEN = 128
+LEARNING_RATE = 0.01
+
+
+def early_stopping(
+    *,
+    noise: Annotated[float, Parameter("Share of the training labels drawn anew.", 0, 1)] = 0.4,
+    patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 100)] = 10,
+    epochs: Annotated[int, count("Epochs of the whole run, which goes on beyond the stop.", 2, 200)] = 60,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Train on noisy labels for `epochs` epochs, stop with `patience`, and restore."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from regdemo import regularizers
+    from regdemo.lab import data
+
+    generator = torch.Generator().manual_seed(seed)
+    task = data.load("mnist1d")
+    x, y = task.x[:EXAMPLES], task.y[:EXAMPLES].clone()
+    anew = torch.rand(EXAMPLES, generator=generator) < noise
+    y[anew] = torch.randint(task.classes, (int(anew.sum()),), generator=generator)
+    validation, test = (
+        (task.test_x[part], task.test_y[part]) for part in (slice(EXAMPLES), slice(EXAMPLES, 2 * EXAMPLES))
+    )
+    with torch.random.fork_rng(devices=[]):  # nn.Linear takes no generator: lend it the global one, and put it back
+        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        model = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, task.classes))
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+
+    stopping = regularizers.EarlyStopping(model, patience=patience)
+    uncopied: dict[str, Tensor] = {}
+    stopped, train, validated = 0, [], []
+    for epoch in range(1, epochs + 1):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        train.append(_loss(model, x, y))
+        validated.append(_loss(model, *validation))
+        if not stopped:
+            if stopping.step(validated[-1]):
+                stopped = epoch
+            if stopping.best_step == epoch:
+                uncopied = dict(model.state_dict())
+    ended = stopped or epochs
+    last = {name: value.clone() for name, value in model.state_dict().items()}
+
+    scores = {f"last, epoch {epochs}": _scores(model, validation, test)}
+    model.load_state_dict(uncopied)
+    scores["'best', kept without a copy"] = _scores(model, validation, test)
+    moved = max((model.state_dict()[name] - value).abs().max().item() for name, value in last.items())
+    stopping.restore()
+    scores[f"best, epoch {stopping.best_step}, restored"] = _scores(model, validation, test)
+    of_last, of_uncopied, of_restored = (score[0] for score in scores.values())
+    claims = [
+        Claim(
+            "It stops `patience` epochs after the best one",
+            min(epochs, stopping.best_step + patience),
+            "min(epochs, best + patience)",
+            ended,
+            *EXACT,
+        ),
+        Claim(
+            "The best is the least validation loss until then",
+            min(validated[:ended]),
+            "min of the losses",
+            stopping.best,
+            *EXACT,
+        ),
+        Claim("The restored network validates at the best loss", stopping.best, "best", of_restored, *EXACT),
+        Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),
+        Claim("That 'best' is the last network, weight for weight", 0, "max |w - w_last|", moved, *EXACT),
+    ]
+    at = [float(epoch) for epoch in range(1, epochs + 1)]
+    return Report(
+        title=f"Early stopping with {noise:.0%} of the labels drawn anew",
+        parameters={"noise": noise, "patience": patience, "epochs": epochs, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"{EXAMPLES} training examples, of which a share of {noise:g} has a label drawn at random. The "
+                "network first finds what the right labels have in common, then learns the wrong ones by heart: the "
+                f"training loss goes on falling. Validation is best at epoch {stopping.best_step}"
+                + (f"; with a patience of {patience} it stops at {stopped}." if stopped else "; it does not stop.")
+            ),
+            Curves(
+                title="Loss by epoch, in nats",
+                x_label="epoch",
+                y_label="loss",
+                series=[Series("training", at, train), Series("validation", at, validated)],
+            ),
+            Table(
+                title="Which weights are used in the end",
+                columns=["weights", "validation loss", "test loss", "test accuracy"],
+                rows=[[name, *score] for name, score in scores.items()],
+                note=(
+                    "`best = model.state_dict()` holds the weights themselves, which the optimizer changes in place. "
+                    "Copy it: copy.deepcopy(model.state_dict())."
+                ),
+            ),
+            Text(
+                "The best validation loss is chosen among many, so it is a little too good: what to report is the "
+                "test's. One run of one seed is an example, not a comparison."
+            ),
+        ],
+        say=(
+            "Early stopping watches the validation loss, stops when it has not improved for `patience` evaluations, "
+            "and restores the best weights. It bounds how far the weights travel from where they began, for a "
+            "quadratic loss much like weight decay. The best weights must be copied, for training changes them in "
+            "place."
+        ),
+        wrong_answer=(
+            "'best = model.state_dict()', and load it in the end. Those are references to the live weights: what is "
+            "loaded are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow "
+            "dict(...) of it is no copy of the tensors either."
+        ),
+        cards=["Q18.210", "Q18.211", "Q18.212", "Q18.213"],
+    )
+
+
+def _loss(model: Module, x: Tensor, y: Tensor) -> float:
+    import torch
+    import torch.nn.functional as F
+
+    with torch.no_grad():
+        return F.cross_entropy(model(x), y).item()
+
+
+def _scores(model: Module, validation: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> list[float]:
+    """Validation loss, test loss and test accuracy."""
+    import torch
+
+    with torch.no_grad():
+        accuracy = (model(test[0]).argmax(1) == test[1]).double().mean().item()
+    return [_loss(model, *validation), _loss(model, *test), accuracy]

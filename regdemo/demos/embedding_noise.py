@@ -1,0 +1,137 @@
+"""Embedding noise: NEFTune's uniform noise on embedded tokens.
+
+Measures the size of the noise, number by number and for a sequence as a whole, and that the second does not depend on
+length. Then what padding does to it when the padded length is taken for the length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "inputs"
+
+SEQUENCES = 50
+LENGTHS = (8, 64, 512)
+FIXED = 0.05  # the size of the noise that takes no account of length
+
+
+def embedding_noise(
+    *,
+    alpha: Annotated[float, Parameter("Size of the noise.", 0, 100)] = 5.0,
+    tokens: Annotated[int, count("Tokens of a sequence L.", 2, 512)] = 32,
+    width: Annotated[int, count("Width of an embedding d.", 1, 256)] = 64,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure NEFTune's noise of size alpha on sequences of embedded tokens."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(SEQUENCES, tokens, width, generator=generator, dtype=torch.float64)
+    noise = regularizers.embedding_noise(x, alpha, generator=generator) - x
+    in_eval = regularizers.embedding_noise(x, alpha, training=False, generator=generator)
+    real = torch.arange(tokens) < tokens // 2  # the other half is padding
+    counted = regularizers.embedding_noise(x, alpha, generator=generator, mask=real) - x
+    blind = regularizers.embedding_noise(x, alpha, generator=generator) - x
+
+    def size(noise: Tensor) -> float:
+        """The mean square norm of a sequence's noise."""
+        return noise.square().sum((-2, -1)).mean().item()
+
+    half = (alpha**2) / (tokens * width)  # the square of the largest number
+    n, numbers = noise.numel(), int(real.sum()) * width * SEQUENCES
+    third, share = alpha**2 / 3, int(real.sum()) / tokens
+    # u^2 of a uniform u has mean 1/3 and variance 4/45, and lies no further than 2/3 from its mean.
+    claims = [
+        Claim(
+            "No number is larger than alpha / sqrt(L d)",
+            0,
+            "largest excess",
+            max(0.0, noise.abs().max().item() - half**0.5),
+            *rounding(1 + alpha),
+        ),
+        Claim("Its mean is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(half / 3, half**0.5, n)),
+        Claim(
+            "The noise of a sequence has the norm alpha / sqrt(3), whatever L and d",
+            third,
+            "E |noise|^2 = alpha^2 / 3",
+            size(noise),
+            *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
+        ),
+        Claim(
+            "So it has beside padding, if the mask is handed in",
+            third,
+            "alpha^2 / 3",
+            size(counted),
+            *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers),
+        ),
+        Claim("Padding then stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
+        Claim(
+            "Without the mask the tokens get a share L/T of it",
+            third * share,
+            f"alpha^2 / 3 x {int(real.sum())}/{tokens}",
+            size(blind[:, real]),
+            *mean_of_bounded((alpha**2 * share) ** 2 * 4 / 45, alpha**2 * share * 2 / 3, numbers),
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+    ]
+    shown = noise[0, :8, :24]
+    return Report(
+        title=f"Embedding noise of size alpha = {alpha}",
+        parameters={"alpha": alpha, "tokens": tokens, "width": width, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a draw "
+                f"from Uniform(-1, 1), times alpha / sqrt(L d) = {half**0.5:.4g}. A long sequence gets less noise for "
+                "each token, and as much as a short one in all."
+            ),
+            HeatMap(
+                title=f"The noise on {shown.shape[0]} tokens, {shown.shape[1]} of {width} numbers each",
+                values=shown.tolist(),
+                low=-(half**0.5),
+                high=half**0.5,
+                row_label="token",
+                column_label="number",
+                note="Every number has its own draw; no token is favoured.",
+            ),
+            Table(
+                title=f"The norm of a sequence's noise, d = {width}",
+                columns=["L", "alpha / sqrt(L d)", "norm", "alpha / sqrt(3)", f"norm with {FIXED} in its place"],
+                rows=[_norms(length, width, alpha, generator) for length in LENGTHS],
+                note="A size fixed for each number makes noise that grows with the root of the length.",
+            ),
+        ],
+        say=(
+            "NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by alpha / sqrt(L d), so that a "
+            "sequence's noise has the norm alpha / sqrt(3) whatever its length; in eval it is off. It is data "
+            "augmentation in embedding space. The paper reports large gains in judged answers to instructions; I would "
+            "try it there, and check on my own task."
+        ),
+        wrong_answer=(
+            "'alpha is the standard deviation of the noise.' alpha / sqrt(3) is the norm for the whole sequence; a "
+            f"number's deviation is alpha / sqrt(3 L d), here {(half / 3) ** 0.5:.2g}. And L is the sequence's own "
+            "length: the usual hook takes the padded or packed one, so what else is in the batch changes the noise."
+        ),
+        cards=["Q18.134", "Q18.135", "Q18.136", "Q18.137"],
+    )
+
+
+def _norms(length: int, width: int, alpha: float, generator: Generator) -> list[Cell]:
+    """The noise's norm at one length, and that of noise of a fixed size."""
+    import torch
+
+    from regdemo import regularizers
+
+    zeros = torch.zeros(length, width)
+    fixed = FIXED * (2 * torch.rand(length, width, generator=generator) - 1)
+    norm = regularizers.embedding_noise(zeros, alpha, generator=generator).norm().item()
+    return [length, alpha / (length * width) ** 0.5, norm, alpha / 3**0.5, fixed.norm().item()]

@@ -1,0 +1,180 @@
+"""Gradient clipping: bound a step, by norm or by value.
+
+Clips a gradient with one exploded entry by its norm, by value, and one tensor at a time; measures length and direction
+after each, what is left of a normal gradient, and what a single inf does when nobody looks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Block, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "gradients"
+PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
+
+EXPLODED = 1000.0  # what the outlier's entry is multiplied by
+ROUNDING = rounding(1, digits=1e-12)  # float64 throughout
+
+
+def gradient_clipping(
+    *,
+    max_norm: Annotated[float, Parameter("Largest norm, or largest entry when clipping by value.", 0.001, 100)] = 1.0,
+    size: Annotated[int, count("Entries of each of the two gradients.", 2, 100_000)] = 64,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure clipping by norm, by value and for each tensor on two parameters' gradients."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    claims, blocks = _clip(max_norm, size, generator)
+    inf_claims, inf_blocks = _inf(max_norm, size, generator)
+    return Report(
+        title=f"Gradient clipping at {max_norm:g}",
+        parameters={"max_norm": max_norm, "size": size, "seed": seed},
+        claims=[*claims, *inf_claims],
+        blocks=[
+            Text(
+                "Clipping by norm takes the gradients of all parameters as one vector and shortens it to "
+                f"{max_norm:g} when it is longer. Clipping by value cuts each entry to at most {max_norm:g} by itself."
+            ),
+            *blocks,
+            *inf_blocks,
+        ],
+        say=(
+            "Clipping by norm scales the whole gradient by min(1, c/|g|): the direction stays, only the length is "
+            "bounded, so one bad batch cannot throw the weights away. Clipping by value bounds each entry and turns "
+            "the direction. Log the norm that clip_grad_norm_ returns: it is the one before clipping."
+        ),
+        wrong_answer=(
+            "'Clipping protects from inf gradients.' One inf makes the norm infinite, the factor 0, and the gradient "
+            "zeros with a NaN in it. Close second: calling it for each layer in a loop, which clips each by itself "
+            "and turns the direction of the step."
+        ),
+        cards=["Q18.154", "Q18.155", "Q18.156", "Q18.157"],
+    )
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(a @ b / (a.norm() * b.norm()))
+
+
+def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """Two parameters' gradients, one entry of the first exploded, clipped in three ways."""
+    import torch
+    from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+    # Every entry is past max_norm, so that each way of clipping has something to do.
+    draws = torch.rand(2, size, generator=generator, dtype=torch.float64)
+    raw = (1 + draws) * max_norm
+    raw[0, 0] *= EXPLODED
+    flat, norm = raw.flatten(), raw.norm().item()
+
+    def parameters(scale: float = 1.0) -> list[Tensor]:
+        given = [torch.zeros(size, dtype=torch.float64, requires_grad=True) for _ in raw]
+        for parameter, gradient in zip(given, raw, strict=True):
+            parameter.grad = gradient * scale
+        return given
+
+    def gradient(given: list[Tensor]) -> Tensor:
+        return torch.cat([parameter.grad for parameter in given if parameter.grad is not None])
+
+    by_norm, by_value, apart = parameters(), parameters(), parameters()
+    small = 0.5 * max_norm / norm
+    below = parameters(small)
+    returned = clip_grad_norm_(by_norm, max_norm).item()
+    clip_grad_value_(by_value, max_norm)
+    for parameter in apart:
+        clip_grad_norm_(parameter, max_norm)
+    clip_grad_norm_(below, max_norm)
+    each = torch.cat([row / (row.norm() + 1e-6) for row in raw])
+    ways = {"none": flat, "by norm": gradient(by_norm), "by value": gradient(by_value), "each alone": gradient(apart)}
+    claims = [
+        Claim("clip_grad_norm_ returns the norm before clipping", norm, "|g|", returned, *rounding(norm)),
+        Claim(
+            "Clipped by norm, the gradient has the norm allowed",
+            max_norm * norm / (norm + 1e-6),
+            "c |g| / (|g| + 1e-6)",
+            ways["by norm"].norm().item(),
+            *rounding(max_norm),
+        ),
+        Claim("Its direction is kept", 1, "cosine = 1", _cosine(ways["by norm"], flat), *ROUNDING),
+        Claim(
+            "Clipped by value, no entry is larger than allowed",
+            max_norm,
+            "max |g_i| = c",
+            ways["by value"].abs().max().item(),
+            *EXACT,
+        ),
+        Claim(
+            "By value the outlier counts like any other, and the direction turns",
+            flat.sum().item() / (norm * (2 * size) ** 0.5),
+            "cosine of g and its signs",
+            _cosine(ways["by value"], flat),
+            *ROUNDING,
+        ),
+        Claim(
+            "Each tensor clipped alone, the direction turns too",
+            _cosine(each, flat),
+            "cosine of g and its unit rows",
+            _cosine(ways["each alone"], flat),
+            *ROUNDING,
+        ),
+        Claim(
+            "A gradient below the bound is left alone",
+            0,
+            "largest difference",
+            (gradient(below) - flat * small).abs().max().item(),
+            *EXACT,
+        ),
+    ]
+    block = Table(
+        title=f"A gradient of norm {norm:.4g}, one of {2 * size:,} entries {EXPLODED:g} times too large",
+        columns=["clipped", "norm", "largest entry", "cosine to g"],
+        rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
+        note="By norm the step is short but still points where the outlier points. Otherwise it points elsewhere.",
+    )
+    return claims, [block]
+
+
+def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """What one inf does to a clipped gradient, and who says so."""
+    import torch
+    from torch import nn
+    from torch.nn.utils import clip_grad_norm_
+
+    from regdemo import regularizers
+    from regdemo.errors import ArgumentError
+
+    layer = nn.Module()
+    layer.weight = nn.Parameter(torch.zeros(size, dtype=torch.float64))
+    gradient = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
+    gradient[0] = torch.inf
+    layer.weight.grad = gradient.clone()
+    said, refused = "", 0
+    try:
+        regularizers.check_gradients(layer)
+    except ArgumentError as error:
+        said = str(error)
+    try:
+        clip_grad_norm_(layer.parameters(), max_norm, error_if_nonfinite=True)
+    except RuntimeError:
+        refused = 1
+    clip_grad_norm_(layer.parameters(), max_norm)
+    after = layer.weight.grad
+    claims = [
+        Claim("The inf becomes a NaN", 1, "inf * 0", after.isnan().sum().item(), *EXACT),
+        Claim("Every finite entry becomes 0", size - 1, "g * c/inf = 0", (after == 0).sum().item(), *EXACT),
+        Claim("error_if_nonfinite=True refuses it", 1, "errors raised", refused, *EXACT),
+        Claim("check_gradients names the parameter", 1, "errors that say weight", int("weight" in said), *EXACT),
+    ]
+    block = Text(
+        "An inf is past clipping. By default clip_grad_norm_ says nothing, and the next step makes the weight NaN. "
+        f"check_gradients says it before the step: '{said}'."
+    )
+    return claims, [block]

@@ -1,0 +1,180 @@
+"""Input noise: a ridge penalty in disguise.
+
+Adds noise to the inputs of a linear model and goes through Bishop's identity: the average loss is the plain loss plus a
+penalty on the weights, and its best weights are those of ridge regression. Then noise where it cannot be: on token ids.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_normal, proportion, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "inputs"
+
+EXAMPLES, INPUTS = 40, 6
+STDS = (0.0, 0.1, 0.5, 2.0)
+VOCABULARY, ID_NOISE = 50_257, 0.01  # GPT-2's, and the snippet's
+
+
+def input_noise(
+    *,
+    std: Annotated[float, Parameter("Standard deviation of the noise.", 0.001, 10)] = 0.5,
+    size: Annotated[int, count("Numbers drawn in each measurement.", 10, 1_000_000)] = 30_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure Gaussian input noise, its penalty on a linear model, and what it makes of token ids."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(EXAMPLES, INPUTS, generator=generator, dtype=torch.float64)
+    t = x @ torch.arange(1.0, INPUTS + 1, dtype=torch.float64) + torch.randn(EXAMPLES, generator=generator)
+    zeros = torch.zeros(size, dtype=torch.float64)
+    noise = regularizers.input_noise(zeros, std, generator=generator)
+    in_eval = regularizers.input_noise(x, std, training=False, generator=generator)
+
+    # Signs have the mean and the covariance of the noise, so that the mean over all of them is the expectation.
+    signs = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * INPUTS)
+    noisy = torch.stack([regularizers.input_noise(x, std, noise=sign) for sign in signs])
+
+    def loss(w: Tensor) -> Tensor:
+        """The mean over examples and over the noise."""
+        return (t - noisy @ w).square().mean()
+
+    w = torch.randn(INPUTS, generator=generator, dtype=torch.float64)
+    penalised = ((t - x @ w).square().mean() + std**2 * w.square().sum()).item()
+    ridge = _ridge(x, t, std).requires_grad_()
+    (slope,) = torch.autograd.grad(loss(ridge), ridge)
+    scale = 1 + t.square().mean().item() + std**2 * (1 + w.square().sum().item())
+
+    ids = torch.randint(VOCABULARY, (size,), generator=generator)
+    moved = ids.float() + ID_NOISE * torch.randn(size, generator=generator)
+    cut, rounded = moved.long(), moved.round().long()
+    changed = cut != ids
+    claims = [
+        Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
+        Claim(
+            "Two thirds of it lie within one deviation",
+            _within(),
+            "P(|n| < 1) = 2 Phi(1) - 1",
+            (noise.abs() <= std).double().mean().item(),
+            *proportion(_within(), size),
+        ),
+        Claim(
+            "The loss averaged over the noise is the loss plus std^2 |w|^2",
+            penalised,
+            "mean (t - w.x)^2 + std^2 |w|^2",
+            loss(w).item(),
+            *rounding(scale),
+        ),
+        Claim(
+            "Its best weights are those of ridge regression",
+            0,
+            "slope at (X'X + N std^2)^-1 X't",
+            slope.abs().max().item(),
+            *rounding(scale),
+        ),
+        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+        Claim(
+            "(ids + noise).long() changes nearly half of all token ids",
+            _cut_below(ids),
+            "mean P(n < -half a float32 step)",
+            changed.double().mean().item(),
+            *proportion(_cut_below(ids), size),
+        ),
+        Claim(
+            "Each of them to the id before it",
+            0,
+            "ids that changed otherwise",
+            float((cut[changed] != ids[changed] - 1).sum()),
+            *EXACT,
+        ),
+        Claim(
+            "Rounded instead, none changes: no noise at all", 0, "ids changed", float((rounded != ids).sum()), *EXACT
+        ),
+    ]
+    return Report(
+        title=f"Input noise of standard deviation {std}",
+        parameters={"std": std, "size": size, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the inputs "
+                f"adds std^2 |w|^2 = {std**2:.4g} |w|^2 to the mean squared error: with N examples, ridge regression "
+                "with N std^2."
+            ),
+            Table(
+                title="The best weights under noise",
+                columns=["std", *(f"w{i + 1}" for i in range(INPUTS)), "|w|"],
+                rows=[_weights(x, t, rate) for rate in sorted({*STDS, std})],
+                note="More noise, smaller weights. The first row is least squares.",
+            ),
+            _ids_table(generator),
+        ],
+        say=(
+            "For a linear model with squared error, Gaussian noise on the inputs is exactly an L2 penalty, std^2 |w|^2 "
+            "on average; for a network it is, to second order, a penalty on the gradient of the output in the input. "
+            "It is added in training only, after inputs have been scaled, since one std is meant for all of them. "
+            "Token ids are names, not amounts: noise goes on their embeddings."
+        ),
+        wrong_answer=(
+            "'For text, add small noise to the token ids.' (ids.float() + 0.01 * randn).long() cuts towards 0: almost "
+            "half of the tokens become the one that happens to stand before them in the vocabulary, and with "
+            "round() none changes. Close second: leaving the noise on in eval."
+        ),
+        cards=["Q18.144", "Q18.145", "Q18.146", "Q18.147"],
+    )
+
+
+def _within() -> float:
+    """How much of a normal law lies within one deviation."""
+    return 2 * NormalDist().cdf(1) - 1
+
+
+def _ridge(x: Tensor, t: Tensor, std: float) -> Tensor:
+    import torch
+
+    penalty = len(x) * std**2 * torch.eye(x.shape[1], dtype=x.dtype)
+    solution: Tensor = torch.linalg.solve(x.T @ x + penalty, x.T @ t)
+    return solution
+
+
+def _weights(x: Tensor, t: Tensor, std: float) -> list[Cell]:
+    w = _ridge(x, t, std)
+    return [str(std), *w.tolist(), w.norm().item()]
+
+
+def _cut_below(ids: Tensor) -> float:
+    """The share of ids that are cut down by one: noise must outdo half a step of float32 there, and 0 is cut to 0."""
+    import torch
+
+    value = ids.float()
+    step = (value - torch.nextafter(value, torch.tensor(-1.0))).double()
+    falls = torch.special.ndtr(-step / 2 / ID_NOISE)
+    return torch.where(ids > 0, falls, 0).mean().item()
+
+
+def _ids_table(generator: Generator) -> Table:
+    """A few token ids under the snippet's noise."""
+    import torch
+
+    ids = torch.tensor([0, 1, 262, 1212, 3797, 31_373, 50_256])
+    moved = ids.float() + ID_NOISE * torch.randn(len(ids), generator=generator)
+    rows: list[list[Cell]] = [
+        [f"{before}", f"{value:.3f}", f"{after}", "same" if before == after else "another token"]
+        for before, value, after in zip(ids.tolist(), moved.tolist(), moved.long().tolist(), strict=True)
+    ]
+    return Table(
+        title=f"Noise of {ID_NOISE} on token ids",
+        columns=["id", "with noise", ".long()", "which is"],
+        rows=rows,
+        note="Any id that the noise moves down becomes its neighbour; neighbours in a vocabulary share no meaning.",
+    )

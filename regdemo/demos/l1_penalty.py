@@ -1,0 +1,163 @@
+"""L1 penalty: pull weights to exactly zero.
+
+Fits a sparse linear model twice: with the penalty in the loss, and with the proximal step that follows each gradient
+step instead. Counts exact zeros, checks the proximal fit against the condition that the optimum must meet, and puts L2
+beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter
+from regdemo.report import Block, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "weights"
+
+WEIGHTS, USED = 50, 5
+EXAMPLES, STEPS, LR = 100, 400, 0.3
+NOISE = 0.5
+
+
+def l1_penalty(
+    *,
+    strength: Annotated[float, Parameter("The penalty's coefficient, for a mean loss.", 0.05, 1)] = 0.2,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Fit a linear model of WEIGHTS weights, USED of them needed, under an L1 penalty."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    claims, blocks = _fit(strength, generator)
+    step_claims, step_blocks = _one_step(strength, generator)
+    return Report(
+        title=f"L1 penalty at strength {strength:g}",
+        parameters={"strength": strength, "seed": seed},
+        claims=[*claims, *step_claims],
+        blocks=[
+            Text(
+                f"The loss gains {strength:g} times the sum of |w|. Its pull is the same for a small weight as for a "
+                "large one, so weights that the data hardly need end at 0. L2's pull fades with the weight and gets "
+                "none of them there."
+            ),
+            *blocks,
+            *step_blocks,
+        ],
+        say=(
+            "L1 subtracts a constant from each weight's size in each step, where L2 multiplies by a constant, so L1 "
+            "makes weights exactly zero and selects. With the penalty in the loss, gradient descent steps over zero "
+            "and back; the proximal step, soft thresholding by lr times the strength, lands on it."
+        ),
+        wrong_answer=(
+            "'Add lambda times the sum of |w| to the loss, and count the zeros.' There are none: autograd's sign(w) "
+            "moves a weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
+        ),
+        cards=["Q18.180", "Q18.181", "Q18.182", "Q18.183"],
+    )
+
+
+def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The same sparse regression by the subgradient, by the proximal step, and under L2."""
+    import torch
+
+    from regdemo import regularizers
+
+    # Orthonormal columns, X'X = n: the optimum is known, each weight by itself.
+    x, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
+    x = x * EXAMPLES**0.5
+    true = torch.zeros(WEIGHTS, dtype=torch.float64)
+    true[:USED] = 2 + torch.rand(USED, generator=generator, dtype=torch.float64)
+    y = x @ true + NOISE * torch.randn(EXAMPLES, generator=generator, dtype=torch.float64)
+    least_squares = x.T @ y / EXAMPLES
+
+    def fit(penalty: str) -> Tensor:
+        w = torch.full((WEIGHTS,), 0.1, dtype=torch.float64)
+        for _ in range(STEPS):
+            leaf = w.clone().requires_grad_()
+            loss = (x @ leaf - y).square().mean() / 2
+            if penalty == "subgradient":
+                loss = loss + regularizers.l1_penalty([leaf], strength)
+            if penalty == "L2":
+                loss = loss + strength / 2 * leaf.square().sum()
+            (gradient,) = torch.autograd.grad(loss, leaf)
+            w = w - LR * gradient
+            if penalty == "proximal":
+                w = regularizers.soft_threshold(w, LR * strength)
+        return w
+
+    fits = {name: fit(name) for name in ("proximal", "subgradient", "L2")}
+    zeros = {name: int((w == 0).sum()) for name, w in fits.items()}
+    expected = least_squares.sign() * (least_squares.abs() - strength).clamp(min=0)
+    claims = [
+        Claim(
+            "The proximal fit is the lasso's optimum",
+            0,
+            "w - sign(b) max(|b| - strength, 0), b least squares",
+            (fits["proximal"] - expected).abs().max().item(),
+            *rounding(1, digits=1e-9),
+        ),
+        Claim(
+            "Its exact zeros are the weights within the threshold",
+            int((least_squares.abs() <= strength).sum()),
+            "count of |b| <= strength",
+            zeros["proximal"],
+            *EXACT,
+        ),
+        Claim("With the penalty in the loss there are none", 0, "exact zeros", zeros["subgradient"], *EXACT),
+        Claim("Under L2 there are none", 0, "exact zeros", zeros["L2"], *EXACT),
+        Claim(
+            "The subgradient stays within a step of the optimum",
+            0,
+            "largest difference",
+            (fits["subgradient"] - expected).abs().max().item(),
+            2 * LR * strength,
+            "it steps over 0 by at most 2 lr strength",
+        ),
+        Claim(
+            "L2 shrinks every weight by the same factor",
+            0,
+            "w - b/(1 + strength)",
+            (fits["L2"] - least_squares / (1 + strength)).abs().max().item(),
+            *rounding(1, digits=1e-9),
+        ),
+    ]
+    block = Table(
+        title=f"{STEPS} steps on {EXAMPLES} examples: {WEIGHTS} weights, {USED} of them needed",
+        columns=["fit", "exact zeros", "smallest |w|", "mean of the needed", "mean |w| of the rest"],
+        rows=[
+            [name, zeros[name], w.abs().min().item(), w[:USED].mean().item(), w[USED:].abs().mean().item()]
+            for name, w in fits.items()
+        ],
+        note=f"The needed weights are {true[:USED].mean().item():.4g} on average: L1 takes {strength:g} from each.",
+    )
+    return claims, [block]
+
+
+def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """A weight near 0 that no data pull on: the subgradient goes back and forth, the proximal step lands."""
+    import torch
+
+    from regdemo import regularizers
+
+    step = LR * strength
+    start = step * (0.1 + 0.8 * torch.rand(1, generator=generator, dtype=torch.float64))
+    by_gradient, by_proximal = [start], [start]
+    for _ in range(4):
+        leaf = by_gradient[-1].clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(regularizers.l1_penalty([leaf], strength), leaf)
+        by_gradient.append(by_gradient[-1] - LR * gradient)
+        by_proximal.append(regularizers.soft_threshold(by_proximal[-1], step))
+    claims = [
+        Claim("Two subgradient steps near 0 lead back", start.item(), "w", by_gradient[2].item(), *rounding(1)),
+        Claim("One proximal step lands on 0", 0, "w", by_proximal[1].item(), *EXACT),
+    ]
+    block = Table(
+        title=f"A weight that nothing holds, lr x strength = {step:g}",
+        columns=["step", "subgradient", "proximal"],
+        rows=[[n, a.item(), b.item()] for n, (a, b) in enumerate(zip(by_gradient, by_proximal, strict=True))],
+    )
+    return claims, [block]

@@ -1,0 +1,172 @@
+"""Label smoothing: a little of the target goes to every class.
+
+Reads the targets off torch's own loss, splits that loss into its two parts, and sets the two conventions for the share
+of the wrong classes side by side. Then the point of it: how large a logit may usefully become.
+"""
+
+from __future__ import annotations
+
+from math import exp, log, log1p
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, Report, Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTS_ON = "targets"
+PROVIDED_BY = "torch.nn.CrossEntropyLoss"
+
+SMOOTHINGS = (0.01, 0.05, 0.1, 0.2)
+SHOWN = 6  # classes in the table of targets
+
+
+def label_smoothing(
+    *,
+    smoothing: Annotated[float, Parameter("Share e of the target spread over all classes.", 0.001, 0.9)] = 0.1,
+    classes: Annotated[int, count("Number of classes K.", 2, 1_000)] = 5,
+    examples: Annotated[int, count("Examples with random logits.", 1, 10_000)] = 500,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure torch's label smoothing on random logits, and where its loss has its minimum."""
+    import torch
+    import torch.nn.functional as F
+
+    e, k = smoothing, classes
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(examples, k, generator=generator, dtype=torch.float64)
+    labels = torch.randint(k, (examples,), generator=generator)
+    log_p = logits.log_softmax(-1)
+    theirs = F.cross_entropy(logits, labels, label_smoothing=e, reduction="none")
+
+    one_hot = F.one_hot(labels, k).double()
+    over_all = (1 - e) * one_hot + e / k
+    over_others = (1 - e) * one_hot + e / (k - 1) * (1 - one_hot)
+    hard, uniform = -(one_hot * log_p).sum(-1), -log_p.mean(-1)
+    loss_over_others = -(over_others * log_p).sum(-1)
+    scale = 1 + log_p.abs().max().item()
+
+    targets = _targets(logits, labels, e)
+    gap = log((1 - e + e / k) / (e / k))
+    best = (gap * one_hot).requires_grad_()
+    at_best = F.cross_entropy(best, labels, label_smoothing=e)
+    (slope,) = torch.autograd.grad(at_best, best)
+    entropy = -(over_all[0] * over_all[0].log()).sum().item()
+    further = F.cross_entropy(best.detach() * 2, labels, label_smoothing=e)
+
+    def worst(difference: Tensor) -> float:
+        return difference.abs().max().item()
+
+    converted = e * k / (k - 1)
+    claims = [
+        Claim(
+            "The targets of torch's loss are (1-e) onehot + e/K",
+            0,
+            "largest difference",
+            worst(targets - over_all),
+            *rounding(1),
+        ),
+        Claim(
+            "The loss is (1-e) CE + e times the mean of -log p",
+            0,
+            "largest difference",
+            worst(theirs - (1 - e) * hard - e * uniform),
+            *rounding(scale),
+        ),
+        Claim(
+            "With e/(K-1) on the wrong classes it is another loss",
+            e / (k - 1) * (uniform - hard).mean().item(),
+            "e/(K-1) (mean of -log p - CE)",
+            (loss_over_others - theirs).mean().item(),
+            *rounding(scale),
+        ),
+        Claim(
+            f"That other loss is torch's at e K/(K-1) = {converted:.4g}",
+            0,
+            "largest difference",
+            worst(loss_over_others - (1 - converted) * hard - converted * uniform),
+            *rounding(scale),
+        ),
+        Claim(
+            f"A logit {gap:.4g} above the others is best: the slope is 0",
+            0,
+            "p - target = 0 at ln(1 + K (1-e)/e)",
+            worst(slope) * examples,
+            *rounding(1),
+        ),
+        Claim(
+            "The loss there is not 0 but the entropy of the targets",
+            entropy,
+            "-sum q ln q",
+            at_best.item(),
+            *rounding(1 + entropy),
+        ),
+        Claim(
+            "A logit twice as far above costs more",
+            _loss_at(2 * gap, e, k),
+            "ln(1 + (K-1) e^-z) + e (K-1)/K z",
+            further.item(),
+            *rounding(1 + 2 * gap),
+        ),
+    ]
+    return Report(
+        title=f"Label smoothing at e = {e} over {k} classes",
+        parameters={"smoothing": e, "classes": k, "examples": examples, "seed": seed},
+        claims=claims,
+        blocks=[
+            Table(
+                title="The target when class 0 is right",
+                columns=["loss", *(f"class {i}" for i in range(min(k, SHOWN)))],
+                rows=[
+                    ["cross entropy", *_row(1.0, 0.0, k)],
+                    ["torch, e/K", *_row(1 - e + e / k, e / k, k)],
+                    ["fairseq, e/(K-1)", *_row(1 - e, e / (k - 1), k)],
+                ],
+                note=f"torch gives a share to the right class too: its {1 - e + e / k:.4g} is more than 1-e.",
+            ),
+            Table(
+                title=f"How far above the others the right logit should be, K = {k}",
+                columns=["e", "best gap", "p at the best gap", "loss there", "loss at twice the gap"],
+                rows=[_best(rate, k) for rate in sorted({*SMOOTHINGS, e})],
+                note="Without smoothing there is no best gap: the loss falls for ever, and the logits grow.",
+            ),
+        ],
+        say=(
+            "Label smoothing trains towards (1-e) onehot + e/K, which is (1-e) times cross entropy plus e times the "
+            "mean of -log p over the classes. The logits then have a best finite gap, ln(1 + K(1-e)/e), so "
+            "confidence stops growing. It usually helps calibration rather than accuracy, and it makes a worse "
+            "teacher for distillation."
+        ),
+        wrong_answer=(
+            "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). "
+            "torch mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And "
+            "a training loss that stays above 0 is no fault: its floor is the entropy of the targets."
+        ),
+        cards=["Q18.110", "Q18.111", "Q18.112", "Q18.113"],
+    )
+
+
+def _targets(logits: Tensor, labels: Tensor, e: float) -> Tensor:
+    """What the loss pulls towards, read off its gradient: softmax - gradient."""
+    import torch
+    import torch.nn.functional as F
+
+    x = logits.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.cross_entropy(x, labels, label_smoothing=e, reduction="sum"), x)
+    return logits.softmax(-1) - gradient
+
+
+def _row(right: float, wrong: float, k: int) -> list[Cell]:
+    return [right, *[wrong] * (min(k, SHOWN) - 1)]
+
+
+def _loss_at(z: float, e: float, k: int) -> float:
+    """The smoothed loss when the right logit is z and the others are 0."""
+    return log1p((k - 1) * exp(-z)) + e * (k - 1) / k * z
+
+
+def _best(e: float, k: int) -> list[Cell]:
+    gap = log((1 - e + e / k) / (e / k))
+    return [str(e), gap, 1 - e + e / k, _loss_at(gap, e, k), _loss_at(2 * gap, e, k)]

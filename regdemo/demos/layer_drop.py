@@ -1,0 +1,155 @@
+"""LayerDrop: skip whole layers, to prune them later.
+
+Counts how many layers run, shows that nothing is rescaled, so that training's mean is not eval's as DropPath's is, and
+checks that a network pruned to every other layer is one of those that were trained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+ACTS_ON = "paths"
+
+RATES = (0.1, 0.2, 0.5)
+SHOWN = 24
+
+
+def layer_drop(
+    *,
+    p: Annotated[float, rate("Probability that a layer is skipped.")] = 0.2,
+    depth: Annotated[int, count("Layers of the network.", 1, 64)] = 12,
+    draws: Annotated[int, count("Passes in training.", 10, 20_000)] = 2_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure LayerDrop at rate p on a stack of `depth` residual layers."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    calls: list[int] = []
+
+    def layer(number: int) -> Callable[[Tensor], Tensor]:
+        def residual(x: Tensor) -> Tensor:  # x + f(x) with f(x) = 1: the output counts the layers run
+            calls.append(number)
+            return x + 1
+
+        return residual
+
+    stack = [layer(number) for number in range(depth)]
+    zero = torch.zeros(1, dtype=torch.float64)
+    outputs, ran = [], torch.zeros(draws, depth, dtype=torch.float64)
+    for draw in range(draws):
+        calls.clear()
+        outputs.append(regularizers.layer_drop(zero, stack, p, generator=generator).item())
+        ran[draw, calls] = 1
+    in_eval = regularizers.layer_drop(zero, stack, p, training=False).item()
+    by_drop_path = sum(
+        regularizers.drop_path(torch.ones(draws, 1, dtype=torch.float64), p, generator=generator).mean().item()
+        for _ in stack
+    )
+
+    weights = [torch.randn(4, 4, generator=generator, dtype=torch.float64).requires_grad_() for _ in stack]
+    branches = [lambda x, w=w: x + torch.tanh(x @ w) for w in weights]
+    x = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    every_other = torch.arange(depth) % 2 == 0
+    trained = regularizers.layer_drop(x, branches, p, mask=every_other)
+    pruned = regularizers.layer_drop(x, branches[::2], p, training=False)
+    torch.autograd.backward(trained.sum())
+    without_gradient = sum(w.grad is None for w in weights)
+
+    mean = sum(outputs) / draws
+    claims = [
+        Claim(
+            "Layers run in training, on average",
+            (1 - p) * depth,
+            "(1-p) L",
+            ran.sum(1).mean().item(),
+            *_times(depth, proportion(p, draws * depth)),
+        ),
+        Claim("In eval all run", depth, "L", in_eval, *EXACT),
+        Claim(
+            "Nothing is rescaled: training's mean output over eval's",
+            1 - p,
+            "1 - p",
+            mean / in_eval,
+            *proportion(p, draws * depth),
+        ),
+        Claim(
+            "DropPath in its place has eval's mean",
+            1,
+            "E[train] / eval = 1",
+            by_drop_path / in_eval,
+            *mean_of_bounded(p / (1 - p), max(1, p / (1 - p)), draws * depth),
+        ),
+        Claim(
+            "A network pruned to every other layer is one that was trained",
+            0,
+            "max difference",
+            (trained - pruned).abs().max().item(),
+            *rounding(1),
+        ),
+        Claim("A skipped layer gets no gradient at all", depth // 2, "floor(L/2)", without_gradient, *EXACT),
+    ]
+    rows: list[list[Cell]] = [[str(q), (1 - q) * depth, (depth * q * (1 - q)) ** 0.5] for q in sorted({*RATES, p})]
+    return Report(
+        title=f"LayerDrop at p = {p} over {depth} layers",
+        parameters={"p": p, "depth": depth, "draws": draws, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"Each pass skips each of {depth} layers with probability p = {p}: one coin for a layer and the whole "
+                "batch, drawn anew each time. A layer that is skipped is not computed, and what comes in goes on to "
+                "the next one. The network learns to work at any depth, and can be pruned without fine-tuning."
+            ),
+            HeatMap(
+                title="Which layers run",
+                values=ran[:SHOWN].T.tolist(),
+                low=0.0,
+                high=1.0,
+                row_label="layer",
+                column_label="pass",
+                note=f"On average {ran.sum(1).mean().item():.4g} of {depth} run, {int(ran.sum(1).min())} at least.",
+            ),
+            Table(
+                title="Layers run in a pass",
+                columns=["p", "mean (1-p) L", "standard deviation"],
+                rows=rows,
+                note="Training costs a share p less; eval costs what it always did, unless layers are pruned.",
+            ),
+            Table(
+                title=f"{depth} layers that each add 1",
+                columns=["method", "coins", "rescaled", "training", "eval"],
+                rows=[
+                    ["LayerDrop", "layer", "no", mean, in_eval],
+                    ["DropPath", "layer and example", "by 1/(1-p)", by_drop_path, in_eval],
+                ],
+                note="DropPath regularizes and keeps the mean. LayerDrop prepares for networks with fewer layers.",
+            ),
+        ],
+        say=(
+            "LayerDrop skips whole layers in training, one coin for each layer and batch, so that layers can be "
+            "pruned afterwards: every other one, say, without fine-tuning. It is not rescaled, and a skipped layer "
+            "saves its time. DropPath drops branches by example and rescales."
+        ),
+        wrong_answer=(
+            "'Its mean in training is what eval computes.' That is so for DropPath, which divides by 1 - p. LayerDrop "
+            "in the paper's code does not: eval runs all layers, deeper than any pass in training was on average. And "
+            "a coin tossed once, when the network is built, is pruning, not LayerDrop."
+        ),
+        cards=["Q18.220", "Q18.221", "Q18.222", "Q18.223"],
+    )
+
+
+def _times(factor: float, bound: tuple[float, str]) -> tuple[float, str]:
+    """A bound on a quantity, as a bound on `factor` times it."""
+    return bound[0] * factor, bound[1]

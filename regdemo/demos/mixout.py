@@ -1,0 +1,164 @@
+"""Mixout: drop what fine-tuning has changed.
+
+Puts single weights back to their pretrained values in training and rescales the rest. Checks mean, variance and the
+fixed point, puts dropout of the weights beside it, and shows what the "MixOut" that mixes examples does instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal, proportion, rounding
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+ACTS_ON = "weights"
+
+PRETRAINED, CHANGE = 1.0, 0.25  # the weight that fine-tuning began with, and how far it has moved it
+RATES = (0.1, 0.5, 0.7, 0.9)
+
+
+def mixout(
+    *,
+    p: Annotated[float, rate("Probability that a weight is put back.")] = 0.7,
+    size: Annotated[int, count("Weights in each measurement.", 10_000, 1_000_000)] = 30_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure Mixout at rate p on `size` weights that fine-tuning has moved from PRETRAINED by CHANGE."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    scale, noise = 1 / (1 - p), p / (1 - p)
+    pretrained = torch.full((size,), PRETRAINED, dtype=torch.float64)
+    weight = pretrained + CHANGE
+    mask = regularizers.keep_mask((size,), p, generator=generator)
+    mixed = regularizers.mixout(weight, pretrained, p, mask=mask)
+    m = mask.double()
+    by_paper = ((1 - m) * pretrained + m * weight - p * pretrained) * scale
+    unchanged = regularizers.mixout(pretrained, pretrained, p, generator=generator)
+    in_eval = regularizers.mixout(weight, pretrained, p, training=False)
+    variance = noise * CHANGE**2
+    if_put_back, if_kept = CHANGE**2, (CHANGE * noise) ** 2
+    claims = [
+        Claim(
+            "It is the paper's formula",
+            0,
+            "((1-m) W0 + m W - p W0)/(1-p)",
+            (mixed - by_paper).abs().max().item(),
+            *rounding((PRETRAINED + CHANGE) * scale),
+        ),
+        Claim(
+            "The share put back is p",
+            p,
+            "share of W0",
+            (mixed == pretrained).double().mean().item(),
+            *proportion(p, size),
+        ),
+        Claim(
+            "The mean is the weight itself",
+            PRETRAINED + CHANGE,
+            "E[W~] = W",
+            mixed.mean().item(),
+            *mean_of_bounded(variance, CHANGE * max(1, noise), size),
+        ),
+        Claim(
+            "The noise grows with the distance from W0",
+            variance,
+            "p/(1-p) |W - W0|^2",
+            (mixed - weight).square().mean().item(),
+            *mean_of_bounded(p * (1 - p) * (if_put_back - if_kept) ** 2, max(if_put_back, if_kept), size),
+        ),
+        Claim("At W = W0 there is no noise", 0, "max |W~ - W0|", (unchanged - pretrained).abs().max().item(), *EXACT),
+        Claim("In eval nothing changes", 0, "max |W~ - W|", (in_eval - weight).abs().max().item(), *EXACT),
+    ]
+    batch_claims, batch_blocks = _mixed_examples(p, size, generator)
+    grid_start = torch.full((8, 24), PRETRAINED, dtype=torch.float64)
+    grid = regularizers.mixout(grid_start + CHANGE, grid_start, p, generator=generator)
+    return Report(
+        title=f"Mixout at p = {p}",
+        parameters={"p": p, "size": size, "seed": seed},
+        claims=[*claims, *batch_claims],
+        blocks=[
+            Text(
+                f"Fine-tuning has moved each weight from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}. In a training "
+                f"pass a share p = {p} of them stand at {PRETRAINED:g} again, and the change of the others is "
+                f"multiplied by 1/(1-p) = {scale:.4g}: W0 + dropout(W - W0)."
+            ),
+            HeatMap(
+                title=f"Weights of one pass: {PRETRAINED:g} is put back, {PRETRAINED + CHANGE * scale:.4g} is kept",
+                values=grid.tolist(),
+                low=PRETRAINED,
+                high=PRETRAINED + CHANGE * scale,
+                row_label="output",
+                column_label="input",
+            ),
+            _beside_dropout(p, size, generator),
+            *batch_blocks,
+        ],
+        say=(
+            "Mixout is dropout towards the pretrained weights: in each training pass a share p of the weights stand "
+            "where fine-tuning began, and the change of the rest is scaled by 1/(1-p). On average that is a penalty "
+            "on the distance from the pretrained model, where dropout's penalty pulls to 0."
+        ),
+        wrong_answer=(
+            "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: "
+            "putting weights back without p W0 in the numerator: the mean then depends on p."
+        ),
+        cards=["Q18.184", "Q18.185", "Q18.186", "Q18.187"],
+    )
+
+
+def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
+    """The noise that Mixout and dropout of the weights put on the same weights."""
+    import torch
+
+    from regdemo import regularizers
+
+    pretrained = torch.full((size,), PRETRAINED, dtype=torch.float64)
+    weight = pretrained + CHANGE
+    rows: list[list[Cell]] = []
+    for rate_ in sorted({*RATES, p}):
+        mixed = regularizers.mixout(weight, pretrained, rate_, generator=generator)
+        dropped = regularizers.mixout(weight, torch.zeros_like(weight), rate_, generator=generator)
+        noise = rate_ / (1 - rate_)
+        rows.append(
+            [
+                f"{rate_:g}",
+                (mixed - weight).square().mean().item(),
+                noise * CHANGE**2,
+                (dropped - weight).square().mean().item(),
+                noise * (PRETRAINED + CHANGE) ** 2,
+            ]
+        )
+    return Table(
+        title=f"Noise on a weight moved from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}",
+        columns=["p", "Mixout", "p/(1-p) (W-W0)^2", "dropout", "p/(1-p) W^2"],
+        rows=rows,
+        note="Dropout of the weights is Mixout with W0 = 0. It disturbs all of the weight, Mixout the change alone.",
+    )
+
+
+def _mixed_examples(p: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """What is often called MixOut: p x + (1-p) of another example."""
+    import torch
+
+    x, other = torch.randn(2, size, generator=generator, dtype=torch.float64)
+    left = p**2 + (1 - p) ** 2
+    measured = (p * x + (1 - p) * other).square().mean().item()
+    claim = Claim(
+        "Mixing examples shrinks the variance of the inputs",
+        left,
+        "p^2 + (1-p)^2",
+        measured,
+        *mean_of_normal(2**0.5 * left, size),
+    )
+    block = Text(
+        f"A snippet called MixOut computes p x + (1-p) x[perm]. It never sees a pretrained weight: it blends examples, "
+        f"keeps {measured:.4g} of their variance and leaves their labels as they were."
+    )
+    return [claim], [block]

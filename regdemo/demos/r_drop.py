@@ -1,0 +1,174 @@
+"""R-Drop: pass twice under dropout, and make the two agree.
+
+Runs a batch twice through a network with dropout, checks the loss against its definition, and weighs what published
+snippets do with it: one mask for both passes, a sum where a mean belongs, a mean over the wrong axis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter, count, rate
+from regdemo.report import Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "targets"
+
+INPUTS, HIDDEN, CLASSES = 16, 64, 5
+RATES = (0.0, 0.1, 0.3, 0.5)
+SHOWN = 3  # examples in the table of predictions
+
+
+def r_drop(
+    *,
+    p: Annotated[float, rate("Probability that a hidden unit is dropped.")] = 0.3,
+    alpha: Annotated[float, Parameter("Weight of the disagreement.", 0, 100)] = 1.0,
+    examples: Annotated[int, count("Examples in the batch.", 1, 10_000)] = 256,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure R-Drop's loss on two passes of a random network at rate p."""
+    import torch
+    import torch.nn.functional as F
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    network = _network(generator)
+    x = torch.randn(examples, INPUTS, generator=generator, dtype=torch.float64)
+    target = torch.randint(CLASSES, (examples,), generator=generator)
+
+    def forward(rate_: float, training: bool = True) -> Tensor:
+        hidden = (x @ network[0]).relu()
+        return regularizers.dropout(hidden, rate_, training=training, generator=generator) @ network[1]
+
+    def disagreement(a: Tensor, b: Tensor) -> float:
+        """What alpha multiplies: the loss at alpha 1 less the loss at alpha 0."""
+        return (regularizers.r_drop(a, b, target, 1.0) - regularizers.r_drop(a, b, target, 0.0)).item()
+
+    first, second = forward(p), forward(p)
+    log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
+    forwards = F.kl_div(log_q, log_p, log_target=True, reduction="batchmean").item()
+    backwards = F.kl_div(log_p, log_q, log_target=True, reduction="batchmean").item()
+    kl = (forwards + backwards) / 2
+    errors = (F.cross_entropy(first, target) + F.cross_entropy(second, target)).item()
+    loss = regularizers.r_drop(first, second, target, alpha).item()
+    summed = (
+        F.kl_div(log_q, log_p, log_target=True, reduction="sum")
+        + F.kl_div(log_p, log_q, log_target=True, reduction="sum")
+    ).item() / 2
+    over_all = (
+        F.kl_div(log_q, log_p, log_target=True, reduction="none").mean()
+        + F.kl_div(log_p, log_q, log_target=True, reduction="none").mean()
+    ).item() / 2
+    halved = (errors / 2 + alpha * kl) * 2
+    largest = 1 + first.abs().max().item() + second.abs().max().item()
+    same = forward(0.0), forward(0.0)
+    in_eval = forward(p, training=False), forward(p, training=False)
+    claims = [
+        Claim(
+            "The loss is CE + CE + alpha (KL(p||q) + KL(q||p)) / 2",
+            errors + alpha * kl,
+            "torch's cross_entropy and kl_div",
+            loss,
+            *rounding((1 + alpha) * largest),
+        ),
+        Claim(
+            "Either pass may come first",
+            0,
+            "difference",
+            regularizers.r_drop(second, first, target, alpha).item() - loss,
+            *rounding((1 + alpha) * largest),
+        ),
+        Claim("At p = 0 there is nothing to disagree on", 0, "KL", disagreement(*same), *EXACT),
+        Claim("Nor in eval, nor under one mask for both passes", 0, "KL", disagreement(*in_eval), *EXACT),
+        Claim(
+            "The README's sum over the batch multiplies alpha by N",
+            examples * kl,
+            "N KL",
+            summed,
+            *rounding(examples * largest),
+        ),
+        Claim(
+            "A mean over examples and classes divides it by K",
+            kl / CLASSES,
+            "KL / K",
+            over_all,
+            *rounding(largest),
+        ),
+        Claim(
+            "With half of CE + CE in its place alpha counts double",
+            regularizers.r_drop(first, second, target, 2 * alpha).item(),
+            "loss at 2 alpha = 2 (CE/2 + CE/2 + alpha KL)",
+            halved,
+            *rounding((1 + 2 * alpha) * largest),
+        ),
+    ]
+    rows: list[list[Cell]] = []
+    for rate_ in sorted({*RATES, p}):
+        a, b = forward(rate_), forward(rate_)
+        rows.append([str(rate_), F.cross_entropy(a, target).item(), disagreement(a, b)])
+    return Report(
+        title=f"R-Drop at p = {p}, alpha = {alpha}",
+        parameters={"p": p, "alpha": alpha, "examples": examples, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                "Dropout trains many subnetworks, and nothing tells them to agree. R-Drop sends each example through "
+                "twice, each time under a mask of its own, and adds the divergence of the two predictions to the loss."
+            ),
+            _predictions(first, second),
+            Table(
+                title="The more is dropped, the less two passes agree",
+                columns=["p", "cross entropy of a pass", "(KL + KL) / 2"],
+                rows=rows,
+                note=f"A network with random weights, {examples:,} examples: before training, no gain is claimed.",
+            ),
+            Table(
+                title=f"What multiplies the true KL of {kl:.4g}",
+                columns=["reduction", "value", "factor"],
+                rows=[
+                    ["sum over classes, mean over examples", kl, 1.0],
+                    ["sum over all (the authors' README)", summed, float(examples)],
+                    ["mean over all (kl_div's default)", over_all, 1 / CLASSES],
+                ],
+                note="An alpha tuned under one line is another alpha under the next.",
+            ),
+        ],
+        say=(
+            "R-Drop passes each batch twice under different dropout masks and adds alpha times the symmetric KL of the "
+            "two predictions to both cross entropies. It trains the subnetworks to agree, which narrows the gap "
+            "between training with dropout and inference without it. It costs a second forward and backward pass, and "
+            "without dropout the term is 0."
+        ),
+        wrong_answer=(
+            "'Add F.kl_div(p, q).' Four slips in one: torch's kl_div wants log-probabilities of the second "
+            "distribution first, it is one-sided, its default reduction divides by the number of classes, and with "
+            "one mask for both passes, as from one reseeded generator, it is 0."
+        ),
+        cards=["Q18.114", "Q18.115", "Q18.116", "Q18.117"],
+    )
+
+
+def _network(generator: Generator) -> tuple[Tensor, Tensor]:
+    """The weights of two layers, scaled so that logits are of the order of 1."""
+    import torch
+
+    first = torch.randn(INPUTS, HIDDEN, generator=generator, dtype=torch.float64) / INPUTS**0.5
+    return first, torch.randn(HIDDEN, CLASSES, generator=generator, dtype=torch.float64) / (HIDDEN / 2) ** 0.5
+
+
+def _predictions(first: Tensor, second: Tensor) -> Table:
+    """The probabilities of the first examples in either pass."""
+    rows: list[list[Cell]] = [
+        [index, name, *logits[index].softmax(-1).tolist()]
+        for index in range(min(SHOWN, len(first)))
+        for name, logits in (("first", first), ("second", second))
+    ]
+    return Table(
+        title="One input, two masks, two predictions",
+        columns=["example", "pass", *(f"class {i}" for i in range(CLASSES))],
+        rows=rows,
+    )

@@ -1,0 +1,171 @@
+"""Token masking: hide some tokens, predict them all.
+
+Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then three slips: a second coin with
+the wrong rate, separators that get masked, labels at every token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, proportion
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "inputs"
+
+LENGTH = 32
+MASK, FIRST, LAST = 0, 1, 2  # special ids; ordinary tokens begin at 3
+WORDS = ("[MASK]", "[CLS]", "[SEP]", "the", "cat", "sat", "on", "a", "mat", "and", "slept", "dog", "ran")
+SENTENCE = (1, 3, 4, 5, 6, 7, 8, 9, 10, 2)
+SHOWN_RATE = 0.5
+
+
+def token_masking(
+    *,
+    p: Annotated[float, rate("Share of the tokens that are chosen to be predicted.")] = 0.15,
+    vocabulary: Annotated[int, count("Size of the vocabulary.", 4, 200_000)] = 1_000,
+    sequences: Annotated[int, count("Sequences of 32 tokens.", 1, 10_000)] = 2_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure BERT's 80/10/10 masking at rate p on random tokens."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, vocabulary, (sequences, LENGTH), generator=generator)
+    ids[:, 0], ids[:, -1] = FIRST, LAST
+    special = torch.zeros(LENGTH, dtype=torch.bool)
+    special[[0, -1]] = True
+    inputs, labels = regularizers.token_masking(ids, vocabulary, MASK, p, special=special, generator=generator)
+    chosen, ordinary = labels != -100, ~special.expand_as(ids)
+    unprotected, _ = regularizers.token_masking(ids, vocabulary, MASK, p, generator=generator)
+    careless = _second_coin(ids, vocabulary, p, 0.1, generator)
+    halved = _second_coin(ids, vocabulary, p, 0.5, generator)
+
+    def share(where: Tensor) -> float:
+        """Of the tokens that may be chosen."""
+        return where[ordinary].double().mean().item()
+
+    def replaced(by: Tensor) -> float:
+        """The share that became another ordinary or special token, not [MASK]."""
+        return share((by != ids) & (by != MASK))
+
+    n, v = int(ordinary.sum()), vocabulary
+    hidden = 0.8 + 0.1 / v  # the random token is [MASK] itself once in a vocabulary
+    swapped, same = 0.1 * (v - 2) / v, 0.1 + 0.1 / v
+    claims = [
+        Claim("The share chosen is p", p, "p", share(chosen), *proportion(p, n)),
+        Claim(
+            "Of these 80% show [MASK]", p * hidden, "p (0.8 + 0.1/V)", share(inputs == MASK), *proportion(p * hidden, n)
+        ),
+        Claim("10% show another token", p * swapped, "0.1 p (1 - 2/V)", replaced(inputs), *proportion(p * swapped, n)),
+        Claim(
+            "10% stay, and are predicted all the same",
+            p * same,
+            "p (0.1 + 0.1/V)",
+            share(chosen & (inputs == ids)),
+            *proportion(p * same, n),
+        ),
+        Claim(
+            "A label is the token itself where chosen, -100 elsewhere",
+            0,
+            "labels that differ",
+            float((labels != torch.where(chosen, ids, -100)).sum() + (inputs != ids)[~chosen].sum()),
+            *EXACT,
+        ),
+        Claim("Special tokens are never chosen", 0, "number", float((chosen & ~ordinary).sum()), *EXACT),
+        Claim(
+            "Unprotected, [CLS] and [SEP] are changed too",
+            p * (0.9 - 0.1 / v),
+            "p (0.9 - 0.1/V)",
+            (unprotected != ids)[~ordinary].double().mean().item(),
+            *proportion(p * (0.9 - 0.1 / v), ids.numel() - n),
+        ),
+        Claim(
+            "A second coin at 0.1 replaces a fifth of what is meant",
+            0.2 * p * swapped,
+            "0.2 x 0.1 p (1 - 2/V)",
+            replaced(careless),
+            *proportion(0.2 * p * swapped, n),
+        ),
+        Claim(
+            "With labels everywhere, most answers stand in the input",
+            1 - p * (0.9 - 0.1 / v),
+            "1 - p (0.9 - 0.1/V)",
+            share(inputs == ids),
+            *proportion(1 - p * (0.9 - 0.1 / v), n),
+        ),
+    ]
+    return Report(
+        title=f"Token masking at p = {p}",
+        parameters={"p": p, "vocabulary": vocabulary, "sequences": sequences, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"A share p = {p} of the tokens is chosen. Most of them become [MASK], some another token, some stay; "
+                "the model must predict the original at all of them and is not asked about the rest."
+            ),
+            _sentence(generator),
+            Table(
+                title="What becomes of a token",
+                columns=["way", "[MASK]", "another token", "unchanged"],
+                rows=[
+                    ["by formula", p * hidden, p * swapped, 1 - p * (0.9 - 0.1 / v)],
+                    ["measured", share(inputs == MASK), replaced(inputs), share(inputs == ids)],
+                    ["two coins, 0.8 then 0.5", share(halved == MASK), replaced(halved), share(halved == ids)],
+                    ["two coins, 0.8 then 0.1", share(careless == MASK), replaced(careless), share(careless == ids)],
+                ],
+                note="The second coin is tossed for the 20% that the first left over: 10% of all is half of them.",
+            ),
+        ],
+        say=(
+            "Masked language modelling chooses 15% of the tokens and predicts those only: 80% of them are shown as "
+            "[MASK], 10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] never occurs in "
+            "fine-tuning, so the 10/10 keep the model from trusting that a visible token is right. Special tokens and "
+            "padding are never chosen, and the choice is drawn anew in each epoch."
+        ),
+        wrong_answer=(
+            "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. "
+            "In code: a second coin at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at "
+            "every token, so that copying earns most of the loss."
+        ),
+        cards=["Q18.130", "Q18.131", "Q18.132", "Q18.133"],
+    )
+
+
+def _second_coin(ids: Tensor, vocabulary: int, p: float, rate_: float, generator: Generator) -> Tensor:
+    """The usual code with two coins: [MASK] at 0.8, and of what is left a random token at this rate."""
+    import torch
+
+    def coin(rate: float) -> Tensor:
+        return torch.rand(ids.shape, generator=generator) < rate
+
+    chosen, masked = coin(p), coin(0.8)
+    other = torch.randint(vocabulary, ids.shape, generator=generator)
+    return torch.where(chosen, torch.where(masked, MASK, torch.where(coin(rate_), other, ids)), ids)
+
+
+def _sentence(generator: Generator) -> Table:
+    """One sentence, what the model sees of it, and what it must say."""
+    import torch
+
+    from regdemo import regularizers
+
+    ids = torch.tensor(SENTENCE)
+    inputs, labels = regularizers.token_masking(
+        ids, len(WORDS), MASK, SHOWN_RATE, special=(ids == FIRST) | (ids == LAST), generator=generator
+    )
+    rows: list[list[Cell]] = [
+        [WORDS[word], WORDS[seen], WORDS[label] if label >= 0 else "-100"]
+        for word, seen, label in zip(ids.tolist(), inputs.tolist(), labels.tolist(), strict=True)
+    ]
+    return Table(
+        title=f"One sentence at p = {SHOWN_RATE}, so that there is something to see",
+        columns=["token", "the model sees", "label"],
+        rows=rows,
+    )

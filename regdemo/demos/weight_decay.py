@@ -1,0 +1,226 @@
+"""Weight decay: shrink weights outside the gradient.
+
+AdamW shrinks each weight directly; Adam with L2 in the loss sends the penalty through its running scale, which undoes
+most of it. Measures both on the same gradients, checks AdamW's formula and when the two agree, and shows which
+parameters are exempt.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter
+from regdemo.report import Block, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Generator, Tensor
+    from torch.optim import Optimizer
+
+ACTS_ON = "weights"
+PROVIDED_BY = "torch.optim.AdamW"
+
+LR, STEPS = 1e-2, 200
+SCALES = (0.01, 1.0, 100.0)  # standard deviations of the gradients that a weight meets
+REPEATS = 16
+ROUNDING = rounding(1, digits=1e-12)  # float64 throughout
+
+
+def weight_decay(
+    *,
+    weight_decay: Annotated[float, Parameter("Weight decay, or the L2 penalty's coefficient.", 0.001, 1)] = 0.1,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure what AdamW and Adam with an L2 penalty do to the same weights under the same gradients."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    claims, blocks = _first_step(weight_decay, generator)
+    more_claims, more_blocks = _many_steps(weight_decay, generator)
+    group_claims, group_blocks = _groups(weight_decay, generator)
+    return Report(
+        title=f"Weight decay at {weight_decay:g}",
+        parameters={"weight_decay": weight_decay, "seed": seed},
+        claims=[*claims, *more_claims, *group_claims],
+        blocks=[
+            Text(
+                f"Decoupled weight decay multiplies each weight by 1 - lr wd = {1 - LR * weight_decay:g} in each step, "
+                "then takes Adam's step. An L2 penalty adds wd w to the gradient instead, and Adam divides the sum by "
+                "the root of its running mean square."
+            ),
+            *blocks,
+            *more_blocks,
+            *group_blocks,
+        ],
+        say=(
+            "AdamW multiplies each weight by 1 - lr wd and takes Adam's step as if nothing had happened. An L2 term in "
+            "the loss is the same thing under plain SGD only: Adam divides the penalty's gradient by its running "
+            "scale, so weights with large gradients are hardly decayed. Biases and norm parameters are exempt."
+        ),
+        wrong_answer=(
+            "'AdamW adds wd times the squared norm to the loss.' That is Adam with L2. Close second: 'lambda times the "
+            "sum of squares is weight_decay = lambda'. Its gradient is 2 lambda w, so it is weight_decay = 2 lambda, "
+            "and that with SGD only."
+        ),
+        cards=["Q18.150", "Q18.151", "Q18.152", "Q18.153"],
+    )
+
+
+def _run(make: Callable[..., Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
+    """The weights after each step, from `start`, when the gradients are those handed in."""
+    import torch
+
+    w = torch.nn.Parameter(start.clone())
+    optimizer = make([w], lr=LR, **options)
+    path = [start]
+    for gradient in gradients:
+        w.grad = gradient.clone()
+        optimizer.step()
+        path.append(w.detach().clone())
+    return torch.stack(path)
+
+
+def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """One step without a data gradient, and plain SGD, where L2 and weight decay agree."""
+    import torch
+    from torch.optim import SGD, Adam, AdamW
+
+    start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)  # above 0, so that L2 moves all one way
+    zero = torch.zeros(1, *start.shape, dtype=torch.float64)
+    by_decay = (start - _run(AdamW, start, zero, weight_decay=wd)[-1]).mean().item()
+    by_l2 = (start - _run(Adam, start, zero, weight_decay=wd)[-1]).mean().item()
+
+    penalized = start.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((wd / 2) * penalized.square().sum(), penalized)
+    sgd = _run(SGD, start, zero, weight_decay=wd)[-1] - _run(SGD, start, gradient[None])[-1]
+    claims = [
+        Claim(
+            "Without a data gradient, AdamW moves a weight by its share",
+            LR * wd * start.mean().item(),
+            "lr wd mean(w)",
+            by_decay,
+            *ROUNDING,
+        ),
+        Claim(
+            "Adam with L2 moves every weight by the learning rate",
+            (LR * wd * start / (wd * start + 1e-8)).mean().item(),
+            "lr g/(|g| + eps), g = wd w",
+            by_l2,
+            *ROUNDING,
+        ),
+        Claim(
+            "Under SGD, weight_decay = 2 lambda is the penalty lambda sum w^2",
+            0,
+            "largest difference",
+            sgd.abs().max().item(),
+            *ROUNDING,
+        ),
+    ]
+    block = Table(
+        title=f"One step from a mean weight of {start.mean().item():.4g} with no data gradient, lr = {LR:g}",
+        columns=["optimizer", "mean move"],
+        rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
+        note="Adam normalizes what it is given: a penalty alone is a full step, whatever its coefficient.",
+    )
+    return claims, [block]
+
+
+def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """What is left of a weight of 1 after STEPS steps: its path from 1 less its path from 0, on the same gradients."""
+    import torch
+    from torch.optim import Adam, AdamW
+
+    scales = torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(REPEATS)
+    gradients = torch.randn(STEPS, len(scales), generator=generator, dtype=torch.float64) * scales
+    gradients = gradients.unsqueeze(1).expand(-1, 2, -1)
+    start = torch.tensor([[1.0], [0.0]], dtype=torch.float64).expand(2, len(scales))
+    decayed = _run(AdamW, start, gradients, weight_decay=wd)
+    same = _run(Adam, start, gradients, weight_decay=wd, decoupled_weight_decay=True)
+    plain = _run(Adam, start, gradients)
+    by_l2 = _run(Adam, start, gradients, weight_decay=wd)[-1]
+    expected = decayed[:-1] * (1 - LR * wd) + plain.diff(dim=0)
+    left = (decayed[-1, 0] - decayed[-1, 1]).view(len(SCALES), REPEATS).mean(1).tolist()
+    left_by_l2 = (by_l2[0] - by_l2[1]).view(len(SCALES), REPEATS).mean(1).tolist()
+    keep = (1 - LR * wd) ** STEPS
+    claims = [
+        Claim(
+            "Each AdamW step is Adam's step and the decay",
+            0,
+            "w' - (w - lr wd w + Adam's step)",
+            (decayed[1:] - expected).abs().max().item(),
+            *ROUNDING,
+        ),
+        Claim(
+            "Adam with decoupled_weight_decay=True is AdamW, bit for bit",
+            0,
+            "max |w - w_AdamW|",
+            (same - decayed).abs().max().item(),
+            *EXACT,
+        ),
+        *(
+            Claim(f"AdamW decays beside gradients of scale {scale:g}", keep, f"(1 - lr wd)^{STEPS}", value, *ROUNDING)
+            for scale, value in zip(SCALES, left, strict=True)
+        ),
+        Claim(
+            "Under L2, the larger its gradients, the less a weight decays",
+            len(SCALES) - 1,
+            "neighbours in that order",
+            sum(less < more for less, more in pairwise(left_by_l2)),
+            *EXACT,
+        ),
+    ]
+    block = Table(
+        title=f"What {STEPS} steps leave of a weight of 1, lr = {LR:g}, coefficient {wd:g}",
+        columns=["scale of its gradients", "AdamW", "Adam with L2"],
+        rows=[[f"{s:g}", ours, theirs] for s, ours, theirs in zip(SCALES, left, left_by_l2, strict=True)],
+        note=f"AdamW leaves (1 - lr wd)^{STEPS} = {keep:.4g} everywhere. Under L2 the gradients' scale decides.",
+    )
+    return claims, [block]
+
+
+def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """Which parameters of a small model a step of AdamW decays, with its groups and without."""
+    import torch
+    from torch import nn
+
+    from regdemo import regularizers
+
+    with torch.random.fork_rng(devices=[]):  # layers draw their weights from the global generator
+        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        model = nn.ModuleDict({"embedding": nn.Embedding(11, 6), "linear": nn.Linear(6, 6), "norm": nn.LayerNorm(6)})
+    groups = regularizers.decay_groups(model, wd)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    torch.optim.AdamW(groups, lr=LR).step()
+    moved = {name: (p.detach() - before[name]).abs().max().item() for name, p in model.named_parameters()}
+    ungrouped = nn.Parameter(torch.ones(6))
+    ungrouped.grad = torch.zeros(6)
+    torch.optim.AdamW([ungrouped], lr=LR, weight_decay=wd).step()
+    matrices = {"embedding.weight", "linear.weight"}
+    claims = [
+        Claim(
+            "The matrices decay, nothing else does",
+            len(moved),
+            "parameters that do as said",
+            sum((move > 0) == (name in matrices) for name, move in moved.items()),
+            *EXACT,
+        ),
+        Claim(
+            "Without groups a norm's gain of 1 is pulled to 0 too",
+            LR * wd,
+            "lr wd",
+            1 - ungrouped.detach().double().mean().item(),
+            *rounding(1),
+        ),
+    ]
+    block = Table(
+        title="decay_groups(model, weight_decay): one step without a data gradient",
+        columns=["parameter", "shape", "largest move"],
+        rows=[[name, "x".join(map(str, p.shape)), moved[name]] for name, p in model.named_parameters()],
+        note="A gain of 1 or a bias is no measure of complexity: pulling it to 0 only hurts the fit.",
+    )
+    return claims, [block]

@@ -1,0 +1,153 @@
+"""Weight noise: Gaussian noise on the weights.
+
+Measures what it does to a linear layer's outputs, and to the loss: on a linear model nothing that depends on the
+weights. Then on a network of two layers, where the noise does choose: the same function, its scale spread differently
+over the layers, is not equally sensitive.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from regdemo.bounds import EXACT, mean_of_squares, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, Report, Table, Text
+
+ACTS_ON = "weights"
+
+FEATURES, EXAMPLES = 4, 50
+SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+def weight_noise(
+    *,
+    std: Annotated[float, Parameter("Standard deviation of the noise on each weight.", 0.001, 1)] = 0.2,
+    draws: Annotated[int, count("Draws of the noise, each used with both signs.", 10, 10_000)] = 5_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Measure noise of size std on the weights of a linear layer, in `draws` passes over one batch."""
+    import torch
+    import torch.nn.functional as F
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    x, w = normal(EXAMPLES, FEATURES), normal(1, FEATURES)
+    target = F.linear(x, w) + normal(EXAMPLES, 1)
+    # As many output units of the same weights as draws: each has noise of its own, shared by the batch. With both signs
+    # of each draw, what is linear in the noise cancels.
+    half = normal(draws, FEATURES)
+    noise = torch.cat([half, -half])
+    rows: list[list[Cell]] = []
+    claims = []
+    moments = torch.linalg.eigvalsh(x.mT @ x / EXAMPLES).clamp(min=0) * std**2
+    added = moments.sum().item()
+    for scale in (1, 10):
+        weight = (scale * w).expand(2 * draws, FEATURES)
+        y = regularizers.weight_noise(x, weight, std=std, noise=noise)
+        residual = target - scale * F.linear(x, w)
+        clean = residual.square().mean().item()
+        noisy = (target - y).square().mean().item()
+        square, reason = mean_of_squares(moments.tolist(), draws)
+        rows.append([f"{scale} w", clean, noisy, noisy - clean, added])
+        claims.append(
+            Claim(
+                f"A linear model of weights {scale} w: what the noise adds to the loss",
+                added,
+                "std^2 mean |x|^2",
+                noisy - clean,
+                square + rounding(clean + added)[0],
+                reason,
+            )
+        )
+    first, second = (regularizers.weight_noise(row, 0 * noise, std=std, noise=noise) for row in x[:2])
+    one, other = x[0].square().sum().item() * std**2, x[1].square().sum().item() * std**2
+    between = (x[0] @ x[1]).item() * std**2
+    # A product of two Gaussians is ((a + b)^2 - (a - b)^2) / 4: two chi-square bounds.
+    products = [mean_of_squares([max(one + other + 2 * sign * between, 0) / 4], draws) for sign in (1, -1)]
+    in_eval = regularizers.weight_noise(x, w, std=std, training=False)
+    claims += [
+        Claim(
+            "An output's variance is std^2 |x|^2",
+            one,
+            "std^2 |x|^2",
+            first.square().mean().item(),
+            *mean_of_squares([one], draws),
+        ),
+        Claim(
+            "Two examples of a batch share the noise: their covariance",
+            between,
+            "std^2 x . x'",
+            (first * second).mean().item(),
+            products[0][0] + products[1][0],
+            products[0][1],
+        ),
+        Claim("In eval nothing changes", 0, "max |y - W x|", (in_eval - F.linear(x, w)).abs().max().item(), *EXACT),
+    ]
+
+    # y = b a x at x = 1 with b a = 1: the noise makes it (b + s n)(a + s m). Over n, m = +1 and -1, of mean 0 and
+    # variance 1 like the normal law, the mean square is exact.
+    spread: list[list[float]] = []
+    signs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    one_input = torch.ones(1, 1, dtype=torch.float64)
+    for a in SHARES:
+        by_layer = [
+            regularizers.weight_noise(one_input, torch.full((2, 1), weight, dtype=torch.float64), std=std, noise=signs)
+            for weight in (a, 1 / a)
+        ]
+        y = by_layer[0].mT * by_layer[1]
+        spread.append([a, 1 / a, (y - 1).square().mean().item(), std**2 * (a**2 + 1 / a**2) + std**4])
+    claims += [
+        Claim(
+            "Two layers y = b a x with b a = 1: the noise's mean square",
+            0,
+            "s^2 (a^2 + b^2) + s^4, max difference",
+            max(abs(row[2] - row[3]) for row in spread),
+            *rounding(1),
+        ),
+        Claim(
+            "Of these, all the same function, the balanced one is disturbed least",
+            1,
+            "a = b = 1",
+            min(spread, key=lambda row: row[2])[0],
+            *EXACT,
+        ),
+    ]
+    return Report(
+        title=f"Weight noise of size {std:g}",
+        parameters={"std": std, "draws": draws, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"In training each weight gets noise from N(0, {std:g}^2), one draw for the batch. The output W x gets "
+                f"n . x added, whose variance hangs on the input and not on the weights: {added:.4g} here, on average."
+            ),
+            Table(
+                title="The squared error of a linear model",
+                columns=["weights", "without noise", "with", "added", "std^2 mean |x|^2"],
+                rows=rows,
+                note="The same is added whatever the weights: on a linear model weight noise regularizes nothing.",
+            ),
+            Table(
+                title="Two layers that compute the same, y = b a x with b a = 1, at x = 1",
+                columns=["a", "b", "E (y - 1)^2", "s^2 (a^2 + b^2) + s^4"],
+                rows=[list(row) for row in spread],
+                note="Here the noise prefers some weights: those at which the output reacts to them least.",
+            ),
+        ],
+        say=(
+            "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. To "
+            "second order it penalises the output's gradient with respect to the weights, so it favours flat minima. "
+            "On a linear model with squared error it adds a constant, and does nothing."
+        ),
+        wrong_answer=(
+            "'It is weight decay by other means.' That is input noise: std^2 |w|^2. Noise on the weights of a linear "
+            "model costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, never taken off again, "
+            "is a random walk of the weights, not weight noise."
+        ),
+        cards=["Q18.230", "Q18.231", "Q18.232", "Q18.233"],
+    )

@@ -1,0 +1,90 @@
+"""What is done to gradients: the check that they are finite, DP-SGD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from regdemo.errors import ArgumentError
+from regdemo.regularizers.checks import check_amount, check_floating
+
+
+def check_gradients(model: nn.Module) -> None:
+    """Raise ArgumentError, naming the parameters, if a gradient of model holds an inf or a NaN.
+
+        call it before  torch.nn.utils.clip_grad_norm_(model.parameters(), c),  g <- g min(1, c / (|g| + 1e-6))
+
+    One inf makes |g| infinite: clipping by norm then turns every finite entry into 0 and the inf into NaN, in silence
+    unless error_if_nonfinite=True, which does not say whose gradient it was.
+    model: any; a parameter without a gradient is passed over.
+    Pascanu, Mikolov and Bengio 2013 (clipping by norm), https://arxiv.org/abs/1211.5063
+
+    >>> model = nn.Linear(2, 1)
+    >>> model(torch.tensor([[1.0, float("inf")]])).sum().backward()
+    >>> check_gradients(model)
+    Traceback (most recent call last):
+    regdemo.errors.ArgumentError: the gradient of weight is not finite: 1 inf, 0 nan of 2; skip this step
+    """
+    bad = [
+        f"{name} is not finite: {int(p.grad.isinf().sum())} inf, {int(p.grad.isnan().sum())} nan of {p.grad.numel()}"
+        for name, p in model.named_parameters()
+        if p.grad is not None and not p.grad.isfinite().all()
+    ]
+    if bad:
+        raise ArgumentError(f"the gradient of {'; of '.join(bad)}; skip this step")
+
+
+def dp_sgd(
+    loss: Callable[..., Tensor],
+    parameters: dict[str, Tensor],
+    *batch: Tensor,
+    max_norm: float,
+    noise_multiplier: float,
+    expected_batch: float | None = None,
+    generator: torch.Generator | None = None,
+) -> dict[str, Tensor]:
+    """The gradient of differentially private SGD: each example's own is clipped, then noise is added to the sum.
+
+        g = (sum_i g_i min(1, C / |g_i|) + N(0, (s C)^2)) / B,    g_i = grad loss(parameters, example i)
+
+    C is max_norm, |g_i| over all parameters, s noise_multiplier, B expected_batch, or the batch's size if not given.
+    The guarantee needs Poisson sampling of the batch, B the expected size whatever was drawn, no batch norm, and a
+    privacy accountant, such as opacus's, to count what s, the sampling rate and the steps have spent.
+    loss: of a dict of parameters and one example, a number.  batch: tensors whose first dimension is the example.
+    Returns: a gradient of the same shape and dtype for each parameter.
+    Raises ArgumentError unless max_norm and expected_batch are above 0 and noise_multiplier is at least 0, all finite;
+    if a parameter is not floating point, the batch is empty or of unequal lengths, or a gradient is not finite.
+    Abadi et al. 2016, algorithm 1, https://arxiv.org/abs/1607.00133
+
+    >>> def loss(parameters, x):
+    ...     return (parameters["w"] * x).sum()
+    >>> dp_sgd(loss, {"w": torch.zeros(2)}, torch.tensor([[3.0, 4.0], [0.0, 0.5]]), max_norm=1.0, noise_multiplier=0.0)
+    {'w': tensor([0.3000, 0.6500])}
+    """
+    check_amount(max_norm, "max_norm", above=0)
+    check_amount(noise_multiplier, "noise_multiplier")
+    size = _batch_size(batch)
+    divisor = check_amount(size if expected_batch is None else expected_batch, "expected_batch", above=0)
+    plain = {name: check_floating(p, f"parameter {name}").detach() for name, p in parameters.items()}
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, *(0 for _ in batch)))(plain, *batch)
+    norms = torch.stack([g.reshape(size, -1).norm(dim=1) for g in each.values()]).norm(dim=0)
+    if not norms.isfinite().all():
+        bad = (~norms.isfinite()).nonzero().flatten().tolist()
+        raise ArgumentError(f"the gradient of example {bad[0]} is not finite, {len(bad)} of {size}: leave it out")
+    factors = (max_norm / norms.clamp(min=max_norm)).to(norms)
+    noisy = {}
+    for name, g in each.items():
+        noise = torch.randn(g.shape[1:], generator=generator, device=g.device, dtype=g.dtype)
+        noisy[name] = (torch.tensordot(factors.to(g), g, dims=1) + noise_multiplier * max_norm * noise) / divisor
+    return noisy
+
+
+def _batch_size(batch: tuple[Tensor, ...]) -> int:
+    """The number of examples that all tensors of the batch agree on."""
+    sizes = {len(x) if x.dim() else 0 for x in batch}
+    if len(sizes) != 1 or 0 in sizes:
+        shapes = ", ".join(str(tuple(x.shape)) for x in batch) or "no tensor"
+        raise ArgumentError(f"batch has {shapes}: its tensors must have the same first dimension, at least 1")
+    return sizes.pop()

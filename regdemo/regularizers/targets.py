@@ -1,0 +1,49 @@
+"""What the loss asks for: two passes that agree (R-Drop). Label smoothing is torch.nn.CrossEntropyLoss's own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regdemo.errors import ArgumentError
+from regdemo.regularizers.checks import check_amount, check_dim, check_floating
+
+IGNORED = -100  # the label that torch's cross entropy leaves out
+
+
+def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) -> Tensor:
+    """Cross entropy of two passes under different dropout masks, and a penalty on their disagreement.
+
+        L = mean over examples of  -ln p[t] - ln q[t] + alpha / 2 (KL(p || q) + KL(q || p))
+        p = softmax(first),  q = softmax(second)
+
+    first, second: logits (N, K), or (..., K), of the same inputs.  target: class indices (N,), or (...); -100 leaves an
+    example out, as in torch.  alpha: at least 0; gradients flow into both passes.  Returns: a scalar.
+    Raises ArgumentError unless the logits are floating point, finite alpha is at least 0, target holds integers, the
+    shapes fit and there is an example.
+    Liang et al. 2021, equation 4, https://arxiv.org/abs/2106.14448
+
+    >>> logits = torch.tensor([[0.0, 0.0]])
+    >>> r_drop(logits, logits, torch.tensor([1])) / 2
+    tensor(0.6931)
+    """
+    check_amount(alpha, "alpha")
+    check_dim(check_floating(first, "first"), 2, "(N, K)", "first")
+    if second.shape != first.shape or second.dtype != first.dtype:
+        raise ArgumentError(
+            f"second has shape {tuple(second.shape)} and {second.dtype}, first {tuple(first.shape)} and {first.dtype}: "
+            "they must be two passes over the same examples"
+        )
+    if target.is_floating_point() or target.shape != first.shape[:-1] or target.numel() == 0:
+        raise ArgumentError(
+            f"target has shape {tuple(target.shape)} and {target.dtype}: it must hold {tuple(first.shape[:-1])} "
+            "class indices, at least one"
+        )
+    log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
+    # KL(p || q) + KL(q || p) in one product.
+    disagreement = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
+    counted = target != IGNORED
+    label = torch.where(counted, target, 0).unsqueeze(-1)
+    errors = -(log_p + log_q).gather(-1, label).squeeze(-1)
+    losses = errors + alpha / 2 * disagreement
+    return torch.where(counted, losses, 0).sum() / counted.sum()

@@ -1,0 +1,57 @@
+"""The EMA demo: its claims hold at every decay, and each wrong average breaks one."""
+
+import pytest
+import torch
+from torch.optim import swa_utils
+
+from regdemo.demos.ema import _average, _shares, ema
+
+
+def broken(report):
+    return [claim.statement for claim in report.claims if not claim.holds]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99, 0.9999])
+@pytest.mark.parametrize("steps", [2, 100, 500])
+def test_every_claim_holds_at_any_decay_and_length(decay, steps):
+    assert broken(ema(decay=decay, steps=steps)) == []
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.999])
+def test_the_shares_of_the_steps_sum_to_1(decay):
+    assert sum(_shares(decay, 50)) == pytest.approx(1)
+
+
+def test_the_average_of_one_update_is_a_copy():
+    row = torch.tensor([[1.5, -2.0]])
+    assert torch.equal(_average(row, 0.9), row[0])
+
+
+def test_the_average_is_the_recursion_written_out():
+    path = torch.tensor([[1.0], [5.0], [2.0]], dtype=torch.float64)
+    assert _average(path, 0.5).item() == 0.5 * (0.5 * 1 + 0.5 * 5) + 0.5 * 2
+
+
+def test_an_equal_average_in_its_place_breaks_the_claims(monkeypatch):
+    monkeypatch.setattr(swa_utils, "get_ema_multi_avg_fn", lambda decay: swa_utils.get_swa_multi_avg_fn())
+    assert {
+        "The average is its closed form",
+        "The variance that is left",
+        "While the weights travel, the average lags",
+    } <= {*broken(ema())}
+
+
+def test_decay_and_its_complement_confused_breaks_the_claims(monkeypatch):
+    right = swa_utils.get_ema_multi_avg_fn
+    monkeypatch.setattr(swa_utils, "get_ema_multi_avg_fn", lambda decay: right(1 - decay))
+    assert "The average is its closed form" in broken(ema())
+
+
+def test_averaged_buffers_break_their_claim(monkeypatch):
+    right = swa_utils.AveragedModel
+    monkeypatch.setattr(
+        swa_utils,
+        "AveragedModel",
+        lambda model, **kw: right(model, use_buffers="running_mean" in dict(model.named_buffers()), **kw),
+    )
+    assert broken(ema()) == ["Buffers are copied, not averaged"]

@@ -1,0 +1,140 @@
+"""DP-SGD's gradient against a loop over examples."""
+
+from math import inf, nan, sqrt
+
+import pytest
+import torch
+from torch import nn
+
+from regdemo.errors import ArgumentError
+from regdemo.regularizers import dp_sgd
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def loss(parameters, x, y):
+    return (parameters["a"] @ x - y).square().sum() + parameters["b"] * x.sum()
+
+
+def problem(size=6, dtype=torch.float64):
+    g = seeded()
+    a, x, y = (torch.randn(s, generator=g).to(dtype) for s in ((2, 3), (size, 3), (size, 2)))
+    return {"a": a, "b": torch.tensor(0.5, dtype=dtype)}, x, y
+
+
+def by_loop(parameters, x, y, max_norm):
+    total = {name: torch.zeros_like(p) for name, p in parameters.items()}
+    for i in range(len(x)):
+        leaves = {name: p.clone().requires_grad_() for name, p in parameters.items()}
+        gradients = torch.autograd.grad(loss(leaves, x[i], y[i]), list(leaves.values()))
+        norm = sqrt(sum(g.square().sum().item() for g in gradients))
+        for name, g in zip(leaves, gradients, strict=True):
+            total[name] += g * min(1.0, max_norm / norm)
+    return {name: value / len(x) for name, value in total.items()}
+
+
+@pytest.mark.parametrize("max_norm", [0.1, 5.0, 1e6])
+def test_it_is_a_loop_that_clips_each_example_over_all_parameters(max_norm):
+    parameters, x, y = problem()
+    g = dp_sgd(loss, parameters, x, y, max_norm=max_norm, noise_multiplier=0, generator=seeded())
+    torch.testing.assert_close(g, by_loop(parameters, x, y, max_norm))
+
+
+def test_no_clip_and_no_noise_is_the_mean_gradient():
+    parameters, x, y = problem()
+    leaves = {name: p.clone().requires_grad_() for name, p in parameters.items()}
+    mean = sum(loss(leaves, a, b) for a, b in zip(x, y, strict=True)) / len(x)
+    expected = torch.autograd.grad(mean, list(leaves.values()))
+    g = dp_sgd(loss, parameters, x, y, max_norm=1e9, noise_multiplier=0)
+    torch.testing.assert_close(list(g.values()), list(expected))
+
+
+def test_noise_is_sigma_times_the_norm_over_the_expected_batch():
+    parameters, x, y = problem()
+    arguments = {"max_norm": 2.0, "expected_batch": 4}
+    plain = dp_sgd(loss, parameters, x, y, noise_multiplier=0, **arguments)
+    noisy = dp_sgd(loss, parameters, x, y, noise_multiplier=3.0, **arguments, generator=seeded(5))
+    g = seeded(5)
+    for name, p in parameters.items():
+        noise = torch.randn(p.shape, generator=g, dtype=p.dtype) * 3.0 * 2.0 / 4
+        torch.testing.assert_close(noisy[name] - plain[name], noise)
+
+
+def test_it_divides_by_the_expected_batch_and_not_by_the_one_drawn():
+    parameters, x, y = problem()
+    whole = dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=0, expected_batch=6)
+    half = dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=0, expected_batch=3)
+    torch.testing.assert_close(half["a"], 2 * whole["a"])
+
+
+def test_an_example_with_a_gradient_of_0_adds_nothing():
+    g = dp_sgd(lambda p, x: (p["w"] * x).sum(), {"w": torch.ones(2)}, torch.zeros(3, 2), max_norm=1, noise_multiplier=0)
+    assert g["w"].tolist() == [0, 0]
+
+
+def test_parameters_and_their_gradients_are_left_as_found():
+    _, x, y = problem()
+    held = {name: nn.Parameter(p) for name, p in problem()[0].items()}
+    g = dp_sgd(loss, held, x, y, max_norm=1.0, noise_multiplier=1.0, generator=seeded())
+    assert all(p.grad is None for p in held.values())
+    assert not any(value.requires_grad for value in g.values())
+
+
+def test_a_module_is_trained_through_functional_call():
+    with torch.random.fork_rng(devices=[]):
+        model = nn.Linear(3, 2).double()
+    _, x, y = problem()
+
+    def of_model(parameters, a, b):
+        return (torch.func.functional_call(model, parameters, (a,)) - b).square().sum()
+
+    g = dp_sgd(of_model, dict(model.named_parameters()), x, y, max_norm=0.5, noise_multiplier=0)
+    assert sqrt(sum(value.square().sum().item() for value in g.values())) <= 0.5
+    assert g["weight"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_keeps_the_type(dtype):
+    parameters, x, y = problem(dtype=dtype)
+    g = dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=1.0, generator=seeded())
+    assert {value.dtype for value in g.values()} == {dtype}
+
+
+@pytest.mark.parametrize("bad", [inf, nan])
+def test_an_example_whose_gradient_is_not_finite_is_named(bad):
+    parameters, x, y = problem()
+    x[2, 0] = bad
+    with pytest.raises(ArgumentError, match=r"^the gradient of example 2 is not finite, 1 of 6"):
+        dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=0)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, nan, inf])
+def test_a_norm_or_batch_that_is_none_is_refused_by_name(value):
+    parameters, x, y = problem()
+    with pytest.raises(ArgumentError, match=r"^max_norm = .* above 0$"):
+        dp_sgd(loss, parameters, x, y, max_norm=value, noise_multiplier=0)
+    with pytest.raises(ArgumentError, match=r"^expected_batch = .* above 0$"):
+        dp_sgd(loss, parameters, x, y, max_norm=1, noise_multiplier=0, expected_batch=value)
+
+
+@pytest.mark.parametrize("value", [-0.1, nan, inf, "1"])
+def test_noise_that_is_none_is_refused_by_name(value):
+    parameters, x, y = problem()
+    with pytest.raises(ArgumentError, match=r"^noise_multiplier = "):
+        dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=value)
+
+
+@pytest.mark.parametrize("batch", [(), (torch.zeros(0, 3),), (torch.zeros(2, 3), torch.zeros(3)), (torch.tensor(1.0),)])
+def test_an_empty_or_uneven_batch_is_refused(batch):
+    with pytest.raises(ArgumentError, match=r"^batch has .* the same first dimension, at least 1$"):
+        dp_sgd(loss, problem()[0], *batch, max_norm=1.0, noise_multiplier=0)
+
+
+def test_integer_parameters_are_refused_by_name():
+    _, x, y = problem()
+    with pytest.raises(ArgumentError, match=r"^parameter a has dtype torch\.int64"):
+        dp_sgd(loss, {"a": torch.ones(2, 3, dtype=torch.int64)}, x, y, max_norm=1.0, noise_multiplier=0)
