@@ -34,7 +34,7 @@ def compare(
     p: float = 0.2,
     task: str = "mnist1d",
     seeds: int = 8,
-    epochs: int = 50,
+    epochs: int = 45,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:

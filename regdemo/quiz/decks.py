@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
@@ -35,7 +36,7 @@ class DeckError(FileError):
 
 @dataclass(frozen=True)
 class Bank:
-    """The cards of every file, in the order of the files' names, and what was passed over."""
+    """The cards of every file, those with the lowest ids first, and what was passed over."""
 
     cards: tuple[Card, ...]
     passed_over: tuple[PassedOver, ...] = ()
@@ -88,6 +89,7 @@ def load(path: Path, cache: Path | None = None) -> Bank:
             decks.append(kept.read(data, file, tags, parse) if kept else parse())
     if kept:
         kept.save()
+    decks.sort(key=_order)
     cards = _distinct(decks)
     places = [(card.file, card.line, card.id) for card in cards]
     for deck in decks:
@@ -101,6 +103,13 @@ def load(path: Path, cache: Path | None = None) -> Bank:
     if faults:
         raise DeckError(sorted(faults))
     return Bank(tuple(cards), tuple(passed_over))
+
+
+def _order(deck: Deck) -> tuple[bool, list[str | int]]:
+    """Decks come in the order of their first ids, Q2 before Q10; those without ids of their own after them."""
+    if deck.made_ids or not deck.cards:
+        return True, []
+    return False, [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", deck.cards[0].id)]
 
 
 def _distinct(decks: Sequence[Deck]) -> list[Card]:

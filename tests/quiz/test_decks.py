@@ -38,7 +38,7 @@ def test_a_folder_is_a_bank_of_every_markdown_file_below_it(tmp_path):
         deck(tmp_path, name, CARD.format(f"X{number}"))
     deck(tmp_path, "a/notes.txt", CARD.format("X9"))
     assert [(card.topic, card.tags) for card in load(tmp_path).cards] == [
-        *(("a", ("a",)), ("c", ("a", "b", "c")), ("z", ("a", "z")), ("b", ("b",))),
+        *(("b", ("b",)), ("z", ("a", "z")), ("a", ("a",)), ("c", ("a", "b", "c"))),
     ]
 
 
@@ -250,3 +250,12 @@ def test_an_installed_package_holds_its_own_bank(tmp_path, monkeypatch):
     assert decks.bundled() == tmp_path / "interview_questions"
     (tmp_path / "regdemo" / "interview_questions").mkdir(parents=True)
     assert decks.bundled() == tmp_path / "regdemo" / "interview_questions"
+
+
+def test_decks_come_in_the_order_of_their_first_ids_and_foreign_ones_last(tmp_path):
+    for name, id in [("a", "Q10"), ("b", "Q2.10"), ("c", "Q2.9")]:
+        (tmp_path / f"{name}.md").write_text(f"## {id}: Why?\n\n### Answer\nBecause.\n")
+    (tmp_path / "aa.md").write_text("## What is it?\n\nA thing.\n")
+    ids = [card.id for card in decks.load(tmp_path).cards]
+    assert ids[:3] == ["Q2.9", "Q2.10", "Q10"]
+    assert len(ids) == 4
