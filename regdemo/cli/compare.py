@@ -21,7 +21,7 @@ def compare(
         typer.Option(metavar="|".join(TASKS), autocompletion=lambda: list(TASKS), help="The data to train on."),
     ] = "mnist1d",
     seeds: Annotated[int, typer.Option(help=described(SEEDS))] = 8,
-    epochs: Annotated[int, typer.Option(help=described(EPOCHS))] = 50,
+    epochs: Annotated[int, typer.Option(help=described(EPOCHS))] = 45,
     seed: Annotated[int, typer.Option(help=described(SEED))] = 0,
     as_json: AsJson = False,
     save: Save = None,

@@ -1,5 +1,6 @@
 """`regdemo compare` at the terminal: its output, its bad input, and Ctrl-C."""
 
+import inspect
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from regdemo.cli import app
+from regdemo.cli.compare import compare
 from regdemo.lab import compare as lab
 from regdemo.lab import training
 
@@ -159,3 +161,9 @@ def test_the_help_imports_nothing_heavy():
         "sys.exit(code)\n"
     )
     subprocess.run([sys.executable, "-c", trap], check=True, capture_output=True)
+
+
+def test_the_defaults_are_those_of_the_library():
+    library, ours = (inspect.signature(function).parameters for function in (lab.compare, compare))
+    names = ["p", "task", "seeds", "epochs", "seed"]
+    assert [ours[name].default for name in names] == [library[name].default for name in names]
