@@ -69,7 +69,7 @@ def reports() -> Iterator[tuple[str, Report]]:
     yield "2_rates", rates()
     yield "3_attention_dropout", catalog.load("attention_dropout").run(p=0.1)
     yield "4_layerwise_dropout", catalog.load("layerwise_dropout").run()
-    yield "5_training", compare("dropout", task="digits", epochs=5)
+    yield "5_training", compare("dropout", task="digits", epochs=3)
 
 
 def main() -> int:
