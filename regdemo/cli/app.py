@@ -15,7 +15,8 @@ from typer.exceptions import TyperException
 from regdemo import __version__
 from regdemo.cli.compare import compare
 from regdemo.cli.demos import Commands
-from regdemo.cli.quiz import quiz, stats
+from regdemo.cli.quiz import quiz
+from regdemo.cli.stats import stats
 from regdemo.errors import RegdemoError
 
 app = typer.Typer(

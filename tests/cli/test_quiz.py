@@ -106,7 +106,8 @@ def say(run, answers, *options):
 
 def after_days(monkeypatch, days):
     later = datetime.now(UTC) + timedelta(days=days)
-    monkeypatch.setattr(command, "_now", lambda: later)
+    monkeypatch.setattr(command, "clock", lambda: later)
+    monkeypatch.setattr("regdemo.cli.stats.clock", lambda: later)
 
 
 def sequence(out):
