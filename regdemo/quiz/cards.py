@@ -87,7 +87,7 @@ class Card:
     """One question. Texts are markdown as in the file, without control characters: all of it may be printed.
 
     answer is complete (the right options, value, blanks or output, then the explanation); explanation stands alone.
-    topic names the file (or its folder, for a README); tags are the folders below the bank, and the topic.
+    topic names the file (or its folder, for a README); tags are the folders below the bank, the topic, the card's own.
     """
 
     id: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
 
-_PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources")
+_PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
 _ROLES = ("check", "starter", "judge", "solution", "mutant")
 _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its card is loaded
 _LINE = 66  # columns: a line that had room for the next word and yet ends there ends a thought
@@ -61,6 +61,7 @@ def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -
         return None, sorted(reader.faults, key=lambda fault: fault.line)
     topic = tags[-1] if tags else ""
     line = section.heading.start + 1
+    tags = tuple(dict.fromkeys([*tags, *reader.tags()]))
     return Card(id=section.id, file=file, line=line, topic=topic, tags=tags, **fields), []
 
 
@@ -129,6 +130,11 @@ class _Reader:
             "vary": self.vary,
             "code": tuple(self.code),
         }
+
+    def tags(self) -> list[str]:
+        """The tags of its own: separated by commas, or a list, in lower case."""
+        words = ",".join(self._points("tags")).replace("`", "").split(",")
+        return [tag for word in words if (tag := " ".join(word.casefold().split()))]
 
     # The section in parts
 
@@ -405,9 +411,9 @@ class _Reader:
     def _kata(self, question: list[Block], answer: list[Block]) -> dict[str, Any]:
         roles = [block.role for block in self.code]
         for role in ("starter", "judge", "solution"):
-            if roles.count(role) != 1:
-                self.fault(self.section.heading, f"has {roles.count(role)} blocks `python {role}`: a code card has one")
-        solution = "".join(block.text for block in self.code if block.role == "solution")
+            if (number := roles.count(role)) != 1 and not (number and role == "solution"):
+                self.fault(self.section.heading, f"has {number} blocks `python {role}`: a code card has one")
+        solution = next((block.text for block in self.code if block.role == "solution"), "")
         explanation = self.page.source(answer)
         full = f"```python\n{solution}```\n\n{explanation}".strip()
         return self._texts("code", question, full, explanation)

@@ -87,6 +87,12 @@ def test_a_part_is_named_in_any_spelling_of_its_heading(heading):
     assert read(f"## Q1: What?\n\nSay.\n\n{heading}\nThis.\n").question == "What?\n\nSay."
 
 
+@pytest.mark.parametrize("written", ["Screen, `deep  dive`,", "- screen\n- deep dive\n- d"])
+def test_a_card_may_have_tags_of_its_own_after_those_of_its_place(written):
+    card = read(f"## Q1: What?\n\nThis.\n\n### Tags\n{written}\n\n### Hints\n- h\n")
+    assert (card.topic, card.tags, card.answer, card.hints) == ("d", ("d", "screen", "deep dive"), "This.", ("h",))
+
+
 # Choice and multi
 
 CHOICE = """\
@@ -349,6 +355,15 @@ def test_a_code_card_has_one_of_each(role, count):
     block = f"```python {role}\n{role[0]}\n```\n"
     text = CODE.replace(block, block * count)
     assert faults(f"## K1: Write?\n{text}") == [(1, f"K1 has {count} blocks `python {role}`: a code card has one")]
+
+
+def test_a_code_card_may_have_solutions_in_several_styles_and_the_first_is_its_answer():
+    card = read(f"## K1: Write?\n{CODE}\n```python solution: by einsum\ne\n```\n")
+    assert card.answer == "```python\ns\n```"
+    assert [(block.name, block.text) for block in card.code if block.role == "solution"] == [
+        ("", "s\n"),
+        ("by einsum", "e\n"),
+    ]
 
 
 # The rest of a card
