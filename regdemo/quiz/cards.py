@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -169,6 +170,7 @@ class Fault(NamedTuple):
     file: Path
     line: int
     message: str
+    column: int = 1
 
     def __str__(self) -> str:
         """`file:line: message`, on one line whatever the file's name is."""
@@ -196,6 +198,22 @@ class Deck(NamedTuple):
     made_ids: bool = False
     numbered: bool = False
     broken: tuple[tuple[Path, int, str], ...] = ()
+
+
+def draws(vary: Mapping[str, tuple[Value, ...]], most: int) -> Iterator[dict[str, Value]]:
+    """Every combination of the parameters' values, or `most` of them, evenly spread. One empty one without parameters.
+
+    >>> list(draws({"p": (0.1, 0.5), "n": (1, 2)}, most=2))
+    [{'p': 0.1, 'n': 1}, {'p': 0.5, 'n': 1}]
+    """
+    total = math.prod(map(len, vary.values()))
+    for number in range(min(total, most)):
+        rest = number * total // min(total, most)
+        values: dict[str, Value] = {}
+        for name in reversed(list(vary)):
+            rest, index = divmod(rest, len(vary[name]))
+            values[name] = vary[name][index]
+        yield {name: values[name] for name in vary}
 
 
 def fill_parameters(text: str, values: Mapping[str, Value]) -> str:

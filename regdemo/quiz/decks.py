@@ -36,10 +36,14 @@ class DeckError(FileError):
 
 @dataclass(frozen=True)
 class Bank:
-    """The cards of every file, those with the lowest ids first, and what was passed over."""
+    """The cards of every file, those with the lowest ids first, and what was passed over.
+
+    made_ids: the files without ids of their own, read in the style they have.
+    """
 
     cards: tuple[Card, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    made_ids: frozenset[Path] = frozenset()
     _by_id: dict[str, Card] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +76,14 @@ def load(path: Path, cache: Path | None = None) -> Bank:
     Raises DeckError, which lists every fault found: a file that is missing, empty, over 10 MB or not UTF-8 text,
     a broken card, an id used twice, no card at all. In a folder an empty file is passed over.
     """
+    bank, faults = read(path, cache)
+    if faults:
+        raise DeckError(faults)
+    return bank
+
+
+def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
+    """`load` for whoever wants the sound cards and the faults alike."""
     faults: list[Fault] = []
     passed_over: list[PassedOver] = []
     decks: list[Deck] = []
@@ -100,9 +112,8 @@ def load(path: Path, cache: Path | None = None) -> Bank:
     if not cards and not faults:
         place = "below this folder" if path.is_dir() else "here"
         faults.append(Fault(path, 1, f"there is no card {place}: {_EXAMPLE}"))
-    if faults:
-        raise DeckError(sorted(faults))
-    return Bank(tuple(cards), tuple(passed_over))
+    made = frozenset(card.file for deck in decks if deck.made_ids for card in deck.cards)
+    return Bank(tuple(cards), tuple(passed_over), made), sorted(faults)
 
 
 def _order(deck: Deck) -> tuple[bool, list[str | int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import keyword
 import re
 import textwrap
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import Block, Page
-from regdemo.quiz.cards import LETTERS, Card, CodeBlock, Fault, Kind, Numeric, Option, Value, WrongAnswer
+from regdemo.quiz.cards import LETTERS, Card, CodeBlock, Fault, Kind, Numeric, Option, Value, WrongAnswer, draws
 from regdemo.quiz.text import clean, printable
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
 GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
 
-_PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
-_ROLES = ("check", "starter", "judge", "solution", "mutant")
+PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
+ROLES = ("check", "starter", "judge", "solution", "mutant")
 _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its card is loaded
 _LINE = 66  # columns: a line that had room for the next word and yet ends there ends a thought
 
@@ -79,7 +78,7 @@ def has_card_parts(page: Page, blocks: Sequence[Block]) -> bool:
 def _part(heading: Block) -> str:
     """The part of a card that a heading names, or nothing."""
     name = heading.text.strip(" *_:").casefold() if heading.kind == "heading" else ""
-    return name if name in _PARTS else ""
+    return name if name in PARTS else ""
 
 
 def _role(fence: Block) -> tuple[str, str]:
@@ -87,7 +86,7 @@ def _role(fence: Block) -> tuple[str, str]:
     language, _, rest = fence.info.partition(" ")
     role, _, name = rest.partition(":")
     role = role.strip()
-    known = (language == "python" and role in _ROLES) or (language == "toml" and role == "vary")
+    known = (language == "python" and role in ROLES) or (language == "toml" and role == "vary")
     return (role, name.strip()) if known else ("", "")
 
 
@@ -104,16 +103,18 @@ class _Reader:
         self.section = section
         self.file = file
         self.faults: list[Fault] = []
-        self.parts: dict[str, list[Block]] = {part: [] for part in ("question", *_PARTS)}
+        self.parts: dict[str, list[Block]] = {part: [] for part in ("question", *PARTS)}
         self.named: set[str] = set()
         self.code: list[CodeBlock] = []
         self.vary: dict[str, tuple[Value, ...]] = {}
         self._sort_blocks()
 
-    def fault(self, place: Block | int, message: str) -> None:
-        """Note a fault at a block, or at a line counted from 0."""
+    def fault(self, place: Block | int, message: str, at: str = "") -> None:
+        """Note a fault at a block, or at a line counted from 0: where `at` stands in it, or where its text begins."""
         line = place if isinstance(place, int) else place.start
-        self.faults.append(Fault(self.file, line + 1, f"{self.section.id} {message}"))
+        written = self.page.lines[line]
+        column = max(written.find(at) if at else -1, len(written) - len(written.lstrip()))
+        self.faults.append(Fault(self.file, line + 1, f"{self.section.id} {message}", column + 1))
 
     def fields(self) -> dict[str, Any]:
         """The card's fields, as far as its section says them."""
@@ -339,8 +340,7 @@ class _Reader:
 
     def _draws(self) -> Iterator[dict[str, Value]]:
         """The combinations of the parameters' values, up to a bound."""
-        for values in itertools.islice(itertools.product(*self.vary.values()), _MOST_DRAWS):
-            yield dict(zip(self.vary, values, strict=True))
+        return draws(self.vary, _MOST_DRAWS)
 
     def _wrong_answers(self, numeric: bool = False) -> tuple[WrongAnswer, ...]:
         """The items `answer: why`. Those of a numeric card begin with an expression, `= 1-p: why`."""

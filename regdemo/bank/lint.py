@@ -1,0 +1,273 @@
+"""Reading decks as a strict editor would: every fault, and what makes a card weaker than it could be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
+from regdemo.quiz.blocks import Page
+from regdemo.quiz.blocks import read as read_page
+from regdemo.quiz.cards import Card, draws, fill_parameters
+from regdemo.quiz.decks import Bank, read
+from regdemo.quiz.kinds import PARTS, ROLES
+from regdemo.quiz.text import clean, printable
+
+MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried
+
+_LINK = re.compile(r"\]\(<?([^)<>\s#]+)")
+_SCHEME = re.compile(r"[a-zA-Z][\w+.-]*:|//")
+_UNFILLED = re.compile(r"(?<![\w\\^}{])\{([A-Za-z]\w*)\}(?!\})")
+
+
+class Remark(NamedTuple):
+    """What could be better, and where: an error makes a card unusable or wrong, a warning makes it weak."""
+
+    file: Path
+    line: int
+    column: int
+    level: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        """`file:line:column: level: message`, on one line."""
+        return f"{printable(str(self.file))}:{self.line}:{self.column}: {self.level}: {self.message}"
+
+
+def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -> list[Remark]:
+    """Every remark on the decks of a path, in the order of their places. Nothing in them is run.
+
+    command_fault: what is wrong with a command that a card names, or nothing.
+    """
+    bank, faults = read(path)
+    remarks = [Remark(fault.file, fault.line, fault.column, "error", fault.message) for fault in faults]
+    by_file: dict[Path, list[Card]] = {}
+    for card in bank.cards:
+        by_file.setdefault(card.file, []).append(card)
+    asked: dict[str, Card] = {}
+    for file, cards in by_file.items():
+        source = _Source(file, cards)
+        for card in cards:
+            first = asked.setdefault(" ".join(card.question.split()).casefold(), card)
+            if first is not card:
+                place = f"{printable(str(first.file))}:{first.line}"
+                remarks.append(source.at(card, "", f"asks what {first.id} asks at {place} too: leave one of them"))
+            if file not in bank.made_ids:
+                remarks += _Reader(card, source, bank, command_fault).remarks()
+        if file not in bank.made_ids:
+            remarks += source.slips()
+    for file in {*by_file, *(passed.file for passed in bank.passed_over)}:
+        remarks += _links(file, path)
+    return sorted(set(remarks))
+
+
+class _Source:
+    """A deck's lines, to say where in them a card's words stand."""
+
+    def __init__(self, file: Path, cards: Sequence[Card]) -> None:
+        self.file = file
+        self.page: Page = read_page(clean(file.read_text("utf-8-sig")))
+        starts = sorted(card.line for card in cards)
+        self._ends = dict(pairwise([*starts, len(self.page.lines) + 1]))
+        self._cards = {card.line: card for card in cards}
+
+    def at(
+        self, card: Card, words: str, message: str, level: Literal["error", "warning"] = "warning", line: int = 0
+    ) -> Remark:
+        """A remark on a card, at the line that begins with these words, or has them, or is given; else its heading."""
+        place = (line or card.line, 1)
+        needle = re.escape(words.split("\n")[0].strip()[:40])
+        for pattern in (rf"^[ \t>*+=\[\]xX-]*({needle})", f"({needle})") if needle else ():
+            lines = range(card.line, self._ends[card.line])
+            found = ((number, re.search(pattern, self.page.lines[number - 1])) for number in lines)
+            if first := next(((number, match.start(1) + 1) for number, match in found if match), None):
+                place = first
+                break
+        return Remark(self.file, *place, level, f"{card.id} {message}")
+
+    def slips(self) -> Iterator[Remark]:
+        """Names of parts and roles that are nearly those of the format, and so mean nothing."""
+        covered = {number for card in self._cards for number in range(card, self._ends[card])}
+        for block in self.page.blocks:
+            if block.start + 1 not in covered or block.start + 1 in self._cards:
+                continue
+            if block.kind == "heading":
+                name = block.text.strip(" *_:").casefold()
+                near = [] if name in PARTS else get_close_matches(name, PARTS, n=1, cutoff=0.8)
+                said = f"{printable(block.text)!r} names no part of a card"
+                remedy = f"did you mean {near[0].capitalize()}?" if near else ""
+            else:
+                language, _, rest = block.info.partition(" ")
+                role = rest.partition(":")[0].strip()
+                roles = [*ROLES, "show"] if language == "python" else ["vary"] if language == "toml" else []
+                near = [] if role in roles or not role else get_close_matches(role, roles, n=1, cutoff=0.7)
+                said = f"{printable(block.info)!r} is no role of a block"
+                remedy = f"did you mean {language} {near[0]}?" if near else ""
+            if remedy:
+                yield Remark(self.file, block.start + 1, 1, "warning", f"{said}: {remedy}")
+
+
+class _Reader:
+    """Remarks on one card."""
+
+    def __init__(self, card: Card, source: _Source, bank: Bank, command_fault: Callable[[str], str]) -> None:
+        self.card = card
+        self.bank = bank
+        self.command_fault = command_fault
+        self.draws = list(draws(card.vary, MOST_DRAWS))
+        self._at = source.at
+
+    def remarks(self) -> Iterator[Remark]:
+        """All of them."""
+        yield from self._answer()
+        yield from self._checks()
+        yield from self._leads()
+        yield from self._parameters()
+
+    def warn(self, words: str, message: str, line: int = 0) -> Remark:
+        """A warning where the words stand."""
+        return self._at(self.card, words, message, "warning", line)
+
+    def error(self, words: str, message: str, line: int = 0) -> Remark:
+        """An error where the words stand."""
+        return self._at(self.card, words, message, "error", line)
+
+    def _answer(self) -> Iterator[Remark]:
+        """What the kind of card wants."""
+        card = self.card
+        if card.kind == "recall" and not card.key_points:
+            yield self.warn("", "has no key points to grade an answer by: list 3 to 5 under a heading Key points")
+        for text, times in Counter(" ".join(option.text.split()).casefold() for option in card.options).items():
+            if times > 1:
+                option = next(one for one in card.options if " ".join(one.text.split()).casefold() == text)
+                yield self.error(option.text, f"has the option {_short(option.text)} {times} times: leave one of them")
+        if not card.fixed_order or any(option.feedback for option in card.options):
+            for option in card.options:
+                if not option.feedback:
+                    why = "right" if option.correct else "wrong"
+                    remedy = f"nest under it why it is {why}"
+                    yield self.warn(option.text, f"has an option without feedback, {_short(option.text)}: {remedy}")
+        if card.kind == "numeric":
+            yield from self._wrong_answers()
+        if card.kind == "code" and not any(block.role == "mutant" for block in card.code):
+            yield self.warn("", "has a judge that was never seen to fail: add blocks `python mutant: what it forgets`")
+        if card.kind in ("recall", "numeric", "code") and not card.hints:
+            yield self.warn("", "has no hint: ask under a heading Hints what would lead to the answer")
+
+    def _wrong_answers(self) -> Iterator[Remark]:
+        """Known wrong answers: there are some, they say why, and none of them is right."""
+        if not self.card.wrong_answers:
+            yield self.warn("", "knows no wrong answer: list under Wrong answers what is often computed, `= 1/p: why`")
+        for wrong in self.card.wrong_answers:
+            if not wrong.why:
+                yield self.warn(
+                    wrong.answer, f"does not say why {_short(wrong.answer)} is wrong: write it after a colon"
+                )
+            for values in self.draws:
+                try:
+                    low, high = self.card.numeric.bounds(values) if self.card.numeric else (1, 0)
+                    right = low <= evaluate(wrong.answer, values) <= high
+                except ArithmeticFault:
+                    continue  # said by the parser, where it tried these values
+                if right:
+                    at = _at(values)
+                    yield self.error(
+                        wrong.answer, f"calls {_short(wrong.answer)} wrong, and it is right{at}: vary less"
+                    )
+                    break
+
+    def _checks(self) -> Iterator[Remark]:
+        """A numeric answer is recomputed by a program that looks at it."""
+        checks = [block for block in self.card.code if block.role == "check"]
+        if self.card.kind == "numeric" and not checks:
+            yield self.warn("", "has no check: add a block `python check` that computes the answer in another way")
+        for block in self.card.code:
+            try:
+                tree = ast.parse(block.text)
+            except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+                if block.role in ("check", "judge", "solution"):
+                    line = block.line + (getattr(error, "lineno", 0) or 0)
+                    yield self.error("", f"has a {block.role} that is not Python: {printable(str(error))}", line)
+                continue
+            names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            if block.role == "check" and "answer" not in names and self.card.kind == "numeric":
+                yield self.warn(
+                    "", "has a check that never looks at `answer`: it cannot notice a wrong one", block.line
+                )
+
+    def _leads(self) -> Iterator[Remark]:
+        """Where the card leads: other cards, commands, sources."""
+        card = self.card
+        ids = [one.id for one in self.bank.cards]
+        for id in card.follow_ups:
+            if id == card.id:
+                yield self.warn(id, "is its own follow-up: name another card")
+            elif id not in ids:
+                near = ", ".join(get_close_matches(id, ids, cutoff=0)) or "none"
+                yield self.warn(id, f"leads to {_short(id)}, and there is no such card: the nearest are {near}")
+        for command in card.see_it:
+            for filled in dict.fromkeys(fill_parameters(command, values) for values in self.draws):
+                if fault := self.command_fault(filled):
+                    yield self.warn(command, f"shows itself by {_short(filled)}, which would not run: {fault}")
+                    break
+        if card.kind in ("recall", "numeric") and not card.sources:
+            yield self.warn("", "has no source: name under Sources, with a link, who says so")
+        for source in card.sources:
+            if not re.search(r"https?://\S", source):
+                yield self.warn(source, f"has a source without a link, {_short(source)}: add its https:// address")
+
+    def _parameters(self) -> Iterator[Remark]:
+        """Each parameter is used, and each name in braces is a parameter."""
+        card = self.card
+        if not card.vary:
+            return
+        options = [text for option in card.options for text in (option.text, option.feedback)]
+        wrong = [wrong.why for wrong in card.wrong_answers]
+        texts = [card.question, card.answer, card.output, *options, *wrong, *card.hints, *card.see_it, *card.key_points]
+        for text in texts:
+            for name in _UNFILLED.findall(text):
+                if name not in card.vary:
+                    known = ", ".join(card.vary)
+                    yield self.warn(f"{{{name}}}", f"leaves {{{name}}} as it is: its parameters are {known}")
+        for name in card.vary:
+            if not any(f"{{{name}}}" in text for text in texts):
+                yield self.warn(
+                    f"{name} =", f"varies {name}, which its text never says: write {{{name}}} in the question"
+                )
+
+
+def _links(file: Path, root: Path) -> Iterator[Remark]:
+    """Links to files that are not there. What leads out of the folder is not looked at."""
+    try:
+        page = read_page(clean(file.read_text("utf-8-sig")))
+        folder = (root if root.is_dir() else root.parent).resolve()
+        for number, line in enumerate(page.lines):
+            if number in page.code:
+                continue
+            for found in _LINK.finditer(line):
+                target = found[1]
+                if _SCHEME.match(target) or target.startswith("/"):
+                    continue
+                place = (file.parent.resolve() / target).resolve()
+                if place.is_relative_to(folder) and not place.exists():
+                    message = f"links to {_short(target)}, and there is no such file: correct the link"
+                    yield Remark(file, number + 1, found.start(1) + 1, "warning", message)
+    except (OSError, ValueError):
+        return  # said where the file was read
+
+
+def _short(text: str) -> str:
+    """A text as a message quotes it."""
+    text = printable(" ".join(text.split()))
+    return repr(text if len(text) <= 60 else f"{text[:50]} ...")
+
+
+def _at(values: object) -> str:
+    items = values.items() if isinstance(values, dict) else ()
+    return f" at {', '.join(f'{name} = {value}' for name, value in items)}" if items else ""
