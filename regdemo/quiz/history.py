@@ -17,40 +17,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from regdemo.errors import FileError
+from regdemo.quiz import schema
+from regdemo.quiz.schema import APPLICATION, VERSION, version
 
 NAME = "history.db"
-VERSION = 1
-APPLICATION = 0x52454744  # "REGD", in the file's header: tells a history from another program's database
 PATIENCE = 10.0  # seconds to wait for a second session to finish its write
-
-SCHEMA = (
-    """
-    CREATE TABLE reviews (
-        number   INTEGER PRIMARY KEY,
-        card     TEXT    NOT NULL,
-        at       INTEGER NOT NULL,
-        kind     TEXT    NOT NULL,
-        rating   INTEGER NOT NULL CHECK (rating BETWEEN 1 AND 4),
-        share    REAL    NOT NULL CHECK (share BETWEEN 0 AND 1),
-        response TEXT    NOT NULL,
-        asked    TEXT    NOT NULL,
-        answer   TEXT    NOT NULL,
-        hints    INTEGER NOT NULL CHECK (hints >= 0),
-        took     INTEGER NOT NULL,
-        session  TEXT    NOT NULL,
-        id       TEXT    NOT NULL UNIQUE
-    )
-    """,
-    "CREATE TRIGGER a_review_is_never_changed BEFORE UPDATE ON reviews "
-    "BEGIN SELECT RAISE(ABORT, 'a review is never changed'); END",
-    "CREATE TRIGGER a_review_is_never_deleted BEFORE DELETE ON reviews "
-    "BEGIN SELECT RAISE(ABORT, 'a review is never deleted'); END",
-    # SQLite's REPLACE deletes without asking the trigger above.
-    "CREATE TRIGGER a_review_is_never_replaced BEFORE INSERT ON reviews "
-    "WHEN EXISTS (SELECT 1 FROM reviews WHERE id = NEW.id OR number = NEW.number) "
-    "BEGIN SELECT RAISE(ABORT, 'a review is never replaced'); END",
-    f"PRAGMA application_id = {APPLICATION}",
-)
+MODES = ("quiz", "mock", "cram", "kata")
 
 
 @dataclass(frozen=True)
@@ -60,7 +32,8 @@ class Review:
     at: microseconds since 1970, UTC.  rating: 1 again, 2 hard, 3 good, 4 easy.  share: how much was right, 0 to 1.
     asked: what was asked, as JSON: the values drawn, the options in their order.  answer: a fingerprint of the card's
     answer, so that a later change of it shows.  hints: how many were shown.  took: milliseconds it took to answer.
-    id: unique in the world, so that two histories can be united.
+    mode: one of MODES, what the learner was at; a cram's answers are kept, but move no schedule.  sure: how sure of the
+    answer the learner was, 0 to 1, where that was asked.  id: unique in the world, so that two histories can be united.
     """
 
     card: str
@@ -74,15 +47,35 @@ class Review:
     hints: int
     took: int
     session: str
+    mode: str = "quiz"
+    sure: float | None = None
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was said later. what: `undo` (about: the id of a review), `flag` or `unflag` (about: the id of a card)."""
+
+    what: str
+    about: str
+    at: int
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
 COLUMNS = ", ".join(column.name for column in fields(Review))
 PLACES = ", ".join("?" for _ in fields(Review))
+# A history of the first version, which `read` takes as it is.
+_FIRST = COLUMNS.replace("mode, sure", "'quiz', NULL")
+# In the order of time, whichever of two united histories was there first.
+_ORDER = "ORDER BY at, id"
+_KEPT = "id NOT IN (SELECT about FROM marks WHERE what = 'undo')"
 
 
 class History:
     """The reviews in `home/history.db`; made if it is not there. A context manager.
+
+    Rows are only ever appended: an answer that is taken back stays, and a later row says so. A file of an older version
+    is brought to this one; `backup` then says where its copy is.
 
     Raises FileError if the file is damaged, not a history, from a newer version, or cannot be written. It is then left
     as it is: nothing is ever overwritten.
@@ -100,33 +93,54 @@ class History:
             with _faults(self.path):
                 self._db.execute("BEGIN IMMEDIATE")
                 _check(self._db, self.path)
-                fresh = _version(self._db) == 0
-                for statement in SCHEMA if fresh else ():
-                    self._db.execute(statement)
-                # Written even where it stands already, and then taken back: a folder or a disk that takes no writes is
-                # found out before the first question, not after its answer.
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-                self._db.execute("COMMIT" if fresh else "ROLLBACK")
+                old = version(self._db) < VERSION
+                self.backup = schema.bring_up(self._db, self.path)
+                # Where nothing was lacking, the write was but a trial: it is better refused now than after an answer.
+                self._db.execute("COMMIT" if old else "ROLLBACK")
         except BaseException:
             self._db.close()
             raise
 
     def add(self, review: Review) -> None:
         """Append one review; when this returns, it is on the disk. Raises FileError if it could not be kept."""
+        self._append(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", astuple(review))
+
+    def undo(self, review: Review, at: int) -> None:
+        """Take one review back, by a new row; it counts no more. at: now, as in a review. To do so twice is once."""
+        self._mark(Mark("undo", review.id, at))
+
+    def flag(self, card: str, at: int, *, flagged: bool = True) -> None:
+        """Flag a card, or take its flag off, by a new row: the last one holds. at: now, as in a review."""
+        self._mark(Mark("flag" if flagged else "unflag", card, at))
+
+    def reviews(self, card: str | None = None) -> list[Review]:
+        """Every review that was not undone, in the order of time; of one card only, where it is named."""
+        with _faults(self.path):
+            return _select(self._db, card)
+
+    def flagged(self) -> set[str]:
+        """The ids of the cards that are flagged."""
+        with _faults(self.path):
+            return _flagged(self._db)
+
+    def _mark(self, mark: Mark) -> None:
+        # Never before what it follows, even if the clock went back or stood still.
+        self._append(
+            "INSERT INTO marks (what, about, at, id) "
+            "VALUES (?1, ?2, (SELECT max(?3, coalesce(max(at) + 1, ?3)) FROM marks WHERE about = ?2), ?4)",
+            astuple(mark),
+        )
+
+    def _append(self, statement: str, row: tuple[object, ...]) -> None:
         with _faults(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.execute(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", astuple(review))
+                self._db.execute(statement, row)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-    def reviews(self) -> list[Review]:
-        """Every review, in the order of time."""
-        with _faults(self.path):
-            return _select(self._db)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -142,18 +156,32 @@ class History:
 
 
 def read(home: Path) -> list[Review]:
-    """Every review in a folder's history, in the order of time; none if there is no history. Creates nothing.
+    """Every review in a folder's history that was not undone, in the order of time; none if there is no history.
 
-    Raises FileError if the file is damaged, not a history, or from a newer version.
+    Creates and changes nothing. Raises FileError if the file is damaged, not a history, or from a newer version.
     """
+    with _opened(home) as db:
+        return _select(db) if db else []
+
+
+def flagged(home: Path) -> set[str]:
+    """The ids of the cards that are flagged in a folder's history. As `read` in all else."""
+    with _opened(home) as db:
+        return _flagged(db) if db else set()
+
+
+@contextmanager
+def _opened(home: Path) -> Iterator[sqlite3.Connection | None]:
+    """A folder's history, to be read only; None where there is none, or an empty one."""
     path = home / NAME
     if not _is_there(path):
-        return []
-    db = _connect(path, "rw")
+        yield None
+        return
+    db = _connect(path, "rw")  # not "ro": a session that was killed may have left something to roll back
     try:
         with _faults(path):
             _check(db, path)
-            return _select(db) if _version(db) else []
+            yield db if version(db) else None
     finally:
         db.close()
 
@@ -188,25 +216,34 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION:
         raise FileError(f"{path} is another program's database, left untouched: choose another folder with --home")
-    version = _version(db)
-    if version > VERSION:
+    written = version(db)
+    if written > VERSION:
         raise FileError(
-            f"{path} was written by a newer regdemo (history version {version}, this one reads up to {VERSION}): "
+            f"{path} was written by a newer regdemo (history version {written}, this one reads up to {VERSION}): "
             "upgrade regdemo, or choose another folder with --home"
         )
-    if version:
-        db.execute(f"SELECT {COLUMNS} FROM reviews LIMIT 0")
+    if written:
+        db.execute(f"SELECT {COLUMNS if written > 1 else _FIRST} FROM reviews LIMIT 0")
+    if written > 1:
+        db.execute("SELECT what, about, at, id FROM marks LIMIT 0")
     (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if sound != "ok":
         raise _damaged(path, sound)
 
 
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+def _select(db: sqlite3.Connection, card: str | None = None) -> list[Review]:
+    one, named = ("card = ? AND ", (card,)) if card is not None else ("", ())
+    query = f"SELECT {COLUMNS} FROM reviews WHERE {one}{_KEPT} {_ORDER}"
+    if version(db) == 1:
+        query, named = f"SELECT {_FIRST} FROM reviews {_ORDER}", ()
+    return [Review(*row) for row in db.execute(query, named)]
 
 
-def _select(db: sqlite3.Connection) -> list[Review]:
-    return [Review(*row) for row in db.execute(f"SELECT {COLUMNS} FROM reviews ORDER BY at, number")]
+def _flagged(db: sqlite3.Connection) -> set[str]:
+    if version(db) == 1:
+        return set()
+    query = f"SELECT about, what FROM marks WHERE what != 'undo' {_ORDER}"
+    return {card for card, what in dict(db.execute(query)).items() if what == "flag"}
 
 
 @contextmanager

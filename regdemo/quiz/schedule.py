@@ -72,9 +72,14 @@ def after(before: Memory | None, review: Review) -> Memory:
 
 
 def replay(reviews: Iterable[Review]) -> dict[str, Memory]:
-    """Where each card stands, by its id. reviews: in the order of time."""
+    """Where each card stands, by its id. reviews: in the order of time.
+
+    What is crammed is forgotten as fast: a cram's answers count for nothing here.
+    """
     memories: dict[str, Memory] = {}
     for review in reviews:
+        if review.mode == "cram":
+            continue
         memories[review.card] = after(memories.get(review.card), review)
     return memories
 

@@ -124,7 +124,8 @@ class Session:
         asked = {"values": dict(self._asked.values), "options": [option.text for option in self._asked.options]}
         review = Review(
             card=card.id,
-            at=schedule.microseconds(now),
+            # Answers keep their order, even if the clock stands still or goes back.
+            at=max(schedule.microseconds(now), self.saved[-1].at + 1 if self.saved else 0),
             kind=card.kind,
             rating=rating,
             share=share,

@@ -4,13 +4,14 @@ import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import astuple, replace
 
 import pytest
 
 from regdemo.errors import FileError
-from regdemo.quiz import history
-from regdemo.quiz.history import History, Review, read
+from regdemo.quiz import history, schema
+from regdemo.quiz.history import History, Review, flagged, read
 
 REVIEW = Review(
     card="Q1",
@@ -65,11 +66,19 @@ def test_a_review_is_read_back_as_it_was_added(tmp_path):
     assert read(tmp_path) == [REVIEW]
 
 
-def test_reviews_come_in_the_order_of_time_and_of_arrival_at_the_same_time(tmp_path):
+def test_reviews_come_in_the_order_of_time_whenever_they_arrived(tmp_path):
     with History(tmp_path) as kept:
-        for number, at in enumerate([20, 10, 20, 10]):
+        for number, at in [(3, 20), (2, 10), (1, 20), (0, 10)]:
             kept.add(review(number, at=at))
-    assert [r.id for r in read(tmp_path)] == ["id 1", "id 3", "id 0", "id 2"]
+    assert [r.id for r in read(tmp_path)] == ["id 0", "id 2", "id 1", "id 3"]
+
+
+def test_the_reviews_of_one_card_can_be_asked_for(tmp_path):
+    with History(tmp_path) as kept:
+        for number, card in enumerate("aba"):
+            kept.add(review(number, card=card, at=number))
+        assert [r.id for r in kept.reviews("a")] == ["id 0", "id 2"]
+        assert kept.reviews("c") == []
 
 
 def test_each_review_gets_an_id_of_its_own():
@@ -108,18 +117,28 @@ def test_nothing_stands_beside_the_file_when_no_write_is_under_way(tmp_path):
         "DELETE FROM reviews",
         "REPLACE INTO reviews SELECT * FROM reviews",
         f"REPLACE INTO reviews (number, {history.COLUMNS}) SELECT 9 + number, {history.COLUMNS} FROM reviews",
+        "UPDATE marks SET what = 'unflag'",
+        "DELETE FROM marks",
+        "REPLACE INTO marks SELECT * FROM marks",
+        "REPLACE INTO marks (what, about, at, id) SELECT 'unflag', about, at, id FROM marks",
     ],
 )
-def test_a_review_can_be_neither_changed_nor_deleted_nor_replaced(statement, tmp_path):
+def test_a_row_can_be_neither_changed_nor_deleted_nor_replaced(statement, tmp_path):
     filled(tmp_path)
+    with History(tmp_path) as kept:
+        kept.flag("Q1", 5)
     db = raw(tmp_path)
-    with pytest.raises(sqlite3.IntegrityError, match="a review is never"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"a (review|mark) is never"):
         db.execute(statement)
     db.close()
     assert [r.rating for r in read(tmp_path)] == [3, 3, 3]
+    assert flagged(tmp_path) == {"Q1"}
 
 
-@pytest.mark.parametrize("changes", [{"rating": 0}, {"rating": 5}, {"share": 1.1}, {"hints": -1}, {"card": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"rating": 0}, {"rating": 5}, {"share": 1.1}, {"hints": -1}, {"card": None}, {"sure": 1.1}, {"mode": None}],
+)
 def test_a_review_that_means_nothing_is_not_kept(changes, tmp_path):
     with History(tmp_path) as kept:
         with pytest.raises(sqlite3.IntegrityError):
@@ -133,6 +152,125 @@ def test_the_same_review_is_not_kept_twice(tmp_path):
         kept.add(REVIEW)
         with pytest.raises(sqlite3.IntegrityError):
             kept.add(REVIEW)
+
+
+# What was said later: undone and flagged
+
+
+def test_an_undone_review_counts_no_more_and_its_row_stays(tmp_path):
+    filled(tmp_path)
+    with History(tmp_path) as kept:
+        kept.undo(review(1, at=1), 9)
+        assert [r.id for r in kept.reviews()] == [r.id for r in kept.reviews("Q1")] == ["id 0", "id 2"]
+    assert [r.id for r in read(tmp_path)] == ["id 0", "id 2"]
+    db = raw(tmp_path)
+    assert db.execute("SELECT id FROM reviews").fetchall() == [("id 0",), ("id 1",), ("id 2",)]
+    db.close()
+
+
+def test_to_undo_twice_is_to_undo_once(tmp_path):
+    filled(tmp_path)
+    with History(tmp_path) as kept:
+        for _ in range(2):
+            kept.undo(review(1), 9)
+        assert [r.id for r in kept.reviews()] == ["id 0", "id 2"]
+
+
+def test_a_review_that_is_not_there_cannot_be_undone(tmp_path):
+    with History(tmp_path) as kept, pytest.raises(sqlite3.IntegrityError, match="names a review"):
+        kept.undo(REVIEW, 9)
+
+
+@pytest.mark.parametrize("times", [(1, 2, 3), (5, 5, 5), (9, 4, 1)])
+def test_the_last_flag_holds_even_when_the_clock_stands_still_or_goes_back(times, tmp_path):
+    with History(tmp_path) as kept:
+        for at, now in zip(times, [True, False, True], strict=True):
+            kept.flag("Q1", at, flagged=now)
+            assert kept.flagged() == ({"Q1"} if now else set())
+        kept.flag("Q2", 0)
+    assert flagged(tmp_path) == {"Q1", "Q2"}
+
+
+# An older version
+
+
+@pytest.fixture
+def first(tmp_path):
+    """A history as the first version wrote it, with one review."""
+    db = raw(tmp_path)
+    for statement in (*schema.STEPS[0], "PRAGMA user_version = 1"):
+        db.execute(statement)
+    columns = history.COLUMNS.replace("mode, sure, ", "")
+    values = [getattr(REVIEW, name) for name in columns.split(", ")]
+    db.execute(f"INSERT INTO reviews ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+    db.close()
+    return tmp_path / "history.db"
+
+
+def dump(path):
+    """All that is in a history, as statements; its version too."""
+    with closing(sqlite3.connect(path)) as db:
+        return [*db.execute("PRAGMA user_version"), *db.iterdump()]
+
+
+def test_an_older_version_is_brought_up_with_a_copy_first(first):
+    before = dump(first)
+    with History(first.parent) as kept:
+        assert kept.reviews() == [REVIEW]
+        kept.flag("Q1", 1)
+        kept.undo(REVIEW, 2)
+        assert kept.reviews() == []
+    assert kept.backup.name.startswith("history.db.v1-20")
+    assert dump(kept.backup) == before
+    assert sorted(first.parent.iterdir()) == [first, kept.backup]
+
+
+def test_a_history_of_this_version_is_not_copied(tmp_path):
+    filled(tmp_path)
+    with History(tmp_path) as kept:
+        assert kept.backup is None
+
+
+def test_an_older_version_is_read_as_it_is(first):
+    before = first.read_bytes()
+    assert (read(first.parent), flagged(first.parent)) == ([REVIEW], set())
+    assert first.read_bytes() == before
+    assert list(first.parent.iterdir()) == [first]
+
+
+def test_a_history_that_was_brought_up_is_as_one_that_was_begun_now(first, tmp_path):
+    History(tmp_path).close()
+    History(tmp_path / "new").close()
+
+    old, new = dump(first), dump(tmp_path / "new/history.db")
+    assert [line for line in old if REVIEW.id not in line] == new
+
+
+def test_an_older_version_that_cannot_be_copied_is_left_as_it_is(first, monkeypatch):
+    before = first.read_bytes()
+    monkeypatch.setattr(schema, "beside", lambda path, why: path.parent / "no such folder" / path.name)
+    with pytest.raises(FileError, match="opened for writing"):
+        History(first.parent)
+    assert first.read_bytes() == before
+    assert list(first.parent.iterdir()) == [first]
+
+
+def test_two_sessions_can_bring_a_history_up_at_once(first):
+    at_once(lambda _: History(first.parent).close())
+    assert len(list(first.parent.iterdir())) == 2
+    assert read(first.parent) == [REVIEW]
+
+
+def test_a_name_that_is_taken_is_not_taken_again(tmp_path, monkeypatch):
+    names = set()
+    for _ in range(3):
+        name = schema.beside(tmp_path / "history.db", "v1")
+        name.touch()
+        names.add(name)
+    assert len(names) == 3
+
+
+# More than one session
 
 
 def at_once(work):

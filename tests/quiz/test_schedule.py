@@ -1,6 +1,7 @@
 """When a card comes again, against FSRS's own formulas."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,13 @@ def test_a_replay_is_what_the_answers_made_one_by_one():
         memories[answer.card] = after(memories.get(answer.card), answer)
     assert replay(answers) == memories
     assert set(memories) == {"a", "b"}
+
+
+def test_a_cram_moves_no_schedule():
+    answers = [review(GOOD, START + i * DAY) for i in range(3)]
+    crammed = replace(answers[1], mode="cram", rating=AGAIN)
+    assert replay([answers[0], crammed, answers[2]]) == replay([answers[0], answers[2]])
+    assert replay([crammed]) == {}
 
 
 def test_a_clock_that_went_back_is_no_error():

@@ -249,13 +249,24 @@ def test_what_one_sitting_saved_the_next_one_knows(sit):
 
 
 def test_every_review_of_a_sitting_has_its_name(sit, tmp_path):
-    for _ in range(2):
+    for day in range(2):
         session = sit(recall("A"), recall("B"))
+        session.clock.time += day * DAY
         for _ in range(2):
             session.ask()
             session.rate(GOOD)
     names = [review.session for review in read(tmp_path)]
     assert names[0] == names[1] != names[2] == names[3]
+
+
+def test_the_answers_of_a_sitting_keep_their_order_when_the_clock_stands_still_or_goes_back(sit, tmp_path):
+    session = sit(*map(recall, "ABCD"))
+    for hours in (0, 0, -1, 2):
+        session.clock.time += timedelta(hours=hours)
+        session.ask()
+        session.rate(GOOD)
+    assert [review.card for review in read(tmp_path)] == list("ABCD")
+    assert session.saved == read(tmp_path)
 
 
 def test_an_answer_that_could_not_be_kept_is_not_counted_and_can_be_given_again(sit, tmp_path):
