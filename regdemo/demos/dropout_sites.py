@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 
 VOCABULARY, WIDTH, HEADS = 50, 32, 4
+COUNTED = 32  # tokens whose coins are counted: the masks of more would be large, and in those eight coins share a draw
 STILL_PASSES = 8  # where nothing is random
 STAGES = ("embedding", "attention", "residual", "FFN hidden", "logits")  # in the order of the first block
 
@@ -103,13 +104,14 @@ def dropout_sites(
         "residual": depth * 2 * WIDTH,
         "feed_forward": depth * 4 * WIDTH,
     }
-    all_coins = sum(coins.values()) * tokens
+    counted = min(tokens, COUNTED)
+    all_coins = counted * (WIDTH + depth * (HEADS * counted + 2 * WIDTH + 4 * WIDTH))
     claims.append(
         Claim(
             "A training pass takes one coin for each element at each site",
             all_coins,
-            "T (d + L (h T + 2d + 4d))",
-            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids, most=2 * all_coins),
+            "T (d + L (h T + 2d + 4d))" + (f", T = {counted}" if counted < tokens else ""),
+            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids[:, :counted], most=2 * all_coins),
             *EXACT,
         )
     )

@@ -43,7 +43,7 @@ from regdemo.regularizers.inputs import (
     token_masking,
     word_dropout,
 )
-from regdemo.regularizers.masks import keep_mask
+from regdemo.regularizers.masks import keep_mask, keep_masks
 from regdemo.regularizers.optimizers import SAM, Lookahead
 from regdemo.regularizers.paths import DropPath, LayerDrop, drop_path, drop_path_residual, layer_drop
 from regdemo.regularizers.rates import find_rates, set_dropout
@@ -108,6 +108,7 @@ __all__ = [
     "gaussian_dropout",
     "input_noise",
     "keep_mask",
+    "keep_masks",
     "l1_penalty",
     "late_dropout",
     "layer_drop",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
+
+SMALL = 8192  # elements, below which a draw for each is quicker than the operations that let eight share one
 
 
 def keep_mask(
@@ -23,14 +28,79 @@ def keep_mask(
 
     shape: any.  Returns: a bool tensor of that shape, True where the element is kept.
     Raises ProbabilityError unless 0 <= p < 1.
+    On the CPU a mask of SMALL elements or more draws a byte for each, and corrects for what p is not in bytes:
+
+        m = [byte < 256 (1 - a)] * s,    a = floor(256 p) / 256,    s ~ Bernoulli(1 - (p - a) / (1 - a))
+
+    s drops so few that only these are drawn, by their gaps, which are geometric. The rate is p within float64's
+    rounding; elsewhere, and in what torch.compile compiles, it is p within 2^-24, the step of a uniform float32.
 
     >>> keep_mask((2, 3), 0.0)
     tensor([[True, True, True],
             [True, True, True]])
     """
     check_rate(p)
-    # float32 whatever the data's type: in float16 the uniform draw itself would be too coarse for a small p.
-    return torch.rand(tuple(shape), generator=generator, device=device, dtype=torch.float32) >= p
+    return _combine(_draw(shape, p, generator, device), p, math.prod(shape)).view(tuple(shape))
+
+
+def keep_masks(
+    shape: Sequence[int], p: float, generators: Sequence[torch.Generator], *, device: torch.device | None = None
+) -> Tensor:
+    """Draw one mask from each generator: those of `keep_mask`, stacked, but combined all at once.
+
+    shape: one mask's.  generators: S of them.  Returns: bool, (S, *shape), True where the element is kept.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if there is no generator.
+
+    >>> keep_masks((3,), 0.0, [torch.Generator(), torch.Generator()])
+    tensor([[True, True, True],
+            [True, True, True]])
+    """
+    check_rate(p)
+    if not generators:
+        raise ArgumentError("generators is empty: there must be one for each mask, at least 1")
+    draws = zip(*(_draw(shape, p, generator, device) for generator in generators), strict=True)
+    return _combine([torch.stack(draw) for draw in draws], p, math.prod(shape)).view(len(generators), *shape)
+
+
+def _draw(
+    shape: Sequence[int], p: float, generator: torch.Generator | None, device: torch.device | None
+) -> list[Tensor]:
+    """The random numbers behind a mask: a uniform for each element; or words for their bytes, uniforms for the gaps."""
+    size = math.prod(shape)
+    # Where a graph is compiled, uniforms are left to the compiler, which fuses them with what follows.
+    if torch.compiler.is_compiling() or size < SMALL or (device or torch.get_default_device()).type != "cpu":
+        # float32 whatever the data's type: in float16 the uniform draw itself would be too coarse for a small p.
+        # Named only if there is one: where a compiler's sizes are symbols, torch takes no generator, not even None.
+        source: dict[str, Any] = {} if generator is None else {"generator": generator}
+        return [torch.rand(tuple(shape), **source, device=device, dtype=torch.float32)]
+    # Words of 64 bits, for one byte more than is needed. `random_` would be as good, but vmap refuses it.
+    draws = [torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), generator=generator, device=device)]
+    if rate := _remainder(p):
+        # More gaps than these are needed with probability below e^-50 (Bernstein's inequality).
+        gaps = min(size, math.ceil(size * rate + 10 * (size * rate) ** 0.5 + 40))
+        draws.append(torch.rand(gaps, generator=generator, device=device, dtype=torch.float64))
+    return draws
+
+
+def _remainder(p: float) -> float:
+    """(p - a) / (1 - a): the rate among what the bytes keep that makes the whole rate p."""
+    return (256 * p - math.floor(256 * p)) / (256 - math.floor(256 * p))
+
+
+def _combine(draws: Sequence[Tensor], p: float, size: int) -> Tensor:
+    """The masks that `_draw`'s numbers stand for, of `size` elements each, whatever dimensions lead."""
+    first, *gaps = draws
+    if first.is_floating_point():
+        return first >= p
+    top = 255 - math.floor(256 * p)  # the last byte that is kept
+    # In place throughout, because new memory costs more than the arithmetic; and vmap knows these operations.
+    mask = first.view(torch.uint8).clamp_min_(top).sub_(top).logical_not_()
+    for uniform in gaps:
+        steps = (torch.log1p(-uniform) / math.log1p(-_remainder(p))).clamp(max=size).long() + 1
+        places = (steps.cumsum(-1) - 1).clamp(max=size)  # all those behind the end fall on the spare byte
+        rows = torch.arange(math.prod(mask.shape[:-1]), device=mask.device).view(*mask.shape[:-1], 1) * mask.shape[-1]
+        mask.view(-1).index_fill_(0, (places + rows).flatten(), 0)
+    return mask.view(torch.bool)[..., :size]
 
 
 def scale_kept(x: Tensor, mask: Tensor, p: float) -> Tensor:
@@ -43,8 +113,50 @@ def scale_kept(x: Tensor, mask: Tensor, p: float) -> Tensor:
     >>> scale_kept(torch.ones(3), torch.tensor([True, False, True]), 0.5)
     tensor([2., 0., 2.])
     """
+    return _scale_kept(x, mask, 1 / (1 - p))
+
+
+def _scale_kept(x: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """x * mask * scale, the shortest way."""
+    if x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous() and not torch.compiler.is_compiling():
+        scaled: Tensor = _ScaleKept.apply(x, mask, scale)  # type: ignore[no-untyped-call]
+        return scaled
     # Multiplying first by a bool mask leaves that mask, not a float copy of it, in memory for the backward pass.
-    return x * mask * (1 / (1 - p))
+    return x * mask * scale
+
+
+class _ScaleKept(torch.autograd.Function):
+    """x * mask * scale for an x and a mask of one shape, with one new tensor instead of three: memory is what costs."""
+
+    @staticmethod
+    def forward(x: Tensor, mask: Tensor, scale: float) -> Tensor:
+        """From bytes, which torch converts faster than bool."""
+        return mask.view(torch.uint8).to(x.dtype).mul_(x).mul_(scale)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+        """Keep the mask as it is, without a copy in floats."""
+        _, mask, ctx.scale = inputs
+        ctx.save_for_backward(mask)
+        ctx.save_for_forward(mask)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """The same function of the gradient."""
+        (mask,) = ctx.saved_tensors
+        return _scale_kept(gradient, mask, ctx.scale), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        """The same function of the tangent."""
+        (mask,) = ctx.saved_tensors
+        return _scale_kept(tangent, mask, ctx.scale)
+
+    @staticmethod
+    def vmap(_: Any, dims: tuple[int | None, ...], x: Tensor, mask: Tensor, scale: float) -> tuple[Tensor, int]:
+        """The same with the dimensions that vmap hides in front."""
+        x, mask = (t if dim is None else t.movedim(dim, 0) for t, dim in zip((x, mask), dims, strict=False))
+        return x * mask * scale, 0
 
 
 class RateModule(nn.Module):

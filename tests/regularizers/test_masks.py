@@ -1,8 +1,12 @@
+from fractions import Fraction
+
 import pytest
 import torch
 from scipy import stats
 
-from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
+from regdemo.errors import ArgumentError
+from regdemo.regularizers import masks
+from regdemo.regularizers.masks import SMALL, RateModule, keep_mask, keep_masks, scale_kept
 
 FALSE_ALARM = 1e-7  # of each interval below; the draws are seeded, so a test that passes keeps passing
 
@@ -75,6 +79,94 @@ def test_a_mask_is_the_same_whatever_the_default_dtype():
         torch.set_default_dtype(torch.float32)
 
 
+# Large masks, drawn as bytes
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.999])
+def test_each_of_the_eight_elements_of_a_word_is_dropped_at_rate_p(p):
+    dropped = ~keep_mask((100_000, 8), p, generator=seeded())
+    assert all(within(count, 100_000, p) for count in dropped.sum(0).tolist())
+
+
+def test_elements_of_one_word_and_of_its_neighbour_are_dropped_independently():
+    words, p = 200_000, 0.3
+    dropped = (~keep_mask((words // 2, 16), p, generator=seeded())).double()
+    together = (dropped.T @ dropped)[~torch.eye(16, dtype=torch.bool)]
+    assert all(within(count, words // 2, p**2) for count in together.tolist())
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-7, 0.001, 1 / 256, 0.1, 0.3, 0.5, 1 - 2**-53])
+def test_what_bytes_drop_and_what_gaps_drop_make_p_exactly(p):
+    every_byte = torch.arange(256, dtype=torch.uint8).view(torch.int64)
+    by_bytes = Fraction(int((~masks._combine([every_byte.clone()], p, 256)).sum()), 256)
+    assert by_bytes + (1 - by_bytes) * Fraction(masks._remainder(p)) == pytest.approx(Fraction(p), rel=1e-15)
+
+
+def test_gaps_have_the_geometric_law():
+    # Numbers at even steps over [0, 1), each the only one of a mask: gap k gets a share (1 - r)^k r of them.
+    p, step = 0.3, 1e-5
+    r, uniforms = masks._remainder(p), torch.arange(step / 2, 1, step, dtype=torch.float64)[:, None]
+    dropped = ~masks._combine([torch.zeros(len(uniforms), 2, dtype=torch.int64), uniforms], p, 15)
+    assert dropped.sum(1).max() == 1
+    expected = [(1 - r) ** k * r / step for k in range(15)]
+    assert dropped.sum(0).tolist() == pytest.approx(expected, abs=1)
+
+
+def test_gaps_follow_one_another():
+    # (1 - r)^k > 1 - u >= (1 - r)^(k + 1) gives gap k: here 2, 0 and 3, then one past the end.
+    r = masks._remainder(0.3)
+    uniforms = torch.tensor([1 - (1 - r) ** (k + 0.5) for k in (2, 0, 3, 50)], dtype=torch.float64)
+    mask = masks._combine([torch.zeros(2, dtype=torch.int64), uniforms], 0.3, 9)
+    assert mask.logical_not().nonzero().flatten().tolist() == [2, 3, 7]
+
+
+def test_gaps_reach_the_end_of_the_mask():
+    # 0.003 of the drops below come from gaps alone, since the rate is under one byte in 256.
+    n, p = 1_000_000, 0.003
+    tail = keep_mask((n,), p, generator=seeded())[-n // 10 :]
+    assert within((~tail).sum().item(), tail.numel(), p)
+
+
+def test_the_size_from_which_bytes_are_drawn_does_not_change_the_rate():
+    pooled = [
+        (~keep_mask((size,), 0.3, generator=seeded(seed))).sum() for size in (SMALL - 1, SMALL) for seed in range(9)
+    ]
+    assert within(sum(pooled).item(), 9 * (2 * SMALL - 1), 0.3)
+
+
+def test_at_rate_0_a_large_mask_keeps_everything():
+    assert keep_mask((SMALL,), 0, generator=seeded()).all()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (100, 120)])
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.5, 1e-5])
+def test_masks_of_several_generators_are_those_of_each(shape, p):
+    together = keep_masks(shape, p, [seeded(seed) for seed in range(4)])
+    assert torch.equal(together, torch.stack([keep_mask(shape, p, generator=seeded(seed)) for seed in range(4)]))
+
+
+def test_masks_of_no_generator_are_refused():
+    with pytest.raises(ArgumentError, match=r"^generators is empty: there must be one for each mask, at least 1$"):
+        keep_masks((2,), 0.5, [])
+
+
+def test_under_vmap_a_large_mask_is_drawn_for_each_element_or_for_all():
+    elements = torch.ones(3, SMALL)
+    for randomness, distinct in (("different", 3), ("same", 1)):
+        drawn = torch.func.vmap(lambda x: scale_kept(x, keep_mask(x.shape, 0.3), 0.3), randomness=randomness)(elements)
+        assert len({tuple(row) for row in drawn.tolist()}) == distinct
+
+
+def test_one_compiled_graph_draws_masks_of_every_length():
+    torch._dynamo.reset()
+    draw = torch.compile(lambda x: keep_mask(x.shape, 0.3), backend="eager", fullgraph=True, dynamic=True)
+    assert [draw(torch.ones(n)).shape for n in (9, SMALL, 2 * SMALL)] == [(9,), (SMALL,), (2 * SMALL,)]
+    torch._dynamo.reset()
+
+
+# What the mask does
+
+
 def test_what_is_kept_is_scaled_and_what_is_dropped_is_zero():
     y = scale_kept(torch.tensor([1.0, -2.0, 3.0]), torch.tensor([True, False, True]), 0.2)
     torch.testing.assert_close(y, torch.tensor([1.25, 0.0, 3.75]))
@@ -90,6 +182,41 @@ def test_the_backward_pass_keeps_a_bool_mask_and_no_copy_in_floats():
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor.dtype), lambda _: None):
         scale_kept(torch.ones(3, requires_grad=True), torch.ones(3, dtype=torch.bool), 0.5)
     assert saved == [torch.bool]
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5])
+def test_a_second_derivative_passes_through_the_mask(p):
+    x = torch.linspace(-1, 1, 6, dtype=torch.float64).requires_grad_()
+    mask = keep_mask((6,), p, generator=seeded())
+    assert torch.autograd.gradgradcheck(lambda x: scale_kept(x, mask, p) ** 3, x)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, at the first such derivative
+def test_a_forward_derivative_passes_through_the_mask():
+    x, mask = torch.ones(6), keep_mask((6,), 0.5, generator=seeded())
+    _, tangent = torch.func.jvp(lambda x: scale_kept(x, mask, 0.5), (x,), (3 * x,))
+    assert torch.equal(tangent, 6 * mask)
+
+
+@pytest.mark.parametrize(("x_dim", "mask_dim"), [(0, 0), (1, 0), (0, None), (None, 1)])
+def test_a_derivative_passes_through_vmap_and_the_mask(x_dim, mask_dim):
+    x, mask = torch.linspace(-1, 1, 9, dtype=torch.float64).view(3, 3), keep_mask((3, 3), 0.5, generator=seeded())
+    x, mask = x[0] if x_dim is None else x, mask[0] if mask_dim is None else mask
+    together = torch.func.vmap(lambda x, mask: scale_kept(x, mask, 0.5), in_dims=(x_dim, mask_dim))
+    x_rows, mask_rows = (
+        t.expand(3, 3) if dim is None else t.movedim(dim, 0) for t, dim in ((x, x_dim), (mask, mask_dim))
+    )
+    assert torch.equal(together(x, mask), 2 * x_rows * mask_rows)
+    by_hand = torch.func.grad(
+        lambda x: (2 * (x.expand(3, 3) if x_dim is None else x.movedim(x_dim, 0)) * mask_rows).pow(3).sum()
+    )
+    torch.testing.assert_close(torch.func.grad(lambda x: together(x, mask).pow(3).sum())(x), by_hand(x))
+
+
+def test_channels_that_are_last_in_memory_stay_last():
+    images = torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    kept = scale_kept(images, torch.ones(2, 3, 4, 5, dtype=torch.bool), 0.5)
+    assert kept.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_rate_module_drops_half_unless_told():
