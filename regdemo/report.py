@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,17 @@ class Curves:
     note: str = ""
 
 
-Block = Text | Table | HeatMap | Curves
+@dataclass(frozen=True)
+class Code:
+    """Lines of a program, shown as they are; of a "diff", each begins with a blank, a minus or a plus."""
+
+    title: str
+    source: str
+    language: Literal["python", "diff"] = "python"
+    note: str = ""
+
+
+Block = Text | Table | HeatMap | Curves | Code
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from math import inf, nan
 
 import pytest
 
-from regdemo.report import Claim, Curves, HeatMap, Interval, Report, Series, Table, Text
+from regdemo.report import Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
 
 
 def claim(expected, measured, tolerance):
@@ -71,8 +71,9 @@ def test_every_block_is_tagged_with_its_kind():
         Table("a table", ["p"], [[0.1], ["none"], [3], [Interval(1.0, 0.5, 1.5)]], "a note"),
         HeatMap("a mask", [[0.0, 1.0]], 0, 1),
         Curves("loss", "epoch", "loss", [Series("with", [0.0], [1.0], [0.5], [1.5])]),
+        Code("what mends it", "-x\n+y", "diff"),
     ]
-    text, table, heatmap, curves = as_json(report(blocks=blocks))["blocks"]
+    text, table, heatmap, curves, code = as_json(report(blocks=blocks))["blocks"]
     assert text == {"kind": "text", "text": "prose"}
     assert table == {
         "kind": "table",
@@ -82,6 +83,7 @@ def test_every_block_is_tagged_with_its_kind():
         "note": "a note",
     }
     assert (heatmap["kind"], heatmap["values"], heatmap["low"], heatmap["high"]) == ("heatmap", [[0.0, 1.0]], 0, 1)
+    assert code == {"kind": "code", "title": "what mends it", "source": "-x\n+y", "language": "diff", "note": ""}
     assert curves["kind"] == "curves"
     assert curves["series"] == [{"name": "with", "x": [0.0], "y": [1.0], "low": [0.5], "high": [1.5]}]
 

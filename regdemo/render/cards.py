@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text as Line
 from rich.theme import Theme
 
-from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
+from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,14 +54,6 @@ _THEME = Theme(
         "markdown.h4": "bold",
     }
 )
-# Pygments' kinds of token are tuples of these names.
-_SYNTAX = {
-    ("Comment",): QUIET,
-    ("Keyword",): SERIES[0],
-    ("Literal", "Number"): SERIES[1],
-    ("Literal", "String"): SERIES[2],
-    ("Name", "Function"): CODE,
-}
 
 
 class Page:
@@ -154,7 +146,7 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
     from rich.style import Style
     from rich.syntax import ANSISyntaxTheme
 
-    theme = ANSISyntaxTheme({token: Style(color=color) for token, color in _SYNTAX.items()})
+    theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
     rendered = Markdown("", code_theme=theme, hyperlinks=False)  # type: ignore[arg-type]  # rich takes a theme as well
     # Not rich's own parser: it takes HTML for HTML, and drops it.
     rendered.parsed = MarkdownIt("js-default").parse(text)

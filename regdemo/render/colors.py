@@ -11,6 +11,15 @@ BAD = "#d6323f"
 CODE = "#8a63b8"
 SERIES = ("#2a7fc9", "#c5620a", "#12876a", "#a5569a", "#857a1a")
 
+# Of a program's words; Pygments' kinds of token are tuples of these names.
+SYNTAX = {
+    ("Comment",): QUIET,
+    ("Keyword",): SERIES[0],
+    ("Literal", "Number"): SERIES[1],
+    ("Literal", "String"): SERIES[2],
+    ("Name", "Function"): CODE,
+}
+
 # Lightness rises in even steps in OKLCH (Ottosson 2020, https://bottosson.github.io/posts/oklab/) while the hue turns
 # from blue to yellow, so the order survives in grey and for colour-blind readers; no end is as dark or light as a page.
 SCALE = ("#3b1e7e", "#24419a", "#006398", "#007f99", "#06999a", "#00b690", "#68ca78", "#b4d762", "#f5e05d")

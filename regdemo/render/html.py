@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regdemo.render.charts import curves, heat_map
 from regdemo.render.format import cells, expectation, inline, parameters, quiz_command, verdict, xml
-from regdemo.report import Block, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Block, Claim, Code, HeatMap, Report, Table, Text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2127; --paper: #fdfdfc; --quiet: #60666f; --rule: #d9dce0; --tint: #f1f2f4;
@@ -22,6 +22,9 @@ main > .quiet { margin-top: .4rem }
 a { color: var(--link) }
 code { font: .9em ui-monospace, monospace; background: var(--tint); border-radius: .25em; padding: .1em .3em;
   overflow-wrap: anywhere }
+pre { margin: .5rem 0; padding: .7rem .9rem; background: var(--tint); border-radius: .4em; overflow-x: auto }
+pre code { background: none; padding: 0; overflow-wrap: normal }
+ins, del { text-decoration: none } ins { color: var(--good) } del { color: var(--bad) }
 .quiet { color: var(--quiet); font-size: .92rem }
 figure { margin: 0 }
 .map { display: inline-block; vertical-align: top; width: min-content; min-width: min(20rem, 100%);
@@ -75,6 +78,9 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         note = f'<p class="quiet">{_prose(block.note)}</p>' if block.note else ""
         return _section(block.title, _table(block) + note)
+    if isinstance(block, Code):
+        note = f'<p class="quiet">{_prose(block.note)}</p>' if block.note else ""
+        return _section(block.title, f"<pre><code>{_code(block)}</code></pre>{note}")
     chart, kind = (heat_map(block), ' class="map"') if isinstance(block, HeatMap) else (curves(block), "")
     size = f'viewBox="0 0 {chart.width} {chart.height}" width="{chart.width}" height="{chart.height}"'
     picture = (
@@ -99,6 +105,16 @@ def _table(table: Table) -> str:
         for row in zip(*map(cells, columns), strict=True)
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _code(block: Code) -> str:
+    """The lines of a program; those that a diff takes out and puts in are marked as such."""
+    marks = {"-": "del", "+": "ins"} if block.language == "diff" else {}
+    lines = (
+        f"<{marks[line[0]]}>{xml(line)}</{marks[line[0]]}>" if line[:1] in marks else xml(line)
+        for line in block.source.splitlines()
+    )
+    return "\n".join(lines)
 
 
 def _claim(claim: Claim) -> str:

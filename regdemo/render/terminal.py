@@ -11,12 +11,13 @@ from rich.align import Align
 from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.padding import Padding
 from rich.segment import Segment, Segments
 from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
-from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, fraction, scale_color
+from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX, fraction, scale_color
 from regdemo.render.format import (
     axes,
     cells,
@@ -25,12 +26,13 @@ from regdemo.render.format import (
     limits,
     number,
     parameters,
+    printable,
     quiz_command,
     ticks,
     unbroken,
     verdict,
 )
-from regdemo.report import Block, Claim, Curves, HeatMap, Report, Table, Text
+from regdemo.report import Block, Claim, Code, Curves, HeatMap, Report, Table, Text
 
 WIDEST = 100  # longer lines of prose are hard to read
 SHADES = " ░▒▓█"
@@ -69,6 +71,8 @@ def draw(block: Block, console: Console) -> RenderableType:
         body = _table(block, console)
     elif isinstance(block, HeatMap):
         body = _heat_map(block, console)
+    elif isinstance(block, Code):
+        body = _code(block, console)
     else:
         body = _curves(block, console)
     note = [prose(block.note, console, QUIET)] if block.note else []
@@ -183,6 +187,25 @@ def _least_width(texts: list[list[str]], numeric: list[bool]) -> int:
         for column, numbers in zip(texts, numeric, strict=True)
     ]
     return sum(max(map(cell_len, parts), default=0) for parts in unbreakable) + 2 * (len(texts) - 1)
+
+
+def _code(block: Code, console: Console) -> RenderableType:
+    """The lines, set in; a program's words coloured, or those that a diff takes out and puts in."""
+    source = printable(block.source)
+    if _plain(console):
+        lines = Line(source)
+    elif block.language == "diff":
+        colors = {"-": BAD, "+": GOOD}
+        lines = Line("\n").join(Line(line, colors.get(line[:1], "")) for line in source.splitlines())
+    else:
+        from rich.style import Style
+        from rich.syntax import ANSISyntaxTheme, Syntax
+
+        theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
+        lines = Syntax("", block.language, theme=theme, background_color="default").highlight(source)
+        lines.rstrip()
+    lines.no_wrap, lines.overflow = False, "fold"
+    return Padding(lines, (0, 0, 0, 2))
 
 
 def _heat_map(block: HeatMap, console: Console) -> RenderableType:

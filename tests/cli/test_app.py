@@ -15,7 +15,7 @@ from regdemo.parameters import SEED
 from regdemo.report import Claim, Report
 
 DEMOS = [demo.name for demo in catalog.demos()]
-BY_HAND = ["list", "quiz", "stats", "compare"]
+BY_HAND = ["list", "pitfalls", "quiz", "stats", "compare"]
 
 
 def failing(*, seed: Annotated[int, SEED] = 0) -> Report:

@@ -35,7 +35,8 @@ def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", "--help", "--version", "list", "list --json", "quiz", "stats", "quiz --new 1"]
+    "arguments",
+    ["", "--help", "--version", "list", "list --json", "pitfalls", "pitfalls --json", "quiz", "stats", "quiz --new 1"],
 )
 def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
     done = trapped(*arguments.split(), home=tmp_path)
@@ -43,10 +44,11 @@ def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
 
 
 def test_no_commands_help_imports_anything_heavy(tmp_path):
-    names = ["quiz", "stats", "compare", "list", *(demo.name for demo in catalog.demos())]
+    names = ["quiz", "stats", "compare", "list", "pitfalls", *(demo.name for demo in catalog.demos())]
     found = {name: trapped(name, "--help", home=tmp_path) for name in names}
     assert {name: (done.returncode, done.stderr) for name, done in found.items()} == dict.fromkeys(names, (0, ""))
 
 
-def test_the_trap_catches_a_demo(tmp_path):
-    assert "trapped torch" in trapped("dropout", home=tmp_path).stderr
+@pytest.mark.parametrize("arguments", ["dropout", "pitfalls token-noise"])
+def test_the_trap_catches_what_runs(arguments, tmp_path):
+    assert "trapped torch" in trapped(*arguments.split(), home=tmp_path).stderr

@@ -6,7 +6,7 @@ from math import exp, inf, nan
 
 import pytest
 
-from regdemo.report import Claim, Curves, HeatMap, Interval, Report, Series, Table, Text
+from regdemo.report import Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
 
 EPOCHS = [float(epoch) for epoch in range(1, 31)]
 
@@ -86,6 +86,9 @@ def odd() -> Report:
             Curves("one point", "x", "y", [Series("one", [1.0], [2.0]), Series("none", [], [])]),
             Curves("flat", "x", "y", [Series("f", [1.0, 2.0, 3.0], [5.0, nan, 5.0], [4.0, nan, inf], [6.0, 6.0, 6.0])]),
             Curves("close", "x", "y", [Series("c", [1e6, 1e6 + 1e-9], [1.0, 1.0 + 1e-15])]),
+            Code(word, f"{word}{word}\n\x1b[31m\t<b>&[b]{chr(0)}\n\n", "python", word),
+            Code("none", ""),
+            Code("diff", f"-{word}\n+[b]\n \n", "diff"),
             Curves(word, word, word, [Series(f"{i} {word}", [0.0, 1.0], [i * 1e7, -i * 2e7]) for i in range(7)]),
         ],
         say="",

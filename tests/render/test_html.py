@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from regdemo.render.html import to_html
-from regdemo.report import Claim, Report
+from regdemo.report import Block, Claim, Code, Report
 
 SVG = "{http://www.w3.org/2000/svg}svg"
 
@@ -78,3 +78,14 @@ def test_the_same_report_gives_the_same_page(report: Report) -> None:
 def test_a_claim_without_a_reason_leaves_no_empty_paragraph() -> None:
     source = to_html(Report("T", {}, [Claim("s", 1, "f", 1, 0, "")], [], "", "", []))
     assert 'class="quiet"></p></li>' not in source
+
+
+def test_a_program_keeps_its_lines_and_a_diff_marks_what_goes_and_comes() -> None:
+    blocks: list[Block] = [Code("Snippet", "if a < b:\n    pass", note="Why."), Code("Diff", " x\n-y\n+z", "diff")]
+    root = page(Report("T", {}, [], blocks, "", "", []))
+    assert [words(pre) for pre in root.iter("pre")] == ["if a < b:\n    pass", " x\n-y\n+z"]
+    assert [(mark.tag, words(mark)) for mark in root.iter() if mark.tag in ("ins", "del")] == [
+        ("del", "-y"),
+        ("ins", "+z"),
+    ]
+    assert "Why." in words(root)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from regdemo.render.colors import scale_color
 from regdemo.render.terminal import MARKERS, show
-from regdemo.report import Block, Claim, Curves, HeatMap, Interval, Report, Series, Table, Text
+from regdemo.report import Block, Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
 
 NUMBERS = re.compile(r"-?\d+(?:,\d+)*(?:\.\d+)?(?:e[+-]\d+)?")
 
@@ -295,3 +295,21 @@ def test_plotext_is_imported_only_for_curves(monkeypatch: pytest.MonkeyPatch) ->
     assert "plain" in drawn(of(Text("plain"), WIDE, HeatMap("", [[1.0]], 0, 1)))
     with pytest.raises(ImportError):
         drawn(of(TWO))
+
+
+@pytest.mark.parametrize("language", ["python", "diff"])
+@pytest.mark.parametrize("color", [False, True])
+def test_a_program_is_set_in_by_two_and_shown_as_it_is(language: str, color: bool) -> None:
+    source = "-def f(x):  # [red]\n+    return `x`\n\n     x"
+    lines = body(Code("Code", source, language, "A note."), color=color)  # type: ignore[arg-type]
+    assert lines == ["  -def f(x):  # [red]", "  +    return `x`", "", "       x", "A note."]
+
+
+def test_what_a_diff_takes_out_and_puts_in_is_coloured_apart() -> None:
+    lines = drawn(of(Code("Code", " a\n-b\n+c", "diff")), color=True).splitlines()[-3:]
+    assert ["\x1b[" in line for line in lines] == [False, True, True]
+    assert lines[1].partition("-b")[0] != lines[2].partition("+c")[0]
+
+
+def test_a_program_has_its_keywords_coloured() -> None:
+    assert re.search(r"\x1b\[[\d;]+mreturn\x1b", drawn(of(Code("Code", "return 1")), color=True))

@@ -1,0 +1,61 @@
+"""Always on: F.dropout drops in eval too, unless it is told.
+
+`nn.Dropout` is switched by train() and eval(). The function `F.dropout` has no module to ask: its argument `training`
+is True by default, whatever mode the model is in. So predictions are random, and validation is worse than it need be.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from regdemo.bounds import EXACT, proportion
+from regdemo.report import Block, Claim
+
+BREAKS = "dropout"
+CARDS = ("Q18.1", "Q18.5")
+SAY = (
+    "In forward, write F.dropout(x, p, training=self.training), or use nn.Dropout. A model whose two passes in eval "
+    "differ has a dropout that nobody switched off."
+)
+WRONG_ANSWER = "'model.eval() turns dropout off.' It sets a flag on modules; a function must be handed that flag."
+
+P, SHAPE = 0.5, (100, 1_000)
+
+
+class broken(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        return F.dropout(x, self.p)
+
+
+class mended(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        return F.dropout(x, self.p, training=self.training)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.ones(SHAPE)
+    wrong, right = broken(P).eval(), mended(P).eval()
+
+    def dropped(module: nn.Module) -> float:
+        return (module(x) == 0).double().mean().item()
+
+    return [
+        Claim("The share that is dropped in eval", P, "p", dropped(wrong), *proportion(P, x.numel())),
+        Claim(
+            "The share that differs between two passes in eval",
+            2 * P * (1 - P),
+            "2 p (1-p)",
+            (wrong(x) != wrong(x)).double().mean().item(),
+            *proportion(2 * P * (1 - P), x.numel()),
+        ),
+        Claim("Mended: in eval nothing is dropped", 0, "share", dropped(right), *EXACT),
+        Claim("Mended: in training it drops", P, "p", dropped(right.train()), *proportion(P, x.numel())),
+    ], []

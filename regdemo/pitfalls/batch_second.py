@@ -1,0 +1,63 @@
+"""Batch second: examples that attend to each other.
+
+`nn.TransformerEncoderLayer` takes (T, B, D) unless it is built with batch_first=True. Fed (B, T, D), it takes the batch
+for the sequence: each position attends to the same position of all other examples, and never to its own text. The
+shapes fit, the loss falls, and a prediction depends on who else is in the batch.
+"""
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT
+from regdemo.report import Block, Claim
+
+BREAKS = "dropout_sites"
+CARDS = ("Q18.61", "Q18.60")
+SAY = (
+    "torch's transformer layers want (T, B, D) by default: pass batch_first=True. The test takes a line: change "
+    "example 1, and example 0 must not move."
+)
+WRONG_ANSWER = "'The output has the right shape, so the input had.' Both layouts have three dimensions."
+
+BATCH, LENGTH, WIDTH = 4, 6, 16
+
+
+def broken(dim, heads):
+    return nn.TransformerEncoderLayer(dim, heads, 4 * dim)
+
+
+def mended(dim, heads):
+    return nn.TransformerEncoderLayer(dim, heads, 4 * dim, batch_first=True)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.randn(BATCH, LENGTH, WIDTH)
+    other_example, other_token = x.clone(), x.clone()
+    other_example[1] += torch.randn(LENGTH, WIDTH)
+    other_token[0, 0] += torch.randn(WIDTH)
+
+    def moved(snippet, changed: torch.Tensor) -> int:
+        """How many positions of example 0, the first left out, a change moves."""
+        model = snippet(WIDTH, 2).eval()
+        apart = (model(changed) - model(x))[0, 1:].abs().amax(-1)
+        return int((apart > 1e-6).sum())
+
+    others = LENGTH - 1
+    return [
+        Claim(
+            f"Positions of example 0 that move with example 1, of {others}",
+            others,
+            f"all = {others}",
+            moved(broken, other_example),
+            *EXACT,
+        ),
+        Claim("Positions that move with a token of their own text", 0, "none = 0", moved(broken, other_token), *EXACT),
+        Claim("Mended: that move with example 1", 0, "none = 0", moved(mended, other_example), *EXACT),
+        Claim(
+            "Mended: that move with a token of their own text",
+            others,
+            f"all = {others}",
+            moved(mended, other_token),
+            *EXACT,
+        ),
+    ], []

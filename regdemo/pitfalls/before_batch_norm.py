@@ -1,0 +1,74 @@
+"""Before batch norm: dropout whose noise the norm takes for signal.
+
+Dropout keeps the mean and raises the variance, in training only. A batch norm behind it divides by the larger standard
+deviation and remembers it; in eval the noise is gone, and the activations come out too small. How much accuracy that
+costs depends on the network, and may be nothing: what is measured here is the ratio.
+"""
+
+import torch
+from torch import nn
+
+from regdemo.bounds import proportion, rounding
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "dropout_batch_norm"
+CARDS = ("Q18.200", "Q18.201")
+SAY = (
+    "Put dropout behind the last batch norm, not in front of one: the variance that the norm has learned in training "
+    "is 1 + p/(1-p) E[x^2]/Var[x] times that of eval."
+)
+WRONG_ANSWER = "'Inverted dropout makes training and eval agree.' In the mean; a batch norm divides by the variance."
+
+N, RATES = 100_000, (0.1, 0.3, 0.5)
+
+
+def broken(width, p):
+    return nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(width, momentum=None))
+
+
+def mended(width, p):
+    return nn.Sequential(nn.BatchNorm1d(width, momentum=None), nn.Dropout(p))
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.tensor([0.0, 2.0]).repeat(N // 2)[:, None]  # mean 1, variance 1, so E[x^2]/Var = 2
+
+    def ratio(snippet, p: float) -> float:
+        """The variance that the norm learned in training, over the one it meets in eval."""
+        model = snippet(1, p).train()
+        model(x)
+        norm = next(module for module in model if isinstance(module, nn.BatchNorm1d))
+        return (norm.running_var.item() / x.var()).item()
+
+    # What dropout leaves is 2/(1-p) with probability (1-p)/2, else 0: its variance is (2/(1-p))^2 q(1-q), q that share.
+    def bound(p: float) -> tuple[float, str]:
+        tolerance, reason = proportion(1 - p, N // 2)
+        return (2 / (1 - p)) ** 2 * tolerance / 2 + 1e-4, reason
+
+    measured = {p: (ratio(broken, p), ratio(mended, p)) for p in RATES}
+    return [
+        *(
+            Claim(
+                f"At p = {p} the norm's variance is that of eval times",
+                1 + 2 * p / (1 - p),
+                "1 + p/(1-p) E[x^2]/Var",
+                measured[p][0],
+                *bound(p),
+            )
+            for p in RATES
+        ),
+        Claim(
+            f"Mended: at p = {RATES[-1]} times",
+            1,
+            "no noise in front of it = 1",
+            measured[RATES[-1]][1],
+            *rounding(1, digits=1e-4),
+        ),
+    ], [
+        Table(
+            "Variance learned in training, over that of eval",
+            ["p", "broken", "1 + 2 p/(1-p)", "mended"],
+            [[str(p), wrong, 1 + 2 * p / (1 - p), right] for p, (wrong, right) in measured.items()],
+            "Activations that are 0 or 2 with even chances.",
+        )
+    ]

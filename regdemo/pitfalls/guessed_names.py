@@ -1,0 +1,77 @@
+"""Guessed names: rates set where GPT-2 has none.
+
+The snippet writes rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
+`attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the guard the first line raises AttributeError.
+With it, the attention of no block is set, and nothing says so. The blocks here have GPT-2's names; `regdemo gpt2 --hf`
+does the same to its real class.
+"""
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT
+from regdemo.regularizers import find_rates, set_dropout
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "layerwise_dropout"
+CARDS = ("Q18.53", "Q18.50", "Q18.60")
+SAY = (
+    "Find the rates by walking over the model's modules, set them, and fail if none was found. hasattr around a "
+    "guessed name turns a crash into a silent no-op."
+)
+WRONG_ANSWER = "'The guard makes it work on any model.' It makes it do nothing on any model whose names differ."
+
+DEPTH = 4
+
+
+def broken(blocks, rates):
+    for block, p in zip(blocks, rates, strict=True):
+        if hasattr(block.attn, "dropout"):
+            block.attn.dropout.p = p
+        if hasattr(block.mlp, "dropout"):
+            block.mlp.dropout.p = p
+
+
+def mended(blocks, rates):
+    for block, p in zip(blocks, rates, strict=True):
+        set_dropout(block, p)  # walks, sets what it finds, raises if nothing
+
+
+def _gpt2_block() -> nn.Module:
+    """What drops in a block of transformers' GPT2Model, under its names."""
+    block = nn.Module()
+    block.attn = nn.ModuleDict({"attn_dropout": nn.Dropout(0.1), "resid_dropout": nn.Dropout(0.1)})
+    block.mlp = nn.ModuleDict({"dropout": nn.Dropout(0.1)})
+    return block
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    rates = torch.linspace(0.2, 0.5, DEPTH, dtype=torch.float64).tolist()
+    after = {}
+    for snippet in (broken, mended):
+        blocks = nn.ModuleList(_gpt2_block() for _ in range(DEPTH))
+        snippet(blocks, rates)
+        after[snippet] = {name: getattr(module, attribute) for name, module, attribute in find_rates(blocks)}
+
+    def as_set(snippet, part: str) -> int:
+        """How many rates in this part of the blocks are what their layer should have."""
+        return sum(part in name and p == rates[int(name[0])] for name, p in after[snippet].items())
+
+    unguarded = 0
+    try:
+        _gpt2_block().attn.dropout.p = 0.2
+    except AttributeError:
+        unguarded = 1
+    return [
+        Claim("Without the guard: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
+        Claim(f"With it: rates of attention set, of {2 * DEPTH}", 0, "none = 0", as_set(broken, "attn."), *EXACT),
+        Claim("Rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(broken, "mlp."), *EXACT),
+        Claim("Mended: rates of attention set", 2 * DEPTH, f"2 L = {2 * DEPTH}", as_set(mended, "attn."), *EXACT),
+        Claim("Mended: rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(mended, "mlp."), *EXACT),
+    ], [
+        Table(
+            f"The last block, to be set to {rates[-1]:g}",
+            ["rate", "broken", "mended"],
+            [[name, p, after[mended][name]] for name, p in after[broken].items() if name.startswith(f"{DEPTH - 1}.")],
+        )
+    ]

@@ -1,0 +1,69 @@
+"""Late slow: Lookahead whose slow weights start k steps too late.
+
+Lookahead goes back to a point between where k steps began and where they ended. The slow weights must therefore be the
+initial ones. Stored for the first time at the first synchronization, they are what the k steps have just reached, and
+the first look back is to where it stands already.
+"""
+
+import torch
+
+from regdemo.bounds import EXACT
+from regdemo.report import Block, Claim, Curves, Series
+
+BREAKS = "lookahead"
+CARDS = ("Q18.166", "Q18.165", "Q18.164")
+SAY = (
+    "Lookahead's slow weights begin at the initial weights. A copy that creates them lazily, at step k, as timm's "
+    "does, skips the first look back."
+)
+WRONG_ANSWER = "'They are created when they are first needed.' They are needed at step 0, to remember where it began."
+
+K, ALPHA, STEPS = 5, 0.5, 20
+
+
+def broken(base, w, k, alpha, steps):
+    slow = None
+    for step in range(1, steps + 1):
+        base.step()
+        if step % k == 0:
+            with torch.no_grad():
+                slow = w.clone() if slow is None else slow.lerp(w, alpha)
+                w.copy_(slow)
+
+
+def mended(base, w, k, alpha, steps):
+    slow = w.detach().clone()
+    for step in range(1, steps + 1):
+        base.step()
+        if step % k == 0:
+            with torch.no_grad():
+                slow = slow.lerp(w, alpha)
+                w.copy_(slow)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    def path(snippet) -> list[float]:
+        """Where a weight is that begins at 0 and whose base optimizer adds 1 in each step."""
+        places = []
+        for steps in range(STEPS + 1):
+            w = torch.zeros(1, requires_grad=True)
+            w.grad = -torch.ones(1)
+            snippet(torch.optim.SGD([w], lr=1.0), w, K, ALPHA, steps)
+            places.append(w.item())
+        return places
+
+    wrong, right = path(broken), path(mended)
+    steps = [float(step) for step in range(STEPS + 1)]
+    return [
+        Claim(f"After {K} steps of 1 from 0 it is at", K, "k, as without Lookahead", wrong[K], *EXACT),
+        Claim(f"Mended: after {K} steps it is at", ALPHA * K, "alpha k", right[K], *EXACT),
+        Claim(f"After {STEPS} steps it is ahead by", (1 - ALPHA) * K, "(1-alpha) k", wrong[-1] - right[-1], *EXACT),
+        Claim(f"Mended: after {STEPS} steps it is at", ALPHA * STEPS, "alpha n", right[-1], *EXACT),
+    ], [
+        Curves(
+            f"The weight, k = {K}, alpha = {ALPHA}",
+            "step",
+            "weight",
+            [Series("broken", steps, wrong), Series("mended", steps, right)],
+        )
+    ]

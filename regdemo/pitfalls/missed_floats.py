@@ -1,0 +1,59 @@
+"""Missed floats: a loop over every nn.Dropout that leaves attention on.
+
+A rate need not be a module. nn.MultiheadAttention keeps its own as a plain float, and so do Llama-style models, which
+have no nn.Dropout at all. The loop that sets `.p` on each nn.Dropout passes them over: switched "off", the model still
+drops attention weights in training.
+"""
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT
+from regdemo.regularizers import find_rates, set_dropout
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "annealed_dropout"
+CARDS = ("Q18.206", "Q18.53", "Q18.204")
+SAY = (
+    "A loop over nn.Dropout misses rates that are floats and calls of F.dropout. Count what you set, and check: at "
+    "rate 0 two passes in training must be equal to the last bit."
+)
+WRONG_ANSWER = "'Every dropout is an nn.Dropout.' Not attention's: in torch and in Llama-style models it is a number."
+
+LAYERS, WIDTH, P = 3, 16, 0.1
+
+
+def broken(model, p):
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = p
+
+
+def mended(model, p):
+    return set_dropout(model, p)  # floats too; raises if there are none
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.randn(2, 8, WIDTH)
+    left, random, rows = {}, {}, []
+    for snippet in (broken, mended):
+        layer = nn.TransformerEncoderLayer(WIDTH, 2, WIDTH, P, batch_first=True)
+        model = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False).train()
+        snippet(model, 0.0)
+        rates = {name: getattr(module, attribute) for name, module, attribute in find_rates(model)}
+        left[snippet] = sum(p > 0 for p in rates.values())
+        passes = torch.stack([model(x).detach() for _ in range(2)])
+        random[snippet] = (passes[0] != passes[1]).any().int().item()
+        rows.append([snippet.__name__, left[snippet], (passes[0] - passes[1]).abs().max().item()])
+    return [
+        Claim(f"Set to 0: rates of {P} that are left", LAYERS, f"one a layer = {LAYERS}", left[broken], *EXACT),
+        Claim("Two passes in training still differ", 1, "yes = 1", random[broken], *EXACT),
+        Claim("Mended: rates that are left", 0, "none = 0", left[mended], *EXACT),
+        Claim("Mended: two passes differ", 0, "no = 0", random[mended], *EXACT),
+    ], [
+        Table(
+            f"A TransformerEncoder of {LAYERS} layers, all rates set to 0",
+            ["code", f"rates left at {P}", "two passes differ by"],
+            rows,
+        )
+    ]

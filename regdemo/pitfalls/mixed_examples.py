@@ -1,0 +1,94 @@
+"""Mixed examples: a "MixOut" that mixes the batch, not the weights.
+
+Mixout puts single weights back to their pretrained values at random while fine-tuning. The snippet of that name mixes
+each example with another one of its batch: it takes variance away in training alone, leaves the labels as they were,
+and lets one text leak into another's prediction. There is no pretrained weight in it.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.report import Block, Claim
+
+BREAKS = "mixout"
+CARDS = ("Q18.187", "Q18.234", "Q18.184")
+SAY = (
+    "Mixout mixes weights with their pretrained values and rescales, so that E[W] = W and at W = W0 nothing changes. "
+    "Mixing examples is mixup, and then the labels are mixed too."
+)
+WRONG_ANSWER = "'MixOut: p x + (1-p) x[perm] in the forward pass.' It shares the name and nothing else."
+
+P, EXAMPLES, DRAWS = 0.7, 64, 500
+
+
+class broken(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        return self.p * x + (1 - self.p) * x[torch.randperm(len(x))]
+
+
+class mended(nn.Module):
+    def __init__(self, pretrained, p):
+        super().__init__()
+        self.weight = nn.Parameter(pretrained.clone())
+        self.pretrained, self.p = pretrained, p
+
+    def forward(self, x):
+        if not self.training:
+            return F.linear(x, self.weight)
+        kept = torch.rand_like(self.weight) >= self.p
+        mixed = torch.where(kept, self.weight, self.pretrained)
+        return F.linear(x, (mixed - self.p * self.pretrained) / (1 - self.p))
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.randn(EXAMPLES, dtype=torch.float64)
+    mixing = broken(P)
+    variance = torch.stack([mixing(x).var(correction=0) for _ in range(DRAWS)]).mean() / x.var(correction=0)
+    # On the identity the output is the matrix of who went into whom.
+    into = torch.stack([mixing(torch.eye(EXAMPLES)) for _ in range(DRAWS)]).mean(0)
+    foreign = (into.sum() - into.trace()).item() / EXAMPLES
+
+    pretrained = torch.randn(5, 5, dtype=torch.float64)
+    mixout = mended(pretrained, P)
+    rows = torch.randn(2, 5, dtype=torch.float64)
+    unchanged = (mixout(rows) - F.linear(rows, pretrained)).abs().max().item()
+    with torch.no_grad():
+        mixout.weight.add_(1)
+    rows = torch.eye(5, dtype=torch.float64).repeat(2, 1).requires_grad_()
+    (reached,) = torch.autograd.grad(mixout(rows)[0].sum(), rows)
+    spread, reason = mean_of_bounded(1 / (EXAMPLES - 1), 1, DRAWS)
+    return [
+        Claim(
+            f"The variance kept in training at p = {P}",
+            P**2 + (1 - P) ** 2,
+            "p^2 + (1-p)^2",
+            variance.item(),
+            2 * P * (1 - P) * spread,
+            reason,
+        ),
+        Claim(
+            "What an example is made of that comes from other examples",
+            (1 - P) * (1 - 1 / EXAMPLES),
+            "(1-p) (1 - 1/B)",
+            foreign,
+            (1 - P) * mean_of_bounded(1 / EXAMPLES**2, 1, DRAWS)[0],
+            reason,
+        ),
+        Claim("Mended: an example depends on no other", 0, "max gradient", reached[1:].abs().max().item(), *EXACT),
+        Claim(
+            "Mended: before the first step of fine-tuning it changes nothing",
+            0,
+            "W = W0 gives W0 x",
+            unchanged,
+            1e-12,
+            "rounding in float64",
+        ),
+    ], []

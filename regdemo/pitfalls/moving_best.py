@@ -1,0 +1,86 @@
+"""Moving best: a "best" state_dict that goes on training.
+
+`model.state_dict()` hands out the parameters themselves, not copies. Kept as the best, it moves with every further
+step, and restored at the end it is the last model. Nothing fails; early stopping has just not happened.
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT
+from regdemo.report import Block, Claim, Curves, Series
+
+BREAKS = "early_stopping"
+CARDS = ("Q18.213", "Q18.211", "Q18.210")
+SAY = (
+    "Keep copy.deepcopy(model.state_dict()), or save it to a file: a state_dict refers to the live tensors. The test "
+    "is that the restored model scores what the best one scored."
+)
+WRONG_ANSWER = "'best = model.state_dict() saves the model.' It saves where the model is, not what it was."
+
+STEPS, SIZE = 40, 20
+
+
+def broken(model, train, validate, steps):
+    best_loss = float("inf")
+    for _ in range(steps):
+        train(model)
+        loss = validate(model)
+        if loss < best_loss:
+            best_loss, best = loss, model.state_dict()
+    model.load_state_dict(best)
+
+
+def mended(model, train, validate, steps):
+    best_loss = float("inf")
+    for _ in range(steps):
+        train(model)
+        loss = validate(model)
+        if loss < best_loss:
+            best_loss, best = loss, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    target = torch.randn(SIZE)
+    direction = target + torch.randn(SIZE)  # training goes by the target, and past it
+
+    def run(snippet) -> tuple[list[float], float]:
+        model, losses = nn.Linear(SIZE, 1, bias=False), []
+        with torch.no_grad():
+            model.weight.zero_()
+
+        def train(model: nn.Linear) -> None:
+            with torch.no_grad():
+                model.weight += direction / 20
+
+        def validate(model: nn.Linear) -> float:
+            return (model.weight.detach() - target).square().mean().item()
+
+        def watch(model: nn.Linear) -> float:
+            losses.append(validate(model))
+            return losses[-1]
+
+        snippet(model, train, watch, STEPS)
+        return losses, validate(model)
+
+    losses, restored = run(broken)
+    losses_mended, restored_mended = run(mended)
+    steps = [float(step) for step in range(1, STEPS + 1)]
+    return [
+        Claim("The loss of the restored model is that of the last step", losses[-1], "last", restored, *EXACT),
+        Claim("Mended: it is the best", min(losses_mended), "best", restored_mended, *EXACT),
+    ], [
+        Curves(
+            "Validation loss, and what is restored at the end",
+            "step",
+            "loss",
+            [
+                Series("validation", steps, losses),
+                Series("restored by broken", steps, [restored] * STEPS),
+                Series("by mended", steps, [restored_mended] * STEPS),
+            ],
+        )
+    ]

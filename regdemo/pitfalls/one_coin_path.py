@@ -1,0 +1,104 @@
+"""One coin path: DropPath by random.random(), and no rescale.
+
+The snippet skips the branch for the whole batch on one toss of Python's own coin, and leaves the branch as it is when
+it runs. So training sees a share 1-p of each branch that eval sees in full, every example of a batch has the same
+depth, and torch's seed has no say in it.
+"""
+
+import random
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion
+from regdemo.report import Block, Claim
+
+BREAKS = "drop_path"
+CARDS = ("Q18.22", "Q18.20")
+SAY = (
+    "DropPath draws a coin for each example, from torch's generator, and divides the branch by 1-p, so that its mean "
+    "in training is eval's. The original stochastic depth left it unscaled and multiplied by 1-p in eval: either, not "
+    "neither."
+)
+WRONG_ANSWER = (
+    "'If it is not skipped it runs as usual.' Then eval runs every branch at full strength, which no pass did."
+)
+
+P, DEPTH, BATCH, DRAWS = 0.5, 12, 8, 200
+
+
+class broken(nn.Module):
+    def __init__(self, branch, p):
+        super().__init__()
+        self.branch, self.p = branch, p
+
+    def forward(self, x):
+        if self.training and random.random() < self.p:
+            return x
+        return x + self.branch(x)
+
+
+class mended(nn.Module):
+    def __init__(self, branch, p):
+        super().__init__()
+        self.branch, self.p = branch, p
+
+    def forward(self, x):
+        if not self.training:
+            return x + self.branch(x)
+        keep = torch.rand(len(x), *[1] * (x.dim() - 1)) >= self.p
+        return x + self.branch(x) * keep / (1 - self.p)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    def stack(snippet) -> nn.Sequential:
+        return nn.Sequential(*(snippet(torch.ones_like, P) for _ in range(DEPTH)))
+
+    def passes(snippet) -> torch.Tensor:
+        model, x = stack(snippet), torch.zeros(BATCH, 1)
+        return torch.stack([model(x).squeeze(1) for _ in range(DRAWS)])
+
+    def repeats(snippet) -> float:
+        """The share of passes that come out alike under the same seed of torch."""
+        model, x, state = stack(snippet), torch.zeros(1, 1), torch.get_rng_state()
+        alike = 0
+        for _ in range(DRAWS):
+            torch.set_rng_state(state)
+            first = model(x)
+            torch.set_rng_state(state)
+            alike += torch.equal(first, model(x))
+        return alike / DRAWS
+
+    coins = torch.distributions.Binomial(DEPTH, torch.tensor(1 - P, dtype=torch.float64))
+    by_chance = coins.log_prob(torch.arange(DEPTH + 1.0, dtype=torch.float64)).exp().square().sum().item()
+    variance = DEPTH * P * (1 - P)
+    wrong, right = passes(broken), passes(mended)
+    in_eval = stack(broken).eval()(torch.zeros(1, 1)).item()
+    return [
+        Claim(
+            f"{DEPTH} branches that add 1: their sum in training",
+            DEPTH * (1 - P),
+            "(1-p) L",
+            wrong.mean().item(),
+            *mean_of_bounded(variance, DEPTH, DRAWS),
+        ),
+        Claim("Their sum in eval", DEPTH, f"L = {DEPTH}", in_eval, *EXACT),
+        Claim(
+            "All examples of a batch share one depth", 0, "largest std in a batch", wrong.std(1).max().item(), *EXACT
+        ),
+        Claim(
+            "Two passes under the same torch seed agree by chance only",
+            by_chance,
+            "sum of squared binomial probabilities",
+            repeats(broken),
+            *proportion(by_chance, DRAWS),
+        ),
+        Claim(
+            "Mended: the sum in training is eval's",
+            DEPTH,
+            f"L = {DEPTH}",
+            right.mean().item(),
+            *mean_of_bounded(variance / (1 - P) ** 2, DEPTH / (1 - P), right.numel()),
+        ),
+        Claim("Mended: the same seed gives the same pass", 1, "share that agree", repeats(mended), *EXACT),
+    ], []

@@ -1,0 +1,76 @@
+"""Second coin: 2% random words where BERT has 10%.
+
+Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with a coin for each step, the second
+coin is tossed only for the 20% that the first has left over, so it must fall half of the time. Given the 0.1 of the
+text, it makes random words of 0.1 x 20%.
+"""
+
+import torch
+
+from regdemo.bounds import EXACT, proportion
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "token_masking"
+CARDS = ("Q18.132", "Q18.133")
+SAY = (
+    "The 80/10/10 are shares of the chosen tokens. With two coins one after the other, the second is conditional on "
+    "the first: 0.8, then 0.5 of the rest."
+)
+WRONG_ANSWER = "'10% random words, so the coin has 0.1.' It has that only if every chosen token tosses it."
+
+VOCABULARY, MASK, P = 1_000, 0, 0.15
+
+
+def broken(ids, mask_id, vocabulary, p):
+    chosen = torch.rand(ids.shape) < p
+    labels = ids.masked_fill(~chosen, -100)
+    masked = chosen & (torch.rand(ids.shape) < 0.8)
+    swapped = chosen & ~masked & (torch.rand(ids.shape) < 0.1)
+    words = torch.randint(vocabulary, ids.shape)
+    inputs = torch.where(swapped, words, ids).masked_fill(masked, mask_id)
+    return inputs, labels
+
+
+def mended(ids, mask_id, vocabulary, p):
+    chosen = torch.rand(ids.shape) < p
+    labels = ids.masked_fill(~chosen, -100)
+    masked = chosen & (torch.rand(ids.shape) < 0.8)
+    swapped = chosen & ~masked & (torch.rand(ids.shape) < 0.5)
+    words = torch.randint(vocabulary, ids.shape)
+    inputs = torch.where(swapped, words, ids).masked_fill(masked, mask_id)
+    return inputs, labels
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    ids = torch.randint(1, VOCABULARY, (2_000, 128))
+    # A random word is [MASK], or the token itself, once in a vocabulary each.
+    another = (VOCABULARY - 2) / VOCABULARY
+    claims, rows = [], []
+    for mark, snippet, share in (("", broken, 0.02), ("Mended: ", mended, 0.1)):
+        inputs, labels = snippet(ids, MASK, VOCABULARY, P)
+        chosen = labels != -100
+        n = int(chosen.sum())
+        swapped = ((inputs != ids) & (inputs != MASK))[chosen].double().mean().item()
+        claims.append(
+            Claim(
+                f"{mark}The share of the chosen tokens that show another word",
+                share * another,
+                f"{share:g} (1 - 2/V)",
+                swapped,
+                *proportion(share * another, n),
+            )
+        )
+        masked, same = ((what & chosen).sum().item() / n for what in (inputs == MASK, inputs == ids))
+        rows.append([snippet.__name__, masked, swapped, same])
+        if snippet is broken:
+            claims.append(
+                Claim(
+                    "The labels are right, so nothing fails: -100 where not chosen, the token where chosen",
+                    0,
+                    "labels that differ",
+                    (labels != torch.where(chosen, ids, -100)).sum().item(),
+                    *EXACT,
+                )
+            )
+    table = Table("What becomes of a chosen token", ["code", "[MASK]", "another word", "unchanged"], rows)
+    return claims, [table]

@@ -1,0 +1,73 @@
+"""Smoothed targets: .9 and .025 are not what torch's 0.1 gives.
+
+Texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
+CrossEntropyLoss(label_smoothing=0.1) beside it. torch spreads e over all K classes, the right one included: it asks for
+.92 and .02. The other rule, e/(K-1) for the wrong ones, is fairseq's, and is torch's at e K/(K-1).
+"""
+
+import torch
+import torch.nn.functional as F
+
+from regdemo.bounds import rounding
+from regdemo.report import Block, Cell, Claim, Table
+
+BREAKS = "label_smoothing"
+CARDS = ("Q18.111", "Q18.110")
+SAY = (
+    "torch's label smoothing gives each class e/K and the right one 1-e besides: .92 and .02 for e = .1 and K = 5. "
+    "Other libraries give the wrong classes e/(K-1). For large K the two agree; for few classes say which."
+)
+WRONG_ANSWER = "'The right class gets 1-e, the others share e.' In torch the right one shares it too."
+
+E, K, N = 0.1, 5, 40
+
+
+def broken(labels, classes, e):
+    targets = torch.full((len(labels), classes), e / (classes - 1))
+    return targets.scatter(1, labels[:, None], 1 - e)
+
+
+def mended(labels, classes, e):
+    targets = torch.full((len(labels), classes), e / classes)
+    own = torch.full((len(labels), 1), 1 - e)
+    return targets.scatter_add(1, labels[:, None], own)
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    labels, logits = torch.randint(K, (N,)), torch.randn(N, K, requires_grad=True)
+
+    def targets_of(loss: torch.Tensor) -> torch.Tensor:
+        """What a loss asks for: softmax minus its gradient."""
+        (gradient,) = torch.autograd.grad(loss, logits)
+        return logits.detach().softmax(-1) - N * gradient
+
+    by_torch = targets_of(F.cross_entropy(logits, labels, label_smoothing=E))
+    stronger = targets_of(F.cross_entropy(logits, labels, label_smoothing=E * K / (K - 1)))
+    wrong, right = broken(labels, K, E), mended(labels, K, E)
+    exact = rounding(1, digits=1e-5)
+
+    def apart(a: torch.Tensor, b: torch.Tensor) -> float:
+        return (a - b).abs().max().item()
+
+    def row(name: str, targets: torch.Tensor) -> list[Cell]:
+        own = targets.gather(1, labels[:, None]).mean().item()
+        return [name, own, (1 - own) / (K - 1)]
+
+    return [
+        Claim(
+            "torch asks of the right class",
+            1 - E + E / K,
+            "1 - e + e/K",
+            by_torch.gather(1, labels[:, None]).mean().item(),
+            *exact,
+        ),
+        Claim("The snippet is off by", E / K, "e/K", apart(wrong, by_torch), *exact),
+        Claim("It is torch's at e K/(K-1) = 0.125", 0, "max difference", apart(wrong, stronger), *exact),
+        Claim("Mended: the same as torch", 0, "max difference", apart(right, by_torch), *exact),
+    ], [
+        Table(
+            f"Targets at e = {E}, {K} classes",
+            ["rule", "right class", "each other"],
+            [row("broken", wrong), row("mended", right), row("torch", by_torch)],
+        )
+    ]

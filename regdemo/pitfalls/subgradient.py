@@ -1,0 +1,82 @@
+"""Subgradient: an L1 penalty in the loss makes no weight exactly zero.
+
+The penalty's gradient is lam sign(w), of the same size however small w is. A step of lr lam overshoots zero and the
+next one comes back: the weight that L1 should remove swings about zero for ever. The proximal step, a soft threshold
+behind the gradient step, lands on zero and stays.
+"""
+
+import torch
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "l1_penalty"
+CARDS = ("Q18.182", "Q18.180")
+SAY = (
+    "For exact zeros, take the gradient step without the penalty and then shrink: sign(w) max(|w| - lr lam, 0). The "
+    "penalty in the loss gives small weights, not sparse ones."
+)
+WRONG_ANSWER = (
+    "'L1 gives sparsity, so add it to the loss.' The corner at zero is what gives it, and a gradient step jumps it."
+)
+
+FEATURES, ROWS, LARGE, LAM, LR, STEPS = 50, 200, 5, 0.3, 0.1, 300
+
+
+def broken(x, y, lam, lr, steps):
+    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    for _ in range(steps):
+        loss = (x @ w - y).square().mean() / 2 + lam * w.abs().sum()
+        (gradient,) = torch.autograd.grad(loss, w)
+        with torch.no_grad():
+            w -= lr * gradient
+    return w.detach()
+
+
+def mended(x, y, lam, lr, steps):
+    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    for _ in range(steps):
+        loss = (x @ w - y).square().mean() / 2
+        (gradient,) = torch.autograd.grad(loss, w)
+        with torch.no_grad():
+            w -= lr * gradient
+            w.copy_(w.sign() * (w.abs() - lr * lam).clamp(min=0))
+    return w.detach()
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    # Orthonormal features: the minimum is known, the soft threshold of the least-squares weights.
+    x = torch.linalg.qr(torch.randn(ROWS, FEATURES, dtype=torch.float64))[0] * ROWS**0.5
+    least_squares = 0.2 * (2 * torch.rand(FEATURES, dtype=torch.float64) - 1)
+    least_squares[:LARGE] = 1 + torch.rand(LARGE, dtype=torch.float64)
+    y = x @ least_squares
+    optimum = least_squares.sign() * (least_squares.abs() - LAM).clamp(min=0)
+    wrong, right = broken(x, y, LAM, LR, STEPS), mended(x, y, LAM, LR, STEPS)
+    zero = optimum == 0
+    return [
+        Claim(f"Exact zeros, of {FEATURES} weights", 0, "none = 0", (wrong == 0).sum().item(), *EXACT),
+        Claim(
+            "Mended: exact zeros",
+            FEATURES - LARGE,
+            f"where |b| <= lam = {FEATURES - LARGE}",
+            (right == 0).sum().item(),
+            *EXACT,
+        ),
+        Claim(
+            "Mended: the weights are the minimum itself",
+            0,
+            "max |w - soft(b, lam)|",
+            (right - optimum).abs().max().item(),
+            *rounding(1, digits=1e-9),
+        ),
+    ], [
+        Table(
+            f"After {STEPS} steps at lr = {LR}, lam = {LAM}",
+            ["code", "exact zeros", "largest |w| that should be 0"],
+            [
+                ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
+                ["mended", (right == 0).sum().item(), right[zero].abs().max().item()],
+            ],
+            f"A step of the penalty is lr lam = {LR * LAM:g}: that is how far the first swings.",
+        )
+    ]

@@ -1,0 +1,78 @@
+"""Token noise: noise on token ids turns them into other words.
+
+A token id is a name, not a quantity: its neighbour is no nearer to it in meaning than any other word. The snippet adds
+Gaussian noise to the ids and cuts the fraction off. Half of the noise is negative, and however small it is, cutting
+leads to the id below. Only where float32 rounds the noise away, since large ids are coarse, does the token stay.
+"""
+
+from math import sqrt
+
+import torch
+from torch import nn
+
+from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal
+from regdemo.report import Block, Claim
+
+BREAKS = "input_noise"
+CARDS = ("Q18.146", "Q18.144")
+SAY = (
+    "Noise belongs on the embeddings, which are quantities, not on the ids, which are names. `.long()` cuts towards 0, "
+    "so noise of any size makes nearly half of the tokens the one below in the vocabulary."
+)
+WRONG_ANSWER = "'The noise is only 0.01, so hardly a token changes.' The cut does not ask how far below the id it is."
+
+VOCABULARY, STD, WIDTH = 50_257, 0.01, 8
+
+
+def broken(ids, std, vocabulary):
+    noise = torch.randn_like(ids, dtype=torch.float) * std
+    return (ids.float() + noise).long().clamp(0, vocabulary - 1)
+
+
+def mended(ids, std, embedding):
+    x = embedding(ids)
+    return x + torch.randn_like(x) * std
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    ids = torch.arange(1, VOCABULARY)
+    moved = broken(ids, STD, VOCABULARY) - ids
+    # float32's next number below an id: noise of less than half that distance rounds back to the id.
+    reach = (ids.float() - ids.float().nextafter(torch.tensor(0.0))).double() / 2
+    expected = (torch.erfc(reach / (STD * sqrt(2))) / 2).mean().item()
+    embedding = nn.Embedding(VOCABULARY, WIDTH)
+    noise = (mended(ids, STD, embedding) - embedding(ids)).detach()
+    return [
+        Claim(
+            f"Noise of {STD} on GPT-2's {VOCABULARY:,} ids changes a share",
+            expected,
+            "mean P(noise < -spacing(id)/2)",
+            (moved != 0).double().mean().item(),
+            *mean_of_bounded(0.25, 1, len(ids)),
+        ),
+        Claim("Each of them becomes", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
+        Claim(
+            "Id 0, cut towards 0, never changes",
+            0,
+            "share changed",
+            (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
+            *EXACT,
+        ),
+        Claim(
+            "Rounded instead of cut, there is no noise at all",
+            0,
+            "share changed",
+            ((ids.float() + torch.randn_like(ids, dtype=torch.float) * STD).round().long() != ids)
+            .double()
+            .mean()
+            .item(),
+            *EXACT,
+        ),
+        Claim(
+            "Mended: the embeddings get noise of the variance asked for",
+            STD**2,
+            "std^2",
+            noise.double().square().mean().item(),
+            *mean_of_normal(sqrt(2) * STD**2, noise.numel()),
+        ),
+    ], []

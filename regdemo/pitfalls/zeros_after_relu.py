@@ -1,0 +1,49 @@
+"""Zeros after ReLU: a count of dropped neurons that finds 75% at p = 0.5.
+
+To show dropout at work, the snippet counts zeros behind it. Behind a ReLU half of the activations were zero before:
+with inputs symmetric about 0, it reports 1 - (1-p)/2 and calls that the share that dropout has dropped.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from regdemo.bounds import proportion
+from regdemo.report import Block, Claim, Table
+
+BREAKS = "dropout"
+CARDS = ("Q18.6",)
+SAY = (
+    "A zero behind a ReLU is not a dropped neuron: half were zero anyway. To see what dropout dropped, look at the "
+    "mask: count zeros among the activations that were not zero before it."
+)
+WRONG_ANSWER = "'75% are zero, so the dropout is stronger than set.' Dropout dropped half of them, ReLU the other."
+
+N, RATES = 100_000, (0.1, 0.3, 0.5)
+
+
+def broken(x, p):
+    hidden = F.dropout(F.relu(x), p)
+    return (hidden == 0).float().mean()
+
+
+def mended(x, p):
+    active = F.relu(x)
+    hidden = F.dropout(active, p)
+    return (hidden[active > 0] == 0).float().mean()
+
+
+def measure() -> tuple[list[Claim], list[Block]]:
+    x = torch.randn(N)
+    counted = {p: (broken(x, p).item(), mended(x, p).item()) for p in RATES}
+    p = RATES[-1]
+    share, active = 1 - (1 - p) / 2, int((x > 0).sum())
+    return [
+        Claim(f"At p = {p} it counts", share, "1 - (1-p)/2", counted[p][0], *proportion(share, N)),
+        Claim(f"Mended: at p = {p} it counts", p, "p", counted[p][1], *proportion(p, active)),
+    ], [
+        Table(
+            "The share that is said to be dropped",
+            ["p", "broken", "1 - (1-p)/2", "mended"],
+            [[str(p), wrong, 1 - (1 - p) / 2, right] for p, (wrong, right) in counted.items()],
+        )
+    ]

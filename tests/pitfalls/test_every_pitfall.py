@@ -1,0 +1,126 @@
+"""What holds for every pitfall, those to come included."""
+
+import inspect
+import json
+import re
+from functools import cache
+from importlib import import_module
+from math import isfinite
+from pathlib import Path
+
+import pytest
+
+from regdemo import catalog, gallery
+from regdemo.report import Code
+
+ROOT = Path(__file__).parents[2]
+DECKS = ROOT / "interview_questions"
+
+each = pytest.mark.parametrize("pitfall", gallery.pitfalls(), ids=lambda pitfall: pitfall.name)
+
+
+def module_of(pitfall):
+    return import_module(f"regdemo.pitfalls.{pitfall.stem}")
+
+
+@cache
+def report_of(pitfall):
+    return gallery.run(pitfall)
+
+
+def code_of(pitfall):
+    return [block for block in report_of(pitfall).blocks if isinstance(block, Code)]
+
+
+@each
+@pytest.mark.parametrize("seed", [1, 2**32 - 1])
+def test_every_claim_holds(pitfall, seed):
+    # Each statistical claim is missed by chance once in 10^9.
+    for report in (report_of(pitfall), gallery.run(pitfall, seed=seed)):
+        assert len(report.claims) >= 2
+        assert [claim for claim in report.claims if not claim.holds] == []
+
+
+@each
+def test_both_the_snippet_and_its_mended_twin_are_measured(pitfall):
+    mended = ["mended" in claim.statement.lower() for claim in report_of(pitfall).claims]
+    assert any(mended)
+    assert not all(mended)
+
+
+@each
+@pytest.mark.filterwarnings("ignore")  # some snippets are warned of
+@pytest.mark.parametrize(("one", "other"), [("broken", "mended"), ("mended", "broken")])
+def test_with_either_in_the_place_of_the_other_its_claims_do_not_hold(pitfall, one, other, monkeypatch):
+    module = module_of(pitfall)
+    monkeypatch.setattr(module, one, getattr(module, other))
+    try:
+        report = gallery.run(pitfall)
+    except (TypeError, ValueError, AttributeError):  # the two take different arguments
+        return
+    assert not report.holds
+
+
+@each
+def test_the_code_shown_is_the_source_of_the_code_that_ran(pitfall):
+    module, (snippet, difference) = module_of(pitfall), code_of(pitfall)
+    assert snippet.source == inspect.getsource(module.broken).rstrip()
+    lines = difference.source.splitlines()
+    for sign, function in (("-", module.broken), ("+", module.mended)):
+        assert [line[1:] for line in lines if line[:1] in (sign, " ")] == inspect.getsource(function).splitlines()
+
+
+@each
+def test_what_mends_it_is_short(pitfall):
+    added = [line for line in code_of(pitfall)[1].source.splitlines() if line.startswith("+")]
+    assert 0 < len(added) <= 15
+
+
+@each
+def test_its_code_fits_80_columns_set_in_by_two(pitfall):
+    assert max(len(line) for block in code_of(pitfall) for line in block.source.splitlines()) <= 80 - 2
+
+
+@each
+def test_its_line_of_the_gallery_fits_80_columns(pitfall):
+    longest = max(len(other.name) for other in gallery.pitfalls())
+    assert 0 < len(pitfall.what) <= 80 - len("  ") - longest - len("  ")
+
+
+@each
+def test_its_title_is_its_name_and_then_what_goes_wrong(pitfall):
+    name = re.sub(r"\W+", "-", pitfall.title.partition(": ")[0].lower())
+    assert pitfall.name == name
+
+
+@each
+def test_it_breaks_a_technique_of_the_map(pitfall):
+    assert pitfall.technique in catalog.entries()
+
+
+@each
+def test_it_ends_with_what_to_say_the_wrong_answer_and_cards_of_the_decks(pitfall):
+    report = report_of(pitfall)
+    text = "\n".join(deck.read_text(encoding="utf-8") for deck in DECKS.rglob("*.md"))
+    assert report.say.strip()
+    assert report.wrong_answer.strip()
+    assert report.cards
+    assert set(report.cards) <= set(re.findall(r"^#+ (Q\d+(?:\.\d+)*):", text, flags=re.MULTILINE))
+
+
+@each
+def test_its_claims_are_whole_and_its_numbers_finite(pitfall):
+    for claim in report_of(pitfall).claims:
+        assert all([claim.statement, claim.formula, claim.reason])
+        assert all(map(isfinite, [claim.expected, claim.measured, claim.tolerance]))
+
+
+@each
+def test_its_report_holds_plain_values(pitfall):
+    json.dumps(report_of(pitfall).as_dict(), allow_nan=False)
+    assert {type(claim.measured) for claim in report_of(pitfall).claims} <= {int, float, bool}
+
+
+def test_a_pitfall_is_known_for_each_place_where_regularization_acts():
+    assert {pitfall.technique.acts_on for pitfall in gallery.pitfalls()} >= set(catalog.PLACES) - {"averaging"}
+    assert len(gallery.pitfalls()) >= 16
