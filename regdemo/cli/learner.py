@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import io
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from regdemo.cli.lines import Lines
     from regdemo.quiz.decks import Bank
+    from regdemo.quiz.history import Review
+    from regdemo.render.cards import Page
 
 BankPath = Annotated[
     Path | None,
@@ -20,6 +26,21 @@ Home = Annotated[
     typer.Option(
         metavar="DIR", envvar="REGDEMO_HOME", help="The folder of your history; without it, your data folder."
     ),
+]
+Names = list[str] | None
+Ids = Annotated[Names, typer.Option("--ids", metavar="ID,...", help="These cards and no others, due or not.")]
+Topics = Annotated[Names, typer.Option("--topic", metavar="NAME,...", help="Cards of these decks only.")]
+Kinds = Annotated[
+    Names,
+    typer.Option("--kind", metavar="KIND,...", help="recall, choice, multi, numeric, cloze or predict cards only."),
+]
+Tags = Annotated[Names, typer.Option("--tag", metavar="TAG,...", help="Cards with one of these tags only.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Fixes the values drawn and the order of options."),
+]
+Transcript = Annotated[
+    bool, typer.Option("--json", help="Print a transcript as JSON at the end, and nothing else on standard output.")
 ]
 CACHE = "cache"  # the folder, beside the history, of decks that were read before
 
@@ -59,3 +80,35 @@ def home_folder(home: Path | None) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("regdemo", appauthor=False)
+
+
+def listed(names: Names) -> list[str]:
+    """The names of an option that may be repeated, and may name several at once, with commas between."""
+    return [name.strip() for each in names or () for name in each.split(",")]
+
+
+def page_and_lines(*, as_json: bool) -> tuple[Page, Lines]:
+    """Where questions are printed and where answers come from.
+
+    With --json the questions go to standard error for a person, and nowhere for a pipe.
+    """
+    from rich.console import Console
+
+    from regdemo.cli.lines import Lines
+    from regdemo.render.cards import Page
+
+    person = sys.stdin is not None and sys.stdin.isatty()
+    page = Page(Console(file=io.StringIO()) if as_json and not person else Console(stderr=as_json))
+    return page, Lines(page)
+
+
+def streak(reviews: Sequence[Review]) -> int:
+    """How many days in a row, up to yesterday, have an answer. reviews: in the order of time."""
+    days, last = 0, clock().astimezone().date()
+    for review in reversed(reviews):
+        day = date.fromtimestamp(review.at / 1_000_000)
+        if day == last - timedelta(days=1):
+            days, last = days + 1, day
+        elif day < last:
+            break
+    return days

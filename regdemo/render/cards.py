@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text as Line
 from rich.theme import Theme
@@ -69,9 +70,21 @@ class Page:
         self._colored = console.color_system is not None and not console.no_color
         self._width = min(console.width, WIDEST)
 
-    def rule(self, title: str) -> None:
-        """A line across the page, which begins a card."""
-        self.quiet("\n" + f"── {title} ".ljust(self._width, "─"))
+    @property
+    def file(self) -> IO[str]:
+        """What the page is printed on."""
+        return self._console.file
+
+    def fresh(self) -> None:
+        """On a terminal, an empty screen; what was on it scrolls up and stays there to be read."""
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._console.file.write("\n" * self._console.height + "\x1b[H")
+
+    def rule(self, title: str, note: str = "") -> None:
+        """A line across the page, which begins a card; the note at its end, where there is room for it."""
+        begin, end = f"── {title} ", f" {note} ──" if note else ""
+        room = self._width - cell_len(begin) - cell_len(end)
+        self.quiet("\n" + (f"{begin}{'─' * room}{end}" if room > 0 else begin.ljust(self._width, "─")))
 
     def quiet(self, text: str) -> None:
         """A line for whoever looks for it."""

@@ -18,8 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from regdemo.cli import app
-from regdemo.cli import quiz as command
+from regdemo.cli import app, desk
 from regdemo.quiz.history import History, read
 
 DECK = """
@@ -106,8 +105,8 @@ def say(run, answers, *options):
 
 def after_days(monkeypatch, days):
     later = datetime.now(UTC) + timedelta(days=days)
-    monkeypatch.setattr(command, "clock", lambda: later)
-    monkeypatch.setattr("regdemo.cli.stats.clock", lambda: later)
+    for module in ("quiz", "desk", "learner", "stats"):
+        monkeypatch.setattr(f"regdemo.cli.{module}.clock", lambda: later)
 
 
 def sequence(out):
@@ -202,7 +201,7 @@ def test_an_answer_that_cannot_be_read_is_asked_again_and_not_counted(run, home)
 def test_a_question_mark_tells_what_is_allowed_and_the_keys(run, home):
     out = say(run, "?\n\n?\n", "--ids", "Q2")
     assert "1/0.9" in out
-    assert out.count(command.KEYS) == 3
+    assert out.count(desk.KEYS) == 3
     assert read(home) == []
 
 
@@ -445,6 +444,7 @@ def on_terminal(child, deck, **environment):
             (b"Enter shows the answer > ", b"\n"),
             (b"grade, Enter is 3 > ", b"ab\n"),
             (b"grade, Enter is 2 > ", b"\n"),
+            (b"q quit > ", b"\n"),
             (b"letter > ", b"\x04"),
             (b"1 answer saved", b""),
         ]:

@@ -12,7 +12,8 @@ from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.history import History, read
 from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, replay
-from regdemo.quiz.session import TIMES, Session, fingerprint, pick
+from regdemo.quiz.selection import pick
+from regdemo.quiz.session import TIMES, Session, fingerprint
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -57,11 +58,11 @@ def sit(tmp_path):
     """Begin a sitting on the test's history; its `clock` stands still until it is moved."""
     opened = []
 
-    def begin(*cards, seed=0):
+    def begin(*cards, seed=0, mode="quiz"):
         history = History(tmp_path)
         opened.append(history)
         clock = Clock()
-        session = Session(cards, history, replay(history.reviews()), seed=seed, now=clock)
+        session = Session(cards, history, replay(history.reviews()), seed=seed, now=clock, mode=mode)
         session.clock = clock
         return session
 
@@ -167,10 +168,11 @@ def test_the_key_points_made_suggest_a_rating(made, rating, sit):
     assert session.suggest(made) == rating
 
 
-def test_without_key_points_good_is_suggested_and_after_a_hint_hard(sit):
-    session = sit(recall(hints=("h",)))
+def test_without_key_points_good_is_suggested_and_after_two_hints_hard(sit):
+    session = sit(recall(hints=("h", "h")))
     session.ask()
     assert session.suggest(0) == GOOD
+    session.hint()
     session.hint()
     assert session.suggest(0) == HARD
 
@@ -314,3 +316,139 @@ def test_a_fingerprint_of_options_follows_the_right_ones_in_any_order():
 
 def test_a_fingerprint_of_a_recall_card_follows_its_answer():
     assert fingerprint(replace(recall(), answer="Other.")) != fingerprint(recall())
+
+
+# Hints and the best grade
+
+
+@pytest.mark.parametrize(("hints", "rating"), [(0, GOOD), (1, HARD), (2, AGAIN)])
+def test_each_hint_lowers_the_grade_of_a_right_answer(hints, rating, sit):
+    session = sit(numeric())
+    asked = session.ask()
+    for _ in range(hints):
+        session.hint()
+    _, saved = session.answer(right(asked))
+    assert (saved.review.rating, saved.review.share, saved.review.hints) == (rating, 1.0, hints)
+
+
+@pytest.mark.parametrize(("hints", "best"), [(0, EASY), (1, GOOD), (2, HARD), (3, AGAIN), (4, AGAIN)])
+def test_each_hint_lowers_the_best_grade_of_a_recall_card(hints, best, sit):
+    session = sit(recall(hints=tuple("hhhh")))
+    session.ask()
+    for _ in range(hints):
+        session.hint()
+    assert session.best == best
+    assert session.rate(EASY).review.rating == best
+
+
+def test_a_hint_that_is_not_there_lowers_nothing(sit):
+    session = sit(recall())
+    session.ask()
+    assert session.hint() is None
+    assert session.best == EASY
+
+
+# Undo
+
+
+def test_an_undone_answer_counts_no_more_and_its_question_comes_next_as_it_was(sit, tmp_path):
+    session = sit(numeric("A"), numeric("B"))
+    first = session.ask()
+    _, saved = session.answer("-1")
+    session.ask()
+    assert session.undo() == saved.review
+    assert (session.saved, session.memories, read(tmp_path)) == ([], {}, [])
+    assert session.ask() == first
+    assert (session.number, session.left) == (1, 1)
+    session.answer(right(first))
+    assert [session.ask().card.id, session.ask()] == ["B", None]
+
+
+def test_undo_gives_back_the_memory_that_was_before(sit):
+    session = sit(recall("A"), recall("A"))
+    session.ask()
+    session.rate(GOOD)
+    before = session.memories["A"]
+    session.clock.time += 3 * DAY
+    session.ask()
+    session.rate(GOOD)
+    assert session.memories["A"] != before
+    session.undo()
+    assert session.memories["A"] == before
+
+
+def test_every_answer_of_a_sitting_can_be_undone_and_none_before_it(sit, tmp_path):
+    earlier = sit(recall("Z"))
+    earlier.ask()
+    earlier.rate(GOOD)
+    session = sit(*map(recall, "ABC"))
+    for _ in "ABC":
+        session.ask()
+        session.rate(GOOD)
+    assert [review and review.card for review in (session.undo() for _ in range(4))] == ["C", "B", "A", None]
+    assert [review.card for review in read(tmp_path)] == ["Z"]
+    assert [session.ask().card.id for _ in "ABC"] == ["A", "B", "C"]
+
+
+def test_a_failed_card_that_came_again_is_undone_whole(sit):
+    session = sit(recall("A"))
+    session.ask()
+    session.rate(AGAIN)
+    session.ask()
+    session.undo()
+    assert session.ask().card.id == "A"
+    assert (session.number, session.left) == (1, 0)
+
+
+# Modes, flags, changes
+
+
+def test_a_cram_is_kept_and_moves_no_schedule(sit, tmp_path):
+    before = sit(recall("A"))
+    before.ask()
+    before.rate(GOOD)
+    session = sit(recall("A"), recall("B"), mode="cram")
+    due = session.memories["A"].due
+    session.clock.time += MINUTE
+    for _ in "AB":
+        session.ask()
+        session.rate(GOOD)
+    assert session.memories["A"].due == due == replay(read(tmp_path))["A"].due
+    assert [review.mode for review in read(tmp_path)] == ["quiz", "cram", "cram"]
+
+
+def test_in_a_mock_interview_no_card_comes_again(sit):
+    session = sit(numeric(), mode="mock")
+    session.ask()
+    _, saved = session.answer("-1", sure=0.9)
+    assert (saved.again, saved.review.sure, session.ask()) == (False, 0.9, None)
+
+
+def test_an_answer_graded_later_takes_the_place_of_the_first_grade(sit, tmp_path):
+    session = sit(recall("A"), recall("B"), mode="mock")
+    session.ask()
+    first = session.rate(AGAIN, "my words").review
+    session.ask()
+    session.rate(GOOD)
+    better = session.regrade(first, GOOD, 1.0)
+    assert (better.rating, better.response, better.at) == (GOOD, "my words", first.at)
+    assert read(tmp_path) == session.saved
+    assert session.memories == replay(read(tmp_path))
+
+
+def test_a_flag_is_kept_until_it_is_taken_off(sit):
+    session = sit(recall("A"))
+    card = session.ask().card
+    assert [session.flag(card), session.flag(card), session.flag(card)] == [True, False, True]
+
+
+def test_a_changed_answer_shows_and_a_reworded_question_does_not(sit):
+    def changed(card):
+        session = sit(card)
+        session.ask()
+        told = session.changed()
+        session.rate(GOOD)
+        return told
+
+    cards = [recall(), replace(recall(), question="Why, then?"), replace(recall(), answer="No.")]
+    assert [changed(card) for card in cards] == [False, False, True]

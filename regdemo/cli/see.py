@@ -1,0 +1,58 @@
+"""A card's `See it` run there and then. Decks come from strangers, so only what measures and shows is run."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from regdemo import catalog
+from regdemo.errors import ArgumentError, RegdemoError
+
+SHOWS = ("list", "compare")  # beside the demos: what only reports
+WRITES = ("save",)  # options that leave something on the disk
+
+
+def see(command: str) -> str:
+    """Run one command in this process, its report on standard output; what to say of how it ended, or nothing.
+
+    There is no shell: the words are split, the first must be `regdemo`, the second a demo, and no file is written.
+    Ctrl-C ends the command and nothing else.
+    """
+    try:
+        name, arguments = _words(command)
+        _run(name, arguments)
+    except typer.Exit:
+        return ""  # a claim that did not hold, which its report says
+    except (KeyboardInterrupt, typer.Abort):
+        return "Stopped."
+    except TyperException as error:
+        return f"`{command}` cannot be run: {error.format_message()}"
+    except (RegdemoError, MemoryError) as error:
+        return f"`{command}` cannot be run: {error or 'it needs more memory than there is'}"
+    return ""
+
+
+def _words(command: str) -> tuple[str, list[str]]:
+    """The name and the arguments of a command that may be run. Raises ArgumentError for any other."""
+    try:
+        program, name, *arguments = shlex.split(command)
+    except ValueError:
+        program, name, arguments = "", "", []
+    if program != "regdemo" or (name.replace("-", "_") not in catalog.stems() and name not in SHOWS):
+        raise ArgumentError(f"only regdemo's own demos are, and {' and '.join(f'`regdemo {show}`' for show in SHOWS)}")
+    return name, arguments
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    from regdemo.cli.app import app
+
+    root: Any = typer.main.get_command(app)
+    command = root.get_command(None, name)
+    with command.make_context(f"regdemo {name}", arguments) as context:
+        for option in WRITES:
+            if context.params.get(option) is not None:
+                raise ArgumentError(f"--{option} writes a file, and a deck may not: type it yourself")
+        command.invoke(context)

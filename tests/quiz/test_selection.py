@@ -1,0 +1,98 @@
+"""Which cards a sitting asks: filters, due before new, topics in turn."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz.cards import Card
+from regdemo.quiz.decks import Bank
+from regdemo.quiz.history import Review
+from regdemo.quiz.schedule import GOOD, microseconds, replay
+from regdemo.quiz.selection import interleave, narrow, pick
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def card(id, topic="t", kind="recall", tags=()):
+    return Card(id, kind, "Why?", "So.", Path("d.md"), 1, topic=topic, tags=(*tags, topic))
+
+
+def answered(id, days_ago):
+    at = microseconds(NOW - timedelta(days=days_ago))
+    return Review(id, at, "recall", GOOD, 1.0, "", "{}", "", 0, 0, "s")
+
+
+def ids(cards):
+    return [card.id for card in cards]
+
+
+BANK = Bank(
+    (
+        card("A1", "drop_path", tags=("nets",)),
+        card("A2", "drop_path", kind="choice", tags=("nets",)),
+        card("B1", "mixup", tags=("data",)),
+        card("C1", "Noise", kind="choice"),
+    )
+)
+
+
+def test_no_filter_asks_for_every_card():
+    assert ids(narrow(BANK)) == ["A1", "A2", "B1", "C1"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"topics": ["drop-path"]}, ["A1", "A2"]),
+        ({"topics": ["noise", "MIXUP"]}, ["B1", "C1"]),
+        ({"kinds": ["choice"]}, ["A2", "C1"]),
+        ({"tags": ["data", "nets"]}, ["A1", "A2", "B1"]),
+        ({"tags": ["nets"], "kinds": ["choice"]}, ["A2"]),
+        ({"ids": ["C1", "A1", "C1"]}, ["C1", "A1"]),
+        ({"ids": ["C1", "A1"], "topics": ["noise"]}, ["C1"]),
+        ({"kinds": ["cloze"]}, []),
+    ],
+)
+def test_names_of_one_filter_are_alternatives_and_filters_add_up(wanted, found):
+    assert ids(narrow(BANK, **wanted)) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"topics": ["mixpu"]}, "no topic 'mixpu': choose from drop_path, mixup, Noise"),
+        ({"tags": ["net"]}, "no tag 'net': choose from"),
+        ({"kinds": ["essay"]}, "no kind 'essay': choose from recall, choice"),
+        ({"ids": ["A9"]}, "no card 'A9': the nearest are A"),
+    ],
+)
+def test_a_name_that_no_card_has_is_refused_with_those_that_are_allowed(wanted, message):
+    with pytest.raises(ArgumentError, match=message):
+        narrow(BANK, **wanted)
+
+
+def test_of_many_names_the_nearest_are_told():
+    bank = Bank((card("M", "mixup"), *(card(f"Q{n}", f"topic_{n}") for n in range(40))))
+    with pytest.raises(ArgumentError, match=r"no topic 'mixpu': the nearest are mixup, [^,]+, [^,]+, [^,]+, [^,]+$"):
+        narrow(bank, topics=["mixpu"])
+
+
+def test_topics_take_turns_and_each_keeps_its_order():
+    cards = [card(id, id[0]) for id in ("A1", "A2", "A3", "B1", "C1", "C2")]
+    assert ids(interleave(cards)) == ["A1", "B1", "C1", "A2", "C2", "A3"]
+
+
+def test_due_cards_come_first_then_new_ones_both_with_topics_in_turn():
+    cards = [card(id, id[0]) for id in ("A1", "A2", "A3", "A4", "B1", "B2", "B3")]
+    memories = replay([answered("A2", 30), answered("A1", 20), answered("B2", 10)])
+    assert ids(pick(cards, memories, NOW, new=3)) == ["A2", "B2", "A1", "A3", "B1", "A4"]
+    assert ids(pick(cards, memories, NOW, new=3, limit=4)) == ["A2", "B2", "A1", "A3"]
+
+
+def test_what_is_not_due_is_asked_by_a_cram_alone_the_most_likely_forgotten_first():
+    cards = [card(id) for id in ("A", "B", "C")]
+    memories = replay([answered("B", 1.9), answered("A", 0.1)])
+    assert ids(pick(cards, memories, NOW, new=0)) == []
+    assert ids(pick(cards, memories, NOW, new=1, cram=True)) == ["B", "A", "C"]
