@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, PassedOver, WrongAnswer
+from regdemo.quiz.workers import Job, parse_all
 
 _FIELDS = [field.name for field in fields(Card)]
 _MAKE: dict[str, Callable[[Any], Any]] = {
@@ -41,17 +42,20 @@ class Cache:
             if stored["version"] == self._version:
                 self._old = dict(stored["decks"])
 
-    def read(self, data: bytes, file: Path, tags: Sequence[str], parse: Callable[[], Deck]) -> Deck:
-        """The deck as it was read before, or as `parse` reads it now. A deck with a fault is not kept."""
-        key = _digest(repr((str(file), tags)), data)
-        with suppress(ValueError, TypeError, KeyError, AttributeError):
-            deck = _unpack(self._old[key], file)
-            self._new[key] = self._old[key]
-            return deck
-        deck = parse()
-        if not deck.faults:
-            self._new[key] = _pack(deck)
-        return deck
+    def read(self, jobs: Sequence[Job]) -> list[Deck]:
+        """The deck of each job, as it was read before or as it is parsed now. A deck with a fault is not kept."""
+        keys = [_digest(repr((str(job.file), job.tags)), job.data) for job in jobs]
+        decks: dict[str, Deck] = {}
+        for key, job in zip(keys, jobs, strict=True):
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
+                decks[key] = _unpack(self._old[key], job.file)
+                self._new[key] = self._old[key]
+        fresh = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in decks]
+        for (key, _), deck in zip(fresh, parse_all([job for _, job in fresh]), strict=True):
+            decks[key] = deck
+            if not deck.faults:
+                self._new[key] = _pack(deck)
+        return [decks[key] for key in keys]
 
     def save(self) -> None:
         """Keep the decks that were read, if any of them is new."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 
 from regdemo.errors import ArgumentError, FileError
@@ -18,10 +17,10 @@ from regdemo.quiz.cache import Cache
 from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
 from regdemo.quiz.text import printable, slug
 from regdemo.quiz.translations import translations
+from regdemo.quiz.workers import Job, parse_all, uncollected
 
 LARGEST = 10_000_000  # bytes in a file
-LONGEST = 100_000  # lines in a file: each costs memory while it is parsed
-
+_BATCH = 32_000_000  # bytes held at once
 _ENDINGS = (".md", ".markdown")
 _EXAMPLE = "a card begins at a heading with an id and a colon, `## Q1: What is dropout?`"
 
@@ -76,7 +75,8 @@ def load(path: Path, cache: Path | None = None) -> Bank:
     Raises DeckError, which lists every fault found: a file that is missing, empty, over 10 MB or not UTF-8 text,
     a broken card, an id used twice, no card at all. In a folder an empty file is passed over.
     """
-    bank, faults = read(path, cache)
+    with uncollected():
+        bank, faults = read(path, cache)
     if faults:
         raise DeckError(faults)
     return bank
@@ -88,17 +88,8 @@ def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
     passed_over: list[PassedOver] = []
     decks: list[Deck] = []
     kept = Cache(cache, path) if cache else None
-    for file, tags in _files(path, faults, passed_over):
-        data = _data(file)
-        if isinstance(data, Fault):
-            faults.append(data)
-        elif not data.removeprefix(BOM_UTF8).strip():
-            if file == path:
-                faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
-            passed_over.append(PassedOver(file, 1, "(an empty file)"))
-        else:
-            parse = partial(_parse, data, file, tags)
-            decks.append(kept.read(data, file, tags, parse) if kept else parse())
+    for jobs in _batches(_jobs(path, faults, passed_over)):
+        decks += kept.read(jobs) if kept else parse_all(jobs)
     if kept:
         kept.save()
     decks.sort(key=_order)
@@ -144,6 +135,33 @@ def _distinct(decks: Sequence[Deck]) -> list[Card]:
                 name += f"-{times[name]}"
             cards.append(card if name == card.id else replace(card, id=name))
     return cards
+
+
+def _jobs(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> Iterator[Job]:
+    """The files that hold text, each with what is in it."""
+    for file, tags in _files(path, faults, passed_over):
+        data = _data(file)
+        if isinstance(data, Fault):
+            faults.append(data)
+        elif not data.removeprefix(BOM_UTF8).strip():
+            if file == path:
+                faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
+            passed_over.append(PassedOver(file, 1, "(an empty file)"))
+        else:
+            yield Job(data, file, tags)
+
+
+def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """The jobs in lists of a bounded size in bytes: a folder may hold more than memory does."""
+    batch: list[Job] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += len(job.data)
+        if size > _BATCH:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 def _files(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -198,24 +216,6 @@ def _data(file: Path) -> bytes | Fault:
         return Fault(file, 1, f"cannot be read, {error.strerror}: name a markdown file, or a folder of them")
     except ValueError:
         return Fault(file, 1, "is no name of a file: name a markdown file, or a folder of them")
-
-
-def _parse(data: bytes, file: Path, tags: tuple[str, ...]) -> Deck:
-    """The deck in a file's bytes. The parser takes time to import, so a deck read before does without."""
-    from regdemo.quiz.parser import parse
-
-    place = data.find(b"\0")
-    if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
-        said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"
-    elif (lines := data.count(b"\n")) > LONGEST:
-        place, said = 0, f"has {lines:,} lines: a deck has at most {LONGEST:,}, split it"
-    else:
-        try:
-            return parse(data.decode("utf-8-sig"), file, tags)
-        except UnicodeDecodeError as error:
-            place = error.start
-            said = f"is not UTF-8, 0x{data[place]:02x} at byte {place:,}: save it as UTF-8"
-    return Deck(faults=(Fault(file, data.count(b"\n", 0, place) + 1, said),))
 
 
 def _repeated_ids(places: list[tuple[Path, int, str]]) -> Iterator[Fault]:

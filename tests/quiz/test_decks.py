@@ -1,13 +1,14 @@
 """Decks on disk, whole ones and broken ones."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz import decks
+from regdemo.quiz import decks, workers
 from regdemo.quiz.decks import DeckError, load
 
 CARD = "## {}: What is it?\n\nThis.\n"
@@ -259,3 +260,31 @@ def test_decks_come_in_the_order_of_their_first_ids_and_foreign_ones_last(tmp_pa
     ids = [card.id for card in decks.load(tmp_path).cards]
     assert ids[:3] == ["Q2.9", "Q2.10", "Q10"]
     assert len(ids) == 4
+
+
+# Many files
+
+
+def test_files_parsed_side_by_side_are_the_same(tmp_path):
+    for number in range(20):
+        deck(tmp_path, f"{number}.md", CARD.format(f"X{number}") if number else b"caf\xe9")
+    program = (
+        "import sys; from pathlib import Path; from regdemo.quiz import decks, workers; path = Path(sys.argv[1])\n"
+        "alone = decks.read(path); workers._ENOUGH = 0; workers.os.sched_getaffinity = lambda _: {0, 1}\n"
+        "from concurrent.futures import process; spawned = []\n"
+        "launch = process.ProcessPoolExecutor._launch_processes\n"
+        "process.ProcessPoolExecutor._launch_processes = lambda self: spawned.append(1) or launch(self)\n"
+        "print(decks.read(path) == alone, len(alone[0].cards), len(alone[1]), len(spawned))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True 19 1 1\n", "")
+
+
+def test_a_folder_is_read_in_batches(tmp_path, monkeypatch):
+    for number in range(5):
+        deck(tmp_path, f"{number}.md", CARD.format(f"X{number}"))
+    monkeypatch.setattr(decks, "_BATCH", 40)
+    sizes = []
+    monkeypatch.setattr(decks, "parse_all", lambda jobs: sizes.append(len(jobs)) or workers.parse_all(jobs))
+    assert len(load(tmp_path).cards) == 5
+    assert sizes == [2, 2, 1]
