@@ -39,7 +39,8 @@ _DETAILS = re.compile(r"<(/?)details\b[^>\n]{0,200}>", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary\b[^>\n]{0,200}>", re.IGNORECASE)
 _SUMMARY_END = re.compile(r"</summary\s{0,9}>", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,300}>")
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,400})\]\([^()\n]{0,400}\)")
+_LINK = re.compile(r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]{0,100}\]){0,400})\]\([^()\n]{0,400}\)")
+_CITATION = re.compile(r"(?:\[\[?(?:src|source|ref|link)\]\]?\s{0,3})++$", re.IGNORECASE)
 _SIGNS = re.compile(r"[^\w`(\[{<\"'“‘¿$\\-]+")
 _LAYOUT = re.compile(
     r"[ \t]*+(?:</?(?:p|div|br|hr|center|blockquote|summary|details|b|a)\b[^<>\n]{0,300}>[ \t]*+)++", re.IGNORECASE
@@ -136,7 +137,10 @@ def _cuts(title: str, body: Text) -> Iterator[tuple[Text, Text]]:
 
 
 def _only_asks(body: Text) -> bool:
-    """Whether a body is nothing but options, none of which is known to be right."""
+    """Whether a body is nothing but options, none of which is known to be right; or more questions; or `Answer:`."""
+    lines = [line for line in (line.strip(" \t>*_-+") for line in body.masked.split("\n")) if line]
+    if (lines and all(line.endswith(("?", "？")) for line in lines)) or not _ANSWER.sub("", body.raw).strip():
+        return True
     options = lettered(body) or list(_BOX.finditer(body.masked))
     if len(options) < 2:
         return False
@@ -163,6 +167,8 @@ def names_answer(heading: str) -> bool:
 
 def _tidy(text: Text) -> str:
     """The text without lines that only lay out or link back, and without rules at its end."""
+    if "<!--" in text.masked:
+        text = _without_comments(text)
     kept = text.raw.split("\n")
     if "<" in text.masked or "](#" in text.masked:
         lines = zip(kept, text.masked.split("\n"), strict=True)
@@ -176,10 +182,25 @@ def _tidy(text: Text) -> str:
     return f"{first}\n{rest}".strip() if first.strip() else rest.strip("\n").rstrip()
 
 
+def _without_comments(text: Text) -> Text:
+    """The text without HTML comments. One that is never closed is no comment."""
+    kept: list[tuple[int, int]] = []
+    start = 0
+    while (opening := text.masked.find("<!--", start)) >= 0:
+        closing = text.masked.find("-->", opening)
+        if closing < 0:
+            break
+        kept.append((start, opening))
+        start = closing + len("-->")
+    kept.append((start, len(text.raw)))
+    return Text("".join(text.raw[slice(*part)] for part in kept), "".join(text.masked[slice(*part)] for part in kept))
+
+
 def plain(title: str) -> str:
     """A title as words: without links, tags, emphasis, and signs in front."""
     text = _LINK.sub(r"\1", title) if "](" in title else title
     text = _TAG.sub("", text) if "<" in text else text
+    text = _CITATION.sub("", text) if "[" in text else text
     text = text.strip().replace("**", "").replace("__", "").strip("*_ \t\n")
     signs = _SIGNS.match(text)
     return text[signs.end() :] if signs else text
@@ -251,7 +272,8 @@ def _options(prompt: Text, answer: Text) -> tuple[tuple[Option, ...], str, str]:
     around = Text(*(text[: found[0].start()] + text[ends[-1] :] for text in (prompt.raw, prompt.masked)))
     explanation = _tidy(rest)
     for number in right:  # `Answer: C) its text` says the text again
-        explanation = explanation.removeprefix(texts[number]).lstrip(" .*\n")
+        if texts[number] and explanation.startswith(texts[number]):
+            explanation = explanation.removeprefix(texts[number]).lstrip(" .*\n")
     return tuple(Option(text, number in right) for number, text in enumerate(texts)), _tidy(around), explanation
 
 

@@ -175,7 +175,9 @@ def _files(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> It
         if file.is_symlink():
             passed_over.append(PassedOver(file, 1, "(a symbolic link)"))
         elif file in originals:
-            passed_over.append(PassedOver(file, 1, f"(a translation of {printable(originals[file].name)})"))
+            original = originals[file]
+            of = f" of {printable(original.name)}" if original else ""
+            passed_over.append(PassedOver(file, 1, f"(a translation{of})"))
         else:
             folders = map(printable, file.parent.relative_to(path).parts)
             yield file, tuple(dict.fromkeys([*folders, _topic(file)]))

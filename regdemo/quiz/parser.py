@@ -24,6 +24,7 @@ _MAY_ASK = re.compile(
     r"write|implement|tell|give|true|find)\b)",
     re.IGNORECASE,
 )
+_NAME_MAY_ASK = re.compile(r"(?:what|why|how|which|when|explain|describe|compare|differences?)\b", re.IGNORECASE)
 
 
 def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
@@ -39,7 +40,8 @@ def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
     own = [section for section in sections if section.series in trusted]
     if own and any(has_card_parts(page, page.blocks[section.start : section.end]) for section in own):
         return _own_deck(own, page, file, tags)
-    if any(_MAY_ASK.search(line) for number, line in enumerate(page.lines) if number not in page.code):
+    may_ask = any(_MAY_ASK.search(line) for number, line in enumerate(page.lines) if number not in page.code)
+    if may_ask or (tags and _NAME_MAY_ASK.match(tags[-1])):
         foreign = _foreign_deck(page, file, tags)
         if len(foreign.cards) > 2 * len(own):  # a stray `Q7:` among questions in another style
             return foreign
@@ -81,7 +83,7 @@ def _foreign_deck(page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
     topic = tags[-1] if tags else ""
     cards: list[Card] = []
     covered: set[int] = set()
-    for entry in find(page, " ".join(tags)):
+    for entry in find(page, " ".join(tags), topic):
         found = entry.split
         covered.update(range(entry.start, entry.end))
         digest = hashlib.sha256(" ".join(found.question.split()).casefold().encode()).hexdigest()

@@ -26,45 +26,23 @@ from regdemo.quiz.answers import (
     text_of,
 )
 from regdemo.quiz.blocks import MARKER, Block, Page
+from regdemo.quiz.titles import Title, first_word, read_title
 
-# A text asks if it ends as a question, has `versus` in it, or begins with one of these words.
-_ASKING = """
-    what why how when which who whose where explain describe define compare contrast differentiate distinguish
-    difference differences list name give state outline discuss tell write implement derive prove show suppose given can
-    could do does did is are should would walk estimate find calculate compute mention enumerate summarise summarize
-    true
-"""
-_ASKING_WORDS = frozenset(_ASKING.split())
-_VERSUS = frozenset({"vs", "vs.", "versus"})
-_HOUSEKEEPING = re.compile(
-    r"contribut|donat|^(?:our )?sponsor|^licen[sc]e\b|table of contents|"
-    r"\bthis (?:repo|project|list|guide|book|course|page|document)|\bwho is (?:this|it) for|"
-    r"\bhow (?:do i|to) (?:use|run|install|start|read) (?:this|it\b|the (?:app|project|code|repo))|"
-    r"^what'?s (?:new|inside|next|here)\b|^have (?:a|any|questions|feedback)\b|^(?:found|got) (?:an?|any|this)\b|"
-    r"^want to (?:help|join|add|support)|^(?:need help|looking for|enjoy|interested|stuck|like (?:this|it|what))\b",
-    re.IGNORECASE,
-)
-# Headings that stand beside questions and are none.
-_GENERIC = """
-    introduction overview background summary conclusion conclusions note notes tip tips reference references resource
-    resources links further prerequisites contents index about credits author authors acknowledgements acknowledgments
-    usage installation example examples appendix questions answers exercises faq changelog todo
-"""
-_GENERIC_WORDS = frozenset(_GENERIC.split())
 _ASIDE_WORDS = frozenset({"see", "show", "click", "view", "expand", "example", "code", "output", "note", "tip"})
 _ABOUT_QUESTIONS = re.compile(r"question|interview|quiz|flash ?cards?|\bq ?(?:&|and) ?a\b|\bfaq|exam\b|trivia", re.I)
 
-_NUMBER = re.compile(r"(?:\d{1,4}[.):]|\(\d{1,4}\)|\d{1,3}(?:\.\d{1,3}){1,2}[.):]?(?=\s))\s*")
-_MARK = re.compile(r"(?:q|ques|question)(?:\s?[#.-]?\s?\d{1,4}(?:\s?[.:)：–—-]+|(?=\s|$))|\s?[:：])\s*", re.IGNORECASE)
 _Q_LINE = re.compile(
     r"^[ \t]*+(?:[-*+][ \t]+|\d{1,4}[.)][ \t]+)?[*_]{0,3}(?:q|ques|question)[ \t]?"
-    r"(?:[#.-]?[ \t]?\d{1,4}[*_]{0,3}[ \t]?[.:)：–—-]|[*_]{0,3}[:：])[*_]{0,3}[ \t]*+(?=\S)",
+    r"(?:[#.-]?[ \t]?\d{1,4}[*_]{0,3}[ \t]?[.:)：。．、–—-]|[*_]{0,3}[:：])[*_]{0,3}[ \t]*+(?=\S)",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANSWER_ON_SAME_LINE = re.compile(r"[ \t][*_]{0,3}(?:a|ans|answer)[*_]{0,3}[:：][*_]{0,3}[ \t]", re.IGNORECASE)
 _PAIR = re.compile(r"^[ \t]*+(?:[-*+][ \t]+|\d{1,4}[.)][ \t]+)?(\S[^\n]{0,400}?)[ \t]::[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _BOLD = re.compile(r"[ \t]*(?P<number>\d{1,4}[.)][ \t]*)?(\*\*|__)(?P<text>[^\s*](?:(?!\2)[^\n]){2,400})\2[ \t]*[:：]?")
 _BOLD_NUMBER = re.compile(r"[ \t]*\*\*\(?\d{1,4}[.):](?:(?!\*\*)[^\n]){0,400}\*\*")
+_BOLD_QUESTION = re.compile(
+    r"^[ \t]*(?:(?:[-*+]|\d{1,4}[.)])[ \t]+)?(?:\*\*|__)[^\n]*[?？؟]\W{0,4}(?:\*\*|__)", re.MULTILINE
+)
 _ITEM_HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
 _ITEM_LINK = re.compile(r"!?\[[^\[\]\n]{0,400}\]\(")
 
@@ -77,41 +55,30 @@ class Entry(NamedTuple):
     end: int
 
 
-def find(page: Page, subject: str = "") -> list[Entry]:
-    """The questions of a page that have an answer, in their order. subject: what else tells of it, its file's name."""
+def find(page: Page, subject: str = "", name: str = "") -> list[Entry]:
+    """The questions of a page that have an answer, in their order.
+
+    name: of its file, which may be the question that all of the page answers. subject: what else tells of it.
+    """
+    if whole := _whole(page, name):
+        return [whole]
     return sorted(_Finder(page, subject).entries(), key=lambda entry: entry.start)
 
 
-class _Title(NamedTuple):
-    """A title without its number: `3. Why?` is numbered, `Q3: Why?` is marked, and both ask and end as a question."""
-
-    text: str
-    marked: bool
-    numbered: bool
-    asks: bool
-    ends_as_question: bool
-
-    @property
-    def is_generic(self) -> bool:
-        """Whether headings beside questions often read like this."""
-        return bool(_HOUSEKEEPING.search(self.text)) or _first_word(self.text) in _GENERIC_WORDS
-
-
-def _title(text: str) -> _Title:
-    text = plain(text)
-    number = _NUMBER.match(text)
-    rest = plain(text[number.end() :]) if number else text
-    mark = _MARK.match(rest)
-    rest = plain(rest[mark.end() :]) if mark else rest
-    ends = max(map(rest.rfind, "?？؟")) >= max(0, len(rest) - 26)  # behind it may stand a sign, or `(hard)`
-    asks = ends or _first_word(rest) in _ASKING_WORDS or not _VERSUS.isdisjoint(rest.lower().split())
-    housekeeping = asks and bool(_HOUSEKEEPING.search(rest))
-    return _Title(rest, bool(mark), bool(number), asks and not housekeeping, ends and not housekeeping)
-
-
-def _first_word(text: str) -> str:
-    word = re.match(r"[^\W\d_]+", text)
-    return word[0].lower() if word else ""
+def _whole(page: Page, name: str) -> Entry | None:
+    """The page as one answer, if its file's name asks and its headings do not: `what-is-a-mask.md`."""
+    title = read_title(name.replace("-", " ").replace("_", " "))
+    words = title.text.lower().split()
+    if not title.asks or len(words) < 3 or words[:2] == ["how", "to"] or _ABOUT_QUESTIONS.search(name):
+        return None
+    first = page.blocks[:1] if page.blocks[:1] and page.blocks[0].kind == "heading" else []
+    headings = [read_title(block.text) for block in page.blocks[len(first) :] if block.kind == "heading"]
+    if sum(heading.marked or heading.ends_as_question for heading in headings) > 1:
+        return None
+    head = read_title(first[0].text) if first else title
+    lines = range(first[0].end if first else 0, len(page.lines))
+    found = split(head.text if head.asks else title.text, text_of(page, lines))
+    return Entry(found, first[0].start if first else 0, len(page.lines)) if found else None
 
 
 class _Start(NamedTuple):
@@ -136,6 +103,7 @@ class _Finder:
         self.about_questions = bool(_ABOUT_QUESTIONS.search(f"{subject} {first}"))
         numbers = sum(bool(_BOLD_NUMBER.match(page.lines[block.start])) for block in page.blocks)
         self.bold_numbers = self.about_questions and numbers >= 3
+        self.bold_asks = self.about_questions or bool(_BOLD_QUESTION.search(self.text.masked))
         self.questions, self.closed = self._sort_folds()
         self.titles = self._titles()
         self.headings = self._question_headings()
@@ -194,7 +162,7 @@ class _Finder:
         while stretches:
             start, end, depth = stretches.pop()
             for fold in folds(self.text, start, end):
-                title = _title(fold.summary)
+                title = read_title(fold.summary)
                 if fold.reveals or fold.hints:
                     closed.append(fold)
                 elif title.asks or title.marked or title.numbered:
@@ -208,9 +176,9 @@ class _Finder:
         questions.sort(key=lambda found: found[0].start)
         return questions, sorted([*closed, *(fold for fold, _ in questions)], key=lambda fold: fold.start)
 
-    def _is_aside(self, fold: Fold, title: _Title) -> bool:
+    def _is_aside(self, fold: Fold, title: Title) -> bool:
         """Whether a fold holds a part of an answer, or a table of contents."""
-        aside = _first_word(title.text) in _ASIDE_WORDS or "contents" in title.text.lower()
+        aside = first_word(title.text) in _ASIDE_WORDS or "contents" in title.text.lower()
         return aside or only_links(self.text.raw[fold.inside : fold.close])
 
     def _take_folds(self, start: int, end: int) -> bool:
@@ -227,14 +195,14 @@ class _Finder:
         first = bisect_left(self.closed, start, key=lambda fold: fold.start)
         return first < len(self.closed) and self.closed[first].start < end and self.closed[first].reveals
 
-    def _titles(self) -> dict[int, _Title]:
+    def _titles(self) -> dict[int, Title]:
         """The headings outside folds, but those that name an answer."""
-        titles: dict[int, _Title] = {}
+        titles: dict[int, Title] = {}
         for index, block in enumerate(self.blocks):
             if block.kind == "heading" and not names_answer(block.text):
                 fold = bisect_right(self.closed, self.offsets[block.start], key=lambda fold: fold.start) - 1
                 if fold < 0 or self.closed[fold].end <= self.offsets[block.start]:
-                    titles[index] = _title(block.text)
+                    titles[index] = read_title(block.text)
         return titles
 
     def _question_headings(self) -> dict[int, int]:
@@ -267,13 +235,18 @@ class _Finder:
                 chosen |= asking | numbered
                 if len(asking) >= 4 * len(others):
                     chosen |= others
+                elif len(sure) >= 3:
+                    chosen |= {index for index in others if titles[index].text.endswith((".", "。", "।"))}
             elif len(sure) >= 3:
                 chosen |= sure
             elif self.about_questions and 2 * len(numbered) > len(titles):
                 chosen |= numbered
         first = next(iter(self.titles), -1)
-        if first in chosen and self.blocks[first].level == 1 and len(chosen) > 2:
-            chosen.discard(first)  # the title of the page
+        rest = [self.titles[index] for index in chosen if index != first]
+        if first in chosen and self.blocks[first].level == 1 and len(rest) > 1:
+            parts = not any(title.asks or title.marked for title in rest)  # of an answer, numbered
+            if not (parts and self.titles[first].ends_as_question):
+                chosen.discard(first)  # the title of the page
         return chosen
 
     def _outermost(self, chosen: set[int]) -> set[int]:
@@ -288,7 +261,7 @@ class _Finder:
                 continue
             if current is not None:
                 says_something = self.blocks[current + 1].kind != "heading"
-                if says_something and not (title.marked or title.numbered):
+                if says_something and not (title.marked or (title.numbered and title.asks)):
                     continue
                 if not says_something:
                     kept.discard(current)
@@ -304,15 +277,15 @@ class _Finder:
         if self._q_lines(start, end) or self._pairs(start, end):
             return
         if bold := _BOLD.match(masked):
-            title = _title(f"{bold['number'] or ''}{bold['text']}")
-            if title.asks or title.marked:
+            title = read_title(f"{bold['number'] or ''}{bold['text']}")
+            if title.marked or (title.asks and (title.ends_as_question or self.bold_asks)):
                 self._start(_Start(start, title.text, start + bold.end()))
                 return
         if self.bold_numbers and (bold := _BOLD_NUMBER.match(masked)):
             line = self.text.raw[start:end].partition("\n")[0]
-            self._start(_Start(start, _title(line).text, start + len(line)))
+            self._start(_Start(start, read_title(line).text, start + len(line)))
             return
-        title = _title(masked.partition("\n")[0])
+        title = read_title(masked.partition("\n")[0])
         if (title.asks or title.marked or lettered(self.text.cut(start, end))) and self._is_answered(index):
             fresh = self.open and self.open.title and not self.text.masked[self.open.body : start].strip()
             if not fresh:
@@ -382,9 +355,10 @@ class _Finder:
         bold = _BOLD.match(masked, content, end)
         newline = masked.find("\n", content, end)
         stop = bold.end() if bold else (newline if newline >= 0 else end)
-        title = _title(bold["text"] if bold else self.text.raw[content:stop])
+        title = read_title(bold["text"] if bold else self.text.raw[content:stop])
         in_answer = self.open is not None and not self.open.is_item
-        if not (heading or (title.asks if bold else title.ends_as_question and not in_answer)):
+        asks = title.asks and (title.ends_as_question or (bool(bold) and self.bold_asks))
+        if not (heading or (asks if bold else asks and not in_answer)):
             if in_answer or not (self._reveals(start, end) or answer_mark(self.text, content, end)):
                 return False
             self._start(_Start(start, "", content, end, is_item=True))

@@ -16,19 +16,36 @@ _IN_A_FOLDER = frozenset(_LANGUAGES.split())
 _IN_A_NAME = _IN_A_FOLDER | {"cs", "in", "it"}
 _WITH_COUNTRY = _IN_A_NAME | {"az", "be", "en", "ms", "ne", "no", "si"}
 _FOLDERS = frozenset({"translations", "translation", "i18n", "locales", "locale", "lang", "langs", "languages"})
+_OF_LANGUAGES = frozenset({"translations", "translation", "i18n"})
 _CODE = re.compile(r"(?:(?P<stem>.+)[-_. ])?(?P<language>[a-z]{2,3})(?P<country>[-_][a-z]{2,4})", re.DOTALL)
 _BARE = re.compile(r"(?:(?P<stem>.+)[-_. ])?(?P<language>[a-z]{2,3})", re.DOTALL)
 
 
-def translations(files: Iterable[Path], root: Path) -> dict[Path, Path]:
+def translations(files: Iterable[Path], root: Path) -> dict[Path, Path | None]:
     """The files that are translations, each with its original: the file of the same name without the language.
 
-    The original lies in the same folder, or where the folder of the language, or `translations`, lies.
+    The original lies in the same folder, or where the folder of the language, or `translations`, lies; where each has
+    a folder of its language, it is the English one. What lies in a folder below `translations` is one, beside other
+    files, even if its original is not among them.
     """
-    paths = list(files)
+    paths = sorted(files)
     plain = {path: _without_language(path.relative_to(root)) for path in paths}
     originals = {key: path for path, key in plain.items() if key == _lowered(path.relative_to(root))}
-    return {path: originals[key] for path, key in plain.items() if originals.get(key, path) != path}
+    for path in paths:
+        if "en" in _lowered(path.relative_to(root))[:-1]:
+            originals.setdefault(plain[path], path)
+    below = {path for path in paths if _is_below_translations(path.relative_to(root))}
+    found: dict[Path, Path | None] = dict.fromkeys(below if len(below) < len(paths) else ())
+    for path, key in plain.items():
+        if (original := originals.get(key, path)) != path:
+            found[path] = original
+    return found
+
+
+def _is_below_translations(path: PurePath) -> bool:
+    """Whether a file lies in a folder of its own below `translations`: there the folder names a language."""
+    folders = _lowered(path)[:-1]
+    return any(folder in _OF_LANGUAGES for folder in folders[:-1])
 
 
 def _lowered(path: PurePath) -> tuple[str, ...]:
@@ -46,7 +63,7 @@ def _without_language(path: PurePath) -> tuple[str, ...]:
 
 
 def _is_language(folder: str) -> bool:
-    if folder in _FOLDERS or folder in _IN_A_FOLDER:
+    if folder in _FOLDERS or folder in _IN_A_FOLDER or folder == "en":
         return True
     code = _CODE.fullmatch(folder)
     return bool(code and not code["stem"] and code["language"] in _WITH_COUNTRY)

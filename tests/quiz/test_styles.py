@@ -22,6 +22,11 @@ HEADINGS = [
     "### {n}. {q}\n{a}\n\n---\n",
     "### {n}) {q}\n{a}\n",
     "#### Q{n}. {q}\n\n{a}\n",
+    "## Q. {q}\n\n{a}\n",
+    "## Q.\n{q}\n\n{a}\n",
+    "### {n}、{q}\n\n{a}\n",
+    "### {q} [[src]](https://example.org/{n})\n\n{a}\n",
+    "### {n}. {q}\n\n<!-- Edit this: answers/{n}.md -->\n\n{a}\n\n<!-- end -->\n",
     "## Question {n}: {q}\n\n{a}\n",
     "## Question {n}\n\n{q}\n\n**Answer:** {a}\n",
     "## Question {n}\n\n{q}\n\n{a}\n",
@@ -134,6 +139,10 @@ def test_styles_may_be_mixed_in_one_file():
         "# A tool\n\n## Why this project?\n\nBecause.\n\n## How to contribute?\n\nAsk.\n\n## Want to help?\n\nDo.\n",
         "# Notes\n\n## 1. Introduction\n\nText.\n\n## 2. Method\n\nText.\n\n## 3. Results\n\nText.\n",
         "# Book\n\n## 9.1 Fundamentals\n\nText.\n\n## 9.2 Dropout\n\nText.\n",
+        "# Questions\n\n### What is a mask?\n\nAnswer:\n\n### Why scale?\n\n**Answer:**\n",
+        "# Questions\n\n### What is a mask?\n\n<!-- nobody has answered it -->\n\n### Why scale?\n",
+        "# Questions\n\n* What is a mask?\n  * Who draws it?\n  * When?\n* Why scale?\n  * By what?\n",
+        "# The build\n\n- **Why**: it is simple\n- **Show comparisons**: of both\n- **When adding**: ask\n",
         "# Questions\n\n- [What is a mask?](#a)\n  - [Why scale?](#b)\n",
         "# Questions\n\n- [What is a mask?](a.md)\n  - [Why scale?](b.md)\n",
         "# Questions\n\n1. What is a mask?\n2. Why scale?\n3. What is p?\n",
@@ -159,6 +168,39 @@ def test_an_answer_keeps_the_questions_inside_it():
         "## What is a mask?\n\nIt has zeros. **Why?** See below.\n\n### Why is that so?\n\nSo.\n\nQ: or is it?\nNo.\n"
     )
     assert len(read(text)) == 1
+
+
+def test_the_numbered_parts_of_an_answer_are_not_questions():
+    parts = "#### 1. Zeros\n\nHere.\n\n#### 2. Ones\n\nThere.\n"
+    assert len(read(f"# Question 7\n\n## What is a mask?\n\nIt has\n\n{parts}")) == 1
+    ((question, _),) = read(f"# In what cases is a mask drawn?\n\nIn these.\n\n{parts.replace('####', '##')}")
+    assert question == "In what cases is a mask drawn?"
+
+
+def test_the_name_of_a_file_may_be_its_question():
+    text = "# Masks\n\nZeros and ones.\n\n## How it is drawn\n\nBy coins.\n"
+    answer = "Zeros and ones.\n\n## How it is drawn\n\nBy coins."
+    assert read(text, "what-is-a-mask") == [("what is a mask", answer)]
+    assert read(text, "how-to-use-masks") != [("how to use masks", answer)]
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        ("什么是掩码", "为什么要缩放", "谁画的？"),
+        ("Что такое маска", "Зачем масштабировать", "Кто?"),
+        ("Qué es una máscara", "Por qué se escala?", "¿Quién?"),
+    ],
+)
+def test_questions_in_other_languages_need_no_question_mark(questions):
+    text = "".join(f"### {question}\n\nA.\n\n" for question in questions)
+    assert [question for question, _ in read(text)] == list(questions)
+
+
+def test_tasks_among_questions_are_told_by_their_full_stop():
+    asked = ["What is p?", "Who?", "Why?", "Sort two lists.", "Merge them."]
+    text = "".join(f"### {title}\n\nA.\n\n" for title in [*asked, "Source", "More"])
+    assert [question for question, _ in read(text)] == asked
 
 
 def test_headings_outside_the_questions_are_passed_over():

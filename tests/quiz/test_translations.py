@@ -45,3 +45,17 @@ def test_a_language_alone_translates_nothing():
 def test_a_translation_keeps_its_place_below_the_language():
     files = [ROOT / "python" / "oop.md", ROOT / "sql" / "oop.md", ROOT / "es" / "python" / "oop.md"]
     assert translations(files, ROOT) == {files[2]: files[0]}
+
+
+def test_where_each_language_has_a_folder_the_english_one_is_the_original():
+    files = [ROOT / "topics" / language / "sql.md" for language in ("en", "ko", "zh-CN")]
+    assert translations(files, ROOT) == {files[1]: files[0], files[2]: files[0]}
+
+
+def test_folders_below_translations_are_languages_even_without_an_original():
+    files = [ROOT / "sql.md", ROOT / "translations" / "romanian" / "guide.md"]
+    assert translations(files, ROOT) == {files[1]: None}
+
+
+def test_a_bank_of_nothing_else_is_no_translation():
+    assert translations([ROOT / "translations" / "romanian" / "guide.md"], ROOT) == {}
