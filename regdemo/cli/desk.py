@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import redirect_stdout
+from itertools import compress
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
@@ -127,26 +128,12 @@ class Desk:
         session, page = self._session, self._page
         response = self._line(asked, "recall")
         page.text(asked.answer)
-        points = LETTERS[: len(asked.key_points)]
-        page.listed(list(zip(points, asked.key_points, strict=False)), "Key points")
-        grades = " · ".join(GRADES.split(" · ")[: session.best])
-        page.quiet(f"\n{'Tick what you said, as in ab; or grade yourself: ' if points else ''}{grades}")
-        rating, share = session.suggest(len(points)), None
-        while True:
-            line = self._line(asked, "grade", len(points), note=f", Enter is {rating}")
-            if line in ("", "1", "2", "3", "4"):
-                chosen = int(line or rating)
-                if chosen > session.best:
-                    page.quiet(f"With a hint {name(session.best)} is the best grade.")
-                return None, session.rate(chosen, response, share)
-            made = set(line.lower()) - set(" ,")
-            if points and made <= set(points):
-                rating, share = session.suggest(len(made)), len(made) / len(points)
-                marks = [("✓" if letter in made else "·") for letter in points]
-                page.listed(list(zip(marks, asked.key_points, strict=False)))
-                page.quiet(f"{len(made)} of {len(points)}: {name(rating)}. Enter keeps that, 1 to 4 changes it.")
-            else:
-                page.quiet(f"{line!r} is no grade. {PROMPTS['grade'][1]}")
+
+        def read(note: str) -> str:
+            return self._line(asked, "grade", len(asked.key_points), note)
+
+        rating, share, _ = tick(page, read, asked, session.suggest, session.best)
+        return None, session.rate(rating, response, share)
 
     def _when(self, saved: Saved) -> str:
         if saved.again:
@@ -233,6 +220,35 @@ class Desk:
             said = see(commands[number - 1])
         if said:
             self._page.quiet(said)
+
+
+def tick(
+    page: Page, read: Callable[[str], str], asked: Asked, suggest: Callable[[int], int], best: int = 4
+) -> tuple[int, float | None, frozenset[str] | None]:
+    """The learner's own grade of a recall card, at most best; the share of its key points that were ticked, and which.
+
+    The last two are None where nothing was ticked. suggest: the rating that so many key points come to.
+    """
+    points = LETTERS[: len(asked.key_points)]
+    page.listed(list(zip(points, asked.key_points, strict=False)), "Key points")
+    grades = " · ".join(GRADES.split(" · ")[:best])
+    page.quiet(f"\n{'Tick what you said, as in ab; or grade yourself: ' if points else ''}{grades}")
+    rating, share, ticked = suggest(len(points)), None, None
+    while True:
+        line = read(f", Enter is {rating}")
+        if line in ("", "1", "2", "3", "4"):
+            if int(line or rating) > best:
+                page.quiet(f"With a hint {name(best)} is the best grade.")
+            return min(int(line or rating), best), share, ticked
+        made = set(line.lower()) - set(" ,")
+        if points and made <= set(points):
+            said = [letter in made for letter in points]
+            rating, share = suggest(len(made)), len(made) / len(points)
+            ticked = frozenset(compress(asked.key_points, said))
+            page.listed([("✓" if one else "·", point) for one, point in zip(said, asked.key_points, strict=False)])
+            page.quiet(f"{len(made)} of {len(points)}: {name(rating)}. Enter keeps that, 1 to 4 changes it.")
+        else:
+            page.quiet(f"{line!r} is no grade. {PROMPTS['grade'][1]}")
 
 
 def under(label: str, items: Sequence[str]) -> list[tuple[str, str]]:

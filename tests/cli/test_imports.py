@@ -36,7 +36,19 @@ def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "--help", "--version", "list", "list --json", "pitfalls", "pitfalls --json", "quiz", "stats", "quiz --new 1"],
+    [
+        "",
+        "--help",
+        "--version",
+        "list",
+        "list --json",
+        "pitfalls",
+        "pitfalls --json",
+        "quiz",
+        "stats",
+        "quiz --new 1",
+        "mock",
+    ],
 )
 def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
     done = trapped(*arguments.split(), home=tmp_path)
@@ -44,7 +56,7 @@ def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
 
 
 def test_no_commands_help_imports_anything_heavy(tmp_path):
-    names = ["quiz", "stats", "compare", "list", "pitfalls", *(demo.name for demo in catalog.demos())]
+    names = ["quiz", "mock", "stats", "compare", "list", "pitfalls", *(demo.name for demo in catalog.demos())]
     found = {name: trapped(name, "--help", home=tmp_path) for name in names}
     assert {name: (done.returncode, done.stderr) for name, done in found.items()} == dict.fromkeys(names, (0, ""))
 

@@ -1,0 +1,230 @@
+"""`regdemo mock`: an interview against the clock. Nothing is told until its end; then everything is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regdemo.cli.learner import (
+    BankPath,
+    Home,
+    Kinds,
+    Seed,
+    Tags,
+    Topics,
+    Transcript,
+    clock,
+    home_folder,
+    listed,
+    load_bank,
+    page_and_lines,
+)
+from regdemo.cli.scorecard import Reply, Scorecard
+
+if TYPE_CHECKING:
+    from regdemo.cli.lines import Lines
+    from regdemo.quiz.cards import Asked
+    from regdemo.quiz.interview import Question
+    from regdemo.quiz.session import Session
+    from regdemo.render.cards import Page
+
+MOST = 1000  # questions that are ever lined up
+KEYS = "s I do not know · q end it now · ? help"
+RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
+
+
+def mock(
+    bank: BankPath = None,
+    minutes: Annotated[float, typer.Option(min=0.1, max=600, help="How long it lasts.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many questions.")] = None,
+    topic: Topics = None,
+    kind: Kinds = None,
+    tag: Tags = None,
+    seed: Seed = None,
+    home: Home = None,
+    as_json: Transcript = False,
+) -> None:
+    """A mock interview: weak topics more often, each question with its follow-ups, a clock, and no feedback.
+
+    At the end come a score card, what to say better, and how sure you were against how right. When the time is up, the
+    question on the screen may still be answered. Every answer is saved at once, and counts as in a quiz.
+    """
+    from random import Random, SystemRandom
+
+    from regdemo.quiz.history import History
+    from regdemo.quiz.interview import questions
+    from regdemo.quiz.schedule import replay
+    from regdemo.quiz.selection import narrow
+    from regdemo.quiz.session import Session
+
+    folder = home_folder(home)
+    loaded = load_bank(bank, folder)
+    wanted = narrow(loaded, topics=listed(topic), kinds=listed(kind), tags=listed(tag))
+    page, lines = page_and_lines(as_json=as_json)
+    drawn = SystemRandom().randrange(2**32) if seed is None else seed
+    with History(folder) as history:
+        memories = replay(history.reviews())
+        askable = [card for card in wanted if card.kind != "code"]
+        lined_up = list(islice(questions(askable, memories, clock(), Random(drawn)), limit or MOST))
+        if not lined_up:
+            page.quiet("There is nothing to ask: choose other topics, kinds or tags.")
+        cards = [question.card for question in lined_up]
+        session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock")
+        interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes))
+        try:
+            interview.take()
+            interview.grade()
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        finally:
+            # Shown however it ends: the last question, q, the end of input, Ctrl-C, a disk that takes no more.
+            card = Scorecard(interview.replies, interview.took, bank)
+            if as_json:
+                print(json.dumps(card.told(), indent=2, ensure_ascii=False))
+            elif interview.replies:
+                card.show(page)
+            else:
+                page.quiet("\nNo question was answered.")
+
+
+class _Interview:
+    """The questions asked one by one, then graded, then scored."""
+
+    def __init__(
+        self, session: Session, lined_up: Sequence[Question], page: Page, lines: Lines, length: timedelta
+    ) -> None:
+        self.replies: list[Reply] = []
+        self._session = session
+        self._lined_up = lined_up
+        self._page = page
+        self._lines = lines
+        self._begun = clock()
+        self._end = self._begun + length
+        self.took = timedelta()
+
+    def take(self) -> None:
+        """Ask until the time is up, the questions are, or the learner has enough."""
+        try:
+            while clock() < self._end and (asked := self._session.ask()):
+                self._question(asked)
+                self._reply(asked)
+        except EOFError:
+            pass
+        finally:
+            self.took = clock() - self._begun
+        if clock() >= self._end:
+            self._page.quiet("\nThe time is up.")
+
+    def grade(self) -> None:
+        """Let the learner grade the recall cards, which could not be done before. The end of input leaves the rest."""
+        from regdemo.cli.desk import tick
+        from regdemo.quiz.grading import grade_recall
+        from regdemo.quiz.schedule import RATINGS
+
+        spoken = [reply for reply in self.replies if not reply.graded]
+        for number, reply in enumerate(spoken, 1):
+            asked, page = reply.asked, self._page
+            total = len(asked.key_points)
+            page.fresh()
+            page.rule(f"Grade {number} of {len(spoken)} · {asked.card.id}")
+            page.text(asked.question)
+            page.text(reply.review.response, "You said")
+            page.text(asked.answer, "The answer")
+
+            def suggest(made: int, total: int = total) -> int:
+                return RATINGS.index(grade_recall(made, total)) + 1 if total else 3
+
+            try:
+                rating, share, made = tick(page, self._grade_line, asked, suggest)
+            except EOFError:
+                return
+            share = float(rating > 1) if share is None else share
+            reply.review = self._session.regrade(reply.review, rating, share)
+            reply.graded, reply.made = True, made
+
+    def _question(self, asked: Asked) -> None:
+        from regdemo.cli.desk import LETTERS
+
+        page, number = self._page, self._session.number
+        page.fresh()
+        if number == 1:
+            page.quiet(f"{RULES}\n{KEYS}")
+        follows = " · follow-up" if self._lined_up[number - 1].follows else ""
+        page.rule(f"Question {number} · {asked.card.id}{follows}", f"{minutes_left(self._end - clock())} left")
+        page.text(asked.question)
+        page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
+        page.quiet("\nMore than one is right.\n" if asked.card.kind == "multi" else "")
+
+    def _reply(self, asked: Asked) -> None:
+        """Take the answer and how sure it is, and save both. Raises EOFError when the learner has enough."""
+        from regdemo.quiz.grading import UnreadableAnswer, grade
+
+        session, spoken = self._session, asked.card.kind == "recall"
+        while True:
+            response = self._line(asked)
+            if not response and (spoken or response is None):
+                self.replies.append(Reply(asked, session.rate(1).review))
+                return
+            try:
+                result = None if spoken else grade(asked, response or "")
+            except UnreadableAnswer as error:
+                self._page.quiet(str(error))
+                continue
+            sure, leave = None, None
+            try:
+                sure = self._sure()
+            except (EOFError, KeyboardInterrupt) as error:
+                leave = error  # once the answer is saved
+            if spoken:
+                # It counts as not known until it is graded at the end, and so is kept whatever happens before.
+                saved = session.rate(1, response or "", sure=sure)
+            else:
+                _, saved = session.answer(response or "", sure)
+            self.replies.append(Reply(asked, saved.review, result, graded=not spoken))
+            if leave:
+                raise leave
+            return
+
+    def _line(self, asked: Asked) -> str | None:
+        """The next line that is an answer; None if the learner passes."""
+        from regdemo.cli.desk import ESCAPE, LETTERS, PROMPTS
+
+        before, allowed = (
+            ("your answer", "Your answer, on one line.") if asked.card.kind == "recall" else PROMPTS[asked.card.kind]
+        )
+        while True:
+            line = self._lines.read(before)
+            if line not in set("sq?") - set(LETTERS[: len(asked.options)]):
+                return line[1:] if line[:1] == ESCAPE and line[1:] in tuple("sq?") else line
+            if line == "q":
+                raise EOFError
+            if line == "s":
+                return None
+            self._page.quiet(f"{allowed}\n{KEYS}\n{minutes_left(self._end - clock())} left.")
+
+    def _grade_line(self, note: str) -> str:
+        line = self._lines.read(f"grade{note}")
+        if line == "q":
+            raise EOFError
+        return line
+
+    def _sure(self) -> float:
+        while True:
+            line = self._lines.read("how sure, 0 to 100%")
+            number = line.removesuffix("%").strip()
+            if number.isdecimal() and int(number) <= 100:
+                return int(number) / 100
+            if line == "q":
+                raise EOFError
+            self._page.quiet(f"{line!r} is no certainty: type a whole number from 0 to 100, your percentage.")
+
+
+def minutes_left(time: timedelta) -> str:
+    """A time as a clock shows it, 9:05."""
+    seconds = max(0, round(time.total_seconds()))
+    return f"{seconds // 60}:{seconds % 60:02}"

@@ -1,0 +1,171 @@
+"""The mock interview as its candidate meets it."""
+
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from regdemo.cli import app
+from regdemo.quiz.history import read
+
+DECK = """
+## Q1: Which?
+
+- [ ] wrong
+  The first is a trap.
+- [x] right
+
+### Follow-ups
+- Q2
+
+### See it
+`regdemo dropout --p 0.1`
+
+## Q2: Why?
+
+### Answer
+Because.
+
+### Key points
+- the cause
+- the effect
+
+### Follow-ups
+- Q1
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def deck(tmp_path):
+    (tmp_path / "deck.md").write_text(DECK, encoding="utf-8")
+    return tmp_path / "deck.md"
+
+
+@pytest.fixture
+def say(deck, capsys, monkeypatch):
+    """Give an interview; the answers are to Q1 and then to Q2, since the seed begins with Q1."""
+
+    def say(answers, *options):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
+        code = app.run(["mock", "--bank", str(deck), "--seed", SEED, *options])
+        out, err = capsys.readouterr()
+        assert (code, err) == (0, "")
+        return out
+
+    return say
+
+
+SEED = "1"
+
+
+def test_nothing_is_told_before_the_end(say):
+    out = say("wrong\n90\nmy words\n60\n\n", "--seed", SEED)
+    asked, end = out.split("── Grade", 1)
+    for told in ("trap", "Because", "Right", "Wrong", "the cause", "dropout"):
+        assert told not in asked
+    for told in ("The first is a trap.", "Because.", "✗ Wrong", "the cause", "`regdemo dropout --p 0.1`", "my words"):
+        assert told in end
+
+
+def test_questions_show_the_time_left_and_say_what_follows_up(say):
+    out = say("", "--minutes", "20")
+    assert re.search(r"^── Question 1 · Q1 ─+ (20:00|19:5\d) left ──$", out, re.MULTILINE)
+    assert "── Question 2 · Q2 · follow-up ─" in say("s\n")
+
+
+def test_every_answer_is_kept_with_its_certainty_as_of_an_interview(say, home):
+    say("wrong\n90\nmy words\n60\na\n\n")
+    assert [(r.card, r.rating, r.share, r.sure, r.mode, r.response) for r in read(home)] == [
+        ("Q1", 1, 0.0, 0.9, "mock", "wrong"),
+        ("Q2", 2, 0.5, 0.6, "mock", "my words"),
+    ]
+
+
+def test_a_spoken_answer_that_is_never_graded_is_kept_as_not_known(say, home):
+    out = say("right\n90\nmy words\n60\n")
+    assert [(r.card, r.rating, r.response) for r in read(home)] == [("Q1", 3, "right"), ("Q2", 1, "my words")]
+    assert "1 not graded" in out
+    assert "── Score card ─" in out
+    assert " 1 of 1 right ──" in out
+
+
+def test_an_answer_outlives_the_end_of_input_before_its_certainty(say, home):
+    say("right\n")
+    assert [(r.card, r.rating, r.sure) for r in read(home)] == [("Q1", 3, None)]
+
+
+def test_to_pass_counts_as_not_known(say, home):
+    say("s\n\n")
+    assert [(r.card, r.rating, r.response, r.sure) for r in read(home)] == [("Q1", 1, "", None), ("Q2", 1, "", None)]
+
+
+def test_what_cannot_be_read_is_asked_again(say, home):
+    out = say("what\nright\nvery\n101\n-1\n80%\nq\n")
+    assert "'what' is no option" in out
+    assert out.count("is no certainty") == 3
+    assert [r.sure for r in read(home)] == [0.8]
+
+
+def test_the_end_of_the_time_ends_it_after_the_question_on_the_screen(say, monkeypatch, home):
+    times = iter(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=n) for n in range(99))
+    monkeypatch.setattr("regdemo.cli.mock.clock", lambda: next(times))
+    out = say("right\n80\nmy words\n60\n\n", "--minutes", "3")
+    assert "The time is up." in out
+    assert [r.card for r in read(home)] == ["Q1"]
+    assert "Question 2" not in out
+
+
+def test_the_score_card_tells_right_by_topic_and_sure_against_right(say):
+    out = say("right\n90\nmy words\n60\nb\n\n")
+    assert re.search(r"deck +2/2 +█{20}$", out, re.MULTILINE)
+    assert re.search(r"80% to 100% +100% +1 ", out)
+    assert "Brier score 0.09" in out  # (0.01 + 0.16) / 2 = 0.085
+    assert "Say next time" in out
+    assert "· the cause" in out
+    assert "· the effect" not in out.split("Say next time")[1]
+
+
+def test_json_tells_all_of_it_and_nothing_else(say):
+    told = json.loads(say("wrong\n90\nmy words\n60\na\n\n", "--json"))
+    assert [(a["id"], a["sure"], a["correct"], a["share"], a["rating"], a["missed"]) for a in told["answers"]] == [
+        ("Q1", 0.9, False, 0.0, "again", []),
+        ("Q2", 0.6, True, 0.5, "hard", ["the effect"]),
+    ]
+    assert told["topics"] == [{"topic": "deck", "right": 1, "asked": 2}]
+    assert told["calibration"]["brier"] == pytest.approx((0.81 + 0.16) / 2)
+    assert told["commands"][0] == "regdemo dropout --p 0.1"
+    assert told["commands"][-1].endswith("--ids Q1,Q2")
+
+
+def test_limit_ends_it(say, home):
+    say("right\n80\nmy words\n60\n", "--limit", "1")
+    assert [r.card for r in read(home)] == ["Q1"]
+
+
+def test_ctrl_c_ends_it_with_the_score_card_of_what_was_answered(deck, home):
+    command = [sys.executable, "-m", "regdemo", "mock", "--bank", str(deck), "--seed", SEED]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes) as mock:
+        mock.stdin.write(b"right\n80\n")
+        mock.stdin.flush()
+        seen = b""
+        while b"Question 2" not in seen:
+            seen += mock.stdout.read1()
+        mock.send_signal(signal.SIGINT)
+        out, err = mock.communicate()
+    assert (mock.returncode, err) == (130, b"")
+    assert b"Score card" in out
+    assert b"1 of 1 right" in out
+    assert [r.card for r in read(home)] == ["Q1"]
