@@ -40,4 +40,9 @@ def count(help: str, low: int, high: int) -> Parameter:
     return Parameter(help, low, high)
 
 
+def flag(help: str) -> Parameter:
+    """A switch that is off by default: False or True."""
+    return Parameter(help, 0, 1)
+
+
 SEED = Parameter("Seed of every random draw; the same seed gives the same report.", 0, 2**32 - 1)

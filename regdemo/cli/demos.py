@@ -51,7 +51,7 @@ def _command(demo: Demo) -> TyperCommand:
         emit(demo.run(**values), as_json=as_json, save=save)
 
     parameters = [
-        *(p.replace(annotation=_option(p.annotation)) for p in demo.signature.parameters.values()),
+        *(p.replace(annotation=_option(p.name, p.annotation)) for p in demo.signature.parameters.values()),
         inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
         inspect.Parameter("save", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Save),
     ]
@@ -63,10 +63,12 @@ def _command(demo: Demo) -> TyperCommand:
     return typer.main.get_command(app)  # type: ignore[return-value]
 
 
-def _option(annotation: Any) -> Any:
+def _option(name: str, annotation: Any) -> Any:
     """`Annotated[type, Parameter]` as Typer's own option."""
     kind, *metadata = get_args(annotation)
     parameter = next(item for item in metadata if isinstance(item, Parameter))
+    if kind is bool:
+        return Annotated[kind, typer.Option(f"--{name.replace('_', '-')}", help=parameter.help)]
     return Annotated[kind, typer.Option(help=described(parameter))]
 
 

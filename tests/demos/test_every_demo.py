@@ -218,7 +218,7 @@ def test_a_value_outside_its_range_is_refused_by_name(demo):
 
 @each(DEMOS)
 def test_a_size_of_zero_or_a_trillion_is_refused_by_name(demo):
-    for name in (name for name, _, default in ranges(demo)[:-1] if isinstance(default, int)):
+    for name in (name for name, _, default in ranges(demo)[:-1] if type(default) is int):
         for value in (0, 10**12):
             with pytest.raises(ArgumentError, match=f"^{name} = "):
                 demo.run(**{name: value})

@@ -199,3 +199,27 @@ def test_a_llamas_attention_is_dropped_though_it_has_no_dropout_module(transform
     changed = set_dropout(model, [0.4, 0.5])
     assert changed == {f"model.layers.{n}.self_attn.attention_dropout": p for n, p in enumerate([0.4, 0.5])}
     assert not torch.equal(model(ids).logits, model(ids).logits)
+
+
+def test_a_berts_rates_are_set_by_layer_and_at_0_it_is_not_random(transformers):
+    config = transformers.BertConfig(
+        num_hidden_layers=2, num_attention_heads=2, hidden_size=8, intermediate_size=8, vocab_size=11
+    )
+    model, ids = transformers.BertModel(config).train(), torch.arange(5).view(1, 5)
+    changed = set_dropout(model, [0.2, 0.3])
+    for layer, p in enumerate([0.2, 0.3]):
+        for site in ("attention.self.dropout.p", "attention.output.dropout.p", "output.dropout.p"):
+            assert changed[f"encoder.layer.{layer}.{site}"] == p
+    assert not torch.equal(model(ids)[0], model(ids)[0])
+    assert "embeddings.dropout.p" in set_dropout(model, 0.0)
+    assert torch.equal(model(ids)[0], model(ids)[0])
+
+
+def test_the_names_that_are_guessed_are_no_ones(transformers):
+    config = transformers.GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=11, n_positions=16)
+    (block,) = transformers.GPT2Model(config).h
+    with pytest.raises(AttributeError, match="dropout"):
+        block.attn.dropout.p = 0.2
+    llama = transformers.LlamaConfig(num_hidden_layers=1, num_attention_heads=2, hidden_size=8, intermediate_size=8)
+    (layer,) = transformers.LlamaModel(llama).layers
+    assert not hasattr(layer, "attn")
