@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 
 from regdemo import __version__
 from regdemo.cli.bank import bank
-from regdemo.cli.compare import compare
+from regdemo.cli.compare import ManyValues, compare
 from regdemo.cli.demos import Commands
 from regdemo.cli.mock import mock
 from regdemo.cli.pitfalls import pitfalls
@@ -82,7 +82,9 @@ app.command(rich_help_panel="Practise", epilog="Example: regdemo quiz --new 5")(
 app.command(rich_help_panel="Practise", epilog="Example: regdemo mock --minutes 20")(mock)
 app.command(rich_help_panel="Practise", epilog="Example: regdemo stats")(stats)
 app.add_typer(bank, name="bank", rich_help_panel="Practise")
-app.command(rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.2")(compare)
+app.command(cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.1 0.2 0.5")(
+    compare
+)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regdemo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+    from torch import Generator, Tensor
+
+    from regdemo.lab.ensemble import Model
+
+# What a task offers to techniques: continuous inputs, hidden layers, nothing but linear layers, classes to predict,
+# training examples enough to hold some out.
+CLASSIFIER = frozenset({"inputs", "hidden", "linear", "classes", "validation"})
+LINEAR_MODEL = frozenset({"inputs", "linear", "validation"})
+HELD_OUT = 0.2  # of the training examples, where a technique validates
 
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task: training and test examples that one labelling function labelled.
+    """Training and test examples that one labelling function labelled, and the network to learn them.
 
-    x: (N, features), float32.  y: (N,), int64, from 0 to classes - 1.  origin: a sentence on where they come from.
+    x: (N, ...), floating point for a perceptron.  y: (N,): int64 from 0 to classes - 1, or floating point where classes
+    is 0, a regression.  origin: a sentence on where they come from.
+    hidden, batch, steps, learning_rate, optimizer: of the network and its training; optimizer is "adam" or "sgd".
+    resampled: each member trains on a bootstrap sample of its own.  scale: what a unit of y stands for.
+    offers: what techniques may need.  Another kind of network is a subclass with its own `model`.
     """
 
     title: str
@@ -26,6 +40,60 @@ class Task:
     test_x: Tensor
     test_y: Tensor
     classes: int
+    hidden: tuple[int, ...] = (128, 128)
+    batch: int = 100
+    steps: int = 1600
+    learning_rate: float = 3e-3
+    optimizer: str = "adam"
+    resampled: bool = False
+    scale: float = 1.0
+    offers: frozenset[str] = CLASSIFIER
+    validation: tuple[Tensor, Tensor] | None = None
+
+    def model(self, generators: Sequence[Generator]) -> Model:
+        """The networks, one for each generator, with their initial weights."""
+        from regdemo.lab.ensemble import Ensemble
+
+        return Ensemble((self.x.shape[1], *self.hidden, self.classes or 1), generators, self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the parameters and the noise: that of x, or float32 where x are tokens."""
+        import torch
+
+        return self.x.dtype if self.x.is_floating_point() else torch.float32
+
+    @property
+    def network(self) -> str:
+        """What the network is, in words."""
+        if not self.hidden:
+            return "a linear model"
+        return f"{len(self.hidden)} hidden layers of {self.hidden[0]} units"
+
+    def hold_out(self) -> Task:
+        """The task with its last fifth of training examples set apart for validation."""
+        n = len(self.x) - max(1, round(HELD_OUT * len(self.x)))
+        return replace(self, x=self.x[:n], y=self.y[:n], validation=(self.x[n:], self.y[n:]))
+
+    def first(self, n: int) -> Task:
+        """The task with its first n training examples only; raise ArgumentError if it has fewer."""
+        if not 2 <= n <= len(self.x):
+            raise ArgumentError(f"train_size = {n:,} is not allowed: {self.title} has from 2 to {len(self.x):,}")
+        return replace(self, x=self.x[:n], y=self.y[:n])
+
+    def with_label_noise(self, share: float) -> Task:
+        """The task with this share of its training labels replaced by another class, the same ones each time."""
+        import torch
+
+        if not share:
+            return self
+        if not self.classes:
+            raise ArgumentError(f"label_noise = {share} needs classes, and {self.title} has numbers to predict")
+        generator = torch.Generator().manual_seed(0)
+        wrong = torch.randperm(len(self.y), generator=generator)[: round(share * len(self.y))]
+        y = self.y.clone()
+        y[wrong] = (y[wrong] + torch.randint(1, self.classes, wrong.shape, generator=generator)) % self.classes
+        return replace(self, y=y)
 
 
 def load(name: str) -> Task:
@@ -36,9 +104,10 @@ def load(name: str) -> Task:
 
 
 def shared_examples(task: Task) -> int:
-    """How many test examples stand among the training examples too, value for value."""
-    seen = set(map(tuple, task.x.tolist()))
-    return sum(tuple(example) in seen for example in task.test_x.tolist())
+    """How many test examples stand among the training or validation examples too, value for value."""
+    used = [task.x, *(task.validation or ())[:1]]
+    seen = {tuple(example.flatten().tolist()) for part in used for example in part}
+    return sum(tuple(example.flatten().tolist()) in seen for example in task.test_x)
 
 
 def _mnist1d() -> Task:
@@ -77,7 +146,8 @@ def _digits() -> Task:
         x[test],
         y[test],
         classes=10,
+        steps=700,
     )
 
 
-TASKS = {"mnist1d": _mnist1d, "digits": _digits}
+TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits}

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from regdemo.regularizers import dropout, keep_mask
+
+class Acting(Protocol):
+    """What acts inside a training pass, at the sites that the model names."""
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """A weight matrix as the pass uses it."""
+        ...
+
+    def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        """What leaves a site in layer 0 to depth - 1."""
+        ...
+
+    def linear(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Told what entered and left a linear layer."""
+        ...
+
+
+class Model(Protocol):
+    """S networks of one shape. parameters: each (S, ...).  weights: those of them that penalties and decay pull on."""
+
+    parameters: list[Tensor]
+    weights: list[Tensor]
+
+    def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:
+        """The outputs on x, (S, B, ...); in eval mode unless something is acting."""
+        ...
 
 
 class Ensemble:
-    """S multilayer perceptrons of one shape, with dropout after each hidden layer.
+    """S multilayer perceptrons of one shape.
 
-        h_0 = x,    h_l = dropout(relu(h_{l-1} W_l + b_l), p),    logits = h_{L-1} W_L + b_L
+        h_0 = x,    h_l = act(relu(h_{l-1} W_l + b_l)),    outputs = h_{L-1} W_L + b_L
         initially  W_l, b_l ~ Uniform(-1/sqrt(n), 1/sqrt(n)),  n = the layer's inputs: nn.Linear's law
 
+    act is what the recipe does to the activations in training: the site "hidden".
     sizes: inputs, hidden layers, outputs.  generators: S, one for each network's initial weights.
     Nothing passes from one network to another: each is what it would be alone, within rounding.
     """
@@ -32,17 +59,18 @@ class Ensemble:
             for generator in generators
         ]
         self.parameters = [torch.stack(stack).requires_grad_() for stack in zip(*networks, strict=True)]
+        self.weights = self.parameters[::2]
 
-    def __call__(self, x: Tensor, *, p: float | None = None, generators: Sequence[Generator] = ()) -> Tensor:
-        """The logits of each network on its own examples.
-
-        x: (S, B, inputs).  p: the drop rate, or None for no dropout.  generators: S, one for each network's masks.
-        Returns: (S, B, outputs).
-        """
-        weights, biases = self.parameters[::2], self.parameters[1::2]
-        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            x = torch.baddbmm(bias, x, weight).relu()
-            if p is not None:
-                masks = [keep_mask(x.shape[1:], p, generator=generator) for generator in generators]
-                x = dropout(x, p, mask=torch.stack(masks))
-        return torch.baddbmm(biases[-1], x, weights[-1])
+    def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:
+        """The outputs of each network on its own examples: x (S, B, inputs), outputs (S, B, outputs)."""
+        depth = len(self.parameters) // 2 - 1
+        for layer, (weight, bias) in enumerate(zip(self.parameters[::2], self.parameters[1::2], strict=True)):
+            used = weight if acting is None else acting.weight(weight)
+            # The bias is added in place, since baddbmm takes half as long again as this.
+            z = torch.bmm(x, used).add_(bias)
+            if acting is not None:
+                acting.linear(x, z)
+            if layer == depth:
+                break
+            x = z.relu_() if acting is None else acting.activations(z.relu(), "hidden", layer, depth)
+        return z

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from statistics import fmean, stdev
 
 from regdemo.report import Interval
@@ -48,3 +48,20 @@ def _spread(values: Sequence[float]) -> float:
     """The sample standard deviation; exactly 0 where only rounding tells the values apart."""
     spread = stdev(values)
     return spread if spread > 1e-12 * max(map(abs, values)) else 0.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction of the p-values of several comparisons: what to hold against a level for all of them.
+
+        sorted p_(1) <= ... <= p_(m):    adjusted p_(i) = max over j <= i of  min(1, (m - j + 1) p_(j))
+
+    The chance that any true null falls below the level is at most the level, whatever the comparisons share.
+    NaN, a comparison that says nothing, stays NaN and is not counted.
+    Holm 1979, https://www.jstor.org/stable/4615733
+    """
+    order = sorted((i for i, p in enumerate(p_values) if not isnan(p)), key=lambda i: p_values[i])
+    adjusted, floor = [nan] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        floor = max(floor, min(1.0, (len(order) - rank) * p_values[i]))
+        adjusted[i] = floor
+    return adjusted

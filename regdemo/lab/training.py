@@ -3,42 +3,216 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
+from functools import partial
 from math import ceil
+from threading import Event
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from regdemo.lab.data import Task
-from regdemo.lab.ensemble import Ensemble
+from regdemo.lab.ensemble import Model
+from regdemo.lab.metrics import Scores, scores
+from regdemo.lab.recipe import Recipe, acting
+from regdemo.lab.streams import Draws
 
-HIDDEN = (256, 256)
-BATCH = 200
-LEARNING_RATE = 3e-3
-EVALUATIONS = 20  # points of a learning curve
-CHUNK = 1000  # examples evaluated at a time, which bounds the memory that many seeds take
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One side of a comparison. p: the rate of dropout after each hidden layer; None for no dropout at all."""
-
-    name: str
-    p: float | None
+EVALUATIONS = 10  # points of a learning curve
+GROUP = 8  # networks trained as one: as many as keep their activations in the cache
 
 
-@dataclass(frozen=True)
-class Scores:
-    """How the networks of one arm do in eval mode: a value for each seed. Accuracy in percent, loss in nats."""
+class Learner:
+    """Some members of one arm in training: their networks as one model under one optimizer.
 
-    train_accuracy: list[float]
-    test_accuracy: list[float]
-    test_loss: list[float]
+    members: their numbers; each keeps its random numbers, and so its result, whoever else is trained.
+    seed: of all streams.  steps: of the whole training, for what changes along the way.
+    Kingma and Ba 2015 (Adam), https://arxiv.org/abs/1412.6980
+    """
+
+    def __init__(self, task: Task, recipe: Recipe, members: Sequence[int], *, seed: int, steps: int = 1) -> None:
+        self.task, self.recipe, self.members, self.seed, self.steps = task, recipe, members, seed, steps
+        self.model: Model = task.model(self.draws("weights").generators)
+        self.parameters = self.model.parameters
+        self.step_count = 0
+        # What each member has seen, in order, as a number: equal in two arms if they saw the same batches.
+        self.seen = torch.zeros(len(members), dtype=torch.int64)
+        self._batches = self.draws("batches")
+        n = len(task.x)
+        self._examples = self.draws("resample").sample(n) if task.resampled else None
+        self.techniques = recipe.begin(self)
+        self.optimizer = self._make_optimizer()
+        self._at = {site: acting(self.techniques, site) for site in ("weight", "activations", "linear")}
+        self.seconds = 0.0
+        self.measures: dict[str, Callable[[Learner], Tensor]] = {}
+
+    def draws(self, use: str) -> Draws:
+        """The members' random numbers for one use."""
+        return Draws(self.seed, self.members, use, self.task.dtype)
+
+    def after(self, part: float) -> int:
+        """The step at which this part of the training is over, at least 1."""
+        return max(1, round(part * self.steps))
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        weights = {id(w) for w in self.model.weights}
+        groups = [
+            {"params": [p for p in self.parameters if (id(p) in weights) == decayed]} for decayed in (True, False)
+        ]
+        optimizer: torch.optim.Optimizer
+        if self.task.optimizer == "sgd":
+            optimizer = torch.optim.SGD(groups, lr=self.task.learning_rate, fused=True)
+        else:
+            optimizer = torch.optim.AdamW(groups, lr=self.task.learning_rate, weight_decay=0, fused=True)
+        for technique in self.techniques:
+            optimizer = technique.optimizer(optimizer)
+        return optimizer
+
+    # What the model asks for in a training pass.
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """A weight matrix as the pass uses it."""
+        for technique in self._at["weight"]:
+            weight = technique.weight(self, weight)
+        return weight
+
+    def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        """What leaves a site of the model."""
+        for technique in self._at["activations"]:
+            h = technique.activations(self, h, site, layer, depth)
+        return h
+
+    def linear(self, inputs: Tensor, outputs: Tensor) -> None:
+        """What entered and left a linear layer."""
+        for technique in self._at["linear"]:
+            technique.linear(self, inputs, outputs)
+
+    # What the techniques ask for.
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A training pass."""
+        return self.model(x, self)
+
+    def judge(self, x: Tensor) -> Tensor:
+        """A pass in eval mode."""
+        return self.model(x)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """The logits, or numbers, that the members are judged by."""
+        for technique in acting(self.techniques, "predict"):
+            return technique.predict(self, x)
+        return self.judge(x)
+
+    def training_examples(self, most: int) -> tuple[Tensor, Tensor]:
+        """What each member is trained on, the first `most` of it: (S, N, ...) and their labels."""
+        if self._examples is None:
+            return self.everyone(self.task.x[:most]), self.everyone(self.task.y[:most])
+        chosen = self._examples[:, :most]
+        return self.task.x[chosen], self.task.y[chosen]
+
+    def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Each example's loss: (S, B, ...).  y: labels, soft targets, or numbers to regress on."""
+        if not self.task.classes:
+            return (outputs.squeeze(-1) - y).square()
+        examples = outputs.shape[:-1]
+        target = y.flatten(0, len(examples) - 1)
+        losses: Tensor = F.cross_entropy(outputs.flatten(0, -2), target, reduction="none").view(examples)
+        return losses
+
+    def soft(self, y: Tensor) -> Tensor:
+        """Labels as one-hot rows; soft targets, and numbers to regress on, as they are."""
+        if not self.task.classes or y.is_floating_point():
+            return y
+        return F.one_hot(y, self.task.classes).to(self.parameters[0].dtype)
+
+    def everyone(self, x: Tensor) -> Tensor:
+        """The same examples for every member."""
+        return x.expand(len(self.members), *x.shape)
+
+    def backward(self, losses: Tensor) -> None:
+        """Leave the gradient of the members' losses, (S,), in the parameters, where each has its own."""
+        self.optimizer.zero_grad()
+        torch.autograd.backward(losses.sum())
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """What `backward` has left in each parameter."""
+        return [p.grad for p in self.parameters if p.grad is not None]
+
+    def gradient_norms(self) -> Tensor:
+        """The norm of each member's gradient, over all its parameters: (S,)."""
+        squares = [gradient.square().flatten(1).sum(1) for gradient in self.gradients]
+        return torch.stack(squares).sum(0).sqrt()
+
+    def validation_loss(self, parameters: Sequence[Tensor]) -> Tensor:
+        """The mean loss on the validation examples, (S,), with these parameters."""
+        if self.task.validation is None:
+            raise AssertionError("no validation examples: compare() holds them out for techniques that need them")
+        with self.wearing(parameters), torch.no_grad():
+            x, y = (self.everyone(part) for part in self.task.validation)
+            losses = self.losses(self.judge(x), y)
+            return losses.flatten(1).double().mean(1)
+
+    @contextmanager
+    def wearing(self, parameters: Sequence[Tensor]) -> Iterator[None]:
+        """Within it the model has these parameters."""
+        own = [p.data for p in self.parameters]
+        try:
+            for p, other in zip(self.parameters, parameters, strict=True):
+                p.data = other.data
+            yield
+        finally:
+            for p, data in zip(self.parameters, own, strict=True):
+                p.data = data
+
+    # The training itself.
+
+    def step(self, batch: Tensor) -> None:
+        """One step on these examples: (S, B), their numbers."""
+        ranks = torch.arange(1, batch.shape[1] + 1)
+        self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
+        x, y = self.task.x[batch], self.task.y[batch]
+        for technique in acting(self.techniques, "batch"):
+            x, y = technique.batch(self, x, y)
+        compute: Callable[[], None] = partial(self._compute, x, y)
+        for technique in acting(self.techniques, "gradient"):
+            compute = partial(technique.gradient, self, x, y, compute)
+        compute()
+        for technique in acting(self.techniques, "clip"):
+            technique.clip(self)
+        self.optimizer.step()
+        self.step_count += 1
+        for technique in self.techniques:
+            technique.stepped(self)
+
+    def _compute(self, x: Tensor, y: Tensor) -> None:
+        outputs = self.forward(x)
+        # Losses are summed over the members, which leaves the gradient of each as it would be alone.
+        losses = self.losses(outputs, y).flatten(1).mean(1)
+        for technique in acting(self.techniques, "penalty"):
+            penalty = technique.penalty(self, x, y, outputs)
+            losses = losses if penalty is None else losses + penalty
+        self.backward(losses)
+
+    def epoch(self) -> None:
+        """Train on every example once, in batches that are each member's own."""
+        order = self._batches.order(len(self.task.x))
+        if self._examples is not None:
+            order = self._examples.gather(1, order)
+        for batch in torch.split(order, self.task.batch, dim=1):
+            self.step(batch)
+        for technique in self.techniques:
+            technique.epoch_ended(self)
+
+    def scores(self) -> Scores:
+        """How the networks do now, as they are judged."""
+        parameters = list(self.parameters)
+        for technique in self.techniques:
+            parameters = technique.evaluated(self, parameters)
+        with self.wearing(parameters), torch.no_grad():
+            return scores(self)
 
 
 @dataclass(frozen=True)
@@ -49,104 +223,99 @@ class Evaluation:
     scores: list[Scores]
 
 
-class Use(IntEnum):
-    """What a stream of random numbers is for."""
-
-    WEIGHTS = 0
-    BATCHES = 1
-    MASKS = 2
-
-
-def stream(seed: int, member: int, use: Use) -> Generator:
-    """The random numbers that one member, a pair of networks, has for one use: the same whoever else is trained."""
-    state = np.random.SeedSequence((seed, member, use)).generate_state(1)
-    return torch.Generator().manual_seed(int(state[0]))
-
-
-class Learner:
-    """One arm in training: its networks as one `Ensemble` under one Adam, and the streams of its masks.
-
-    Kingma and Ba 2015, https://arxiv.org/abs/1412.6980
-    """
-
-    def __init__(self, task: Task, arm: Arm, members: Sequence[int], seed: int) -> None:
-        self.task, self.arm = task, arm
-        sizes = (task.x.shape[1], *HIDDEN, task.classes)
-        self.ensemble = Ensemble(sizes, [stream(seed, k, Use.WEIGHTS) for k in members], task.x.dtype)
-        self._masks = [stream(seed, k, Use.MASKS) for k in members]
-        self._optimizer = torch.optim.Adam(self.ensemble.parameters, lr=LEARNING_RATE, fused=True)
-
-    def epoch(self, order: Tensor) -> None:
-        """Train on batches of the examples in this order: (S, N), a permutation for each network."""
-        for batch in torch.split(order, BATCH, dim=1):
-            logits = self.ensemble(self.task.x[batch], p=self.arm.p, generators=self._masks)
-            # Losses are summed over the networks, which leaves the gradient of each as it would be alone.
-            loss = F.cross_entropy(logits.flatten(0, 1), self.task.y[batch].flatten(), reduction="sum")
-            self._optimizer.zero_grad()
-            torch.autograd.backward(loss / batch.shape[1])
-            self._optimizer.step()
-
-    def scores(self) -> Scores:
-        """How the networks do now, in eval mode."""
-        train_accuracy, _ = _evaluate(self.ensemble, self.task.x, self.task.y)
-        return Scores(train_accuracy, *_evaluate(self.ensemble, self.task.test_x, self.task.test_y))
-
-
 class PairedTraining:
-    """Train every arm on the same task from the same seeds; only the masks of their dropout differ.
+    """Train every arm on the same task from the same seeds; only what the recipes do differs.
 
-    Member k of each arm has the same initial weights and sees the same batches in the same order.
-    members: their numbers; each keeps its random numbers, and so its result, whoever else is trained.
-    seed: of all streams.
+    Member k of each arm has the same initial weights and sees the same batches in the same order. The members of an
+    arm are trained GROUP at a time, the groups side by side on torch's threads.
+    members: their numbers.  seed: of all streams.  clock: to time each learner's epochs by, on its own thread.
     """
 
-    def __init__(self, task: Task, arms: Sequence[Arm], members: Sequence[int], *, seed: int) -> None:
-        self.learners = [Learner(task, arm, members, seed) for arm in arms]
-        self._examples = len(task.x)
-        self._batches = [stream(seed, k, Use.BATCHES) for k in members]
+    def __init__(
+        self,
+        task: Task,
+        recipes: Sequence[Recipe],
+        members: Sequence[int],
+        *,
+        seed: int,
+        epochs: int,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        steps = epochs * ceil(len(task.x) / task.batch)
+        groups = [members[i : i + GROUP] for i in range(0, len(members), GROUP)]
+        measures = {k: v for recipe in recipes for t in recipe.techniques for k, v in t.measures().items()}
+        self.arms = [[Learner(task, recipe, group, seed=seed, steps=steps) for group in groups] for recipe in recipes]
+        for learner in (learner for arm in self.arms for learner in arm):
+            learner.measures = measures
+        self.task, self.members, self.epochs = task, len(members), epochs
+        self.clock = clock or (lambda: 0.0)
 
-    def run(self, epochs: int, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Evaluation]:
+    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Evaluation]:
         """Train, and evaluate at most EVALUATIONS times at even distances, always after the last epoch.
 
-        The arms advance side by side, an epoch at a time.
-        progress: told after each epoch how many are done, of how many in all. What it raises ends the run.
+        progress: told how many epochs are done, each of each group counting, of how many in all. What it raises ends
+        the run within an epoch.
         """
-        every = ceil(epochs / EVALUATIONS)
-        with _threads(len(self.learners)) as pool:
-            for epoch in range(1, epochs + 1):
-                order = torch.stack([torch.randperm(self._examples, generator=g) for g in self._batches])
-                list(pool.map(lambda learner: learner.epoch(order), self.learners))  # noqa: B023 - used at once
-                progress(epoch, epochs)
-                if epoch % every == 0 or epoch == epochs:
-                    yield Evaluation(epoch, list(pool.map(Learner.scores, self.learners)))
+        learners = [learner for arm in self.arms for learner in arm]
+        every, total = ceil(self.epochs / EVALUATIONS), self.epochs * len(learners)
+        stop, done = Event(), 0
+        with _threads() as pool:
+            for start in range(0, self.epochs, every):
+                epochs = min(every, self.epochs - start)
+                futures = {pool.submit(_advance, learner, epochs, stop, self.clock): learner for learner in learners}
+                try:
+                    for future in as_completed(futures):
+                        future.result()
+                        done += epochs
+                        progress(done, total)
+                except BaseException:
+                    stop.set()
+                    raise
+                found = {futures[future]: future.result() for future in futures}
+                yield Evaluation(start + epochs, [_together([found[learner] for learner in arm]) for arm in self.arms])
+
+    def starts_apart(self) -> float:
+        """The largest distance between a weight of the first arm and the same weight of another."""
+        return max((largest_difference(a, b) for a, b in self._pairs()), default=0.0)
+
+    def seen_apart(self) -> int:
+        """How many members of other arms did not see the batches that the first arm's did."""
+        return sum(int((a.seen != b.seen).sum()) for a, b in self._pairs())
+
+    def _pairs(self) -> Iterator[tuple[Learner, Learner]]:
+        first, *others = self.arms
+        for arm in others:
+            yield from zip(first, arm, strict=True)
+
+
+def _advance(learner: Learner, epochs: int, stop: Event, clock: Callable[[], float]) -> Scores:
+    for _ in range(epochs):
+        if stop.is_set():
+            return {}
+        start = clock()
+        learner.epoch()
+        learner.seconds += clock() - start
+    return learner.scores()
+
+
+def _together(parts: Sequence[Scores]) -> Scores:
+    """The scores of several groups as those of one arm."""
+    return {name: [value for part in parts for value in part[name]] for name in parts[0]}
 
 
 @contextmanager
-def _threads(arms: int) -> Iterator[ThreadPoolExecutor]:
-    """A thread for each arm, sharing out torch's own threads: these would wait for each other at every operation."""
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """One worker for each of torch's threads, each with one of its own: they would wait at every operation."""
     before = torch.get_num_threads()
-    workers = min(arms, before)
     try:
-        torch.set_num_threads(before // workers)
-        with ThreadPoolExecutor(workers) as pool:
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(before) as pool:
             yield pool
     finally:
         torch.set_num_threads(before)
 
 
 def largest_difference(one: Learner, other: Learner) -> float:
-    """The largest distance between a weight of one arm and the same weight of the other."""
-    pairs = zip(one.ensemble.parameters, other.ensemble.parameters, strict=True)
+    """The largest distance between a weight of one learner and the same weight of the other."""
+    pairs = zip(one.parameters, other.parameters, strict=True)
     return torch.stack([(a - b).detach().abs().max() for a, b in pairs]).max().item()
-
-
-@torch.no_grad()
-def _evaluate(ensemble: Ensemble, x: Tensor, y: Tensor) -> tuple[list[float], list[float]]:
-    """Accuracy in percent and mean loss in nats, of each network, without dropout."""
-    members = len(ensemble.parameters[0])
-    right, loss = torch.zeros(2, members, dtype=torch.float64)
-    for part_x, part_y in zip(torch.split(x, CHUNK), torch.split(y, CHUNK), strict=True):
-        logits, labels = ensemble(part_x.expand(members, -1, -1)), part_y.expand(members, -1)
-        right += (logits.argmax(-1) == labels).sum(1)
-        loss += F.cross_entropy(logits.transpose(1, 2), labels, reduction="none").sum(1)
-    return (100 * right / len(x)).tolist(), (loss / len(x)).tolist()

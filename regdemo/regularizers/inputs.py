@@ -252,7 +252,7 @@ def mixup(
     if y.dim() < 1 or len(y) != len(x):
         raise ArgumentError(f"y has shape {tuple(y.shape)} and x {tuple(x.shape)}: they must have as many rows")
     if weight is None:
-        weight = _beta(alpha, x.device, generator)
+        weight = draw_beta(alpha, x.device, generator)
     else:
         check_broadcast(check_floating(weight, "weight"), x.shape[:1], "weight")
     if order is None:
@@ -267,7 +267,7 @@ def _mix(x: Tensor, weight: Tensor, order: Tensor) -> Tensor:
     return share * x + (1 - share) * x[order]
 
 
-def _beta(alpha: float, device: torch.device, generator: torch.Generator | None) -> Tensor:
+def draw_beta(alpha: float, device: torch.device, generator: torch.Generator | None) -> Tensor:
     """One draw from Beta(alpha, alpha): a ratio of two Gamma draws, in logarithms, since a small alpha underflows."""
     shape = torch.full((2,), alpha + 1.0, device=device, dtype=torch.float64)
     gamma = torch._standard_gamma(shape, generator=generator)

@@ -40,10 +40,14 @@ def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) ->
             "class indices, at least one"
         )
     log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
-    # KL(p || q) + KL(q || p) in one product.
-    disagreement = ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
     counted = target != IGNORED
     label = torch.where(counted, target, 0).unsqueeze(-1)
     errors = -(log_p + log_q).gather(-1, label).squeeze(-1)
-    losses = errors + alpha / 2 * disagreement
+    losses = errors + alpha / 2 * disagreement(first, second)
     return torch.where(counted, losses, 0).sum() / counted.sum()
+
+
+def disagreement(first: Tensor, second: Tensor) -> Tensor:
+    """KL(p || q) + KL(q || p) of two passes' logits, (..., K), for each example: (...)."""
+    log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
+    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)

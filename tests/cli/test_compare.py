@@ -7,28 +7,30 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from regdemo.cli import app
 from regdemo.cli.compare import compare
 from regdemo.lab import compare as lab
-from regdemo.lab import training
+from regdemo.lab import data
 
 QUICK = ["compare", "dropout", "--task", "digits", "--epochs", "1"]
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """A small network, but for the child processes."""
-    monkeypatch.setattr(training, "HIDDEN", (16, 8))
+    """A small network and 60 examples, but for the child processes."""
+    few = replace(data.load("digits").first(60), hidden=(16, 8), batch=20)
+    monkeypatch.setitem(data.TASKS, "digits", lambda: few)
 
 
-def test_a_comparison_prints_verdict_table_curves_and_claims(capsys):
+def test_a_comparison_prints_verdict_table_curves_costs_and_claims(capsys):
     assert app.run(QUICK) == 0
     out, err = capsys.readouterr()
     assert re.search(r"test accuracy by|No difference shown", out)
-    for part in ("test accuracy, %", "test loss, nats", "p-value", "epoch by epoch", "3 of 3 claims hold"):
+    for part in ("test accuracy, %", "test loss, nats", "p-value", "epoch by epoch", "training, s", "3 of 3 claims"):
         assert part in out
     assert err == ""
 
@@ -51,9 +53,33 @@ def test_as_json_it_is_a_report_with_the_intervals_as_numbers(capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (["dropout", "--p", "0.1", "0.5"], "Dropout 0.1 and dropout 0.5 against none"),
+        (["--p", "0.1", "0.5", "--seeds", "8", "dropout"], "Dropout 0.1 and dropout 0.5 against none"),
+        (["dropout", "--p", "0.1", "--p=0.5"], "Dropout 0.1 and dropout 0.5 against none"),
+        (["dropout", "--p=0.1", "0.5"], "Dropout 0.1 and dropout 0.5 against none"),
+        (["dropout", "--seeds", "8", "--p", "0.1"], "Dropout 0.1 against none"),
+        (["sam", "--rho", "0.2", "dropout"], "Sam 0.2 and dropout 0.2 against none"),
+        (["mc-dropout", "--against", "dropout"], "Mc-dropout 0.2 against dropout 0.2"),
+        (["weight-decay", "--weight-decay", "0.1", "1e1"], "Weight-decay 0.1 and weight-decay 10 against none"),
+    ],
+)
+def test_the_arms_are_those_typed(arguments, title, capsys):
+    assert app.run(["compare", *arguments, "--task", "digits", "--epochs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"].startswith(title + " on")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
-        ["mixup"],
+        ["cutout"],
+        ["sam", "--p", "0.1"],
+        ["dropout", "--p", "0.1", "0.1"],
+        ["dropout", "--p", "0.1", "x"],
+        ["dropout", "--against", "nothing"],
+        ["dropout", "--label-noise", "1"],
+        ["dropout", "--train-size", "0"],
         ["dropout", "--task", "cifar"],
         ["dropout", "--p", "1.0"],
         ["dropout", "--p", "nan"],
@@ -79,7 +105,7 @@ def stop_at(monkeypatch, epoch):
     def stopped(*args, progress, **options):
         def press(done, total):
             progress(done, total)
-            if done == epoch:
+            if done == 2 * epoch:  # two arms, one group of seeds each
                 raise KeyboardInterrupt
 
         return run(*args, progress=press, **options)
@@ -89,7 +115,7 @@ def stop_at(monkeypatch, epoch):
 
 def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):
     stop_at(monkeypatch, 2)
-    assert app.run(["compare", "dropout", "--task", "digits", "--epochs", "9"]) == 130
+    assert app.run(["compare", "dropout", "--task", "digits", "--epochs", "9", "--seeds", "8"]) == 130
     out, err = capsys.readouterr()
     assert "(stopped at epoch 1 of 9)" in " ".join(out.split())
     assert "test accuracy, %" in out
@@ -99,7 +125,12 @@ def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):
 def test_ctrl_c_saves_what_is_finished(monkeypatch, capsys, tmp_path):
     stop_at(monkeypatch, 2)
     path = tmp_path / "report.json"
-    assert app.run(["compare", "dropout", "--task", "digits", "--epochs", "9", "--json", "--save", str(path)]) == 130
+    assert (
+        app.run(
+            ["compare", "dropout", "--task", "digits", "--epochs", "9", "--seeds", "8", "--json", "--save", str(path)]
+        )
+        == 130
+    )
     assert json.loads(path.read_text()) == json.loads(capsys.readouterr().out)
 
 
@@ -114,7 +145,19 @@ def test_ctrl_c_before_the_first_evaluation_is_one_line_and_exit_130(monkeypatch
 def test_ctrl_c_typed_at_a_terminal_ends_the_bar_and_shows_the_report():
     main, terminal = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "regdemo", "compare", "dropout", "--task", "digits", "--epochs", "20"],
+        [
+            sys.executable,
+            "-m",
+            "regdemo",
+            "compare",
+            "dropout",
+            "--task",
+            "digits",
+            "--epochs",
+            "20",
+            "--train-size",
+            "300",
+        ],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -165,5 +208,5 @@ def test_the_help_imports_nothing_heavy():
 
 def test_the_defaults_are_those_of_the_library():
     library, ours = (inspect.signature(function).parameters for function in (lab.compare, compare))
-    names = ["p", "task", "seeds", "epochs", "seed"]
+    names = ["against", "task", "label_noise", "train_size", "seeds", "epochs", "seed"]
     assert [ours[name].default for name in names] == [library[name].default for name in names]

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from regdemo.lab.ensemble import Ensemble
-from regdemo.regularizers import keep_mask
 
 SIZES = (5, 7, 6, 3)
 
@@ -40,14 +39,39 @@ def test_each_network_computes_what_torch_modules_with_its_weights_do(ensemble, 
         torch.testing.assert_close(logits[member], module(ensemble, member)(x[member]))
 
 
-def test_each_network_drops_what_its_own_generator_says(ensemble, x):
-    logits = ensemble(x, p=0.5, generators=generators([7, 8, 9]))
-    for member, (generator,) in enumerate(map(generators, [[7], [8], [9]])):
+class Recorder:
+    """Doubles each weight and each activation, and keeps what it was told."""
+
+    def __init__(self):
+        self.sites, self.linears = [], []
+
+    def weight(self, weight):
+        return 2 * weight
+
+    def activations(self, h, site, layer, depth):
+        self.sites.append((site, layer, depth, h.shape))
+        return 2 * h
+
+    def linear(self, inputs, outputs):
+        self.linears.append((inputs, outputs))
+
+
+def test_what_acts_has_every_weight_every_hidden_layer_and_every_linear_layer(ensemble, x):
+    recorder = Recorder()
+    logits = ensemble(x, recorder)
+    for member in range(3):
         h = x[member]
-        for linear in module(ensemble, member)[:-1:2]:
-            h = linear(h).relu()
-            h = h * keep_mask(h.shape, 0.5, generator=generator) / 0.5
-        torch.testing.assert_close(logits[member], module(ensemble, member)[-1](h))
+        *hidden, last = module(ensemble, member)[::2]
+        for linear in hidden:
+            h = 2 * (2 * linear(h) - linear.bias).relu()
+        torch.testing.assert_close(logits[member], 2 * last(h) - last.bias)
+    assert recorder.sites == [("hidden", 0, 2, (3, 4, 7)), ("hidden", 1, 2, (3, 4, 6))]
+    assert [(tuple(a.shape), tuple(z.shape)) for a, z in recorder.linears] == [
+        ((3, 4, 5), (3, 4, 7)),
+        ((3, 4, 7), (3, 4, 6)),
+        ((3, 4, 6), (3, 4, 3)),
+    ]
+    assert recorder.linears[-1][1] is logits
 
 
 def test_a_networks_initial_weights_depend_on_its_own_generator_only(ensemble):

@@ -1,12 +1,13 @@
 """Intervals and p-values, against scipy.stats."""
 
-from math import isnan
+from itertools import combinations
+from math import isnan, nan
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from regdemo.lab.statistics import mean_interval, p_value
+from regdemo.lab.statistics import holm, mean_interval, p_value
 
 WITH = [69.1, 70.4, 68.8, 69.9, 70.0, 69.5, 71.2, 68.9]
 WITHOUT = [65.2, 66.0, 64.8, 65.9, 65.1, 66.4, 66.2, 64.9]
@@ -48,3 +49,23 @@ def test_values_that_are_all_the_same_have_an_interval_without_width_and_no_p_va
     interval = mean_interval(values)
     assert interval.low == interval.value == interval.high
     assert isnan(p_value(values))
+
+
+def closed_test(p_values, i):
+    """Holm's method as what it is: the largest Bonferroni p-value of any set of comparisons that holds this one."""
+    others = [p for j, p in enumerate(p_values) if j != i]
+    sets = [(p_values[i], *some) for n in range(len(others) + 1) for some in combinations(others, n)]
+    return max(min(1, len(some) * min(some)) for some in sets)
+
+
+@pytest.mark.parametrize(
+    "p_values", [[0.02], [0.01, 0.04, 0.03, 0.2], [0.5, 0.5, 0.001], [0.0, 1.0], [0.03, 0.03, 0.03], []]
+)
+def test_holms_correction_is_the_closed_test_over_bonferronis(p_values):
+    assert holm(p_values) == pytest.approx([closed_test(p_values, i) for i in range(len(p_values))], abs=1e-15)
+
+
+def test_a_comparison_without_a_p_value_is_not_counted():
+    adjusted = holm([0.01, nan, 0.04])
+    assert (adjusted[0], adjusted[2]) == (0.02, 0.04)
+    assert isnan(adjusted[1])

@@ -1,6 +1,7 @@
 """Training in step: pairs are fair, members are independent, a run can end early."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,18 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from regdemo.lab import training
+from regdemo.lab import metrics, training
 from regdemo.lab.data import Task
-from regdemo.lab.training import Arm, PairedTraining, Use, largest_difference, stream
+from regdemo.lab.recipe import Recipe
+from regdemo.lab.streams import Draws, stream
+from regdemo.lab.techniques import TECHNIQUES
+from regdemo.lab.training import PairedTraining
 from regdemo.regularizers import keep_mask
 
-WITHOUT, WITH = Arm("without", None), Arm("dropout 0.3", 0.3)
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(training, "HIDDEN", (16, 8))
-    monkeypatch.setattr(training, "BATCH", 10)
+WITHOUT, WITH = Recipe("none"), Recipe("dropout 0.3", (TECHNIQUES["dropout"](p=0.3),))
 
 
 @pytest.fixture
@@ -27,36 +25,50 @@ def task():
     """45 training and 30 test points in the plane, labelled by their quadrant, in float64."""
     x = torch.randn(75, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     y = 2 * (x[:, 0] > 0) + (x[:, 1] > 0)
-    return Task("quadrants", "", x[:45], y[:45], x[45:], y[45:], classes=4)
+    return Task("quadrants", "", x[:45], y[:45], x[45:], y[45:], classes=4, hidden=(16, 8), batch=10)
 
 
-def trained(task, arms, members, epochs=3):
-    run = PairedTraining(task, arms, members, seed=5)
-    return run, list(run.run(epochs))
+def trained(task, recipes, members, epochs=3):
+    run = PairedTraining(task, recipes, members, seed=5, epochs=epochs)
+    return run, list(run.run())
 
 
-def test_each_member_learns_what_it_would_alone(task):
-    together, evaluations = trained(task, [WITHOUT, WITH], range(4))
-    for member in range(4):
-        alone, (*_, last) = trained(task, [WITHOUT, WITH], [member])
-        for arm in range(2):
-            for stacked, single in zip(
-                together.learners[arm].ensemble.parameters, alone.learners[arm].ensemble.parameters, strict=True
-            ):
-                torch.testing.assert_close(stacked[member], single[0], rtol=0, atol=1e-12)
-            assert evaluations[-1].scores[arm].test_loss[member] == pytest.approx(last.scores[arm].test_loss[0])
+def parameters(run, arm):
+    """An arm's parameters, of all its groups."""
+    return [torch.cat(parts).detach() for parts in zip(*(learner.parameters for learner in run.arms[arm]), strict=True)]
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_each_member_learns_what_it_would_alone(task, name):
+    recipe = Recipe(name, (TECHNIQUES[name](),))
+    together, (*_, last) = trained(task.hold_out(), [recipe], range(3), epochs=2)
+    alone, (*_, single) = trained(task.hold_out(), [recipe], [2], epochs=2)
+    for stacked, own in zip(parameters(together, 0), parameters(alone, 0), strict=True):
+        torch.testing.assert_close(stacked[2], own[0], rtol=0, atol=1e-12)
+    for metric, values in single.scores[0].items():
+        assert last.scores[0][metric][2] == pytest.approx(values[0], abs=1e-9)
+
+
+def test_groups_of_members_learn_what_they_would_together(task, monkeypatch):
+    together, whole = trained(task, [WITH], range(5), epochs=1)
+    monkeypatch.setattr(training, "GROUP", 2)
+    apart, parts = trained(task, [WITH], range(5), epochs=1)
+    assert [len(arm) for arm in (together.arms[0], apart.arms[0])] == [1, 3]
+    for one, other in zip(parameters(together, 0), parameters(apart, 0), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    assert parts[-1].scores[0][metrics.TEST_LOSS] == pytest.approx(whole[-1].scores[0][metrics.TEST_LOSS])
 
 
 def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
     run, (*_, last) = trained(task, [WITHOUT, WITH], [3], epochs=2)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4)).double()
-    weights, batches, masks = (stream(5, 3, use) for use in Use)
+    weights, batches, masks = (stream(5, 3, use) for use in ("weights", "batches", "dropout"))
     for layer in model[::2]:
         bound = layer.in_features**-0.5
         drawn = torch.empty(layer.in_features, layer.out_features, dtype=torch.float64)
         layer.weight.data = drawn.uniform_(-bound, bound, generator=weights).T.contiguous()
         layer.bias.data.uniform_(-bound, bound, generator=weights)
-    optimizer = torch.optim.Adam(model.parameters(), lr=training.LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), lr=task.learning_rate)
     for _ in range(2):
         for batch in torch.randperm(45, generator=batches).split(10):
             h = task.x[batch]
@@ -67,67 +79,103 @@ def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
             F.cross_entropy(model[-1](h), task.y[batch]).backward()
             optimizer.step()
 
-    for layer, weight in zip(model[::2], run.learners[1].ensemble.parameters[::2], strict=True):
+    for layer, weight in zip(model[::2], parameters(run, 1)[::2], strict=True):
         torch.testing.assert_close(layer.weight, weight[0].T, rtol=0, atol=1e-12)
     logits = model(task.test_x)
-    assert last.scores[1].test_loss == pytest.approx([F.cross_entropy(logits, task.test_y).item()])
+    assert last.scores[1][metrics.TEST_LOSS] == pytest.approx([F.cross_entropy(logits, task.test_y).item()])
     right = (logits.argmax(1) == task.test_y).double().mean().item()
-    assert last.scores[1].test_accuracy == pytest.approx([100 * right], rel=1e-12)
+    assert last.scores[1][metrics.TEST_ACCURACY] == pytest.approx([100 * right], rel=1e-12)
 
 
 def test_the_arms_start_from_the_same_weights(task):
-    run = PairedTraining(task, [WITHOUT, WITH], range(3), seed=5)
-    assert largest_difference(*run.learners) == 0
+    assert PairedTraining(task, [WITHOUT, WITH], range(3), seed=5, epochs=1).starts_apart() == 0
 
 
 def test_members_start_from_different_weights(task):
-    first, second, third = PairedTraining(task, [WITHOUT], range(3), seed=5).learners[0].ensemble.parameters[0]
+    first, second, third = parameters(PairedTraining(task, [WITHOUT], range(3), seed=5, epochs=1), 0)[0]
     assert not torch.equal(first, second)
     assert not torch.equal(second, third)
 
 
+def test_the_arms_see_the_same_batches_and_other_batches_would_be_noticed(task):
+    run, _ = trained(task, [WITHOUT, WITH], range(3), epochs=2)
+    assert run.seen_apart() == 0
+    run.arms[1][0].step(torch.zeros(3, 10, dtype=torch.int64))
+    assert run.seen_apart() == 3
+
+
+def test_a_batch_in_another_order_counts_as_another(task):
+    one, other = (PairedTraining(task, [WITHOUT], range(2), seed=5, epochs=1).arms[0][0] for _ in range(2))
+    one.step(torch.tensor([[1, 2, 3], [4, 5, 6]]))
+    other.step(torch.tensor([[1, 3, 2], [4, 5, 6]]))
+    assert (one.seen == other.seen).tolist() == [False, True]
+
+
 def test_dropout_at_rate_0_is_no_dropout_to_the_last_bit(task):
-    run, _ = trained(task, [WITHOUT, Arm("dropout 0", 0.0)], range(3))
-    assert largest_difference(*run.learners) == 0
+    run, _ = trained(task, [WITHOUT, Recipe("dropout 0", (TECHNIQUES["dropout"](p=0.0),))], range(3))
+    assert all(map(torch.equal, parameters(run, 0), parameters(run, 1)))
 
 
-def test_dropout_parts_the_arms(task):
-    run, _ = trained(task, [WITHOUT, WITH], range(3), epochs=1)
-    assert largest_difference(*run.learners) > 0
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_a_technique_parts_its_arm_from_the_one_without(task, name):
+    # Small gradients are not clipped, and steps that always help leave nothing to stop early for.
+    strong = {"gradient-clipping": {"max_norm": 0.01}}.get(name, {})
+    recipe = Recipe(name, (TECHNIQUES[name](**strong),))
+    rough = replace(task.hold_out(), learning_rate=0.3)
+    _, (*_, last) = trained(rough, [WITHOUT, recipe], range(2))
+    judged = [scores[metrics.TEST_LOSS] for scores in last.scores]
+    assert judged[0] != judged[1]
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(task):
-    first, second = (PairedTraining(task, [WITHOUT, WITH], range(3), seed=5) for _ in range(2))
-    other = PairedTraining(task, [WITHOUT, WITH], range(3), seed=6)
-    assert list(first.run(3)) == list(second.run(3)) != list(other.run(3))
+    first, second, other = (
+        list(PairedTraining(task, [WITHOUT, WITH], range(3), seed=seed, epochs=3).run()) for seed in (5, 5, 6)
+    )
+    assert first == second != other
 
 
 def test_streams_differ_by_seed_by_member_and_by_use():
-    keys = [(seed, member, use) for seed in range(3) for member in range(3) for use in Use]
+    keys = [(seed, member, use) for seed in range(3) for member in range(3) for use in ("weights", "batches", "sam")]
     assert len({torch.rand(4, generator=stream(*key)).sum().item() for key in keys}) == len(keys)
 
 
+@pytest.mark.parametrize("draw", ["keep", "normal", "order", "sample"])
+def test_a_draw_stacks_what_each_member_draws_alone(draw):
+    arguments = {"keep": ((4, 3), 0.5), "normal": ((4, 3),), "order": (12,), "sample": (12,)}[draw]
+    together, alone = (Draws(1, members, "use", torch.float64) for members in ([0, 1, 2], [2]))
+    for _ in range(2):
+        assert torch.equal(getattr(together, draw)(*arguments)[2:], getattr(alone, draw)(*arguments))
+
+
+def test_a_resampled_task_gives_each_member_a_sample_of_its_own_with_repetition(task):
+    learner = PairedTraining(replace(task, resampled=True), [WITHOUT], range(2), seed=5, epochs=1).arms[0][0]
+    x, y = learner.training_examples(45)
+    assert x.shape == (2, 45, 2)
+    assert all(1 < len(member.unique(dim=0)) < 45 for member in x)
+    assert not torch.equal(x[0], x[1])
+    assert torch.equal(y, 2 * (x[..., 0] > 0) + (x[..., 1] > 0))
+
+
 def test_the_scores_are_those_of_the_whole_data_whatever_the_chunk(task, monkeypatch):
-    _, whole = trained(task, [WITH], range(2))
-    monkeypatch.setattr(training, "CHUNK", 7)
-    _, parts = trained(task, [WITH], range(2))
-    assert parts[-1].scores[0].test_accuracy == whole[-1].scores[0].test_accuracy
-    assert parts[-1].scores[0].test_loss == pytest.approx(whole[-1].scores[0].test_loss, rel=1e-12)
+    run, whole = trained(task, [WITH], range(2))
+    monkeypatch.setattr(metrics, "CHUNK", 7)
+    parts = run.arms[0][0].scores()
+    for name in (metrics.TEST_ACCURACY, metrics.TEST_LOSS, metrics.CALIBRATION):
+        assert parts[name] == pytest.approx(whole[-1].scores[0][name], rel=1e-12)
 
 
-@pytest.mark.parametrize(("epochs", "evaluated"), [(1, [1]), (3, [1, 2, 3]), (45, [*range(3, 46, 3)]), (41, 14)])
-def test_a_curve_has_at_most_20_points_and_ends_at_the_last_epoch(task, epochs, evaluated):
-    _, evaluations = trained(task, [WITHOUT], [0], epochs=epochs)
-    found = [evaluation.epoch for evaluation in evaluations]
+@pytest.mark.parametrize(("epochs", "evaluated"), [(1, [1]), (3, [1, 2, 3]), (45, [*range(5, 46, 5)]), (41, 9)])
+def test_a_curve_has_at_most_10_points_and_ends_at_the_last_epoch(task, epochs, evaluated):
+    found = [evaluation.epoch for evaluation in trained(task.first(10), [WITHOUT], [0], epochs=epochs)[1]]
     assert found[-1] == epochs
     assert evaluated in (found, len(found))
 
 
-def test_progress_counts_every_epoch_up_to_the_last(task):
+def test_progress_counts_every_epoch_of_every_group_up_to_the_last(task):
     calls = []
-    for _ in PairedTraining(task, [WITHOUT], [0], seed=5).run(3, lambda done, total: calls.append((done, total))):
+    for _ in PairedTraining(task, [WITHOUT, WITH], [0], seed=5, epochs=2).run(lambda *call: calls.append(call)):
         pass
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -143,15 +191,23 @@ def test_scores_do_not_depend_on_torchs_number_of_threads_which_is_left_as_found
     assert evaluations == expected
 
 
-def test_a_member_that_diverges_takes_no_other_with_it(task):
-    run, healthy = (PairedTraining(task, [WITHOUT, WITH], range(3), seed=5) for _ in range(2))
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_a_member_that_diverges_takes_no_other_with_it(task, name):
+    recipe = Recipe(name, (TECHNIQUES[name](),))
+    run, healthy = (PairedTraining(task.hold_out(), [recipe], range(3), seed=5, epochs=1) for _ in range(2))
     with torch.no_grad():
-        run.learners[1].ensemble.parameters[0][1] = torch.inf
-    (*_, last), (*_, expected) = run.run(2), healthy.run(2)
-    assert not np.isfinite(last.scores[1].test_loss[1])
-    for member in (0, 2):
-        assert last.scores[1].test_loss[member] == expected.scores[1].test_loss[member]
-    assert last.scores[0] == expected.scores[0]
+        run.arms[0][0].parameters[0][1] = torch.nan
+    (*_, last), (*_, expected) = run.run(), healthy.run()
+    for metric, values in expected.scores[0].items():
+        assert [last.scores[0][metric][k] for k in (0, 2)] == [values[k] for k in (0, 2)]
+
+
+def test_a_member_that_diverges_has_scores_that_are_not_finite(task):
+    run = PairedTraining(task, [WITH], range(3), seed=5, epochs=1)
+    with torch.no_grad():
+        run.arms[0][0].parameters[0][1] = torch.inf
+    (last,) = run.run()
+    assert [bool(np.isfinite(loss)) for loss in last.scores[0][metrics.TEST_LOSS]] == [True, False, True]
 
 
 def test_the_global_random_state_is_left_as_found(task):

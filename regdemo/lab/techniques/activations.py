@@ -1,0 +1,166 @@
+"""What is done to the activations in training: dropout and its kin, at a rate that layer and step may set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from regdemo.lab.recipe import Technique
+from regdemo.parameters import Parameter, count, rate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regdemo.lab.training import Learner
+
+HIDDEN = frozenset({"hidden"})
+PART = Parameter("Share of the training after which the rate changes.", 0.01, 0.99)
+
+
+@dataclass(eq=False)
+class Dropout(Technique):
+    """`regularizers.dropout` on what leaves each hidden layer."""
+
+    NAME: ClassVar = "dropout"
+    SITE: ClassVar = "model"
+    NEEDS: ClassVar = HIDDEN
+    HOLDS: ClassVar = "the drop rate of the hidden layers"
+    p: Annotated[float, rate("Probability that a hidden activation is dropped.")] = 0.2
+
+    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+        """The drop rate now, after this layer."""
+        return self.p
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import dropout
+
+        p = self.rate(learner, layer, depth)
+        return dropout(h, p, mask=self.draws.keep(h.shape[1:], p)) if p else h
+
+
+@dataclass(eq=False)
+class LayerwiseDropout(Dropout):
+    """Dropout at rates that grow with depth, from 0 after the first hidden layer to p after the last."""
+
+    NAME: ClassVar = "layerwise-dropout"
+
+    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+        from regdemo.regularizers import layerwise_rates
+
+        return layerwise_rates(depth, self.p)[layer]
+
+
+@dataclass(eq=False)
+class AnnealedDropout(Dropout):
+    """Dropout at a rate that falls to 0 over the training."""
+
+    NAME: ClassVar = "annealed-dropout"
+    SITE: ClassVar = "schedule"
+
+    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+        from regdemo.regularizers import annealed_dropout
+
+        return annealed_dropout(learner.step_count, learner.steps, self.p)
+
+
+@dataclass(eq=False)
+class EarlyDropout(Dropout):
+    """Dropout at the beginning only, at a rate that falls to 0."""
+
+    NAME: ClassVar = "early-dropout"
+    SITE: ClassVar = "schedule"
+    part: Annotated[float, PART] = 0.2
+
+    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+        from regdemo.regularizers import early_dropout
+
+        return early_dropout(learner.step_count, learner.after(self.part), self.p)
+
+
+@dataclass(eq=False)
+class LateDropout(Dropout):
+    """Dropout in the rest of the training only."""
+
+    NAME: ClassVar = "late-dropout"
+    SITE: ClassVar = "schedule"
+    part: Annotated[float, PART] = 0.2
+
+    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+        from regdemo.regularizers import late_dropout
+
+        return late_dropout(learner.step_count, learner.after(self.part), self.p)
+
+
+@dataclass(eq=False)
+class MCDropout(Dropout):
+    """Dropout in training and in prediction too, where the probabilities of several passes are averaged."""
+
+    NAME: ClassVar = "mc-dropout"
+    SITE: ClassVar = "prediction"
+    NEEDS: ClassVar = frozenset({"hidden", "classes"})
+    samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 10
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._prediction = learner.draws(f"{self.NAME} in prediction")
+
+    def predict(self, learner: Learner, x: Tensor) -> Tensor:
+        """The logarithm of the mean probabilities, everything but this dropout in eval mode."""
+        import torch
+
+        alone, training = Only(self, learner), self.draws
+        try:
+            self.draws = self._prediction  # judging a network must not change what training draws next
+            passes = [learner.model(x, alone).softmax(-1) for _ in range(self.samples)]
+        finally:
+            self.draws = training
+        return torch.stack(passes).mean(0).log()
+
+
+class Only:
+    """One technique acting on the activations, and nothing else."""
+
+    def __init__(self, technique: Technique, learner: Learner) -> None:
+        self.technique, self.learner = technique, learner
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """The weight as it is."""
+        return weight
+
+    def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        """What the technique makes of them."""
+        return self.technique.activations(self.learner, h, site, layer, depth)
+
+    def linear(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Nobody wants to know."""
+
+
+@dataclass(eq=False)
+class GaussianDropout(Technique):
+    """`regularizers.gaussian_dropout` on what leaves each hidden layer."""
+
+    NAME: ClassVar = "gaussian-dropout"
+    SITE: ClassVar = "model"
+    NEEDS: ClassVar = HIDDEN
+    p: Annotated[float, rate("Drop rate of the dropout with the same mean and variance.")] = 0.2
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import gaussian_dropout
+
+        noise = self.draws.normal(h.shape[1:]).mul_((self.p / (1 - self.p)) ** 0.5).add_(1)
+        return gaussian_dropout(h, self.p, noise=noise)
+
+
+@dataclass(eq=False)
+class ActivationNoise(Technique):
+    """`regularizers.activation_noise` on what leaves each hidden layer."""
+
+    NAME: ClassVar = "activation-noise"
+    SITE: ClassVar = "model"
+    NEEDS: ClassVar = HIDDEN
+    std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.1
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import activation_noise
+
+        return activation_noise(h, self.std, noise=self.draws.normal(h.shape[1:]))

@@ -1,0 +1,108 @@
+"""Which weights are judged in the end: averages over the steps, or those that validated best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from regdemo.lab.recipe import Technique
+from regdemo.parameters import Parameter, count
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regdemo.lab.training import Learner
+
+JUDGED = "the weights that are judged"
+
+
+@dataclass(eq=False)
+class EMA(Technique):
+    """A running average of the weights, by torch's `get_ema_multi_avg_fn`; the first step's are copied."""
+
+    NAME: ClassVar = "ema"
+    SITE: ClassVar = "averaging"
+    HOLDS: ClassVar = JUDGED
+    decay: Annotated[float, Parameter("Share of the average that stays at each step.", 0, 1)] = 0.99
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._average: list[Tensor] = []
+
+    def stepped(self, learner: Learner) -> None:
+        from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+        if not self._average:
+            self._average = [p.detach().clone() for p in learner.parameters]
+        else:
+            update = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]
+            update(self._average, learner.parameters, 0)
+
+    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+        return self._average or parameters
+
+
+@dataclass(eq=False)
+class SWA(Technique):
+    """The equal average of the weights at the end of each epoch, once a share of the training is over."""
+
+    NAME: ClassVar = "swa"
+    SITE: ClassVar = "averaging"
+    HOLDS: ClassVar = JUDGED
+    start: Annotated[float, Parameter("Share of the training before the first average.", 0, 0.99)] = 0.5
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._average: list[Tensor] = []
+        self._count = 0
+
+    def epoch_ended(self, learner: Learner) -> None:
+        from torch.optim.swa_utils import get_swa_multi_avg_fn
+
+        if learner.step_count < learner.after(self.start):
+            return
+        if not self._average:
+            self._average = [p.detach().clone() for p in learner.parameters]
+        else:
+            update = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
+            update(self._average, learner.parameters, self._count)
+        self._count += 1
+
+    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+        return self._average or parameters
+
+
+@dataclass(eq=False)
+class EarlyStopping(Technique):
+    """The weights that validated best, until `patience` epochs in a row were no better: `regularizers.EarlyStopping`.
+
+    A member that has stopped is trained on with the others, and judged by what it stopped with.
+    """
+
+    NAME: ClassVar = "early-stopping"
+    SITE: ClassVar = "stopping"
+    HOLDS: ClassVar = JUDGED
+    NEEDS: ClassVar = frozenset({"validation"})
+    patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 1000)] = 5
+
+    def begin(self, learner: Learner) -> None:
+        import torch
+
+        super().begin(learner)
+        self._best = [p.detach().clone() for p in learner.parameters]
+        self._loss = torch.full((len(learner.members),), torch.inf, dtype=torch.float64)
+        self._since = torch.zeros(len(learner.members), dtype=torch.int64)
+
+    def epoch_ended(self, learner: Learner) -> None:
+        import torch
+
+        current = [p.detach() for p in learner.parameters]
+        loss = learner.validation_loss(current)
+        better = (loss < self._loss) & (self._since < self.patience)
+        self._since = torch.where(better, 0, self._since + (self._since < self.patience))
+        self._loss = torch.where(better, loss, self._loss)
+        for best, p in zip(self._best, current, strict=True):
+            best[better] = p[better]
+
+    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+        return self._best

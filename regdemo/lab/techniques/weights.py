@@ -1,0 +1,109 @@
+"""What is done to the weights: noise on those a pass uses, and pulls on those that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from regdemo.lab.recipe import Technique
+from regdemo.parameters import Parameter, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from regdemo.lab.training import Learner
+
+
+@dataclass(eq=False)
+class DropConnect(Technique):
+    """Dropout of single weights, one mask for a batch as in WeightDrop; biases stay.
+
+    Merity et al. 2018, https://arxiv.org/abs/1708.02182
+    """
+
+    NAME: ClassVar = "drop-connect"
+    SITE: ClassVar = "model"
+    p: Annotated[float, rate("Probability that a weight is dropped.")] = 0.2
+
+    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
+        from regdemo.regularizers import dropout
+
+        return dropout(weight, self.p, mask=self.draws.keep(weight.shape[1:], self.p))
+
+
+@dataclass(eq=False)
+class WeightNoise(Technique):
+    """Gaussian noise on the weights, one draw for a batch; biases stay.
+
+    Graves 2011, https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks
+    """
+
+    NAME: ClassVar = "weight-noise"
+    SITE: ClassVar = "model"
+    std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.05
+
+    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
+        return weight + self.std * self.draws.normal(weight.shape[1:])
+
+
+@dataclass(eq=False)
+class L2Penalty(Technique):
+    """The sum of the squared weights, added to the loss; biases stay."""
+
+    NAME: ClassVar = "l2-penalty"
+    SITE: ClassVar = "penalty"
+    strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
+
+    def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+        import torch
+
+        return self.strength * torch.stack([w.square().sum((1, 2)) for w in learner.model.weights]).sum(0)
+
+
+@dataclass(eq=False)
+class L1Penalty(Technique):
+    """The sum of the weights' sizes, followed by a proximal step after each step, which leaves exact zeros.
+
+    Under Adam the gradient is rescaled and the threshold is not, so the strength is no plain L1's.
+    """
+
+    NAME: ClassVar = "l1-penalty"
+    SITE: ClassVar = "penalty"
+    strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
+
+    def stepped(self, learner: Learner) -> None:
+        import torch
+
+        from regdemo.regularizers import soft_threshold
+
+        with torch.no_grad():
+            for w in learner.model.weights:
+                w.copy_(soft_threshold(w, learner.task.learning_rate * self.strength))
+
+    def measures(self) -> dict[str, Callable[[Learner], Tensor]]:
+        """The share of weights that are exactly 0."""
+        import torch
+
+        def zeros(learner: Learner) -> Tensor:
+            return 100 * torch.cat([w.flatten(1) == 0 for w in learner.model.weights], 1).double().mean(1)
+
+        return {"weights at 0, %": zeros}
+
+
+@dataclass(eq=False)
+class WeightDecay(Technique):
+    """AdamW's decay of the weights; biases stay."""
+
+    NAME: ClassVar = "weight-decay"
+    SITE: ClassVar = "optimizer"
+    HOLDS: ClassVar = "the optimizer's weight decay"
+    weight_decay: Annotated[
+        float, Parameter("Decay of each weight, times the learning rate, at each step.", 0, 100)
+    ] = 1.0
+
+    def optimizer(self, base: Optimizer) -> Optimizer:
+        base.param_groups[0]["weight_decay"] = self.weight_decay
+        return base
