@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regdemo.errors import ArgumentError
+
 if TYPE_CHECKING:
     from regdemo.cli.lines import Lines
     from regdemo.quiz.decks import Bank
-    from regdemo.quiz.history import Review
+    from regdemo.quiz.schedule import Plan
     from regdemo.render.cards import Page
 
 BankPath = Annotated[
@@ -42,7 +44,22 @@ Seed = Annotated[
 Transcript = Annotated[
     bool, typer.Option("--json", help="Print a transcript as JSON at the end, and nothing else on standard output.")
 ]
-CACHE = "cache"  # the folder, beside the history, of decks that were read before
+Retention = Annotated[
+    float,
+    typer.Option(
+        min=0.7, max=0.97, envvar="REGDEMO_RETENTION", help="How likely a card should still be recalled when it comes."
+    ),
+]
+Interview = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        envvar="REGDEMO_INTERVIEW",
+        help="The day of your interview: every card comes once more in the last day before it.",
+    ),
+]
+CACHE = "cache"  # the folder, beside the history, of what was worked out before
 
 
 def in_words(time: timedelta) -> str:
@@ -102,13 +119,28 @@ def page_and_lines(*, as_json: bool) -> tuple[Page, Lines]:
     return page, Lines(page)
 
 
-def streak(reviews: Sequence[Review]) -> int:
-    """How many days in a row, up to yesterday, have an answer. reviews: in the order of time."""
+def streak(times: Iterable[int]) -> int:
+    """How many days in a row, up to yesterday, have an answer. times: of answers, the last first; read no further."""
     days, last = 0, clock().astimezone().date()
-    for review in reversed(reviews):
-        day = date.fromtimestamp(review.at / 1_000_000)
+    for at in times:
+        day = date.fromtimestamp(at / 1_000_000)
         if day == last - timedelta(days=1):
             days, last = days + 1, day
         elif day < last:
             break
     return days
+
+
+def plan_for(home: Path, retention: float, interview: datetime | None) -> Plan:
+    """What was asked for, with the parameters that were fitted to this learner, if any.
+
+    Raises ArgumentError for an interview that has passed.
+    """
+    from regdemo.quiz.fitting import parameters
+    from regdemo.quiz.schedule import Plan
+
+    if interview is None:
+        return Plan(retention, None, parameters(home))
+    if interview.date() < (today := clock().astimezone().date()):
+        raise ArgumentError(f"--interview {interview:%Y-%m-%d} has passed: name today, {today}, or a later day")
+    return Plan(retention, interview.astimezone(UTC), parameters(home))

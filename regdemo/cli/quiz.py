@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regdemo.cli.learner import (
+    CACHE,
     BankPath,
     Home,
     Ids,
+    Interview,
     Kinds,
+    Retention,
     Seed,
     Tags,
     Topics,
@@ -23,6 +26,7 @@ from regdemo.cli.learner import (
     listed,
     load_bank,
     page_and_lines,
+    plan_for,
     streak,
 )
 
@@ -43,6 +47,8 @@ def quiz(
     cram: Annotated[
         bool, typer.Option("--cram", help="Due or not, the most likely forgotten first; moves no schedule.")
     ] = False,
+    retention: Retention = 0.9,
+    interview: Interview = None,
     seed: Seed = None,
     home: Home = None,
     as_json: Transcript = False,
@@ -58,11 +64,12 @@ def quiz(
 
     from regdemo.cli.desk import Desk
     from regdemo.quiz.history import History
-    from regdemo.quiz.schedule import replay
     from regdemo.quiz.selection import narrow, pick
     from regdemo.quiz.session import Session
+    from regdemo.quiz.standing import standing
 
     folder = home_folder(home)
+    plan = plan_for(folder, retention, interview)
     loaded = load_bank(bank, folder)
     wanted = narrow(loaded, ids=listed(ids), topics=listed(topic), kinds=listed(kind), tags=listed(tag))
     page, lines = page_and_lines(as_json=as_json)
@@ -75,8 +82,7 @@ def quiz(
         askable = [card for card in wanted if card.kind != "code"]
         if code := len(wanted) - len(askable):
             page.quiet(f"{counted(code, 'code card')} {'is' if code == 1 else 'are'} not asked in a quiz.")
-        reviews = history.reviews()
-        memories = replay(reviews)
+        memories = standing(history, plan, folder / CACHE)
         if ids is not None or flagged:
             cards = askable[:limit]
         else:
@@ -87,8 +93,8 @@ def quiz(
                 print("[]")
             return
         drawn = SystemRandom().randrange(2**32) if seed is None else seed
-        session = Session(cards, history, memories, seed=drawn, now=clock, mode="cram" if cram else "quiz")
-        desk = Desk(session, page, lines, streak(reviews))
+        session = Session(cards, history, memories, seed=drawn, now=clock, mode="cram" if cram else "quiz", plan=plan)
+        desk = Desk(session, page, lines, streak(history.times()))
         try:
             follow = f"regdemo quiz --bank {quote(str(bank))} --ids" if bank else "regdemo quiz --ids"
             desk.take({card.id for card in loaded.cards}, follow)

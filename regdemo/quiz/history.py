@@ -10,10 +10,11 @@ https://www.sqlite.org/pragma.html#pragma_synchronous
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from regdemo.errors import FileError
@@ -62,6 +63,15 @@ class Mark:
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
+class Tip(NamedTuple):
+    """Up to where a history goes: its last review and its last mark, each by number and id; 0 and "" for none."""
+
+    review: int
+    review_id: str
+    mark: int
+    mark_id: str
+
+
 COLUMNS = ", ".join(column.name for column in fields(Review))
 PLACES = ", ".join("?" for _ in fields(Review))
 # A history of the first version, which `read` takes as it is.
@@ -103,7 +113,13 @@ class History:
 
     def add(self, review: Review) -> None:
         """Append one review; when this returns, it is on the disk. Raises FileError if it could not be kept."""
-        self._append(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", astuple(review))
+        self.add_all([review])
+
+    def add_all(self, reviews: Iterable[Review], marks: Iterable[Mark] = ()) -> None:
+        """Append all of these or, if one of them cannot be kept, none. As `add` in all else."""
+        with self._writing() as db:
+            db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", map(astuple, reviews))
+            db.executemany("INSERT INTO marks (what, about, at, id) VALUES (?, ?, ?, ?)", map(astuple, marks))
 
     def undo(self, review: Review, at: int) -> None:
         """Take one review back, by a new row; it counts no more. at: now, as in a review. To do so twice is once."""
@@ -123,19 +139,54 @@ class History:
         with _faults(self.path):
             return _flagged(self._db)
 
-    def _mark(self, mark: Mark) -> None:
-        # Never before what it follows, even if the clock went back or stood still.
-        self._append(
-            "INSERT INTO marks (what, about, at, id) "
-            "VALUES (?1, ?2, (SELECT max(?3, coalesce(max(at) + 1, ?3)) FROM marks WHERE about = ?2), ?4)",
-            astuple(mark),
-        )
+    def times(self) -> Iterator[int]:
+        """When each review was, the last first; read as far as it is asked for."""
+        with _faults(self.path):
+            for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
+                yield at
 
-    def _append(self, statement: str, row: tuple[object, ...]) -> None:
+    def tip(self) -> Tip:
+        """Up to where the history goes."""
+        with _faults(self.path):
+            last = [
+                self._db.execute(f"SELECT number, id FROM {table} ORDER BY number DESC LIMIT 1").fetchone() or (0, "")
+                for table in ("reviews", "marks")
+            ]
+        return Tip(*last[0], *last[1])
+
+    def has(self, tip: Tip) -> bool:
+        """Whether the rows of a tip are in this history: it then is the same one, perhaps with later rows."""
+        rows = [("reviews", tip.review, tip.review_id), ("marks", tip.mark, tip.mark_id)]
+        with _faults(self.path):
+            return all(
+                self._db.execute(f"SELECT id FROM {table} WHERE number = ?", (number,)).fetchone() == (id,)
+                for table, number, id in rows
+                if number
+            )
+
+    def cards_since(self, tip: Tip) -> set[str]:
+        """The cards that rows after a tip speak of: those answered since, and those of which an answer was undone."""
+        query = (
+            "SELECT card FROM reviews WHERE number > ? UNION "
+            "SELECT card FROM reviews WHERE id IN (SELECT about FROM marks WHERE number > ? AND what = 'undo')"
+        )
+        with _faults(self.path):
+            return {card for (card,) in self._db.execute(query, (tip.review, tip.mark))}
+
+    def _mark(self, mark: Mark) -> None:
+        with self._writing() as db:
+            # Never before what it follows, even if the clock went back or stood still.
+            (last,) = db.execute("SELECT max(at) FROM marks WHERE about = ?", (mark.about,)).fetchone()
+            mark = replace(mark, at=max(mark.at, (last or 0) + 1))
+            db.execute("INSERT INTO marks (what, about, at, id) VALUES (?, ?, ?, ?)", astuple(mark))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: when it ends well, its rows are on the disk, else none of them is in the history."""
         with _faults(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.execute(statement, row)
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:

@@ -52,6 +52,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE reviews ADD COLUMN mode TEXT NOT NULL DEFAULT 'quiz'",
         "ALTER TABLE reviews ADD COLUMN sure REAL CHECK (sure BETWEEN 0 AND 1)",
         "CREATE INDEX reviews_of_a_card ON reviews (card)",
+        "CREATE INDEX reviews_in_time ON reviews (at)",
         """
         CREATE TABLE marks (
             number INTEGER PRIMARY KEY,

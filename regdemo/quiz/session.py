@@ -17,7 +17,7 @@ from regdemo.quiz import schedule
 from regdemo.quiz.cards import Asked, Card
 from regdemo.quiz.grading import Grade, grade, grade_recall
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, RATINGS, Memory
+from regdemo.quiz.schedule import AGAIN, EASY, GOOD, PLAN, RATINGS, Memory, Plan
 
 TIMES = 3  # how often a card that keeps failing is asked in one sitting
 
@@ -58,6 +58,7 @@ class Session:
         seed: int,
         now: Callable[[], datetime],
         mode: str = "quiz",
+        plan: Plan = PLAN,
     ) -> None:
         self.number = 0
         self.saved: list[Review] = []
@@ -67,6 +68,7 @@ class Session:
         self._seed = seed
         self._now = now
         self._mode = mode
+        self._plan = plan
         self._times: Counter[str] = Counter()
         self._id = uuid4().hex
         self._asked: Asked | None = None  # what waits for its answer
@@ -166,7 +168,7 @@ class Session:
         place = self.saved.index(review)
         self.saved[place] = better
         _, before, _ = self._undoable[place]
-        self.memories[better.card] = schedule.after(before, better)
+        self.memories[better.card] = schedule.after(before, better, self._plan)
         return better
 
     def changed(self) -> bool:
@@ -209,7 +211,7 @@ class Session:
         self._asked = None
         before = self.memories.get(card.id)
         if self._mode != "cram":
-            self.memories[card.id] = schedule.after(before, review)
+            self.memories[card.id] = schedule.after(before, review, self._plan)
         again = rating == AGAIN and self._times[card.id] < TIMES and self._mode != "mock"
         if again:
             self._queue.append(card)

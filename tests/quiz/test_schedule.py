@@ -1,13 +1,16 @@
 """When a card comes again, against FSRS's own formulas."""
 
 import random
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import fsrs
 import pytest
 
+from regdemo.errors import ArgumentError
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, after, microseconds, queue, replay
+from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, PLAN, Plan, after, kept_up, microseconds, queue, replay
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -85,6 +88,98 @@ def test_a_replay_is_what_the_answers_made_one_by_one():
         memories[answer.card] = after(memories.get(answer.card), answer)
     assert replay(answers) == memories
     assert set(memories) == {"a", "b"}
+
+
+# A plan: another retention, an interview
+
+
+@pytest.mark.parametrize("retention", [0.7, 0.8, 0.9, 0.95, 0.97])
+def test_a_card_is_due_when_its_recall_has_fallen_to_the_retention_asked_for(retention):
+    plan = Plan(retention=retention)
+    memory = None
+    for days in (0, 3, 20):
+        memory = after(memory, review(GOOD, START + days * DAY), plan)
+    # Intervals are whole days, at least one.
+    assert memory.recall(memory.due - DAY) > retention - 0.01
+    assert memory.recall(memory.due + DAY) < retention + 0.01
+
+
+@pytest.mark.parametrize("retention", [0.0, 0.69, 0.98, 1.0, 9.0, float("nan")])
+def test_a_retention_that_fsrs_would_take_and_make_nonsense_of_is_refused(retention):
+    with pytest.raises(ArgumentError, match=r"0\.7 to 0\.97"):
+        Plan(retention=retention)
+
+
+@pytest.mark.parametrize("parameters", [(), PLAN.parameters[:-1], (-1.0, *PLAN.parameters[1:]), (1e9,) * 21])
+def test_parameters_out_of_range_are_refused_in_one_line(parameters):
+    with pytest.raises(ArgumentError, match=r"\A[^\n]*out of range[^\n]*\Z"):
+        Plan(parameters=parameters)
+
+
+def test_before_an_interview_no_card_waits_longer_than_till_its_eve():
+    plan = Plan(interview=START + 60 * DAY)
+    eve = START + 59 * DAY
+    for days in range(0, 59, 7):
+        memory = after(None, review(EASY, START + days * DAY), plan)
+        free = after(None, review(EASY, START + days * DAY))
+        assert memory.due == min(free.due, eve)
+        assert memory[:5] == free[:5]  # what is remembered does not depend on the plan
+
+
+def test_a_card_answered_on_the_eve_or_later_is_not_due_again_because_of_the_interview():
+    plan = Plan(interview=START + 60 * DAY)
+    for days in (59, 60, 61):
+        assert after(None, review(EASY, START + days * DAY), plan).due == START + (days + 8) * DAY
+
+
+def test_what_comes_on_the_eve_comes_with_the_least_stable_first():
+    plan = Plan(interview=START + 2 * DAY)
+    memories = {id: after(None, review(rating), plan) for id, rating in [("easy", EASY), ("good", GOOD)]}
+    assert queue(memories, memories, START + DAY, new=0) == ["good", "easy"]
+
+
+def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_is_left():
+    plan = Plan(interview=START + 90 * DAY)
+    left = after(None, review(GOOD), plan)
+    kept = kept_up(left, START + DAY, plan)
+    assert left.recall(plan.interview) < 0.7 < 0.97 < kept.recall(plan.interview)
+    assert kept.last == microseconds(plan.interview - DAY)
+
+
+def test_a_recall_is_what_fsrs_says():
+    memory = learned_on([0, 3, 11])
+    card = fsrs.Card(1, stability=memory.stability, difficulty=5.0, last_review=START + 11 * DAY, due=START)
+    for days in (0, 0.9, 1, 5.5, 400):
+        now = START + (11 + days) * DAY
+        assert memory.recall(now) == pytest.approx(PLAN.scheduler.get_card_retrievability(card, now), rel=1e-12)
+
+
+# What bites in FSRS
+
+
+def test_hard_is_recalled_and_again_is_not():
+    # Hard after a lapse would lose the failure: a wrong answer must be Again.
+    before = learned_on([0, 3, 20])
+    hard, again = (after(before, review(rating, START + 45 * DAY)) for rating in (HARD, AGAIN))
+    assert hard.stability > before.stability > again.stability
+    assert (hard.failed, again.failed) == (0, 1)
+
+
+def test_a_review_costs_no_nap_and_draws_nothing(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("fsrs sleeps for cards without an id"))
+    random.seed(5)
+    before = random.getstate()
+    learned_on(range(0, 99, 9))
+    assert random.getstate() == before
+
+
+def test_the_times_handed_to_fsrs_are_in_the_one_zone_it_takes():
+    assert isinstance(after(None, review(GOOD)).due.tzinfo, type(UTC))
+
+
+def test_answers_long_ago_and_far_ahead_are_no_error():
+    for at in (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)):
+        assert after(after(None, review(EASY, at)), review(EASY, START)).reviews == 2
 
 
 def test_a_cram_moves_no_schedule():

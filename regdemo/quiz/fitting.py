@@ -1,0 +1,154 @@
+"""FSRS's parameters fitted to one learner, and how much better they predict what is recalled.
+
+A fit is judged on answers that it has not seen: it learns from those before a moment, and is scored on those after.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from regdemo.errors import ArgumentError, FileError
+from regdemo.quiz.history import Review
+from regdemo.quiz.schedule import AGAIN, PLAN, Memory, Plan, after, moment
+
+NAME = "fsrs.json"
+NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
+TRAINED = 0.8  # of the reviews in time, the share that a trial fit sees
+RESAMPLES = 2000
+
+
+class Prediction(NamedTuple):
+    """Before a review on a later day than the one before it: the probability to recall its card, and what came."""
+
+    card: str
+    at: int
+    recall: float
+    recalled: bool
+
+    @property
+    def loss(self) -> float:
+        """The log loss: -log of the probability of what came."""
+        return -math.log(self.recall if self.recalled else max(1e-12, 1 - self.recall))
+
+
+def predictions(reviews: Iterable[Review], plan: Plan = PLAN) -> list[Prediction]:
+    """What the plan's parameters said before each review. Those of the day of a card's first one say nothing."""
+    memories: dict[str, Memory] = {}
+    found = []
+    for review in reviews:
+        if review.mode == "cram":
+            continue
+        before = memories.get(review.card)
+        if before and (moment(review.at) - moment(before.last)).days > 0:
+            recall = before.recall(moment(review.at))
+            found.append(Prediction(review.card, review.at, recall, review.rating > AGAIN))
+        memories[review.card] = after(before, review, plan)
+    return found
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters, and what a trial of them on `scored` later answers was worth: log loss before and after.
+
+    gain: by how much the loss fell, with its 95% interval, by resampling whole cards.
+    """
+
+    parameters: tuple[float, ...]
+    scored: int
+    before: float
+    after: float
+    gain: tuple[float, float, float]
+
+    @property
+    def better(self) -> bool:
+        """Whether the interval of the gain lies above zero."""
+        return self.gain[1] > 0
+
+
+def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
+    """Fit FSRS's parameters to reviews in the order of time; compare with the plan of now. Takes minutes for many.
+
+    Raises ArgumentError where the reviews are too few to say anything.
+    """
+    kept = [review for review in reviews if review.mode != "cram"]
+    trial = kept[: int(TRAINED * len(kept))]
+    seen = len(predictions(trial))
+    if seen < NEEDED:
+        have = len(predictions(kept))
+        raise ArgumentError(
+            f"{have:,} of your answers came on a later day than the one before to the same card: "
+            f"a fit needs about {math.ceil(NEEDED / TRAINED):,}, so keep FSRS's defaults until then"
+        )
+    start = trial[-1].at
+    fitted = replace(now, parameters=_optimal(trial))
+    before, later = ([p for p in predictions(kept, plan) if p.at > start] for plan in (now, fitted))
+    gains: dict[str, list[float]] = {}
+    for old, new in zip(before, later, strict=True):
+        gains.setdefault(old.card, []).append(old.loss - new.loss)
+    mean_before, mean_after = (sum(p.loss for p in each) / len(each) for each in (before, later))
+    return Fit(_optimal(kept), len(later), mean_before, mean_after, _interval(list(gains.values())))
+
+
+def _optimal(reviews: Sequence[Review]) -> tuple[float, ...]:
+    import fsrs  # its optimizer imports torch
+
+    numbers = {card: number for number, card in enumerate(dict.fromkeys(review.card for review in reviews))}
+    logs = [
+        fsrs.ReviewLog(numbers[review.card], fsrs.Rating(review.rating), moment(review.at), None) for review in reviews
+    ]
+    try:
+        return tuple(fsrs.Optimizer(logs).compute_optimal_parameters())
+    except ImportError as error:
+        raise ArgumentError("a fit needs pandas and tqdm: pip install 'regdemo[fit]'") from error
+
+
+def _interval(gains: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """The mean with its 95% interval. Whole groups are drawn again, since answers to one card go together."""
+    rng = Random(0)
+    sums = [(sum(group), len(group)) for group in gains]
+    means = []
+    for _ in range(RESAMPLES):
+        drawn = rng.choices(sums, k=len(sums))
+        means.append(sum(total for total, _ in drawn) / sum(count for _, count in drawn))
+    means.sort()
+    mean = sum(total for total, _ in sums) / sum(count for _, count in sums)
+    return mean, means[round(0.025 * RESAMPLES)], means[round(0.975 * RESAMPLES)]
+
+
+def parameters(home: Path) -> tuple[float, ...]:
+    """Those that were adopted for this learner, or FSRS's defaults.
+
+    Raises FileError if the file that keeps them cannot be understood.
+    """
+    file = home / NAME
+    try:
+        kept = tuple(map(float, json.loads(file.read_text("utf-8"))["parameters"]))
+        return Plan(parameters=kept).parameters
+    except (FileNotFoundError, NotADirectoryError):
+        return PLAN.parameters
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FileError(
+            f"{file} holds no parameters of FSRS ({' '.join(str(error).split())}): "
+            "delete it to go back to FSRS's defaults"
+        ) from error
+
+
+def adopt(home: Path, fitted: Fit) -> Path:
+    """Keep fitted parameters for this learner's schedule. Returns the file; without it, the defaults hold again."""
+    file = home / NAME
+    part = file.with_suffix(f".{os.getpid()}")
+    try:
+        part.write_text(json.dumps({"parameters": fitted.parameters, "gain": fitted.gain}, indent=2) + "\n", "utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise FileError(
+            f"{file} could not be written ({error.strerror}): check the permissions of its folder"
+        ) from error
+    return file
