@@ -12,7 +12,7 @@ import pytest
 import torch
 import typer
 
-from regdemo import catalog
+from regdemo import catalog, gallery
 from regdemo.cli.app import app
 from regdemo.parameters import Parameter
 from regdemo.quiz import decks
@@ -22,6 +22,8 @@ from regdemo.quiz.cards import fill_parameters
 FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
 FORMAT = FOLDER / "README.md"
+LEVELS = {"screen", "onsite", "deep dive", "staff"}
+REPORTS = {"compare", "pitfalls"}  # commands that are no demo, and print a report
 
 
 def each(*kinds):
@@ -47,11 +49,32 @@ def parse(command):
 
 def test_the_bank_holds_every_kind_in_number():
     kinds = BANK.kinds()
-    assert kinds["numeric"] >= 15
-    assert kinds["recall"] >= 14
-    assert kinds["choice"] + kinds["multi"] >= 12
-    assert kinds["predict"] >= 2
-    assert kinds["cloze"] >= 2
+    assert len(BANK.cards) - kinds["code"] >= 240
+    assert sum(bool(card.vary) for card in BANK.cards if card.kind == "numeric") >= 60
+    assert kinds["choice"] + kinds["multi"] >= 50
+    assert kinds["predict"] >= 25
+    assert kinds["cloze"] >= 15
+
+
+@each()
+def test_a_card_says_at_which_level_it_is_asked(card):
+    assert len(LEVELS & set(card.tags)) == 1
+
+
+def test_many_questions_begin_a_chain_of_three():
+    def leads_on(card):
+        return any(
+            third not in (card.id, second) for second in card.follow_ups for third in BANK.find(second).follow_ups
+        )
+
+    assert sum(leads_on(card) for card in BANK.cards) >= 30
+
+
+def test_every_pitfall_has_a_card_that_shows_it():
+    shown = {command for card in BANK.cards for command in card.see_it}
+    assert [
+        name for name in (pitfall.name for pitfall in gallery.pitfalls()) if f"regdemo pitfalls {name}" not in shown
+    ] == []
 
 
 def test_the_study_guide_answers_q18():
@@ -152,7 +175,7 @@ def test_a_card_names_commands_that_would_run(card):
     for command in {fill_parameters(command, values) for command in card.see_it for values in draws(card)}:
         name, values = parse(command)
         stem = name.replace("-", "_")
-        assert stem == card.topic or stem in {*catalog.stems(), "compare"}
+        assert stem == card.topic or stem in {*catalog.stems(), *REPORTS}
         for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
             (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter)]
             allowed.check(parameter.name, values[parameter.name])
