@@ -55,6 +55,7 @@ class Desk:
         self._lines = lines
         self._streak = streak
         self._answered: Asked | None = None  # whose command `!` runs
+        self._news = ""  # to be said on the next screen
 
     def take(self, ids: Collection[str], follow: str) -> None:
         """Ask until no card is left or the learner leaves. ids: the bank's; follow: the command that asks some."""
@@ -98,6 +99,9 @@ class Desk:
         notes = [f"{right}/{len(session.saved)} right"] if session.saved else []
         notes += [f"day {self._streak + 1} in a row"] if self._streak else []
         page.rule(f"{session.number} of {session.number + session.left} · {asked.card.id}", " · ".join(notes))
+        if self._news:
+            page.quiet(self._news)
+            self._news = ""
         if session.changed():
             page.quiet("Its answer has changed since you last gave one.")
         page.text(asked.question)
@@ -195,7 +199,7 @@ class Desk:
         if not review:
             self._page.quiet("There is nothing to undo: no answer was saved in this sitting.")
             return
-        self._page.quiet(f"Took back your answer to {review.card}, which was saved as {name(review.rating)}.")
+        self._news = f"Took back your answer to {review.card}, which was saved as {name(review.rating)}."
         if self.transcript[-1]["rating"] is None:
             self.transcript.pop()  # it is asked again
         next(entry for entry in reversed(self.transcript) if entry["rating"] and not entry["undone"])["undone"] = True
@@ -232,7 +236,8 @@ def tick(
     points = LETTERS[: len(asked.key_points)]
     page.listed(list(zip(points, asked.key_points, strict=False)), "Key points")
     grades = " · ".join(GRADES.split(" · ")[:best])
-    page.quiet(f"\n{'Tick what you said, as in ab; or grade yourself: ' if points else ''}{grades}")
+    page.quiet("\nTick what you said, as in ab, or grade yourself:" if points else "")
+    page.quiet(grades)
     rating, share, ticked = suggest(len(points)), None, None
     while True:
         line = read(f", Enter is {rating}")

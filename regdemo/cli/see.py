@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from regdemo import catalog
 from regdemo.errors import ArgumentError, RegdemoError
 
-SHOWS = ("list", "compare")  # beside the demos: what only reports
+SHOWS = ("list", "compare", "pitfalls")  # beside the demos: what only reports
 WRITES = ("save",)  # options that leave something on the disk
 
 
@@ -42,7 +42,7 @@ def _words(command: str) -> tuple[str, list[str]]:
     except ValueError:
         program, name, arguments = "", "", []
     if program != "regdemo" or (name.replace("-", "_") not in catalog.stems() and name not in SHOWS):
-        raise ArgumentError(f"only regdemo's own demos are, and {' and '.join(f'`regdemo {show}`' for show in SHOWS)}")
+        raise ArgumentError(f"only regdemo's own demos are, {', '.join(f'`regdemo {show}`' for show in SHOWS)}")
     return name, arguments
 
 

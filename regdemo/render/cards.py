@@ -14,6 +14,9 @@ from rich.theme import Theme
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_core import StateCore
+    from markdown_it.token import Token
     from rich.table import Table
 
 WIDEST = 100  # columns; longer lines of prose are hard to read
@@ -152,8 +155,14 @@ def _table() -> type[Table]:
     return Table
 
 
+_FORMULA = re.compile(r"\$|\\\(|\\\[|\\begin\b")  # what a formula begins with
+
+
 def _markdown(text: str, *, colored: bool) -> RenderableType:
-    """CommonMark with tables: links show where they lead, HTML its tags; without colour, `code` keeps its backticks."""
+    """CommonMark with tables: links show where they lead, HTML its tags; without colour, `code` keeps its backticks.
+
+    Formulas are shown in plain characters.
+    """
     from markdown_it import MarkdownIt
     from rich.markdown import Markdown
     from rich.style import Style
@@ -162,7 +171,8 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
     theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
     rendered = Markdown("", code_theme=theme, hyperlinks=False)  # type: ignore[arg-type]  # rich takes a theme as well
     # Not rich's own parser: it takes HTML for HTML, and drops it.
-    rendered.parsed = MarkdownIt("js-default").parse(text)
+    parser = MarkdownIt("js-default")
+    rendered.parsed = _with_formulas(parser, text) if _FORMULA.search(text) else parser.parse(text)
     for block in rendered.parsed:
         for token in (block, *(block.children or ())):
             # Only now, since markdown may write a control as an entity: `&#x202e;`.
@@ -170,3 +180,41 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
             if token.type == "code_inline" and not colored:
                 token.content = f"`{token.content}`"
     return rendered
+
+
+def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
+    r"""The tokens of a text, its formulas turned to text: `$x$`, `$$x$$`, `\(x\)`, `\[x\]` and `\begin{align}`.
+
+    `$5 and $10` are no formula: that has no space inside its dollars, and no digit beside them.
+    """
+    from markdown_it.token import Token
+    from mdit_py_plugins.amsmath import amsmath_plugin
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+    from mdit_py_plugins.texmath import texmath_plugin
+
+    from regdemo.render.mathematics import plain
+
+    parser.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
+    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
+    parser.core.ruler.before("inline", "end_in_space", _end_in_space)
+    tokens = []
+    for block in parser.parse(text):
+        for token in block.children or ():
+            if token.type.startswith("math_inline"):
+                token.type, token.content = "text", plain(token.content).replace("\n", "  ")
+        if block.type in ("math_block", "amsmath"):
+            lines: list[Token] = []
+            for line in plain(block.content).split("\n"):
+                lines += [Token("text", "", 0, content=line), Token("hardbreak", "br", 0)]
+            inline = Token("inline", "", 0, children=lines[:-1])
+            tokens += [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
+        else:
+            tokens.append(block)
+    return tokens
+
+
+def _end_in_space(state: StateCore) -> None:
+    """For the plugin, a digit that ends a paragraph stands before the dollar that begins it, and makes it a price."""
+    for token in state.tokens:
+        if token.type == "inline":
+            token.content += " "

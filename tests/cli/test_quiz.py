@@ -471,6 +471,18 @@ def test_on_a_terminal_markdown_is_rendered_within_the_width(width, child, deck)
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_on_a_terminal_each_question_begins_on_an_empty_screen_and_what_was_there_can_be_scrolled_to(child, deck):
+    seen = on_terminal(child, deck)
+    screens = seen.split("\x1b[H")
+    assert [re.findall("of 2 · (Q.)", screen) for screen in screens] == [[], ["Q3"], ["Q1"]]
+    assert all(screen.endswith("\n" * 20) for screen in screens[:-1])
+    assert "\x1b[2J" not in seen
+
+
+def test_on_a_dumb_terminal_nothing_is_cleared(child, deck):
+    assert "\x1b[H" not in on_terminal(child, deck, TERM="dumb")
+
+
 def test_on_a_terminal_without_colour_code_keeps_its_backticks(child, deck):
     seen = on_terminal(child, deck, NO_COLOR="1")
     assert "this `one`" in without_styles(seen)
