@@ -68,7 +68,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (C - 1e-3) / BATCH,
             "(C - 0.001)/B",
             moved[mended],
-            *rounding(1, digits=1e-12),
+            *rounding(1),
         ),
     ], [
         Table(

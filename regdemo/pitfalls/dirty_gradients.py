@@ -58,14 +58,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
             clean.norm().item(),
             "|g(x)|",
             (by_broken - meant).norm().item(),
-            *rounding(1, digits=1e-12),
+            *rounding(1),
         ),
         Claim(
             "It is the sum of both, exactly as if the clean batch were trained on too",
             0,
             "max |g - (g(x) + g(x'))|",
             (by_broken - meant - clean).abs().max().item(),
-            *rounding(1, digits=1e-12),
+            *rounding(1),
         ),
         Claim(
             "Mended: it is the attacked batch's", 0, "max |g - g(x')|", (by_mended - meant).abs().max().item(), *EXACT

@@ -45,7 +45,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         """The decay per step, in units of lr w."""
         return ((step(plain) - w) @ start / (LR * start.square().sum())).item()
 
-    exact = rounding(1, digits=1e-12)
+    exact = rounding(1)
     return [
         Claim(f"With lam = {LAM} the weights are pulled by", 2 * LAM, "2 lam, times lr w", pull(step(broken)), *exact),
         Claim(

@@ -32,7 +32,7 @@ def mended(step, p, epochs, steps_per_epoch):
 def measure() -> tuple[list[Claim], list[Block]]:
     steps = range(EPOCHS * STEPS)
     wrong, right = ([snippet(step, P, EPOCHS, STEPS) for step in steps] for snippet in (broken, mended))
-    exact = rounding(1, digits=1e-12)
+    exact = rounding(1)
     return [
         Claim("The rate of the last step", P / EPOCHS, "p/E", wrong[-1], *exact),
         Claim("Steps at a rate of 0", 0, "none = 0", wrong.count(0), *EXACT),

@@ -59,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     far, near, shrink = RHO / LR, 1e-3, (1 - LR) ** STEPS
     after = {(snippet, start): distance(snippet, start, STEPS) for snippet in (broken, mended) for start in (far, near)}
-    exact = rounding(1, digits=1e-9)
+    exact = rounding(1)
     return [
         Claim(f"At |g| = rho/lr = {far:g} it does not move", far, "|w| = rho/lr", after[broken, far], *exact),
         Claim(
