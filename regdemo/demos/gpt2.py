@@ -158,7 +158,8 @@ def _one_pass(model: GPT) -> tuple[dict[str, int], dict[str, int]]:
         coins[site] += x.numel()
 
     _watch(model, lambda site, x, y: see(site, x))
-    model.train()(torch.zeros(1, CONTEXT, dtype=torch.long, device="meta"))
+    with torch.no_grad():
+        model.train()(torch.zeros(1, CONTEXT, dtype=torch.long, device="meta"))
     return calls, coins
 
 
