@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from regdemo.errors import FileError
-from regdemo.parameters import Parameter
+from regdemo.parameters import Parameter, Words
 
 if TYPE_CHECKING:
     from regdemo.report import Report
@@ -63,7 +63,7 @@ class Demo:
     """A demo as it is written down in `demos/STEM.py`.
 
     That module has a docstring whose first line is the title, a constant ACTS_ON naming one of PLACES, and a function
-    STEM(*, ..., seed) -> Report whose parameters are `Annotated[type, Parameter]` with a default.
+    STEM(*, ..., seed) -> Report whose parameters are `Annotated[type, Parameter or Words]` with a default.
     """
 
     stem: str
@@ -100,7 +100,7 @@ class Demo:
         """Run the demo; raise ArgumentError on a value outside its parameter's range."""
         for name, parameter in self.signature.parameters.items():
             for allowed in getattr(parameter.annotation, "__metadata__", ()):
-                if isinstance(allowed, Parameter):
+                if isinstance(allowed, Parameter | Words):
                     allowed.check(name, values.get(name, parameter.default))
         return self.function(**values)
 

@@ -30,6 +30,25 @@ class Parameter:
             raise ArgumentError(f"{name} = {value:,} is not allowed: it must be {self.allowed}")
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a parameter that is a text means, and how many words it may have, as metadata like Parameter."""
+
+    help: str
+    low: int = 0
+    high: int = 1_000
+
+    @property
+    def allowed(self) -> str:
+        """The number of words, in words."""
+        return f"from {self.low:,} to {self.high:,} words"
+
+    def check(self, name: str, value: str) -> None:
+        """Raise ArgumentError unless value has an allowed number of words."""
+        if not self.low <= len(value.split()) <= self.high:
+            raise ArgumentError(f"{name} has {len(value.split()):,} words: it must have {self.allowed}")
+
+
 def rate(help: str) -> Parameter:
     """A drop probability: 0 <= p < 1, since at 1 nothing survives to be rescaled."""
     return Parameter(help, 0, 1, below=True)

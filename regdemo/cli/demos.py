@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from regdemo import catalog
 from regdemo.catalog import Demo
 from regdemo.cli.options import AsJson, Save, check_save, described, emit
-from regdemo.parameters import Parameter
+from regdemo.parameters import Parameter, Words
 
 
 class Commands(TyperGroup):
@@ -64,9 +64,9 @@ def _command(demo: Demo) -> TyperCommand:
 
 
 def _option(name: str, annotation: Any) -> Any:
-    """`Annotated[type, Parameter]` as Typer's own option."""
+    """`Annotated[type, Parameter or Words]` as Typer's own option."""
     kind, *metadata = get_args(annotation)
-    parameter = next(item for item in metadata if isinstance(item, Parameter))
+    parameter = next(item for item in metadata if isinstance(item, Parameter | Words))
     if kind is bool:
         return Annotated[kind, typer.Option(f"--{name.replace('_', '-')}", help=parameter.help)]
     return Annotated[kind, typer.Option(help=described(parameter))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regdemo.parameters import SEED, Parameter
+from regdemo.parameters import SEED, Parameter, Words
 
 if TYPE_CHECKING:
     from regdemo.report import Report
@@ -19,9 +19,10 @@ Save = Annotated[
 ]
 
 
-def described(parameter: Parameter) -> str:
-    """A parameter's help with its range; a seed's range is nobody's concern."""
-    return parameter.help if parameter is SEED else f"{parameter.help.rstrip('.')}, {parameter.allowed}."
+def described(parameter: Parameter | Words) -> str:
+    """A parameter's help with its range; the range of a seed, or of a text that may be empty, is nobody's concern."""
+    plain = parameter is SEED or (isinstance(parameter, Words) and not parameter.low)
+    return parameter.help if plain else f"{parameter.help.rstrip('.')}, {parameter.allowed}."
 
 
 def check_save(save: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""R-Drop: pass twice under dropout, and make the two agree.
+"""R-Drop: two passes under dropout, made to agree.
 
 Runs a batch twice through a network with dropout, checks the loss against its definition, and weighs what published
 snippets do with it: one mask for both passes, a sum where a mean belongs, a mean over the wrong axis.

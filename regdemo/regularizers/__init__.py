@@ -1,10 +1,11 @@
 """The field in one place, grouped by where the noise or the penalty enters.
 
-    inputs        input_noise, embedding_noise, word_dropout, token_masking, mixup, fgsm
+    inputs        input_noise, embedding_noise, word_dropout, token_masking, mixup, fgsm, adversarial_training
+    tokens        random_deletion, random_swap
     activations   dropout, gaussian_dropout, spatial_dropout, drop_block, mc_dropout, activation_noise
     attention     attention_dropout
     paths         drop_path, drop_path_residual, layer_drop
-    weights       drop_connect, mixout, l1_penalty, soft_threshold, decay_groups, weight_noise
+    weights       drop_connect, mixout, weight_noise, l1_penalty, soft_threshold, l2_penalty, decay_groups, max_norm
     targets       r_drop
     gradients     dp_sgd, check_gradients
     optimizers    SAM, Lookahead
@@ -36,6 +37,7 @@ from regdemo.regularizers.inputs import (
     EmbeddingNoise,
     InputNoise,
     WordDropout,
+    adversarial_training,
     embedding_noise,
     fgsm,
     input_noise,
@@ -56,6 +58,7 @@ from regdemo.regularizers.schedules import (
     layerwise_rates,
 )
 from regdemo.regularizers.targets import r_drop
+from regdemo.regularizers.tokens import random_deletion, random_swap
 from regdemo.regularizers.weights import (
     DropConnect,
     Mixout,
@@ -64,6 +67,8 @@ from regdemo.regularizers.weights import (
     drop_connect,
     drop_connect_moments,
     l1_penalty,
+    l2_penalty,
+    max_norm,
     mixout,
     soft_threshold,
     weight_noise,
@@ -88,6 +93,7 @@ __all__ = [
     "WeightNoise",
     "WordDropout",
     "activation_noise",
+    "adversarial_training",
     "annealed_dropout",
     "attention_dropout",
     "attention_weights",
@@ -110,14 +116,18 @@ __all__ = [
     "keep_mask",
     "keep_masks",
     "l1_penalty",
+    "l2_penalty",
     "late_dropout",
     "layer_drop",
     "layerwise_dropout",
     "layerwise_rates",
+    "max_norm",
     "mc_dropout",
     "mixout",
     "mixup",
     "r_drop",
+    "random_deletion",
+    "random_swap",
     "set_dropout",
     "soft_threshold",
     "spatial_dropout",

@@ -1,4 +1,4 @@
-"""Noise on the inputs: input noise, embedding noise (NEFTune), word dropout, token masking, mixup, FGSM."""
+"""Noise on the inputs: input and embedding noise, word dropout, token masking, mixup, FGSM and training against it."""
 
 from __future__ import annotations
 
@@ -307,3 +307,21 @@ def fgsm(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float) -> Tensor:
             f"the gradient of loss is not a number in {int(gradient.isnan().sum())} of {x.numel()} inputs"
         )
     return x + epsilon * gradient.sign()
+
+
+def adversarial_training(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float, *, clean: float = 0.5) -> Tensor:
+    """The loss of training against FGSM: a share of it on the inputs as they are, the rest on the attacked ones.
+
+        clean loss(x) + (1 - clean) loss(x'),    x' = fgsm(x, loss, epsilon), made afresh in each step
+
+    Gradients flow into the parameters through both terms, but not through x' itself, which is the worst case's own.
+    x: floating point.  loss: from x to a tensor.  Returns: what loss returns; three passes where training takes one.
+    Raises ArgumentError as `fgsm` does, and unless 0 <= clean <= 1.
+    Goodfellow et al. 2014, section 6, https://arxiv.org/abs/1412.6572
+
+    >>> adversarial_training(torch.tensor([1.0, 1.0]), lambda x: x @ torch.tensor([3.0, -2.0]), 0.5)
+    tensor(2.2500)
+    """
+    if check_amount(clean, "clean") > 1:
+        raise ArgumentError(f"clean = {clean!r} is not allowed: it is the clean loss's share, from 0 to 1")
+    return clean * loss(x) + (1 - clean) * loss(fgsm(x, loss, epsilon))

@@ -1,4 +1,4 @@
-"""Noise and penalties on the weights: DropConnect, Mixout, L1, and who is exempt from weight decay."""
+"""Noise, penalties and bounds on the weights: DropConnect, Mixout, L1, L2, max-norm, who is exempt from decay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.checks import check_amount, check_broadcast, check_floating, check_mask, check_rate
+from regdemo.regularizers.checks import (
+    check_amount,
+    check_broadcast,
+    check_dim,
+    check_floating,
+    check_mask,
+    check_rate,
+)
 from regdemo.regularizers.masks import keep_mask, scale_kept
 
 
@@ -179,10 +186,59 @@ def l1_penalty(weights: Iterable[Tensor], strength: float) -> Tensor:
     tensor(3.)
     """
     check_amount(strength, "strength")
-    sums = [check_floating(w, "weight").abs().sum() for w in weights]
+    return strength * _total([check_floating(w, "weight").abs().sum() for w in weights])
+
+
+def l2_penalty(weights: Iterable[Tensor], strength: float) -> Tensor:
+    """What an L2 penalty, or ridge, adds to the loss.
+
+        strength * sum w^2,    gradient 2 strength w
+
+    Under SGD it is weight_decay = 2 strength, with momentum too; under Adam it is not AdamW's weight decay.
+    weights: floating-point tensors of any shapes, at least one.  Returns: a number, as a tensor.
+    Raises ArgumentError unless strength is finite and at least 0, if a tensor is not floating point, or if weights is
+    empty.
+    Hoerl and Kennard 1970 (ridge regression), https://doi.org/10.1080/00401706.1970.10488634
+
+    >>> l2_penalty([torch.tensor([1.0, -2.0]), torch.tensor(3.0)], 0.5)
+    tensor(7.)
+    """
+    check_amount(strength, "strength")
+    return strength * _total([check_floating(w, "weight").square().sum() for w in weights])
+
+
+def _total(sums: list[Tensor]) -> Tensor:
     if not sums:
         raise ArgumentError("weights is empty: hand in at least one tensor, as from model.parameters()")
-    return strength * sum(sums[1:], start=sums[0])
+    return sum(sums[1:], start=sums[0])
+
+
+def max_norm(weight: Tensor, limit: float = 3.0, *, dim: int = 0) -> Tensor:
+    """Shrink the weights into each unit that are longer than limit to that length: a bound, not a pull.
+
+        w <- w min(1, limit / |w|)    for each slice w along dim: the nearest point of the ball |w| <= limit
+
+    To be done after each step:  with torch.no_grad(): layer.weight.copy_(max_norm(layer.weight, 3.0))
+    weight: floating point, such as nn.Linear's (out, in) or nn.Conv2d's (out, in, h, w), whose units lie along dim 0.
+    Returns: weight's shape and dtype. torch.renorm does the same, to within 1e-7 of the norm.
+    Raises ArgumentError unless limit is finite and above 0, weight is floating point and finite, and has dimension dim.
+    Srivastava et al. 2014, on max-norm regularization, https://jmlr.org/papers/v15/srivastava14a.html
+
+    >>> max_norm(torch.tensor([[3.0, 4.0], [0.3, 0.4]]), 1.0)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    check_amount(limit, "limit", above=0)
+    check_dim(check_floating(weight, "weight"), 1, "(out, ...)", "weight")
+    if not -weight.dim() <= dim < weight.dim():
+        raise ArgumentError(f"dim = {dim} is not allowed: weight has the dimensions 0 to {weight.dim() - 1}")
+    others = [other for other in range(weight.dim()) if other != dim % weight.dim()]
+    # In at least float32, where the squares of a half type's weights do not overflow.
+    wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
+    norms = torch.linalg.vector_norm(wide, dim=others, keepdim=True) if others else wide.abs()
+    if not norms.isfinite().all():  # an infinite weight would become NaN, and its neighbours 0, in silence
+        raise ArgumentError(f"weight is not finite in {int((~norms.isfinite()).sum())} of {norms.numel()} units")
+    return (wide * (limit / norms).clamp(max=1)).to(weight.dtype)
 
 
 def soft_threshold(w: Tensor, threshold: float) -> Tensor:

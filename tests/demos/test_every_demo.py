@@ -17,7 +17,7 @@ import torch
 
 from regdemo import catalog, regularizers
 from regdemo.errors import ArgumentError
-from regdemo.parameters import SEED, Parameter
+from regdemo.parameters import SEED, Parameter, Words
 from regdemo.report import HeatMap, Text
 
 ROOT = Path(__file__).parents[2]
@@ -197,7 +197,7 @@ def test_the_docstring_goes_on_after_its_title(demo):
 def test_every_parameter_is_a_keyword_with_help_and_a_default_in_its_range(demo):
     for name, parameter, default in ranges(demo):
         assert demo.signature.parameters[name].kind is Argument.KEYWORD_ONLY
-        assert isinstance(parameter, Parameter)
+        assert isinstance(parameter, Parameter | Words)
         assert parameter.help.endswith(".")
         parameter.check(name, default)
 
@@ -209,11 +209,19 @@ def test_the_last_parameter_is_the_seed(demo):
 
 @each(DEMOS)
 def test_a_value_outside_its_range_is_refused_by_name(demo):
-    for name, parameter, _ in ranges(demo):
+    for name, parameter in [(name, p) for name, p, _ in ranges(demo) if isinstance(p, Parameter)]:
         above = parameter.high if parameter.below else parameter.high + 1
         for value in (parameter.low - 1, above, nan):
             with pytest.raises(ArgumentError, match=f"^{name} = "):
                 demo.run(**{name: value})
+
+
+@each(DEMOS)
+def test_a_text_of_too_few_or_too_many_words_is_refused_by_name(demo):
+    for name, parameter in [(name, p) for name, p, _ in ranges(demo) if isinstance(p, Words)]:
+        for words in {parameter.low - 1, parameter.high + 1} - {-1}:
+            with pytest.raises(ArgumentError, match=f"^{name} has {words:,} words: it must have from"):
+                demo.run(**{name: "word " * words})
 
 
 @each(DEMOS)

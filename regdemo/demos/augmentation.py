@@ -1,0 +1,188 @@
+"""Augmentation: delete and swap words, or rewrite.
+
+Deletes and swaps words of a text at random, as "easy data augmentation" does, and counts what is left, what moved and
+how often the text says the opposite. With a translation model of this machine it translates there and back, with any
+other sequence-to-sequence model it paraphrases; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, mean_of_bounded, proportion
+from regdemo.errors import ArgumentError
+from regdemo.parameters import SEED, Words, count, rate
+from regdemo.report import Block, Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+ACTS_ON = "inputs"
+PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
+
+TEXTS = 4_000  # copies that are augmented, each by its own draw
+NEGATIONS = ("not", "no", "never", "without", "nothing", "hardly")
+PARAPHRASES = 3
+GONE = -1
+
+
+def augmentation(
+    *,
+    p: Annotated[float, rate("Probability to delete a word.")] = 0.1,
+    swaps: Annotated[int, count("Pairs of words that change places.", 1, 100)] = 1,
+    text: Annotated[str, Words("The text to augment.", 1, 60)] = "the film was not good but the music stayed with me",
+    model: Annotated[str, Words("Folder or cached name of a model that translates, or paraphrases.")] = "",
+    back_model: Annotated[str, Words("Folder or cached name of the model that translates back.")] = "",
+    prompt: Annotated[str, Words("What a paraphrasing model wants before the text.")] = "",
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Augment one text many times over, and count what becomes of its words."""
+    import torch
+
+    from regdemo import regularizers
+
+    if back_model and not model:
+        raise ArgumentError(f"back_model = {back_model!r} has no model before it: give --model, which translates there")
+    generator = torch.Generator().manual_seed(seed)
+    words = text.split()
+    n = len(words)
+    places = torch.arange(n).expand(TEXTS, n)
+    deleted = regularizers.random_deletion(places, p, padding=GONE, generator=generator)
+    swapped = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
+
+    left = (deleted != GONE).sum(1)
+    none = p**n  # the chance that every coin falls
+    mean = n * (1 - p) + none
+    variance = n * p * (1 - p) + (n * (1 - p)) ** 2 + none - mean**2
+    rises = (deleted.diff(dim=1) > 0) | (deleted[:, 1:] == GONE)
+    key = next((place for place, word in enumerate(words) if word.lower() in NEGATIONS), n - 1)
+    lost = p - none / n
+    displaced = (1 - 1 / n) * (1 - (1 - 2 / (n - 1)) ** swaps) if n > 1 else 0.0
+    claims = [
+        Claim(
+            "Deletion leaves so many words on average",
+            mean,
+            "n (1 - p) + p^n",
+            left.double().mean().item(),
+            *mean_of_bounded(max(variance, 0.0), n, TEXTS),
+        ),
+        Claim("No text is left empty", 0, "empty texts", int((left == 0).sum()), *EXACT),
+        Claim("What is left keeps its order", 0, "pairs out of order", int((~rises).sum()), *EXACT),
+        Claim(
+            f"'{words[key]}' is gone from a share of the texts",
+            lost,
+            "p - p^n / n",
+            (deleted != key).all(1).double().mean().item(),
+            *proportion(lost, TEXTS),
+        ),
+        Claim(
+            "A swap leaves the bag of words as it was",
+            0,
+            "texts with other words",
+            int((swapped.sort(1).values != places).any(1).sum()),
+            *EXACT,
+        ),
+        Claim(
+            "The share of words that stand elsewhere after the swaps",
+            displaced,
+            "(1 - 1/n) (1 - (1 - 2/(n-1))^swaps)",
+            (swapped != places).double().mean().item(),
+            *mean_of_bounded(0.25, 1, TEXTS),
+        ),
+    ]
+    return Report(
+        title=f"Augmentation at p = {p:g}, swaps = {swaps}",
+        parameters={
+            "p": p,
+            "swaps": swaps,
+            "text": text,
+            "model": model,
+            "back_model": back_model,
+            "prompt": prompt,
+            "seed": seed,
+        },
+        claims=claims,
+        blocks=[
+            Text(
+                f"Each of {n} words is deleted with probability {p:g}, never all of them; a swap exchanges two. The "
+                "label stays, so the bet is that the edit does not change what the text says."
+            ),
+            _examples(words, p, swaps, generator),
+            Table(
+                title=f"What is left in {TEXTS:,} copies of the text",
+                columns=["edit", "words", "in place", "neighbours"],
+                rows=[
+                    [f"deletion, p = {p:g}", *_left(deleted, n)],
+                    [f"swap, {swaps} times", *_left(swapped, n)],
+                ],
+                note="Shares of the text's words, of those at their old place, and of its pairs of neighbours. A model "
+                "of bags of words sees nothing of a swap.",
+            ),
+            *_rewritten(text, model, back_model, prompt),
+        ],
+        say=(
+            "Augmentation makes new training texts that should keep their label: delete or swap words at random (EDA), "
+            "which is free, or paraphrase and translate there and back, which costs a model and reads like language. "
+            "It pays with few labelled examples, and hardly with many or on top of a pretrained model."
+        ),
+        wrong_answer=(
+            "'Deleting words is harmless noise.' At p it takes the word 'not' from a share p of the negated sentences "
+            "and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion "
+            "shortens the text. For a next-word model either edit makes broken text the target."
+        ),
+        cards=["Q18.420", "Q18.421", "Q18.422", "Q18.423"],
+    )
+
+
+def _left(places: Tensor, n: int) -> list[Cell]:
+    """The mean shares of the words left, of those left at their place, and of the pairs of neighbours left."""
+    import torch
+
+    there = places != GONE
+    pairs = (places[:, 1:] - places[:, :-1] == 1) & there[:, 1:] & there[:, :-1]
+    in_place = places == torch.arange(n)
+    neighbours: Cell = pairs.sum(1).double().mean().item() / (n - 1) if n > 1 else "-"
+    return [there.sum(1).double().mean().item() / n, in_place.double().mean().item(), neighbours]
+
+
+def _examples(words: list[str], p: float, swaps: int, generator: Generator) -> Table:
+    """The text itself, and a few of its copies."""
+    import torch
+
+    from regdemo import regularizers
+
+    places = torch.arange(len(words)).expand(2, -1)
+    by_deletion = regularizers.random_deletion(places, p, padding=GONE, generator=generator)
+    by_swap = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
+
+    def rows(name: str, copies: Tensor) -> list[list[Cell]]:
+        return [[name, " ".join(words[place] for place in row if place != GONE)] for row in copies.tolist()]
+
+    return Table(
+        title="The text, and what the edits make of it",
+        columns=["edit", "text"],
+        rows=[["none", " ".join(words)], *rows("deletion", by_deletion), *rows("swap", by_swap)],
+    )
+
+
+def _rewritten(text: str, model: str, back_model: str, prompt: str) -> list[Block]:
+    """The text by way of another language, or paraphrased; without a model, what it takes."""
+    from regdemo.lab.rewriting import INSTALL, back_translate, rewrite
+
+    if not model:
+        return [
+            Text(f"No model was given for back-translation or paraphrase: {INSTALL}, then --model and --back-model.")
+        ]
+    if back_model:
+        ((there, back),) = back_translate([prompt + text], model, back_model)
+        rows: list[list[Cell]] = [["there", there], ["and back", back]]
+        return [Table(title="Back-translation", columns=["step", "text"], rows=rows)]
+    (lines,) = rewrite(model, [text], prompt=prompt, number=PARAPHRASES)
+    return [
+        Table(
+            title="Paraphrases, best first",
+            columns=["rank", "text"],
+            rows=[[rank, line] for rank, line in enumerate(lines, start=1)],
+            note="Nothing here checks that they mean the same: read some of them before training on all.",
+        )
+    ]

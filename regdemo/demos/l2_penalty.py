@@ -1,0 +1,188 @@
+"""L2 penalty: ridge, the pull that fades with the weight.
+
+Fits a linear model with the penalty in the loss and compares it with ridge regression's closed form, direction by
+direction. Then the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum, wrong under
+Adam.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter
+from regdemo.report import Block, Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Generator, Tensor
+    from torch.optim import Optimizer
+
+ACTS_ON = "weights"
+
+EXAMPLES, WEIGHTS = 60, 6
+NOISE = 0.5
+SPREADS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)  # the inputs' standard deviation along each direction
+STEPS, LR = 40, 0.01
+
+
+def l2_penalty(
+    *,
+    strength: Annotated[float, Parameter("The penalty's coefficient, for a mean loss.", 0.001, 1)] = 0.1,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Fit a linear model whose inputs spread differently along its directions, under an L2 penalty."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    claims, blocks = _ridge(strength, generator)
+    decay_claims, decay_blocks = _weight_decay(strength, generator)
+    return Report(
+        title=f"L2 penalty at strength {strength:g}",
+        parameters={"strength": strength, "seed": seed},
+        claims=[*claims, *decay_claims],
+        blocks=[
+            Text(
+                f"The loss gains {strength:g} times the sum of w^2. Its pull is proportional to the weight, so it "
+                "shrinks every direction by a factor: hardly where the inputs vary much, almost to 0 where they vary "
+                "little, and never to exactly 0."
+            ),
+            *blocks,
+            *decay_blocks,
+        ],
+        say=(
+            "An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by s^2/(s^2 + "
+            "lambda'), s their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian "
+            "prior on the weights. lambda times the sum of squares is weight_decay = 2 lambda under SGD; under Adam it "
+            "is not AdamW."
+        ),
+        wrong_answer=(
+            "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little "
+            "the data say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it "
+            "select, as L1 does: no weight ends at 0."
+        ),
+        cards=["Q18.424", "Q18.425", "Q18.426", "Q18.427"],
+    )
+
+
+def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The minimum of the penalized loss against the closed form, and its factor along each direction."""
+    import torch
+
+    from regdemo import regularizers
+
+    # Orthogonal directions of the inputs, with the standard deviations SPREADS in the sample itself.
+    left, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
+    directions, _ = torch.linalg.qr(torch.randn(WEIGHTS, WEIGHTS, generator=generator, dtype=torch.float64))
+    spreads = torch.tensor(SPREADS, dtype=torch.float64)
+    x = EXAMPLES**0.5 * left * spreads @ directions.T
+    y = x @ torch.randn(WEIGHTS, generator=generator, dtype=torch.float64)
+    y = y + NOISE * torch.randn(EXAMPLES, generator=generator, dtype=torch.float64)
+
+    def gradient(w: Tensor) -> Tensor:
+        """That of half the mean squared error and the penalty, by autograd."""
+        leaf = w.clone().requires_grad_()
+        loss = (x @ leaf - y).square().mean() / 2 + regularizers.l2_penalty([leaf], strength)
+        return torch.autograd.grad(loss, leaf)[0]
+
+    # The loss is quadratic: its gradient at 0 and its constant curvature give the minimum in one Newton step.
+    zero = torch.zeros(WEIGHTS, dtype=torch.float64)
+    curvature = torch.stack([gradient(unit) - gradient(zero) for unit in torch.eye(WEIGHTS, dtype=torch.float64)])
+    fitted = -torch.linalg.solve(curvature, gradient(zero))
+    identity = torch.eye(WEIGHTS, dtype=torch.float64)
+    closed = torch.linalg.solve(x.T @ x + 2 * strength * EXAMPLES * identity, x.T @ y)
+    plain = torch.linalg.lstsq(x, y[:, None]).solution[:, 0]
+    ratios = (directions.T @ fitted) / (directions.T @ plain)
+    factors = spreads.square() / (spreads.square() + 2 * strength)
+    size = plain.abs().max().item()
+    claims = [
+        Claim(
+            "The penalized minimum is ridge regression's",
+            0,
+            "w - (X'X + 2 strength n I)^-1 X'y",
+            (fitted - closed).abs().max().item(),
+            *rounding(1 + size, digits=1e-9),
+        ),
+        Claim(
+            "Each direction is shrunk by its own factor",
+            0,
+            "ratio to least squares - s^2 / (s^2 + 2 strength)",
+            (ratios - factors).abs().max().item(),
+            *rounding(1, digits=1e-6),
+        ),
+        Claim("No weight is exactly 0", 0, "exact zeros", int((fitted == 0).sum()), *EXACT),
+        Claim(
+            "The fit is shorter than least squares",
+            1,
+            "|w| < |w of least squares|",
+            float(fitted.norm() < plain.norm()),
+            *EXACT,
+        ),
+    ]
+    rows: list[list[Cell]] = [
+        [f"{spread:g}", ratio, factor, 1 / (1 + 2 * strength)]
+        for spread, ratio, factor in zip(SPREADS, ratios.tolist(), factors.tolist(), strict=True)
+    ]
+    block = Table(
+        title="What the penalty leaves of the least-squares fit along each direction of the inputs",
+        columns=["std s", "left", "s^2/(s^2 + 2 strength)", "at s = 1"],
+        rows=rows,
+        note="So inputs are standardized first: the same penalty means another thing for meters than for millimeters.",
+    )
+    return claims, [block]
+
+
+def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """The penalty in the loss against the optimizer's own weight_decay, on the same gradients."""
+    import torch
+
+    from regdemo import regularizers
+
+    start = torch.randn(WEIGHTS, generator=generator, dtype=torch.float64)
+    gradients = torch.randn(STEPS, WEIGHTS, generator=generator, dtype=torch.float64)
+
+    def run(make: Callable[..., Optimizer], in_the_loss: float = 0.0, **options: Any) -> Tensor:
+        w = torch.nn.Parameter(start.clone())
+        optimizer = make([w], lr=LR, **options)
+        for g in gradients:
+            loss = (g * w).sum() + regularizers.l2_penalty([w], in_the_loss)
+            (w.grad,) = torch.autograd.grad(loss, w)
+            optimizer.step()
+        return w.detach()
+
+    sgd, adam, adamw = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+
+    def apart(make: Callable[..., Optimizer], decay: float, **options: Any) -> float:
+        """How far the penalty in the loss ends from `make` with weight_decay."""
+        plain = run(make, strength, **{**options, "weight_decay": 0.0})  # AdamW decays unless it is told not to
+        return (plain - run(make, weight_decay=decay, **options)).abs().max().item()
+
+    found = {
+        "SGD, weight_decay = 2 strength": apart(sgd, 2 * strength),
+        "SGD with momentum, 2 strength": apart(sgd, 2 * strength, momentum=0.9),
+        "SGD, weight_decay = strength": apart(sgd, strength),
+        "Adam, weight_decay = 2 strength": apart(adam, 2 * strength),
+        "AdamW, weight_decay = 2 strength": apart(adamw, 2 * strength),
+    }
+    exact = ["SGD, weight_decay = 2 strength", "SGD with momentum, 2 strength", "Adam, weight_decay = 2 strength"]
+    claims = [
+        *(
+            Claim(f"In the loss it ends as {name} does", 0, "max |difference|", found[name], *rounding(1, digits=1e-9))
+            for name in exact
+        ),
+        Claim(
+            "weight_decay = strength and AdamW end elsewhere",
+            2,
+            "differences above 1e-6",
+            sum(difference > 1e-6 for name, difference in found.items() if name not in exact),
+            *EXACT,
+        ),
+    ]
+    block = Table(
+        title=f"strength * sum w^2 in the loss against the optimizer's own, {STEPS} steps at lr = {LR:g}",
+        columns=["optimizer", "largest difference"],
+        rows=[[name, difference] for name, difference in found.items()],
+        note="Adam's weight_decay is the L2 penalty too; it is AdamW whose decay passes the gradients by.",
+    )
+    return claims, [block]

@@ -1,0 +1,183 @@
+"""Max-norm: a bound on each unit's weights.
+
+Projects the weights into each unit back to a ball after every step. Checks the projection against torch.renorm and
+against every other point of the ball, and shows what a bound does that a penalty does not: nothing inside it, and no
+weight beyond it, whatever the learning rate.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Block, Claim, Curves, Report, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+ACTS_ON = "weights"
+
+TRIED = 2_000  # random points of the ball that could be nearer
+EXAMPLES, STEPS = 40, 60
+RATES = (0.1, 1.0, 10.0)
+
+
+def max_norm(
+    *,
+    limit: Annotated[float, Parameter("Largest norm of the weights into one unit.", 0.1, 10)] = 2.0,
+    units: Annotated[int, count("Units of the layer.", 1, 1_000)] = 8,
+    inputs: Annotated[int, count("Weights into each unit.", 1, 1_000)] = 20,
+    seed: Annotated[int, SEED] = 0,
+) -> Report:
+    """Project random weights, then train a logistic model with the bound, with an L2 penalty, and with neither."""
+    import torch
+
+    from regdemo import regularizers
+
+    generator = torch.Generator().manual_seed(seed)
+    # Norms on both sides of the limit: half of the units are within.
+    weight = torch.randn(units, inputs, generator=generator, dtype=torch.float64)
+    sizes = limit * torch.linspace(0.5, 2, units, dtype=torch.float64)
+    weight = weight / weight.norm(dim=1, keepdim=True) * sizes[:, None]
+    bounded = regularizers.max_norm(weight, limit)
+    norms = bounded.norm(dim=1)
+    short = sizes < limit * (1 - 1e-12)
+    inside = torch.randn(TRIED, inputs, generator=generator, dtype=torch.float64)
+    inside = inside / inside.norm(dim=1, keepdim=True)
+    inside = limit * inside * torch.rand(TRIED, 1, generator=generator, dtype=torch.float64)
+    nearest = (weight[-1] - bounded[-1]).norm().item()
+    train_claims, train_blocks = _train(limit, generator)
+    claims = [
+        Claim(
+            "No unit's weights are longer than the limit",
+            0,
+            "largest excess",
+            max(0.0, (norms - limit).max().item()),
+            *rounding(limit, digits=1e-12),
+        ),
+        Claim(
+            "A unit within it is left as it was, bit for bit",
+            0,
+            "largest change",
+            (bounded - weight)[short].abs().sum().item(),
+            *EXACT,
+        ),
+        Claim(
+            "One beyond it keeps its direction",
+            0,
+            "largest w - limit w0 / |w0|",
+            (bounded - limit * weight / sizes[:, None])[~short].abs().sum().item(),
+            *rounding(limit * units, digits=1e-9),
+        ),
+        Claim(
+            "It is torch.renorm",
+            0,
+            "largest difference",
+            (bounded - torch.renorm(weight, 2, 0, limit)).abs().max().item(),
+            *rounding(limit),
+        ),
+        Claim(
+            f"None of {TRIED:,} random points of the ball is nearer",
+            0,
+            "nearer points",
+            int(((weight[-1] - inside).norm(dim=1) < nearest * (1 - 1e-12)).sum()),
+            *EXACT,
+        ),
+        Claim(
+            "A second projection changes nothing",
+            0,
+            "largest change",
+            (regularizers.max_norm(bounded, limit) - bounded).abs().max().item(),
+            *rounding(limit, digits=1e-12),
+        ),
+        *train_claims,
+    ]
+    return Report(
+        title=f"Max-norm at limit {limit:g}",
+        parameters={"limit": limit, "units": units, "inputs": inputs, "seed": seed},
+        claims=claims,
+        blocks=[
+            Text(
+                f"After each step the weights into a unit that are longer than {limit:g} are scaled back to that "
+                "length. Within the limit nothing pulls them, so unlike L2 it costs a short weight vector nothing, and "
+                "unlike L2 it holds at any learning rate."
+            ),
+            *train_blocks,
+            Table(
+                title="Norms of the weights into each unit",
+                columns=["unit", "before", "after"],
+                rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
+            ),
+        ],
+        say=(
+            "Max-norm bounds the norm of the weights into each unit: after each step whoever is longer is scaled back. "
+            "It is a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It was proposed "
+            "together with dropout, because it lets one start with a large learning rate without weights blowing up."
+        ),
+        wrong_answer=(
+            "'It is gradient clipping.' That bounds the step, this bounds the weights. Nor is it L2, which pulls short "
+            "weights too, or a clamp of single weights, which changes their direction. And the norm is that of one "
+            "unit's incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
+        ),
+        cards=["Q18.428", "Q18.429", "Q18.430", "Q18.431"],
+    )
+
+
+def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+    """A logistic model on separable data, where the weights grow without end if nothing holds them."""
+    import torch
+    import torch.nn.functional as F
+
+    from regdemo import regularizers
+
+    x = torch.randn(EXAMPLES, 5, generator=generator, dtype=torch.float64)
+    t = x[:, 0].sign()
+
+    def run(rate: float, how: str) -> list[float]:
+        w = torch.zeros(1, 5, dtype=torch.float64)
+        norms = [0.0]
+        for _ in range(STEPS):
+            leaf = w.clone().requires_grad_()
+            loss = F.softplus(-t * (x @ leaf[0])).mean()
+            if how == "L2":
+                loss = loss + regularizers.l2_penalty([leaf], 0.05)
+            w = w - rate * torch.autograd.grad(loss, leaf)[0]
+            if how == "max-norm":
+                w = regularizers.max_norm(w, limit)
+            norms.append(w.norm().item())
+        return norms
+
+    paths: dict[tuple[float, str], list[float]] = {
+        (rate, how): run(rate, how) for rate in RATES for how in ("max-norm", "L2", "neither")
+    }
+    claims = [
+        Claim(
+            f"Trained at lr = {RATES[-1]:g}, no step ends beyond the limit",
+            0,
+            "largest excess",
+            max(0.0, *(norm - limit for norm in paths[RATES[-1], "max-norm"])),
+            *rounding(limit, digits=1e-12),
+        ),
+        Claim(
+            "With neither the weights of separable data only grow",
+            STEPS,
+            f"steps at lr = {RATES[0]:g} that lengthen them",
+            sum(b > a for a, b in pairwise(paths[RATES[0], "neither"])),
+            *EXACT,
+        ),
+    ]
+    steps = [float(step) for step in range(STEPS + 1)]
+    curves = Curves(
+        title=f"|w| of a logistic model on separable data, lr = {RATES[1]:g}",
+        x_label="step",
+        y_label="|w|",
+        series=[Series(how, steps, paths[RATES[1], how]) for how in ("max-norm", "L2", "neither")],
+    )
+    table = Table(
+        title=f"The longest |w| in {STEPS} steps",
+        columns=["lr", "max-norm", "L2, strength 0.05", "neither"],
+        rows=[[f"{r:g}", *(max(paths[r, how]) for how in ("max-norm", "L2", "neither"))] for r in RATES],
+    )
+    return claims, [curves, table]

@@ -1,0 +1,48 @@
+"""The L2 demo: its claims hold over the range, and each wrong penalty breaks one."""
+
+import pytest
+import torch
+
+from regdemo import regularizers
+from regdemo.demos.l2_penalty import l2_penalty
+
+
+def broken(report):
+    return [claim.statement for claim in report.claims if not claim.holds]
+
+
+@pytest.mark.parametrize("strength", [0.001, 0.1, 1.0])
+def test_every_claim_holds_over_the_range(strength):
+    for seed in range(2):
+        assert broken(l2_penalty(strength=strength, seed=seed)) == []
+
+
+def test_a_penalty_with_a_factor_of_a_half_breaks_the_claims(monkeypatch):
+    right = regularizers.l2_penalty
+    monkeypatch.setattr(regularizers, "l2_penalty", lambda weights, strength: right(weights, strength) / 2)
+    assert {
+        "The penalized minimum is ridge regression's",
+        "Each direction is shrunk by its own factor",
+        "In the loss it ends as SGD, weight_decay = 2 strength does",
+        "weight_decay = strength and AdamW end elsewhere",
+    } <= {*broken(l2_penalty())}
+
+
+def test_a_norm_that_is_not_squared_breaks_the_closed_form(monkeypatch):
+    monkeypatch.setattr(
+        regularizers,
+        "l2_penalty",
+        lambda weights, strength: strength * sum((w.square().sum() + 1e-12).sqrt() for w in weights),
+    )
+    assert "The penalized minimum is ridge regression's" in broken(l2_penalty())
+
+
+def test_decay_that_is_decoupled_breaks_the_claim_of_adam(monkeypatch):
+    monkeypatch.setattr(torch.optim, "Adam", torch.optim.AdamW)
+    assert "In the loss it ends as Adam, weight_decay = 2 strength does" in broken(l2_penalty())
+
+
+def test_the_table_shows_directions_of_little_spread_shrunk_most():
+    left = [row[1] for row in l2_penalty().blocks[1].rows]
+    assert left == sorted(left, reverse=True)
+    assert left[0] > 0.9 > 0.1 > left[-1]
