@@ -14,7 +14,7 @@ import typer
 
 from regdemo import catalog, gallery
 from regdemo.cli.app import app
-from regdemo.parameters import Parameter
+from regdemo.parameters import Parameter, Words
 from regdemo.quiz import decks
 from regdemo.quiz.arithmetic import evaluate
 from regdemo.quiz.cards import fill_parameters
@@ -177,7 +177,7 @@ def test_a_card_names_commands_that_would_run(card):
         stem = name.replace("-", "_")
         assert stem == card.topic or stem in {*catalog.stems(), *REPORTS}
         for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
-            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter)]
+            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
             allowed.check(parameter.name, values[parameter.name])
 
 

@@ -9,7 +9,7 @@ import pytest
 from regdemo import catalog, demos
 from regdemo.catalog import PLACES, Demo
 from regdemo.errors import ArgumentError, FileError
-from regdemo.parameters import SEED, Parameter, count, rate
+from regdemo.parameters import SEED, Parameter, Words, count, rate
 from regdemo.report import Report
 
 FOLDER = Path(demos.__file__).parent
@@ -60,7 +60,7 @@ def test_a_demo_takes_a_seed_last(demo):
 @pytest.mark.parametrize(("demo", "parameter"), PARAMETERS)
 def test_a_demos_parameter_is_a_keyword_with_a_range_and_a_default_inside_it(demo, parameter):
     assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    (allowed,) = [item for item in get_args(parameter.annotation) if isinstance(item, Parameter)]
+    (allowed,) = [item for item in get_args(parameter.annotation) if isinstance(item, Parameter | Words)]
     allowed.check(parameter.name, parameter.default)
     assert allowed.help.endswith(".")
 

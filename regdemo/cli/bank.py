@@ -130,7 +130,7 @@ def _command_fault(command: str) -> str:
     from regdemo import catalog
     from regdemo.cli.app import app
     from regdemo.errors import RegdemoError
-    from regdemo.parameters import Parameter
+    from regdemo.parameters import Parameter, Words
 
     try:
         program, *words = shlex.split(command)
@@ -142,7 +142,7 @@ def _command_fault(command: str) -> str:
                 values = dict(inner.params)
         stem = name.replace("-", "_")
         for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
-            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter)]
+            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
             allowed.check(parameter.name, values[parameter.name])
     except TyperException as error:
         return error.format_message().rstrip(".")

@@ -62,7 +62,7 @@ def l2_penalty(
             "the data say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it "
             "select, as L1 does: no weight ends at 0."
         ),
-        cards=["Q18.424", "Q18.425", "Q18.426", "Q18.427"],
+        cards=["Q18.424", "Q18.425", "Q18.426", "Q18.427", "Q18.436"],
     )
 
 
@@ -92,7 +92,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
     fitted = -torch.linalg.solve(curvature, gradient(zero))
     identity = torch.eye(WEIGHTS, dtype=torch.float64)
     closed = torch.linalg.solve(x.T @ x + 2 * strength * EXAMPLES * identity, x.T @ y)
-    plain = torch.linalg.lstsq(x, y[:, None]).solution[:, 0]
+    plain = directions @ (left.T @ y / EXAMPLES**0.5 / spreads)  # least squares, by the factors of x
     ratios = (directions.T @ fitted) / (directions.T @ plain)
     factors = spreads.square() / (spreads.square() + 2 * strength)
     size = plain.abs().max().item()

@@ -1,4 +1,4 @@
-"""MC dropout: dropout on in prediction, probabilities averaged.
+"""MC dropout: dropout stays on, probabilities averaged.
 
 Passes a batch many times through one network, each time under other masks, and reads from the spread how sure the
 network is. Checks that only dropout is switched on, and measures what `model.train()` does instead: it lets the data to

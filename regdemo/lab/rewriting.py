@@ -25,8 +25,8 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
     from transformers.utils import logging
 
     verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
         network = AutoModelForSeq2SeqLM.from_pretrained(model, local_files_only=True).eval()
@@ -49,7 +49,7 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
     finally:
         logging.set_verbosity(verbosity)
         if has_bar:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()
     lines = [line.strip() for line in tokenizer.batch_decode(outputs, skip_special_tokens=True)]
     return [lines[start : start + number] for start in range(0, len(lines), number)]
 
