@@ -6,6 +6,7 @@ import inspect
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,11 @@ Techniques = Annotated[
 TaskName = Annotated[
     str, typer.Option(metavar="|".join(TASKS), autocompletion=lambda: list(TASKS), help="The data to train on.")
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Train on your own CSV instead: a row an example, numbers but for the target."),
+]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="What to predict; the last column if not given.")]
 LabelNoise = Annotated[float, typer.Option(help=described(LABEL_NOISE))]
 TrainSize = Annotated[int | None, typer.Option(metavar="N", help=TRAIN_SIZE.help)]
 Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
@@ -108,6 +114,8 @@ def compare(
         str, typer.Option(metavar="TECHNIQUE", help="What to compare with; none is a network without any.")
     ] = NONE,
     task: TaskName = "mnist1d",
+    data: Data = None,
+    target: Target = None,
     label_noise: LabelNoise = 0.0,
     train_size: TrainSize = None,
     seeds: Seeds = 16,
@@ -131,6 +139,8 @@ def compare(
             techniques,
             against=against,
             task=task,
+            data=data,
+            target=target,
             label_noise=label_noise,
             train_size=train_size,
             seeds=seeds,

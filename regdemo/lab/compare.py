@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.bounds import EXACT
@@ -30,6 +31,8 @@ def compare(
     *,
     against: str = NONE,
     task: str = "mnist1d",
+    data: Path | None = None,
+    target: str | None = None,
     label_noise: float = 0.0,
     train_size: int | None = None,
     seeds: int = 16,
@@ -43,7 +46,8 @@ def compare(
 
     The networks of a pair have the same initial weights and the same batches; the arms advance in step.
     techniques: names in `choices.TECHNIQUES`.  against: what they are compared with, a technique or none.
-    task: a name in `data.TASKS`.  label_noise, train_size: what is done to its training examples.
+    task: a name in `data.TASKS`.  data, target: a CSV file instead, and the column of it to predict.
+    label_noise, train_size: what is done to its training examples.
     epochs: as many as make the task's steps if not given.
     clock: to time the arms by, such as time.thread_time; without one the report has no times, and the same seed gives
     the same report.
@@ -53,34 +57,43 @@ def compare(
     the last evaluation shows, or KeyboardInterrupt if there was none yet.
     """
     names = [techniques] if isinstance(techniques, str) else list(techniques)
-    data = prepared(task, label_noise, train_size)
+    learned = prepared(task, label_noise, train_size, data, target)
     given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
-    recipes = arms(names, given, against=against, offers=data.offers, task=task)
+    recipes = arms(names, given, against=against, offers=learned.offers, task=learned.title)
     parameters: dict[str, Any] = {"technique": ", ".join(names)}
     parameters |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
     parameters |= {"against": against} if against != NONE else {}
-    parameters |= {"task": task}
+    parameters |= {"task": task} if data is None else {"data": data.name, "target": target or "the last column"}
     parameters |= {"label_noise": label_noise} if label_noise else {}
     parameters |= {"train_size": train_size} if train_size else {}
 
+    from regdemo.lab.coefficients import agreement
     from regdemo.lab.findings import conclude
 
-    training, evaluations, claims, stopped = train(data, recipes, seeds, epochs, seed, clock, progress)
+    training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
+    if learned.features and not learned.hidden and not stopped and training.epochs >= learned.steps:
+        claims += agreement(training, recipes, evaluations[-1])
     report = conclude(training, recipes, evaluations, claims, parameters)
     if stopped:
         raise Stopped(report)
     return report
 
 
-def prepared(task: str, label_noise: float = 0.0, train_size: int | None = None) -> Task:
+def prepared(
+    task: str,
+    label_noise: float = 0.0,
+    train_size: int | None = None,
+    data: Path | None = None,
+    target: str | None = None,
+) -> Task:
     """The task, with fewer training examples and with wrong labels where asked."""
     LABEL_NOISE.check("label_noise", label_noise)
-    data = load(task)
+    learned = load(task, data, target)
     if train_size is not None:
         TRAIN_SIZE.check("train_size", train_size)
-        data = data.first(train_size)
-    return data.with_label_noise(label_noise)
+        learned = learned.first(train_size)
+    return learned.with_label_noise(label_noise)
 
 
 def train(

@@ -30,6 +30,7 @@ class Task:
     is 0, a regression.  origin: a sentence on where they come from.
     hidden, batch, steps, learning_rate, optimizer: of the network and its training; optimizer is "adam" or "sgd".
     resampled: each member trains on a bootstrap sample of its own.  scale: what a unit of y stands for.
+    features: their names.
     offers: what techniques may need.  Another kind of network is a subclass with its own `model`.
     """
 
@@ -47,6 +48,7 @@ class Task:
     optimizer: str = "adam"
     resampled: bool = False
     scale: float = 1.0
+    features: tuple[str, ...] = ()
     offers: frozenset[str] = CLASSIFIER
     validation: tuple[Tensor, Tensor] | None = None
 
@@ -96,8 +98,20 @@ class Task:
         return replace(self, y=y)
 
 
-def load(name: str) -> Task:
-    """The task of that name; raise ArgumentError on a name that is not in TASKS."""
+def load(name: str, file: Path | None = None, target: str | None = None) -> Task:
+    """The task of that name, or that of the user's own file: a CSV, where target names the column to predict.
+
+    Raises ArgumentError on a name that is not in TASKS, a target without a file, or a file of another kind; FileError
+    on a file that cannot be understood.
+    """
+    if file is not None:
+        from regdemo.lab.table import read_table
+
+        if file.suffix.lower() not in (".csv", ".tsv"):
+            raise ArgumentError(f"data = {file} is no table: it must be a CSV, and end in .csv or .tsv")
+        return read_table(file, target)
+    if target is not None:
+        raise ArgumentError(f"target = {target!r} needs a file: name it by --data")
     if name not in TASKS:
         raise ArgumentError(f"there is no task {name!r}: choose {' or '.join(TASKS)}")
     return TASKS[name]()
@@ -150,4 +164,37 @@ def _digits() -> Task:
     )
 
 
-TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits}
+def _diabetes() -> Task:
+    import torch
+    from sklearn.datasets import load_diabetes
+
+    data = load_diabetes()
+    x, y = torch.from_numpy(data.data).double(), torch.from_numpy(data.target).double()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    train, test = order[:331], order[331:]
+    x = (x - x[train].mean(0)) / x[train].std(0)
+    scale = y[train].std().item()
+    y = (y - y[train].mean()) / scale
+    return Task(
+        "the diabetes data",
+        "331 training and 111 test patients, 10 measurements each, and how far their disease went in a year: "
+        "scikit-learn's `load_diabetes`, of Efron et al. 2004, https://doi.org/10.1214/009053604000000067, split once "
+        "at random and standardized.",
+        x[train],
+        y[train],
+        x[test],
+        y[test],
+        classes=0,
+        hidden=(),
+        batch=len(train),
+        steps=2000,
+        learning_rate=0.15,
+        optimizer="sgd",
+        resampled=True,
+        scale=scale,
+        features=tuple(data.feature_names),
+        offers=LINEAR_MODEL,
+    )
+
+
+TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits, "diabetes": _diabetes}

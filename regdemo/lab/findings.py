@@ -8,11 +8,13 @@ from math import isfinite, isnan
 from statistics import fmean
 from typing import Any
 
+from regdemo.lab.coefficients import survival
+from regdemo.lab.data import Task
 from regdemo.lab.memory import footprint
 from regdemo.lab.metrics import BETTER, TEST_ACCURACY, TRAINING_ACCURACY, Scores
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import holm, mean_interval, p_value
-from regdemo.lab.training import Evaluation, PairedTraining
+from regdemo.lab.training import Evaluation, Learner, PairedTraining
 from regdemo.report import Block, Cell, Claim, Curves, Report, Series, Table, Text
 
 MOST_CURVES = 5  # arms that one plot can still tell apart
@@ -30,12 +32,18 @@ def conclude(
 ) -> Report:
     """What the evaluations so far show of each arm against the first.
 
-    Seeds at which an arm diverged (a metric is no longer a finite number) are named and left out of all arms.
+    Seeds at which an arm diverged (a metric is no longer a finite number) are named and left out of all arms; an arm
+    that has fewer than two others left is left out itself.
     """
-    last, reference = evaluations[-1], recipes[0]
+    last, reference, names = evaluations[-1], recipes[0], [recipe.name for recipe in recipes[1:]]
     seeds, task = len(next(iter(last.scores[0].values()))), training.task
     diverged = [[k for k in range(seeds) if not all(isfinite(v[k]) for v in s.values())] for s in last.scores]
-    kept = [k for k in range(seeds) if not any(k in some for some in diverged)]
+    lost = [_lost(recipe.name, some, seeds) for recipe, some in zip(recipes, diverged, strict=True) if some]
+    which = [i for i, some in enumerate(diverged) if i == 0 or seeds - len(some) > 1]
+    kept = [k for k in range(seeds) if not any(k in diverged[i] for i in which)]
+    recipes, learners = [recipes[i] for i in which], [training.arms[i] for i in which]
+    evaluations = [Evaluation(e.epoch, [e.scores[i] for i in which]) for e in evaluations]
+    last = evaluations[-1]
     levels = [chosen(scores, kept) for scores in last.scores]
     changes = [differences(levels[0], other) for other in levels[1:]]
     headline = next(iter(levels[0]))
@@ -48,22 +56,20 @@ def conclude(
         if len(kept) > 1 and others:
             text += " " + beside({name: change[name] for name in others}, {n: corrected[n][i] for n in others})
         blocks.append(Text(text))
-    blocks += [
-        Text(
-            f"{len(some)} of {seeds} runs of '{recipe.name}' diverged, {what(headline)} or another figure is not "
-            f"finite: seed {', '.join(map(str, some))}. They are left out of every arm."
-        )
-        for recipe, some in zip(recipes, diverged, strict=True)
-        if some
-    ]
-    if len(kept) > 1:
+    blocks += map(Text, lost)
+    if len(kept) > 1 and changes:
         title = f"After epoch {last.epoch}, over {len(kept)} pairs, with 95% intervals"
         note = (
             "Intervals and p-values by Student's t, differences paired by seed"
             + (", p-values corrected for the number of arms by Holm's method" if len(changes) > 1 else "")
-            + (". Each seed trains on a bootstrap sample of its own" if task.resampled else "")
-            + ". They speak of training again on this data, not of other data. The gap is training minus test; "
-            "training is judged on at most 1,000 examples. The last epoch counts, not the best."
+            + (
+                ". Each seed trains on a bootstrap sample of its own, so they speak of other training samples too, not "
+                "of other test data."
+                if task.resampled
+                else ". They speak of training again on this data, not of other data."
+            )
+            + (" The gap is training minus test." if task.classes else "")
+            + " Training is judged on at most 1,000 examples. The last epoch counts, not the best."
         )
         if len(changes) == 1:
             blocks.append(_one_change(title, recipes, levels, changes[0], note))
@@ -73,10 +79,12 @@ def conclude(
                 _changes(f"Differences from {reference.name}", recipes[1:], changes, corrected, note),
                 _pairs(recipes, levels, headline),
             ]
+        if task.features and not task.hidden:
+            blocks.append(survival(task, recipes, learners, kept))
         if len(recipes) <= MOST_CURVES:
             shown = [name for name in (headline, TRAINING_ACCURACY) if name in levels[0]]
             blocks += [_curves(name, recipes, evaluations, kept) for name in shown]
-    blocks.append(_costs(training, recipes, changes, headline if len(kept) > 1 else ""))
+    blocks.append(_costs(task, recipes, learners, changes, headline if len(kept) > 1 else ""))
     blocks.append(
         Text(
             f"The data: {task.origin} The network: {task.network}, trained by "
@@ -91,9 +99,8 @@ def conclude(
         low, high = min(levels[0][headline]), max(levels[0][headline])
         spread = f" Seeds alone move a run: with {reference.name}, {what(headline)} is {low:.3g} to {high:.3g}."
     stopped = last.epoch < training.epochs
-    named = " and ".join(recipe.name for recipe in recipes[1:])
     return Report(
-        title=f"{_capital(named)} against {reference.name} on {task.title}, {seeds} paired seeds"
+        title=f"{_capital(' and '.join(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
         + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
         parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
         claims=claims,
@@ -255,10 +262,26 @@ def _curves(metric: str, recipes: Sequence[Recipe], evaluations: Sequence[Evalua
     )
 
 
-def _costs(training: PairedTraining, recipes: Sequence[Recipe], changes: Sequence[Changes], headline: str) -> Table:
+def _lost(name: str, diverged: Sequence[int], seeds: int) -> str:
+    """What became of an arm's diverged runs."""
+    left = seeds - len(diverged)
+    fate = "They are left out of every arm." if left > 1 else f"{left} left: no verdict on it, an interval needs 2."
+    return (
+        f"{len(diverged)} of {seeds} runs of '{name}' diverged, a figure of theirs is not finite: seed "
+        f"{', '.join(map(str, diverged))}. {fate}"
+    )
+
+
+def _costs(
+    task: Task,
+    recipes: Sequence[Recipe],
+    learners: Sequence[Sequence[Learner]],
+    changes: Sequence[Changes],
+    headline: str,
+) -> Table:
     """What each arm took beside what it gained."""
-    memory = [sum(footprint(training.task, recipe)) for recipe in recipes]
-    seconds = [sum(learner.seconds for learner in arm) / training.members for arm in training.arms]
+    memory = [sum(footprint(task, recipe)) for recipe in recipes]
+    seconds = [sum(group.seconds for group in arm) / sum(len(group.members) for group in arm) for arm in learners]
     timed = seconds[0] > 0
     columns = ["", *(["training, s", "x"] if timed else []), "memory, MB", "x"]
     rows: list[list[Cell]] = []

@@ -194,7 +194,7 @@ def test_a_footprint_counts_weights_gradients_both_moments_and_what_backward_nee
         ({"techniques": ["sam", "sam"]}, "'sam 0.2' would be compared with itself"),
         ({"against": "dropout"}, "'dropout 0.2' would be compared with itself"),
         ({"against": "sam", "rho": [0.1, 0.2]}, "sam is what the others are compared with: give it one value, not 2"),
-        ({"task": "cifar"}, "no task 'cifar': choose mnist1d or digits"),
+        ({"task": "cifar"}, "no task 'cifar': choose mnist1d or digits or diabetes"),
         ({"rho": 0.1}, "rho is no parameter of dropout: it belongs to sam"),
         ({"gamma": 0.1}, "no parameter gamma"),
         ({"p": 1.0}, "p = 1.0 .* below 1"),

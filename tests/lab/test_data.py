@@ -42,6 +42,32 @@ def test_a_task_has_its_size_and_all_its_classes(name, train, test, features):
         assert labels.unique().tolist() == list(range(task.classes))
 
 
+def test_the_diabetes_data_are_standardized_by_their_training_part():
+    task = data.load("diabetes")
+    assert (task.x.shape, task.test_x.shape, task.classes) == ((331, 10), (111, 10), 0)
+    torch.testing.assert_close(task.x.mean(0), torch.zeros(10, dtype=torch.float64))
+    torch.testing.assert_close(task.x.std(0), torch.ones(10, dtype=torch.float64))
+    torch.testing.assert_close(task.y.std().item(), 1.0)
+    assert task.scale == pytest.approx(77, abs=5)  # the target's deviation in the data's own unit
+
+
+def test_label_noise_makes_exactly_its_share_of_the_training_labels_wrong_and_no_test_label():
+    task = data.load("digits")
+    noisy = task.with_label_noise(0.4)
+    assert int((noisy.y != task.y).sum()) == 560
+    assert noisy.y.unique().tolist() == list(range(10))
+    assert torch.equal(noisy.y, task.with_label_noise(0.4).y)
+    assert noisy.test_y is task.test_y
+
+
+def test_fewer_examples_are_the_first_ones_and_held_out_ones_leave_the_training():
+    task = data.load("digits").first(100)
+    assert torch.equal(task.x, data.load("digits").x[:100])
+    held = task.hold_out()
+    assert (len(held.x), len(held.validation[0])) == (80, 20)
+    assert torch.equal(torch.cat([held.x, held.validation[0]]), task.x)
+
+
 @pytest.mark.parametrize("name", data.TASKS)
 def test_no_example_is_in_both_training_and_test(name):
     task = data.load(name)
@@ -63,5 +89,5 @@ def test_a_task_is_the_same_each_time():
 
 
 def test_an_unknown_task_is_told_which_there_are():
-    with pytest.raises(ArgumentError, match="'imagenet': choose mnist1d or digits"):
+    with pytest.raises(ArgumentError, match="'imagenet': choose mnist1d or digits or diabetes"):
         data.load("imagenet")

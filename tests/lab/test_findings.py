@@ -177,13 +177,24 @@ def test_a_diverged_run_is_named_and_its_seed_left_out_of_every_arm():
     assert blocks(report, Table)[0].rows[0][2].value == pytest.approx(np.mean(WITH[metrics.TEST_ACCURACY][:7]))
 
 
-@pytest.mark.parametrize(("lost", "said"), [(7, "1 pair left"), (8, "0 pairs left")])
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [(7, "1 left: no verdict on it, an interval needs 2."), (8, "0 left: no verdict on it, an interval needs 2.")],
+)
 def test_when_too_few_runs_are_left_the_report_says_so_and_no_more(lost, said):
     report = concluded(Evaluation(2, [WITHOUT, broken(lost)]))
-    assert report.blocks[0].text.startswith(f"No verdict on dropout 0.2: {said}")
-    assert f"{lost} of 8 runs of 'dropout 0.2' diverged" in report.blocks[1].text
+    assert report.blocks[0].text.startswith(f"{lost} of 8 runs of 'dropout 0.2' diverged")
+    assert report.blocks[0].text.endswith(said)
     assert [table.title for table in blocks(report, Table)] == ["What each cost beside what it gained"]
     assert not blocks(report, Curves)
+
+
+def test_an_arm_that_diverged_whole_takes_no_other_with_it():
+    with_one, alone = concluded(Evaluation(2, [WITHOUT, broken(8), OTHER])), concluded(Evaluation(2, [WITHOUT, OTHER]))
+    assert with_one.blocks[0].text.replace("dropout 0.5", "dropout 0.2") == alone.blocks[0].text
+    assert "8 of 8 runs of 'dropout 0.2' diverged" in with_one.blocks[1].text
+    assert blocks(with_one, Table)[0].rows == blocks(alone, Table)[0].rows
+    assert with_one.title.startswith("Dropout 0.2 and dropout 0.5 against none")
 
 
 def test_more_arms_than_a_plot_can_tell_apart_are_not_drawn(monkeypatch):

@@ -83,7 +83,7 @@ class Fgsm(Technique):
 
     NAME: ClassVar = "fgsm"
     SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = CONTINUOUS
+    NEEDS: ClassVar = CONTINUOUS | {"classes"}
     epsilon: Annotated[float, Parameter("Length of the step along the gradient's sign.", 0, 10)] = 0.1
 
     def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
