@@ -35,10 +35,6 @@ class Remark(NamedTuple):
     level: Literal["error", "warning"]
     message: str
 
-    def __str__(self) -> str:
-        """`file:line:column: level: message`, on one line."""
-        return f"{printable(str(self.file))}:{self.line}:{self.column}: {self.level}: {self.message}"
-
 
 def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -> list[Remark]:
     """Every remark on the decks of a path, in the order of their places. Nothing in them is run.

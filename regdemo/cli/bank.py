@@ -1,24 +1,40 @@
-"""`regdemo bank`: what an author does with decks."""
+"""`regdemo bank`: what is in decks, and a new card."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
+import subprocess
 import sys
-from collections import Counter
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from random import Random
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regdemo.cli.learner import counted
+from regdemo.cli import check, exchange
+from regdemo.cli.check import AsJson, place
+from regdemo.cli.learner import (
+    BankPath,
+    Home,
+    Kinds,
+    Tags,
+    Topics,
+    clock,
+    counted,
+    home_folder,
+    in_words,
+    listed,
+    load_bank,
+)
+from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.text import printable
 
 if TYPE_CHECKING:
-    from regdemo.bank.lint import Remark
-    from regdemo.quiz.cards import Fault
+    from regdemo.quiz.cards import Asked
+    from regdemo.render.cards import Page
 
 bank = typer.Typer(
     help="Decks: look into them, check them, write them, carry them to other tools and back.",
@@ -26,126 +42,162 @@ bank = typer.Typer(
     no_args_is_help=True,
 )
 
-DeckPath = Annotated[
-    Path | None, typer.Argument(metavar="[PATH]", help="A deck, or a folder of decks; without it, the bundled ones.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+@bank.command("list", epilog="Example: regdemo bank list --kind numeric")
+def list_cards(
+    bank: BankPath = None,
+    topic: Topics = None,
+    kind: Kinds = None,
+    tag: Tags = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """The cards, how many there are of each kind, and each heading that was passed over."""
+    from regdemo.quiz.selection import narrow
+    from regdemo.render.cards import literal
+
+    loaded = load_bank(bank, home_folder(home))
+    names = {"topics": listed(topic), "kinds": listed(kind), "tags": listed(tag)}
+    cards = narrow(loaded, **names)
+    if as_json:
+        rows = [
+            {
+                "id": card.id,
+                "kind": card.kind,
+                "question": card.question,
+                "answer": card.answer,
+                "tags": card.tags,
+                "file": str(card.file),
+                "line": card.line,
+            }
+            for card in cards
+        ]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
+    wide = min(max((len(card.id) for card in cards), default=0), 24)
+    lines = [f"{card.id:{wide}}  {card.kind:7}  {literal(card.question.partition(chr(10))[0])}" for card in cards]
+    lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
+    if not any(names.values()):
+        lines += [""] if loaded.passed_over else []
+        lines += [f"{place(one.file, one.line)}: passed over: {printable(one.heading)}" for one in loaded.passed_over]
+    counts = loaded.kinds() if len(cards) == len(loaded.cards) else type(loaded)(tuple(cards)).kinds()
+    kinds = ", ".join(f"{number:,} {name}" for name, number in counts.most_common())
+    over = "" if any(names.values()) else f"; {counted(len(loaded.passed_over), 'heading')} passed over"
+    print("\n".join([*lines, "", f"{counted(len(cards), 'card')}: {kinds or 'none'}{over}."]))
 
 
-@bank.command(epilog="Example: regdemo bank verify my_deck.md")
-def verify(
-    path: DeckPath = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Child processes side by side; without it, one for each core.")
+@bank.command(epilog="Example: regdemo bank show Q18.2")
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id of a card, as `regdemo bank list` prints it.")],
+    bank: BankPath = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the values drawn and the order of options.")] = 0,
+    home: Home = None,
+) -> None:
+    """One card with its answer, where it stands, and what you answered so far."""
+    from rich.console import Console
+
+    from regdemo.render.cards import Page
+
+    folder = home_folder(home)
+    card = load_bank(bank, folder).find(id)
+    page = Page(Console())
+    page.rule(f"{card.id} · {card.kind} · {card.topic}")
+    _show(card.ask(Random(seed)), page)
+    page.quiet(f"\n{place(card.file, card.line)}")
+    _history(card.id, folder, page)
+
+
+def _show(asked: Asked, page: Page) -> None:
+    """All that a card holds."""
+    from regdemo.quiz.cards import LETTERS
+
+    page.text(asked.question)
+    page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
+    page.text(asked.answer, "The answer")
+    feedback = zip(LETTERS, asked.options, strict=False)
+    page.listed([(f"{letter})", option.feedback) for letter, option in feedback if option.feedback], "Why")
+    page.listed([("-", point) for point in asked.key_points], "Key points")
+    page.listed([("-", hint) for hint in asked.hints], "Hints")
+    page.listed([("-", f"{wrong.answer}: {wrong.why}") for wrong in asked.wrong_answers], "Wrong answers")
+    page.listed([("-", f"`{command}`") for command in asked.see_it], "See it")
+    page.listed([("-", source) for source in asked.card.sources], "Sources")
+    page.listed([("-", id) for id in asked.card.follow_ups], "Follow-ups")
+    page.listed(
+        [("-", f"{name} = {', '.join(map(str, all_))}") for name, all_ in asked.card.vary.items()], "Drawn from"
+    )
+
+
+def _history(id: str, folder: Path, page: Page) -> None:
+    """How often a card was answered, and when it is due."""
+    from regdemo.quiz.history import read
+
+    reviews = [review for review in read(folder) if review.card == id]
+    if not reviews:
+        page.quiet("Never answered.")
+        return
+    from regdemo.quiz.schedule import replay
+
+    right = sum(review.rating > 1 for review in reviews)
+    memory = replay(reviews).get(id)
+    due = f" It is due {in_words(memory.due - clock())}." if memory else ""
+    page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")
+
+
+@bank.command(epilog="Example: regdemo bank new my_deck.md --kind numeric")
+def new(
+    deck: Annotated[
+        Path | None, typer.Argument(metavar="[DECK]", help="The deck to append the card to; it need not exist.")
     ] = None,
-    time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds that one check or program may take.")] = 20.0,
-    as_json: AsJson = False,
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help="recall, choice, multi, numeric, cloze, predict or code.")
+    ] = "recall",
+    id: Annotated[str | None, typer.Option(metavar="ID", help="Its id; without it, the next that is free.")] = None,
 ) -> None:
-    """Run what the cards claim: every check for every draw of its parameters, every program whose output is asked for.
+    """A new card: its skeleton opens in your editor ($VISUAL, $EDITOR) and is appended to the deck once it is sound.
 
-    This runs code from the deck, in child processes that may do whatever you may: do it with decks that you trust.
+    Without a deck, an editor or a terminal the skeleton is printed.
     """
-    from regdemo.bank import verify as engine
-    from regdemo.quiz import decks
+    from regdemo.bank.skeletons import append, next_id, skeleton
 
-    cards = decks.load(path or decks.bundled()).cards
-    shown = sys.stderr.isatty() and not as_json
-
-    def progress(done: int, total: int) -> None:
-        if shown:
-            print(f"\r{done} of {total} ", end="", file=sys.stderr, flush=True)
-
-    result = engine.verify(cards, jobs=jobs, time_limit=time_limit, progress=progress)
-    if shown:
-        print("\r\033[K", end="", file=sys.stderr)
-    if as_json:
-        report = {
-            "ok": not result.faults,
-            "cards": result.cards,
-            "checks": result.checks,
-            "programs": result.programs,
-            "runs": result.runs,
-            "seconds": round(result.seconds, 1),
-            "faults": [_as_json(fault) for fault in result.faults],
-            "passed_over": [_as_json(fault) for fault in result.passed_over],
-        }
-        print(json.dumps(report, indent=2, ensure_ascii=False))
-    else:
-        for fault in (*result.passed_over, *result.faults):
-            print(fault)
-        ran = f"{counted(result.checks, 'check')} and {counted(result.programs, 'program')}"
-        wrong = counted(len(result.faults), "fault") if result.faults else "all hold"
-        print(
-            f"{ran} of {counted(len(cards), 'card')}, {counted(result.runs, 'run')} in {result.seconds:.1f} s: {wrong}."
-        )
-    if result.faults:
-        raise typer.Exit(1)
+    text = skeleton(kind, id or next_id(deck))
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if deck is None or not editor or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(text, end="")
+        return
+    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
+        draft = Path(folder) / "card.md"
+        draft.write_text(text, encoding="utf-8")
+        while True:
+            _edit(editor, draft)
+            written = draft.read_text(encoding="utf-8", errors="replace")
+            if not written.strip() or written == text:
+                print("Nothing was written, and nothing is added.")
+                return
+            try:
+                line = append(deck, written)
+            except FileError as error:
+                print(error, file=sys.stderr)
+                if input("Enter opens it again, q leaves it > ").strip() == "q":
+                    print(written)
+                    raise typer.Exit(1) from None
+            else:
+                print(f"Added as {place(deck, line)}.")
+                return
 
 
-def _as_json(fault: Fault) -> dict[str, Any]:
-    return {**fault._asdict(), "file": str(fault.file)}
-
-
-@bank.command(epilog="Example: regdemo bank lint --strict my_deck.md")
-def lint(
-    path: DeckPath = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for a warning too.")] = False,
-    format: Annotated[
-        Literal["text", "github"], typer.Option(help="github: annotations on the changed lines of a pull request.")
-    ] = "text",
-    as_json: AsJson = False,
-) -> None:
-    """Read decks strictly: every fault with its place and its remedy, and what makes a card weak. Runs nothing."""
-    from regdemo.bank import lint as engine
-    from regdemo.quiz import decks
-
-    remarks = engine.lint(path or decks.bundled(), _command_fault)
-    levels = Counter(remark.level for remark in remarks)
-    if as_json:
-        print(json.dumps([{**r._asdict(), "file": str(r.file)} for r in remarks], indent=2, ensure_ascii=False))
-    elif format == "github":
-        for remark in remarks:
-            print(_annotation(remark))
-    else:
-        for remark in remarks:
-            print(remark)
-        print(f"{counted(levels['error'], 'error')}, {counted(levels['warning'], 'warning')}.")
-    if levels["error"] or (strict and remarks):
-        raise typer.Exit(1)
-
-
-def _annotation(remark: Remark) -> str:
-    """A workflow command of GitHub's, in which a percent sign, a line end, and in a property : and , are escaped."""
-    file = os.path.relpath(remark.file) if Path.cwd() in remark.file.absolute().parents else str(remark.file)
-    file = re.sub(r"[%\r\n:,]", lambda found: f"%{ord(found[0]):02X}", printable(file))
-    message = remark.message.replace("%", "%25")
-    return f"::{remark.level} file={file},line={remark.line},col={remark.column}::{message}"
-
-
-def _command_fault(command: str) -> str:
-    """Why a command would not run, in a few words; nothing if it would."""
-    from typer.exceptions import TyperException
-    from typer.main import get_command
-
-    from regdemo import catalog
-    from regdemo.cli.app import app
-    from regdemo.errors import RegdemoError
-    from regdemo.parameters import Parameter, Words
-
+def _edit(editor: str, file: Path) -> None:
+    """Open a file in an editor and wait for it to end."""
     try:
-        program, *words = shlex.split(command)
-        if program != "regdemo":
-            return "it does not begin with regdemo"
-        with get_command(app).make_context(program, list(words)) as context:
-            name, found, rest = context.command.resolve_command(context, words)  # type: ignore[attr-defined]
-            with found.make_context(name, rest, parent=context) as inner:
-                values = dict(inner.params)
-        stem = name.replace("-", "_")
-        for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
-            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
-            allowed.check(parameter.name, values[parameter.name])
-    except TyperException as error:
-        return error.format_message().rstrip(".")
-    except (ValueError, RegdemoError) as error:
-        return str(error)
-    return ""
+        command = shlex.split(editor)
+        code = subprocess.call([*command, str(file)])
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"the editor {editor!r} cannot be started, {error}: set $VISUAL to one that can") from None
+    if code:
+        raise ArgumentError(f"the editor {editor!r} ended with exit code {code}: nothing is added")
+
+
+bank.command(epilog="Example: regdemo bank verify my_deck.md")(check.verify)
+bank.command(epilog="Example: regdemo bank lint --strict my_deck.md")(check.lint)
+bank.command("export", epilog="Example: regdemo bank export --anki regdemo.apkg")(exchange.export_cards)
+bank.command("import", epilog="Example: regdemo bank import deck.apkg --out deck.md")(exchange.import_cards)

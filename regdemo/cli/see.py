@@ -35,6 +35,24 @@ def see(command: str) -> str:
     return ""
 
 
+def why_not(command: str) -> str:
+    """Why a command would not run as `see` runs it, found out without running it; nothing if it would."""
+    from regdemo.parameters import Parameter, Words
+
+    try:
+        name, arguments = _words(command)
+        values = _parsed(name, arguments).params
+        stem = name.replace("-", "_")
+        for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
+            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
+            allowed.check(parameter.name, values[parameter.name])
+    except TyperException as error:
+        return error.format_message().rstrip(".")
+    except RegdemoError as error:
+        return str(error)
+    return ""
+
+
 def _words(command: str) -> tuple[str, list[str]]:
     """The name and the arguments of a command that may be run. Raises ArgumentError for any other."""
     try:
@@ -47,12 +65,17 @@ def _words(command: str) -> tuple[str, list[str]]:
 
 
 def _run(name: str, arguments: list[str]) -> None:
+    with _parsed(name, arguments) as context:
+        context.command.invoke(context)
+
+
+def _parsed(name: str, arguments: list[str]) -> Any:
+    """The context of a command with its options. Raises ArgumentError if one would write a file."""
     from regdemo.cli.app import app
 
     root: Any = typer.main.get_command(app)
-    command = root.get_command(None, name)
-    with command.make_context(f"regdemo {name}", arguments) as context:
-        for option in WRITES:
-            if context.params.get(option) is not None:
-                raise ArgumentError(f"--{option} writes a file, and a deck may not: type it yourself")
-        command.invoke(context)
+    context = root.get_command(None, name).make_context(f"regdemo {name}", arguments)
+    for option in WRITES:
+        if context.params.get(option) is not None:
+            raise ArgumentError(f"--{option} writes a file, and a deck may not: type it yourself")
+    return context

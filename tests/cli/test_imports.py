@@ -48,6 +48,9 @@ def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
         "stats",
         "quiz --new 1",
         "mock",
+        "bank list",
+        "bank show Q18",
+        "bank new",
     ],
 )
 def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
@@ -56,8 +59,19 @@ def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
 
 
 def test_no_commands_help_imports_anything_heavy(tmp_path):
-    names = ["quiz", "mock", "stats", "compare", "list", "pitfalls", *(demo.name for demo in catalog.demos())]
-    found = {name: trapped(name, "--help", home=tmp_path) for name in names}
+    names = [
+        "bank",
+        "bank list",
+        "bank verify",
+        "quiz",
+        "mock",
+        "stats",
+        "compare",
+        "list",
+        "pitfalls",
+        *(demo.name for demo in catalog.demos()),
+    ]
+    found = {name: trapped(*name.split(), "--help", home=tmp_path) for name in names}
     assert {name: (done.returncode, done.stderr) for name, done in found.items()} == dict.fromkeys(names, (0, ""))
 
 

@@ -1,0 +1,194 @@
+"""A new card: its skeleton by kind, the next free id, and how it is added to a deck."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import get_args
+
+from regdemo.errors import ArgumentError, FileError
+from regdemo.quiz.cards import Kind
+from regdemo.quiz.decks import DeckError, read
+from regdemo.quiz.parser import parse
+from regdemo.quiz.text import printable
+
+_HEADS = {
+    "recall": """\
+## {id}: What is asked?
+
+### Answer
+What is to be said, in the words of an interview.
+
+### Key points
+- the first thing that must be said
+- the second
+- the third
+""",
+    "choice": """\
+## {id}: Which of these is asked?
+
+- [ ] a wrong option
+  - Why it is wrong.
+- [x] the right option
+  - Why it is right.
+- [ ] another wrong option
+  - Why it is wrong.
+- [ ] a third wrong option
+  - Why it is wrong.
+""",
+    "multi": """\
+## {id}: Which of these are asked?
+
+- [x] a right option
+  - Why it is right.
+- [x] another right option
+  - Why it is right.
+- [ ] a wrong option
+  - Why it is wrong.
+- [ ] another wrong option
+  - Why it is wrong.
+""",
+    "numeric": """\
+## {id}: What is twice {p}?
+
+```toml vary
+p = [0.1, 0.2, 0.5]
+```
+
+### Answer
+= 2*p ± 1%
+
+Why it is so.
+
+### Wrong answers
+- = p/2: that is half of it.
+
+```python check
+assert answer == pytest.approx(p + p)
+```
+""",
+    "cloze": """\
+## {id}: The missing word is {{word|term}}.
+
+### Answer
+Why it is this word.
+""",
+    "predict": """\
+## {id}: What is printed?
+
+```python show
+print(1 + 1)
+```
+
+### Answer
+
+```text output
+2
+```
+
+Why it is printed.
+""",
+    "code": """\
+## {id}: Write a function that doubles
+
+```python starter
+def double(x):
+    ...
+```
+
+```python judge
+def test_two_is_doubled_to_four():
+    \"""Twice two is four.\"""
+    assert double(2) == 4
+
+
+def test_a_negative_number_is_doubled():
+    \"""Twice minus three is minus six.\"""
+    assert double(-3) == -6
+```
+
+```python solution
+def double(x):
+    return 2 * x
+```
+
+```python mutant: squares
+def double(x):
+    return x * x
+```
+""",
+}
+_TAIL = """
+### Hints
+- What leads to the answer without saying it?
+
+### Sources
+- Who says so, year, https://example.org
+"""
+
+
+def skeleton(kind: str, id: str) -> str:
+    """A card of a kind that could be asked as it stands. Raises ArgumentError for an unknown kind or a bad id."""
+    if kind not in _HEADS:
+        raise ArgumentError(f"{kind!r} is no kind of card: choose one of {', '.join(get_args(Kind))}")
+    if not re.fullmatch(r"[A-Za-z][\w.-]*[0-9][\w.-]*", id, re.ASCII):
+        raise ArgumentError(f"{id!r} is no id: begin with a letter, and have a number in it, as in Q18.2")
+    return _HEADS[kind].replace("{id}", id) + _TAIL
+
+
+def next_id(deck: Path | None) -> str:
+    """The id after the last one of a deck that no card in its folder has. Q1 for a deck without ids."""
+    if deck is None:
+        return "Q1"
+    taken: set[str] = set()
+    last = "Q0"
+    if deck.parent.is_dir():
+        bank, _ = read(deck.parent)
+        taken = {card.id for card in bank.cards}
+    with suppress(OSError, UnicodeDecodeError):
+        own = parse(deck.read_text("utf-8-sig"), deck)
+        if own.cards and not own.made_ids:
+            last = own.cards[-1].id
+    head, number, tail = re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", last).groups()  # type: ignore[union-attr]
+    count = int(number) + 1
+    while f"{head}{count}{tail}" in taken:
+        count += 1
+    return f"{head}{count}{tail}"
+
+
+def append(deck: Path, card: str) -> int:
+    """Add a card to a deck, which is replaced as a whole once the new one is on the disk. Returns the card's line.
+
+    Raises DeckError if the text is not one sound card or its id is taken, FileError if the deck cannot be written.
+    """
+    found = parse(card, deck)
+    if found.faults:
+        raise DeckError(list(found.faults))
+    if len(found.cards) != 1 or found.made_ids:
+        raise FileError(f"there are {len(found.cards)} cards in it: write one, which begins at a heading `## Q1: ...`")
+    bank, _ = read(deck.parent)
+    if taken := next((one for one in bank.cards if one.id == found.cards[0].id), None):
+        raise FileError(f"{taken.id} is the id of the card at {printable(str(taken.file))}:{taken.line}: take another")
+    target = deck.resolve()
+    try:
+        old = target.read_text("utf-8") if target.exists() else f"# {deck.stem}\n"
+        new = f"{old.rstrip()}\n\n{card.strip()}\n"
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+                stream.write(new)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o644)
+            os.replace(name, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise FileError(f"{printable(str(deck))} cannot be written, {reason}: the card is not added") from None
+    return old.rstrip().count("\n") + 2 + found.cards[0].line

@@ -1,0 +1,33 @@
+"""Cards as a table and as JSON, for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from regdemo.quiz.cards import Card
+
+COLUMNS = ("id", "kind", "question", "options", "answer", "explanation", "hints", "sources", "tags", "file", "line")
+
+
+def as_json(cards: Sequence[Card]) -> str:
+    """All that the cards hold."""
+    rows: list[dict[str, Any]] = [{**asdict(card), "file": str(card.file)} for card in cards]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(cards: Sequence[Card]) -> str:
+    """A header and a row for each card. A cell that a spreadsheet would calculate begins with an apostrophe."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(COLUMNS)
+    for card in cards:
+        options = "\n".join(f"[{'x' if option.correct else ' '}] {option.text}" for option in card.options)
+        lists = ("\n".join(card.hints), "\n".join(card.sources), " ".join(card.tags))
+        row = [card.id, card.kind, card.question, options, card.answer, card.explanation, *lists, card.file, card.line]
+        writer.writerow([f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t")) else cell for cell in row])
+    return stream.getvalue()
