@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,9 +62,15 @@ def pitfalls(
 
 def _run_all(seed: int, as_json: bool) -> None:
     """Every pitfall's verdict, or as JSON its whole report; exit 1 if a claim does not hold."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from regdemo import gallery
 
-    reports = {pitfall: gallery.run(pitfall, seed=seed) for pitfall in gallery.pitfalls()}
+    quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        pitfalls = bar.track(gallery.pitfalls(), description="Running pitfalls")
+        reports = {pitfall: gallery.run(pitfall, seed=seed) for pitfall in pitfalls}
     if as_json:
         _print_json([report.as_dict() for report in reports.values()])
     else:

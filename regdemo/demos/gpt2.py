@@ -216,6 +216,9 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             "GPT-2": GPT2Model(GPT2Config(n_layer=4, n_head=2, n_embd=16, n_positions=16, **sizes)),
             "Llama": LlamaModel(LlamaConfig(**sizes, **llama)),
         }
+        called: list[int] = []
+        for block in models["GPT-2"].h:
+            block.attn.attn_dropout.register_forward_hook(lambda *_: called.append(1))
         for name, model in models.items():
             modules = _dropout_modules(model)
             set_by_layer = set_dropout(model, schedule)
@@ -230,10 +233,15 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             rows.append([name, modules, len(set_by_layer), rates, *spreads[-1].values()])
     guessed = sum(hasattr(block.attn, "dropout") for block in real.transformer.h)
     gpt, other = spreads
+    ids = torch.zeros(1, 2, dtype=torch.long, device="meta")
+    losses = [output.loss is not None for output in (real(ids), real(ids, labels=ids))]
     claims = [
         Claim("Parameters of transformers' GPT2LMHeadModel", expected, "as ours", _parameters(real), *EXACT),
         Claim("nn.Dropout modules in it", 1 + 3 * depth, "1 + 3 L", _dropout_modules(real), *EXACT),
         Claim("Blocks with an `attn.dropout`, the name that is guessed", 0, "none = 0", guessed, *EXACT),
+        Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
+        Claim("Losses it returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
+        Claim("Losses it returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),
         Claim("Rates set in a Llama of 4 layers", 4, "one a layer, a float = 4", int(str(rows[1][2])), *EXACT),
         Claim("nn.Dropout modules in the Llama", 0, "none = 0", int(str(rows[1][1])), *EXACT),
         Claim("With a schedule, passes differ: models", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT),
@@ -252,7 +260,8 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
         ),
         Text(
             "GPT-2's `attn_dropout` is a module that is never called under the default attention: its p is read and "
-            "handed to scaled_dot_product_attention. A hook on it sees nothing; setting its p works."
+            "handed to scaled_dot_product_attention. A hook on it sees nothing; setting its p works. And a training "
+            "loop that calls `model(ids).loss.backward()` fails: without `labels` there is no loss, but None."
         ),
     ]
     return claims, blocks

@@ -190,7 +190,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Text(
             "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
             "`layerwise_dropout` finds the floats too, as `set_dropout` does for a whole model, and raises when a "
-            f'layer has no rate at all: "{refused}".'
+            f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets models of Hugging Face.'
         ),
         Table(
             title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",

@@ -3,7 +3,7 @@
 The snippet writes rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
 `attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the guard the first line raises AttributeError.
 With it, the attention of no block is set, and nothing says so. The blocks here have GPT-2's names; `regdemo gpt2 --hf`
-does the same to its real class.
+looks at the real class.
 """
 
 import torch

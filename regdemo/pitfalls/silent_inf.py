@@ -46,7 +46,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     (wrong, said), (right, said_mended) = run(broken), run(mended)
     return [
-        Claim("Errors", 0, "errors = 0", said, *EXACT),
+        Claim("Errors", 0, "errors = 0", int(said), *EXACT),
         Claim("Weights that are NaN after the step", 1, "where the inf was = 1", wrong.isnan().sum().item(), *EXACT),
         Claim(
             "Weights that did not move, though their gradient was 1",
@@ -55,6 +55,6 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (wrong == 1).sum().item(),
             *EXACT,
         ),
-        Claim("Mended: errors", 1, "errors = 1", said_mended, *EXACT),
+        Claim("Mended: errors", 1, "errors = 1", int(said_mended), *EXACT),
         Claim("Mended: weights that are as they were", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
     ], []

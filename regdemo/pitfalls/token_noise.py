@@ -17,7 +17,7 @@ BREAKS = "input_noise"
 CARDS = ("Q18.146", "Q18.144")
 SAY = (
     "Noise belongs on the embeddings, which are quantities, not on the ids, which are names. `.long()` cuts towards 0, "
-    "so noise of any size makes nearly half of the tokens the one below in the vocabulary."
+    "so noise of 0.01 makes nearly half of the tokens the one below in the vocabulary."
 )
 WRONG_ANSWER = "'The noise is only 0.01, so hardly a token changes.' The cut does not ask how far below the id it is."
 

@@ -118,9 +118,8 @@ def test_its_claims_are_whole_and_its_numbers_finite(pitfall):
 @each
 def test_its_report_holds_plain_values(pitfall):
     json.dumps(report_of(pitfall).as_dict(), allow_nan=False)
-    assert {type(claim.measured) for claim in report_of(pitfall).claims} <= {int, float, bool}
+    assert {type(claim.measured) for claim in report_of(pitfall).claims} <= {int, float}
 
 
 def test_a_pitfall_is_known_for_each_place_where_regularization_acts():
-    assert {pitfall.technique.acts_on for pitfall in gallery.pitfalls()} >= set(catalog.PLACES) - {"averaging"}
-    assert len(gallery.pitfalls()) >= 16
+    assert {pitfall.technique.acts_on for pitfall in gallery.pitfalls()} == set(catalog.PLACES)
