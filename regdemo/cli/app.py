@@ -16,6 +16,7 @@ from regdemo import __version__
 from regdemo.cli.bank import bank
 from regdemo.cli.compare import ManyValues, compare
 from regdemo.cli.demos import Commands
+from regdemo.cli.history import history
 from regdemo.cli.kata import kata
 from regdemo.cli.mock import mock
 from regdemo.cli.pitfalls import pitfalls
@@ -83,6 +84,7 @@ app.command(rich_help_panel="Practise", epilog="Example: regdemo quiz --new 5")(
 app.command(rich_help_panel="Practise", epilog="Example: regdemo mock --minutes 20")(mock)
 app.add_typer(kata, name="kata", rich_help_panel="Practise")
 app.command(rich_help_panel="Practise", epilog="Example: regdemo stats")(stats)
+app.add_typer(history, name="history", rich_help_panel="Practise")
 app.add_typer(bank, name="bank", rich_help_panel="Practise")
 app.command(cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.1 0.2 0.5")(
     compare

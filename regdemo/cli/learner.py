@@ -131,7 +131,7 @@ def streak(times: Iterable[int]) -> int:
     return days
 
 
-def plan_for(home: Path, retention: float, interview: datetime | None) -> Plan:
+def plan_for(home: Path, retention: float = 0.9, interview: datetime | None = None) -> Plan:
     """What was asked for, with the parameters that were fitted to this learner, if any.
 
     Raises ArgumentError for an interview that has passed.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regdemo.cli.learner import (
+    CACHE,
     BankPath,
     Home,
     Kinds,
@@ -23,6 +24,7 @@ from regdemo.cli.learner import (
     listed,
     load_bank,
     page_and_lines,
+    plan_for,
 )
 from regdemo.cli.scorecard import Reply, Scorecard
 
@@ -58,9 +60,9 @@ def mock(
 
     from regdemo.quiz.history import History
     from regdemo.quiz.interview import questions
-    from regdemo.quiz.schedule import replay
     from regdemo.quiz.selection import narrow
     from regdemo.quiz.session import Session
+    from regdemo.quiz.standing import standing
 
     folder = home_folder(home)
     loaded = load_bank(bank, folder)
@@ -68,13 +70,16 @@ def mock(
     page, lines = page_and_lines(as_json=as_json)
     drawn = SystemRandom().randrange(2**32) if seed is None else seed
     with History(folder) as history:
-        memories = replay(history.reviews())
+        if history.notice:
+            page.quiet(history.notice)
+        plan = plan_for(folder)
+        memories = standing(history, plan, folder / CACHE)
         askable = [card for card in wanted if card.kind != "code"]
         lined_up = list(islice(questions(askable, memories, clock(), Random(drawn)), limit or MOST))
         if not lined_up:
             page.quiet("There is nothing to ask: choose other topics, kinds or tags.")
         cards = [question.card for question in lined_up]
-        session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock")
+        session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock", plan=plan)
         interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes))
         try:
             interview.take()

@@ -74,8 +74,8 @@ def quiz(
     wanted = narrow(loaded, ids=listed(ids), topics=listed(topic), kinds=listed(kind), tags=listed(tag))
     page, lines = page_and_lines(as_json=as_json)
     with History(folder) as history:
-        if history.backup:
-            page.quiet(f"Your history was brought to this version; it is kept as it was in {history.backup}.")
+        if history.notice:
+            page.quiet(history.notice)
         if flagged:
             marked = history.flagged()
             wanted = [card for card in wanted if card.id in marked]

@@ -17,12 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from regdemo.errors import FileError
-from regdemo.quiz import schema
-from regdemo.quiz.schema import APPLICATION, VERSION, version
+from regdemo.quiz import database, schema
+from regdemo.quiz.schema import VERSION, version
 
-NAME = "history.db"
-PATIENCE = 10.0  # seconds to wait for a second session to finish its write
 MODES = ("quiz", "mock", "cram", "kata")
 
 
@@ -74,8 +71,9 @@ class Tip(NamedTuple):
 
 COLUMNS = ", ".join(column.name for column in fields(Review))
 PLACES = ", ".join("?" for _ in fields(Review))
+MARK_COLUMNS = ", ".join(column.name for column in fields(Mark))
 # A history of the first version, which `read` takes as it is.
-_FIRST = COLUMNS.replace("mode, sure", "'quiz', NULL")
+FIRST = COLUMNS.replace("mode, sure", "'quiz', NULL")
 # In the order of time, whichever of two united histories was there first.
 _ORDER = "ORDER BY at, id"
 _KEPT = "id NOT IN (SELECT about FROM marks WHERE what = 'undo')"
@@ -85,31 +83,45 @@ class History:
     """The reviews in `home/history.db`; made if it is not there. A context manager.
 
     Rows are only ever appended: an answer that is taken back stays, and a later row says so. A file of an older version
-    is brought to this one; `backup` then says where its copy is.
+    is brought to this one, a copy first; one that is damaged is set aside as it is, and a new one begun. `notice` then
+    says so, in one line.
 
-    Raises FileError if the file is damaged, not a history, from a newer version, or cannot be written. It is then left
-    as it is: nothing is ever overwritten.
+    Raises FileError if the file is not a history, from a newer version, or cannot be written. It is then left as it is:
+    nothing is ever overwritten.
     """
 
     def __init__(self, home: Path) -> None:
-        self.path = home / NAME
-        _is_there(self.path)
+        self.path = home / database.NAME
+        self.notice = ""
+        database.is_there(self.path)
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _no_home(home, error.strerror) from error
-        self._db = _connect(self.path, "rwc")
+            raise database.no_home(home, error.strerror) from error
+        before = database.identity(self.path)
         try:
-            with _faults(self.path):
-                self._db.execute("BEGIN IMMEDIATE")
-                _check(self._db, self.path)
-                old = version(self._db) < VERSION
-                self.backup = schema.bring_up(self._db, self.path)
+            self._db = self._open()
+        except database.Damaged as error:
+            # Another session may have set it aside, and begun a new one, since.
+            if database.identity(self.path) == before:
+                self.notice = database.set_aside(self.path, error)
+            self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        db = database.connect(self.path, "rwc")
+        try:
+            with database.faults(self.path):
+                db.execute("BEGIN IMMEDIATE")
+                database.check(db, self.path)
+                old = version(db) < VERSION
+                if copy := schema.bring_up(db, self.path):
+                    self.notice = f"Your history was brought to this version; as it was before, it is kept in {copy}."
                 # Where nothing was lacking, the write was but a trial: it is better refused now than after an answer.
-                self._db.execute("COMMIT" if old else "ROLLBACK")
+                db.execute("COMMIT" if old else "ROLLBACK")
         except BaseException:
-            self._db.close()
+            db.close()
             raise
+        return db
 
     def add(self, review: Review) -> None:
         """Append one review; when this returns, it is on the disk. Raises FileError if it could not be kept."""
@@ -119,7 +131,7 @@ class History:
         """Append all of these or, if one of them cannot be kept, none. As `add` in all else."""
         with self._writing() as db:
             db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", map(astuple, reviews))
-            db.executemany("INSERT INTO marks (what, about, at, id) VALUES (?, ?, ?, ?)", map(astuple, marks))
+            db.executemany(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", map(astuple, marks))
 
     def undo(self, review: Review, at: int) -> None:
         """Take one review back, by a new row; it counts no more. at: now, as in a review. To do so twice is once."""
@@ -131,23 +143,28 @@ class History:
 
     def reviews(self, card: str | None = None) -> list[Review]:
         """Every review that was not undone, in the order of time; of one card only, where it is named."""
-        with _faults(self.path):
+        with database.faults(self.path):
             return _select(self._db, card)
 
     def flagged(self) -> set[str]:
         """The ids of the cards that are flagged."""
-        with _faults(self.path):
+        with database.faults(self.path):
             return _flagged(self._db)
+
+    def rows(self) -> tuple[list[Review], list[Mark]]:
+        """Every row there ever was, those undone too, in the order of time."""
+        with database.faults(self.path):
+            return _rows(self._db)
 
     def times(self) -> Iterator[int]:
         """When each review was, the last first; read as far as it is asked for."""
-        with _faults(self.path):
+        with database.faults(self.path):
             for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
                 yield at
 
     def tip(self) -> Tip:
         """Up to where the history goes."""
-        with _faults(self.path):
+        with database.faults(self.path):
             last = [
                 self._db.execute(f"SELECT number, id FROM {table} ORDER BY number DESC LIMIT 1").fetchone() or (0, "")
                 for table in ("reviews", "marks")
@@ -157,7 +174,7 @@ class History:
     def has(self, tip: Tip) -> bool:
         """Whether the rows of a tip are in this history: it then is the same one, perhaps with later rows."""
         rows = [("reviews", tip.review, tip.review_id), ("marks", tip.mark, tip.mark_id)]
-        with _faults(self.path):
+        with database.faults(self.path):
             return all(
                 self._db.execute(f"SELECT id FROM {table} WHERE number = ?", (number,)).fetchone() == (id,)
                 for table, number, id in rows
@@ -170,7 +187,7 @@ class History:
             "SELECT card FROM reviews WHERE number > ? UNION "
             "SELECT card FROM reviews WHERE id IN (SELECT about FROM marks WHERE number > ? AND what = 'undo')"
         )
-        with _faults(self.path):
+        with database.faults(self.path):
             return {card for (card,) in self._db.execute(query, (tip.review, tip.mark))}
 
     def _mark(self, mark: Mark) -> None:
@@ -178,12 +195,12 @@ class History:
             # Never before what it follows, even if the clock went back or stood still.
             (last,) = db.execute("SELECT max(at) FROM marks WHERE about = ?", (mark.about,)).fetchone()
             mark = replace(mark, at=max(mark.at, (last or 0) + 1))
-            db.execute("INSERT INTO marks (what, about, at, id) VALUES (?, ?, ?, ?)", astuple(mark))
+            db.execute(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", astuple(mark))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: when it ends well, its rows are on the disk, else none of them is in the history."""
-        with _faults(self.path):
+        with database.faults(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -204,6 +221,8 @@ class History:
     def __exit__(self, *error: object) -> None:
         """Close it."""
         self.close()
+        if error == (None, None, None):
+            database.seen_sound(self.path)
 
 
 def read(home: Path) -> list[Review]:
@@ -211,83 +230,51 @@ def read(home: Path) -> list[Review]:
 
     Creates and changes nothing. Raises FileError if the file is damaged, not a history, or from a newer version.
     """
-    with _opened(home) as db:
+    with opened(home) as db:
         return _select(db) if db else []
+
+
+def read_rows(home: Path) -> tuple[list[Review], list[Mark]]:
+    """Every row there ever was, those undone too, in the order of time. As `read` in all else."""
+    with opened(home) as db:
+        return _rows(db) if db else ([], [])
 
 
 def flagged(home: Path) -> set[str]:
     """The ids of the cards that are flagged in a folder's history. As `read` in all else."""
-    with _opened(home) as db:
+    with opened(home) as db:
         return _flagged(db) if db else set()
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[sqlite3.Connection | None]:
+def opened(home: Path) -> Iterator[sqlite3.Connection | None]:
     """A folder's history, to be read only; None where there is none, or an empty one."""
-    path = home / NAME
-    if not _is_there(path):
+    path = home / database.NAME
+    if not database.is_there(path):
         yield None
         return
-    db = _connect(path, "rw")  # not "ro": a session that was killed may have left something to roll back
+    db = database.connect(path, "rw")  # not "ro": a session that was killed may have left something to roll back
     try:
-        with _faults(path):
-            _check(db, path)
+        with database.faults(path):
+            database.check(db, path)
             yield db if version(db) else None
     finally:
         db.close()
-
-
-def _is_there(path: Path) -> bool:
-    home = path.parent
-    try:
-        if home.exists() and not home.is_dir():
-            raise _no_home(home, "it is a file")
-        return path.exists()
-    except OSError as error:
-        raise _no_home(home, error.strerror) from error
-
-
-def _no_home(home: Path, fact: str | None) -> FileError:
-    return FileError(f"{home} cannot be the folder of a history ({fact}): choose another with --home")
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Transactions are begun by hand (isolation_level None), so that each is as short as it looks."""
-    with _faults(path):
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None
-        )
-        db.execute("PRAGMA synchronous = EXTRA")
-        return db
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    """Raise FileError unless the file is a sound history of this version or an older one, or is empty."""
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION:
-        raise FileError(f"{path} is another program's database, left untouched: choose another folder with --home")
-    written = version(db)
-    if written > VERSION:
-        raise FileError(
-            f"{path} was written by a newer regdemo (history version {written}, this one reads up to {VERSION}): "
-            "upgrade regdemo, or choose another folder with --home"
-        )
-    if written:
-        db.execute(f"SELECT {COLUMNS if written > 1 else _FIRST} FROM reviews LIMIT 0")
-    if written > 1:
-        db.execute("SELECT what, about, at, id FROM marks LIMIT 0")
-    (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if sound != "ok":
-        raise _damaged(path, sound)
 
 
 def _select(db: sqlite3.Connection, card: str | None = None) -> list[Review]:
     one, named = ("card = ? AND ", (card,)) if card is not None else ("", ())
     query = f"SELECT {COLUMNS} FROM reviews WHERE {one}{_KEPT} {_ORDER}"
     if version(db) == 1:
-        query, named = f"SELECT {_FIRST} FROM reviews {_ORDER}", ()
+        query, named = f"SELECT {FIRST} FROM reviews {_ORDER}", ()
     return [Review(*row) for row in db.execute(query, named)]
+
+
+def _rows(db: sqlite3.Connection) -> tuple[list[Review], list[Mark]]:
+    if version(db) == 1:
+        return _select(db), []
+    reviews = [Review(*row) for row in db.execute(f"SELECT {COLUMNS} FROM reviews {_ORDER}")]
+    return reviews, [Mark(*row) for row in db.execute(f"SELECT {MARK_COLUMNS} FROM marks {_ORDER}")]
 
 
 def _flagged(db: sqlite3.Connection) -> set[str]:
@@ -295,35 +282,3 @@ def _flagged(db: sqlite3.Connection) -> set[str]:
         return set()
     query = f"SELECT about, what FROM marks WHERE what != 'undo' {_ORDER}"
     return {card for card, what in dict(db.execute(query)).items() if what == "flag"}
-
-
-@contextmanager
-def _faults(path: Path) -> Iterator[None]:
-    """Say SQLite's faults in one line, each with its remedy."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise  # a fault of ours, not of the file
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            message = (
-                f"{path} cannot be opened for writing ({error}): "
-                "check the permissions of the file and its folder, or choose another folder with --home"
-            )
-        elif code.startswith("SQLITE_FULL"):
-            message = f"{path} could not grow, the disk is full: free some space; what was saved before is safe"
-        elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            message = f"{path} has been held by another program for {PATIENCE:.0f} s: close that and try again"
-        elif code.startswith("SQLITE_IOERR"):
-            message = f"{path} could not be read or written ({error}): check the disk; what was saved before is safe"
-        else:
-            raise _damaged(path, str(error)) from error
-        raise FileError(message) from error
-
-
-def _damaged(path: Path, fact: str) -> FileError:
-    return FileError(
-        f"{path} is damaged ({' '.join(fact.split())}), and left untouched: "
-        "move it aside to begin a new history, or choose another folder with --home"
-    )

@@ -16,14 +16,13 @@ from zlib import crc32
 from regdemo.quiz.history import History, Tip
 from regdemo.quiz.schedule import Memory, Plan, capped, uncapped
 
-NAME = "standing.json"
 MANY = 200  # cards; to replay more than these one by one, or to leave them for next time again, is slow
 _FORMAT = 1  # raised when the same reviews come to other memories: new steps, a newer FSRS
 
 
 def standing(history: History, plan: Plan, folder: Path) -> dict[str, Memory]:
     """What `schedule.replay` says of the whole history. folder: where the file is kept; made if it is not there."""
-    file = folder / NAME
+    file = folder / f"standing-{_digest(json.dumps(_plan(plan)).encode()).decode()}.json"
     tip = history.tip()
     memories, since = _load(file, plan, history)
     touched = history.cards_since(since) if since else None

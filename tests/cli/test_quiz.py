@@ -550,13 +550,14 @@ def begun(home):
     return home / "history.db"
 
 
-def test_a_history_that_is_no_database_is_refused_before_the_first_question_and_left_as_it_is(refused, home):
+def test_a_history_that_is_no_database_is_set_aside_in_one_line_and_practice_goes_on(run, home):
     home.mkdir()
     (home / "history.db").write_bytes(b"my diary " * 999)
-    line = refused()
-    assert str(home / "history.db") in line
-    assert "move it aside" in line
-    assert (home / "history.db").read_bytes() == b"my diary " * 999
+    out = say(run, "\n3\n", "--ids", "Q3")
+    (aside,) = home.glob("history.db.damaged-*")
+    assert aside.read_bytes() == b"my diary " * 999
+    assert re.search(rf"^{home}/history.db is damaged .* set aside as {aside.name}, untouched", out, re.MULTILINE)
+    assert [review.card for review in read(home)] == ["Q3"]
 
 
 def test_a_history_of_a_newer_version_is_refused(refused, home):

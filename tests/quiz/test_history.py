@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from regdemo.errors import FileError
-from regdemo.quiz import history, schema
+from regdemo.quiz import database, history, schema
 from regdemo.quiz.history import History, Review, flagged, read
 
 REVIEW = Review(
@@ -220,15 +220,17 @@ def test_an_older_version_is_brought_up_with_a_copy_first(first):
         kept.flag("Q1", 1)
         kept.undo(REVIEW, 2)
         assert kept.reviews() == []
-    assert kept.backup.name.startswith("history.db.v1-20")
-    assert dump(kept.backup) == before
-    assert sorted(first.parent.iterdir()) == [first, kept.backup]
+    (copy,) = first.parent.glob("history.db.v1-*")
+    assert str(copy) in kept.notice
+    assert copy.name.startswith("history.db.v1-20")
+    assert dump(copy) == before
+    assert sorted(first.parent.iterdir()) == [first, copy]
 
 
 def test_a_history_of_this_version_is_not_copied(tmp_path):
     filled(tmp_path)
     with History(tmp_path) as kept:
-        assert kept.backup is None
+        assert kept.notice == ""
 
 
 def test_an_older_version_is_read_as_it_is(first):
@@ -315,46 +317,120 @@ def test_a_history_held_by_another_program_is_said(tmp_path, monkeypatch):
     filled(tmp_path)
     holder = raw(tmp_path)
     holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(history, "PATIENCE", 0.0)
+    monkeypatch.setattr(database, "PATIENCE", 0.0)
     assert "held by another program" in refusal(tmp_path)
     holder.close()
 
 
-def test_a_file_that_is_no_database_is_named_and_left_as_it_is(tmp_path):
+def aside(home):
+    """What a session makes of a damaged file: the damage as it was, under its new name."""
+    path = home / "history.db"
+    damaged = path.read_bytes()
+    with pytest.raises(FileError, match=r"is damaged \(.*left untouched") as stats:
+        read(home)
+    assert (stats.value.exit_code, path.read_bytes()) == (3, damaged)
+    with History(home) as kept:
+        assert kept.reviews() == []
+        kept.add(REVIEW)
+    (moved,) = home.glob("history.db.damaged-*Z")
+    assert moved.read_bytes() == damaged
+    assert read(home) == [REVIEW]
+    assert str(path) in kept.notice
+    assert moved.name in kept.notice
+    assert "\n" not in kept.notice
+    return moved
+
+
+def test_a_file_that_is_no_database_is_set_aside_as_it_is(tmp_path):
     (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
-    message = refusal(tmp_path)
-    assert str(tmp_path / "history.db") in message
-    assert "move it aside" in message
-    assert (tmp_path / "history.db").read_bytes() == b"my diary\n" * 500
+    assert aside(tmp_path).read_bytes() == b"my diary\n" * 500
 
 
-@pytest.mark.parametrize("page", range(1, 6))
+@pytest.mark.parametrize("page", range(1, 10))
 def test_a_page_of_noise_is_found_before_the_first_question(page, tmp_path):
     filled(tmp_path, 150)
     path = tmp_path / "history.db"
     damaged = bytearray(path.read_bytes())
-    assert len(damaged) > 6 * 4096
+    assert len(damaged) > 10 * 4096
     damaged[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
     path.write_bytes(damaged)
-    assert "damaged" in refusal(tmp_path)
-    assert path.read_bytes() == damaged
+    aside(tmp_path)
 
 
-def test_a_file_cut_short_is_damaged(tmp_path):
+def test_a_file_cut_short_is_set_aside(tmp_path):
     filled(tmp_path, 150)
     path = tmp_path / "history.db"
-    half = path.read_bytes()[: 3 * 4096]
-    path.write_bytes(half)
-    assert "damaged" in refusal(tmp_path)
-    assert path.read_bytes() == half
+    path.write_bytes(path.read_bytes()[: 3 * 4096])
+    aside(tmp_path)
 
 
-def test_a_history_without_its_table_is_damaged(tmp_path):
+def test_a_history_without_its_table_is_set_aside(tmp_path):
     filled(tmp_path)
     db = raw(tmp_path)
     db.execute("DROP TABLE reviews")
     db.close()
-    assert "damaged" in refusal(tmp_path)
+    aside(tmp_path)
+
+
+def test_what_a_killed_session_left_beside_a_damaged_file_goes_with_it(tmp_path):
+    path = tmp_path / "history.db"
+    path.write_bytes(b"damaged")
+    (tmp_path / "history.db-journal").write_bytes(b"of a session that was killed")
+    database.set_aside(path, database.Damaged("it is damaged"))
+    (journal,) = tmp_path.glob("history.db.damaged-*-journal")
+    assert journal.read_bytes() == b"of a session that was killed"
+    assert journal.with_name(journal.name.removesuffix("-journal")).read_bytes() == b"damaged"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_each_damaged_file_keeps_a_name_of_its_own(tmp_path):
+    for number in range(3):
+        (tmp_path / "history.db").write_bytes(b"%d" % number * 5000)
+        History(tmp_path).close()
+    assert {path.read_bytes()[:1] for path in tmp_path.glob("history.db.damaged*")} == {b"0", b"1", b"2"}
+
+
+def test_two_sessions_set_a_damaged_file_aside_once(tmp_path):
+    (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
+
+    def begin(name):
+        with History(tmp_path) as kept:
+            kept.add(review(name))
+
+    at_once(begin)
+    assert len(list(tmp_path.glob("history.db.damaged*"))) == 1
+    assert {r.id for r in read(tmp_path)} == {"id a", "id b"}
+
+
+def test_damage_that_cannot_be_set_aside_is_said_and_left_as_it_is(tmp_path, monkeypatch):
+    (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
+    monkeypatch.setattr(database, "beside", lambda path, why: path.parent / "no such folder" / path.name)
+    with pytest.raises(FileError, match=r"could not be set aside \(No such file or directory\)"):
+        History(tmp_path)
+    assert (tmp_path / "history.db").read_bytes() == b"my diary\n" * 500
+
+
+def test_a_large_file_is_looked_through_again_only_after_another_program_changed_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "LARGE", 4096)
+    filled(tmp_path, 150)
+    path = tmp_path / "history.db"
+    looks = []
+    check = database.check
+
+    def watched(db, path):
+        db.set_trace_callback(lambda statement: looks.append(1) if "quick_check" in statement else None)
+        check(db, path)
+        db.set_trace_callback(None)
+
+    monkeypatch.setattr(database, "check", watched)
+    filled(tmp_path, 0)
+    assert read(tmp_path) != []
+    assert looks == []
+    damaged = bytearray(path.read_bytes())
+    damaged[3 * 4096 : 4 * 4096] = b"\xa5" * 4096
+    path.write_bytes(damaged)
+    aside(tmp_path)
+    assert looks
 
 
 def test_a_newer_version_asks_for_an_upgrade_and_is_left_as_it_is(tmp_path):

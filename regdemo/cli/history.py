@@ -1,0 +1,145 @@
+"""`regdemo history`: carry it elsewhere, unite two, look whether it is whole, save what a damaged one still holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regdemo.cli.learner import Home, clock, counted, home_folder
+from regdemo.errors import FileError
+
+history = typer.Typer(
+    help="Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@history.command("export", epilog="Example: regdemo history export answers.jsonl")
+def export_history(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, standard output.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Write every answer as a line of JSON, those undone and the rows that undo them too: `import` takes it back."""
+    from regdemo.quiz.exchange import lines
+    from regdemo.quiz.history import read_rows
+
+    reviews, marks = read_rows(home_folder(home))
+    _write(lines(reviews, marks), file)
+    print(f"{_rows(len(reviews), len(marks))} written.", file=sys.stderr)
+
+
+@history.command("import", epilog="Example: regdemo history import answers.jsonl")
+def import_history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote; - for standard input.")],
+    home: Home = None,
+) -> None:
+    """Add the answers that your history lacks. To import twice, or in another order, changes nothing more.
+
+    All are added or, where one line is wrong, none.
+    """
+    from regdemo.quiz.exchange import parse, unite
+    from regdemo.quiz.history import History
+
+    name = "standard input" if str(file) == "-" else str(file)
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise FileError(f"{name} cannot be read ({error.strerror}): name a file that `export` wrote") from error
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FileError(f"{name}:{line}: this is no text in UTF-8: nothing was imported") from error
+    reviews, marks = parse(text.split("\n"), name)
+    with History(home_folder(home)) as kept:
+        if kept.notice:
+            print(kept.notice)
+        added, known = unite(kept, reviews, marks, name)
+    print(f"{counted(added, 'row')} added, {known:,} known already.")
+
+
+@history.command(epilog="Example: regdemo history check")
+def check(
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Look whether the history is whole: the file, its guards against change, every row. Exit code 3 if it is not."""
+    from regdemo.quiz import checkup
+    from regdemo.quiz.database import NAME
+    from regdemo.quiz.schedule import moment
+
+    folder = home_folder(home)
+    found = checkup.check(folder, clock())
+    if as_json:
+        print(json.dumps({"ok": not found.faults, **asdict(found)}, indent=2, ensure_ascii=False))
+    elif not found.answers and not found.faults:
+        print(f"No answer yet in {folder}.")
+    else:
+        print(
+            f"{counted(found.answers, 'answer')} to {counted(found.cards, 'card')}, {found.undone:,} undone; "
+            f"{counted(found.flagged, 'card')} flagged."
+        )
+        if found.first is not None and found.last is not None:
+            first, last = (moment(at).astimezone() for at in (found.first, found.last))
+            print(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}, in {folder / NAME}.")
+        for line in (*found.notes, *found.faults):
+            print(f"- {line}")
+        if not found.faults:
+            print("It is whole.")
+    if found.faults:
+        raise FileError(
+            f"{folder / NAME} is not whole ({counted(len(found.faults), 'fault')}): "
+            "`regdemo history recover` writes what can be read of it"
+        )
+
+
+@history.command(epilog="Example: regdemo history recover history.db.damaged-20260301T090000Z answers.jsonl")
+def recover(
+    damaged: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DAMAGED]", help="The file; without it, your history. A bare name is sought there too."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, standard output.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Write what can still be read of a damaged history, as `export` would: `import` takes it in. It is only read."""
+    from regdemo.quiz.database import NAME
+    from regdemo.quiz.exchange import lines, salvage
+
+    folder = home_folder(home)
+    path = folder / NAME if damaged is None else damaged
+    if not path.exists() and (folder / path).exists():
+        path = folder / path
+    reviews, marks = salvage(path)
+    _write(lines(reviews, marks), file)
+    print(f"{_rows(len(reviews), len(marks))} could be read of {path}.", file=sys.stderr)
+
+
+def _rows(reviews: int, marks: int) -> str:
+    return f"{counted(reviews, 'answer')} and {counted(marks, 'mark')}"
+
+
+def _write(lines: Iterable[str], file: Path | None) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with file.open("x", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    except FileExistsError as error:
+        raise FileError(f"{file} is there already: name a new file") from error
+    except OSError as error:
+        raise FileError(f"{file} cannot be written ({error.strerror}): name another file") from error

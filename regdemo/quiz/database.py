@@ -1,0 +1,157 @@
+"""The file of a history: opened, told from what is none, set aside when it is damaged, its faults said in one line."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from regdemo.errors import FileError
+from regdemo.quiz.schema import APPLICATION, VERSION, beside, version
+
+NAME = "history.db"
+PATIENCE = 10.0  # seconds to wait for a second session to finish its write
+# To look through a file takes 7 ms for each 1,000,000 bytes. A larger one is not looked through again unless another
+# program has changed it since; `history check` always does.
+LARGE = 4_000_000
+SOUND = Path("cache", "history.sound")  # beside the file: its size and time when this program last let go of it
+
+
+class Damaged(FileError):
+    """A history that SQLite cannot read in whole. fact: what it is that is damaged, and how."""
+
+    def __init__(self, fact: str) -> None:
+        super().__init__(
+            f"{fact}, and left untouched: `regdemo history recover` shows what can still be read, "
+            "and the next quiz sets it aside and begins anew"
+        )
+        self.fact = fact
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises FileError where there can be none."""
+    home = path.parent
+    try:
+        if home.exists() and not home.is_dir():
+            raise no_home(home, "it is a file")
+        return path.exists()
+    except OSError as error:
+        raise no_home(home, error.strerror) from error
+
+
+def no_home(home: Path, fact: str | None) -> FileError:
+    """What to say of a folder that cannot hold a history."""
+    return FileError(f"{home} cannot be the folder of a history ({fact}): choose another with --home")
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Transactions are begun by hand (isolation_level None), so that each is as short as it looks."""
+    with faults(path):
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None
+        )
+        db.execute("PRAGMA synchronous = EXTRA")
+        return db
+
+
+def check(db: sqlite3.Connection, path: Path) -> None:
+    """Raise FileError unless the file is a sound history of this version or an older one, or is empty."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != APPLICATION:
+        raise FileError(f"{path} is another program's database, left untouched: choose another folder with --home")
+    written = version(db)
+    if written > VERSION:
+        raise FileError(
+            f"{path} was written by a newer regdemo (history version {written}, this one reads up to {VERSION}): "
+            "upgrade regdemo, or choose another folder with --home"
+        )
+    for table in ("reviews", "marks")[:written]:
+        db.execute(f"SELECT id FROM {table} LIMIT 0")
+    if _is_known_sound(path):
+        return
+    (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if sound != "ok":
+        raise _damaged(path, sound)
+
+
+def _is_known_sound(path: Path) -> bool:
+    try:
+        return path.stat().st_size > LARGE and (path.parent / SOUND).read_text("ascii") == _seen(path)
+    except (OSError, ValueError):
+        return False
+
+
+def seen_sound(path: Path) -> None:
+    """Note, of a large file that was opened and written without a fault, that it need not be looked through again."""
+    with suppress(OSError):
+        if path.stat().st_size > LARGE:
+            note = path.parent / SOUND
+            note.parent.mkdir(exist_ok=True)
+            note.write_text(_seen(path), "ascii")
+
+
+def _seen(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells this file from one that takes its name later; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def set_aside(path: Path, fault: Damaged) -> str:
+    """Give a damaged file another name, untouched, and say so in a line. Raises FileError where that cannot be done."""
+    aside = beside(path, "damaged")
+    try:
+        # First what a session that was killed left beside it: under the old name, it would be taken for the new file's.
+        for ending in ("-journal", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+        path.rename(aside)
+    except OSError as error:
+        raise FileError(
+            f"{fault.fact} and could not be set aside ({error.strerror}): "
+            "check the permissions of its folder, or choose another folder with --home"
+        ) from error
+    return (
+        f"{fault.fact}: set aside as {aside.name}, untouched, and a new history begun. "
+        f"What can still be read of it: regdemo history recover {aside.name}"
+    )
+
+
+@contextmanager
+def faults(path: Path) -> Iterator[None]:
+    """Say SQLite's faults in one line, each with its remedy."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a fault of ours, not of the file
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            message = (
+                f"{path} cannot be opened for writing ({error}): "
+                "check the permissions of the file and its folder, or choose another folder with --home"
+            )
+        elif code.startswith("SQLITE_FULL"):
+            message = f"{path} could not grow, the disk is full: free some space; what was saved before is safe"
+        elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            message = f"{path} has been held by another program for {PATIENCE:.0f} s: close that and try again"
+        elif code.startswith("SQLITE_IOERR"):
+            message = f"{path} could not be read or written ({error}): check the disk; what was saved before is safe"
+        elif code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or code == "SQLITE_ERROR":  # the last: no such table
+            raise _damaged(path, str(error)) from error
+        else:
+            message = f"{path} could not be used ({error}); what was saved before is safe"
+        raise FileError(message) from error
+
+
+def _damaged(path: Path, fact: str) -> Damaged:
+    return Damaged(f"{path} is damaged ({' '.join(fact.split())})")
