@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from regdemo import __version__
 from regdemo.cli.bank import bank
+from regdemo.cli.combine import combine
 from regdemo.cli.compare import ManyValues, compare
 from regdemo.cli.demos import Commands
 from regdemo.cli.history import history
@@ -89,6 +90,9 @@ app.add_typer(bank, name="bank", rich_help_panel="Practise")
 app.command(cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.1 0.2 0.5")(
     compare
 )
+app.command(
+    cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo combine dropout weight-decay label-smoothing"
+)(combine)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -38,7 +38,7 @@ def conclude(
     last, reference, names = evaluations[-1], recipes[0], [recipe.name for recipe in recipes[1:]]
     seeds, task = len(next(iter(last.scores[0].values()))), training.task
     diverged = [[k for k in range(seeds) if not all(isfinite(v[k]) for v in s.values())] for s in last.scores]
-    lost = [_lost(recipe.name, some, seeds) for recipe, some in zip(recipes, diverged, strict=True) if some]
+    lost = [lost_runs(recipe.name, some, seeds) for recipe, some in zip(recipes, diverged, strict=True) if some]
     which = [i for i, some in enumerate(diverged) if i == 0 or seeds - len(some) > 1]
     kept = [k for k in range(seeds) if not any(k in diverged[i] for i in which)]
     recipes, learners = [recipes[i] for i in which], [training.arms[i] for i in which]
@@ -75,7 +75,7 @@ def conclude(
             blocks.append(_one_change(title, recipes, levels, changes[0], note))
         else:
             blocks += [
-                _levels(title, recipes, levels),
+                level_table(title, recipes, levels),
                 _changes(f"Differences from {reference.name}", recipes[1:], changes, corrected, note),
                 _pairs(recipes, levels, headline),
             ]
@@ -84,7 +84,7 @@ def conclude(
         if len(recipes) <= MOST_CURVES:
             shown = [name for name in (headline, TRAINING_ACCURACY) if name in levels[0]]
             blocks += [_curves(name, recipes, evaluations, kept) for name in shown]
-    blocks.append(_costs(task, recipes, learners, changes, headline if len(kept) > 1 else ""))
+    blocks.append(cost_table(task, recipes, learners, changes, headline if len(kept) > 1 else ""))
     blocks.append(
         Text(
             f"The data: {task.origin} The network: {task.network}, trained by "
@@ -100,7 +100,7 @@ def conclude(
         spread = f" Seeds alone move a run: with {reference.name}, {what(headline)} is {low:.3g} to {high:.3g}."
     stopped = last.epoch < training.epochs
     return Report(
-        title=f"{_capital(' and '.join(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
+        title=f"{capital(' and '.join(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
         + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
         parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
         claims=claims,
@@ -130,7 +130,7 @@ def what(metric: str) -> str:
     return metric.partition(",")[0]
 
 
-def _unit(metric: str) -> str:
+def unit_of(metric: str) -> str:
     """What its differences are in, with the space before: percent differ by points."""
     unit = metric.partition(", ")[2].replace("%", "points")
     return f" {unit}" if unit else ""
@@ -148,12 +148,12 @@ def verdict(name: str, change: Sequence[float], metric: str, corrected: float = 
     if isnan(p):
         size = f"differs by {found.value:+.2g}{unit}" if found.value else "is the same"
         return f"No difference shown: {metric} {size} in all {n} pairs, which leaves no spread to judge it by."
-    p_text = f"p-value {p:.1g}" if arms == 1 else f"p-value {corrected:.1g} for {arms} arms"
+    p_text = f"p-value {p:.1g}" if arms == 1 else f"p-value {corrected:.1g}, corrected for {arms} comparisons"
     basis = f"(95% interval, {n} paired seeds, {p_text})"
     if found.low <= 0 <= found.high or corrected >= LEVEL:
-        size = f"{_points(found.value, sign=True)}{unit} [{_points(found.low)}, {_points(found.high)}]"
+        size = f"{digits(found.value, sign=True)}{unit} [{digits(found.low)}, {digits(found.high)}]"
         return f"No difference shown: {name} changes {metric} by {size} {basis}."
-    return f"{_capital(name)} {_moved(change, metric, unit)} {basis}."
+    return f"{capital(name)} {_moved(change, metric, unit)} {basis}."
 
 
 def beside(changes: Changes, corrected: dict[str, float]) -> str:
@@ -162,7 +162,7 @@ def beside(changes: Changes, corrected: dict[str, float]) -> str:
     rest = [what(name) for name in changes if name not in shown]
     sentences = []
     if shown:
-        sentences.append("It " + " and ".join(_moved(changes[name], what(name), _unit(name)) for name in shown) + ".")
+        sentences.append("It " + " and ".join(_moved(changes[name], what(name), unit_of(name)) for name in shown) + ".")
     if rest:
         sentences.append(f"No difference shown in {' or '.join(rest)}.")
     return " ".join(sentences)
@@ -172,22 +172,24 @@ def _moved(change: Sequence[float], metric: str, unit: str) -> str:
     """ "raises test accuracy by 4.1 points [3.6, 4.7]", the numbers positive either way."""
     found = mean_interval(change)
     least, most = sorted((abs(found.low), abs(found.high)))
-    size = f"{_points(abs(found.value))}{unit} [{_points(least)}, {_points(most)}]"
+    size = f"{digits(abs(found.value))}{unit} [{digits(least)}, {digits(most)}]"
     return f"{'raises' if found.value > 0 else 'lowers'} {metric} by {size}"
 
 
-def _points(value: float, *, sign: bool = False) -> str:
+def digits(value: float, *, sign: bool = False) -> str:
     """Two digits or one decimal, whichever says more, so that what is not 0 is not written as 0."""
     if abs(value) >= 1 or value == 0:
         return f"{value:+z.1f}" if sign else f"{value:z.1f}"
     return f"{value:+.2g}" if sign else f"{value:.2g}"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text with its first letter a capital."""
     return text[:1].upper() + text[1:]
 
 
-def _p_cell(p: float) -> Cell:
+def p_cell(p: float) -> Cell:
+    """A p-value in a table, to two digits."""
     return "–" if isnan(p) else float(f"{p:.2g}")
 
 
@@ -196,14 +198,15 @@ def _one_change(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores],
         title,
         ["", *(recipe.name for recipe in recipes), "difference", "p-value"],
         [
-            [name, *(mean_interval(level[name]) for level in levels), mean_interval(d), _p_cell(p_value(d))]
+            [name, *(mean_interval(level[name]) for level in levels), mean_interval(d), p_cell(p_value(d))]
             for name, d in change.items()
         ],
         note=note,
     )
 
 
-def _levels(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores]) -> Table:
+def level_table(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores]) -> Table:
+    """A row an arm: the mean of each metric with its interval."""
     names = list(levels[0])
     rows: list[list[Cell]] = [
         [recipe.name, *(mean_interval(level[name]) for name in names)]
@@ -221,7 +224,7 @@ def _changes(
     for i, (recipe, change) in enumerate(zip(recipes, changes, strict=True)):
         cells: list[Cell] = [recipe.name]
         for name in names:
-            cells += [mean_interval(change[name]), _p_cell(corrected[name][i])]
+            cells += [mean_interval(change[name]), p_cell(corrected[name][i])]
         rows.append(cells)
     return Table(title, ["", *(column for name in names for column in (name, "p"))], rows, note=note)
 
@@ -235,7 +238,7 @@ def _pairs(recipes: Sequence[Recipe], levels: Sequence[Scores], headline: str) -
         f"One against another: the difference in {what(headline)}",
         ["", "minus", "difference", "p-value"],
         [
-            [recipes[b].name, recipes[a].name, mean_interval(d), _p_cell(p)]
+            [recipes[b].name, recipes[a].name, mean_interval(d), p_cell(p)]
             for (a, b), d, p in zip(pairs, found, corrected, strict=True)
         ],
         note=f"{len(pairs)} comparison{'s' * (len(pairs) > 1)}, corrected by Holm's method." if len(pairs) > 1 else "",
@@ -256,13 +259,13 @@ def _curves(metric: str, recipes: Sequence[Recipe], evaluations: Sequence[Evalua
                 [point.high for point in points],
             )
         )
-    title, _, unit = _capital(metric).partition(", ")
+    title, _, unit = capital(metric).partition(", ")
     return Curves(
         f"{title}, epoch by epoch", "epoch", unit, series, note="Means over seeds; a band is the 95% interval."
     )
 
 
-def _lost(name: str, diverged: Sequence[int], seeds: int) -> str:
+def lost_runs(name: str, diverged: Sequence[int], seeds: int) -> str:
     """What became of an arm's diverged runs."""
     left = seeds - len(diverged)
     fate = "They are left out of every arm." if left > 1 else f"{left} left: no verdict on it, an interval needs 2."
@@ -272,7 +275,7 @@ def _lost(name: str, diverged: Sequence[int], seeds: int) -> str:
     )
 
 
-def _costs(
+def cost_table(
     task: Task,
     recipes: Sequence[Recipe],
     learners: Sequence[Sequence[Learner]],
@@ -291,7 +294,7 @@ def _costs(
             cells += [_rounded(seconds[i]), f"{seconds[i] / seconds[0]:.2f}"]
         cells += [_rounded(memory[i] / 1e6), f"{memory[i] / memory[0]:.2f}"]
         if headline:
-            cells.append(_points(fmean(changes[i - 1][headline]), sign=True) if i else "–")
+            cells.append(digits(fmean(changes[i - 1][headline]), sign=True) if i else "–")
         rows.append(cells)
     if headline:
         columns.append(f"{what(headline)}")

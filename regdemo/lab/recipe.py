@@ -108,7 +108,7 @@ class Recipe:
         """Refuse two that hold the same, or one twice."""
         held: dict[str, str] = {}
         for technique in self.techniques:
-            for thing in (technique.HOLDS, technique.NAME):
+            for thing in (technique.NAME, technique.HOLDS):
                 if thing and thing in held:
                     what = "twice" if thing == technique.NAME else f"and {technique.NAME}: both set {thing}"
                     raise ArgumentError(f"one network cannot have {held[thing]} {what}; leave one of them out")

@@ -98,6 +98,17 @@ def test_bad_input_is_one_line_and_exit_2(arguments, capsys):
     assert err.count("\n") == 1
 
 
+def test_combine_prints_effects_and_every_combination(capsys):
+    arguments = ["combine", "dropout", "sam", "--rho", "0.1", "--task", "digits", "--epochs", "1", "--seeds", "8"]
+    assert app.run(arguments) == 0
+    out, err = capsys.readouterr()
+    for part in ("Dropout 0.2 and sam 0.1 together", "Every combination of 2", "p-value", "3 of 3 claims"):
+        assert part in out
+    assert err == ""
+    assert app.run(["combine", "dropout"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def stop_at(monkeypatch, epoch):
     """Press Ctrl-C in an epoch."""
     run = lab.compare

@@ -86,7 +86,7 @@ def test_an_interval_around_0_shows_no_difference():
 def test_a_difference_that_does_not_survive_the_correction_is_not_shown():
     text = verdict("dropout 0.2", RISE, ACCURACY, 0.06, 5)
     assert text.startswith("No difference shown: dropout 0.2 changes test accuracy by +4.6 points [4.4, 4.8]")
-    assert "p-value 0.06 for 5 arms" in text
+    assert "p-value 0.06, corrected for 5 comparisons" in text
 
 
 def test_an_end_of_the_interval_that_is_not_0_is_never_written_as_0():

@@ -1,0 +1,233 @@
+"""Several techniques together: a full factorial, and which of them help each other or do the same work twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from math import isfinite, isnan, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regdemo.errors import ArgumentError
+from regdemo.lab.choices import NONE, find, variants
+from regdemo.lab.compare import Stopped, prepared, train
+from regdemo.lab.recipe import Recipe, Technique, describe
+from regdemo.report import Block, Cell, Claim, Report, Table, Text
+
+if TYPE_CHECKING:
+    from regdemo.lab.metrics import Scores
+    from regdemo.lab.training import Evaluation, PairedTraining
+
+LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
+LEVEL = 0.05
+
+Subset = tuple[int, ...]  # the numbers of the techniques that an arm has, or that an effect is of
+
+
+def combine(
+    techniques: Sequence[str],
+    *,
+    task: str = "mnist1d",
+    data: Path | None = None,
+    target: str | None = None,
+    label_noise: float = 0.0,
+    train_size: int | None = None,
+    seeds: int = 16,
+    epochs: int | None = None,
+    seed: int = 0,
+    clock: Callable[[], float] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **values: float | Sequence[float],
+) -> Report:
+    """Train an arm for every subset of the techniques, paired by seed, and report main effects and interactions.
+
+    The arguments are those of `compare`, and so is what it raises; a parameter has one value.
+    """
+    learned = prepared(task, label_noise, train_size, data, target)
+    chosen = _chosen(techniques, values, learned.offers, learned.title)
+    recipes = [
+        Recipe(" + ".join(describe(chosen[i]) for i in subset) or NONE, tuple(chosen[i] for i in subset))
+        for subset in subsets(len(chosen))
+    ]
+    training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
+    parameters: dict[str, Any] = {"techniques": ", ".join(techniques)}
+    parameters |= {k: v[0] if isinstance(v, Sequence) else v for k, v in values.items()}
+    parameters |= {"task": task} if data is None else {"data": data.name, "target": target or "the last column"}
+    parameters |= {"label_noise": label_noise} if label_noise else {}
+    parameters |= {"train_size": train_size} if train_size else {}
+    parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
+    report = _conclude(training, recipes, [describe(t) for t in chosen], evaluations[-1], claims, parameters)
+    if stopped:
+        raise Stopped(report)
+    return report
+
+
+def _chosen(
+    names: Sequence[str], values: dict[str, float | Sequence[float]], offers: frozenset[str], task: str
+) -> list[Technique]:
+    """The techniques at the values given; raise ArgumentError unless there are enough, each once, each with one."""
+    if NONE in names:
+        raise ArgumentError(f"{NONE!r} is no technique: the arm without any is always there")
+    if not LEAST <= len(names) <= MOST:
+        raise ArgumentError(f"there are {len(names)} techniques to combine: it must be from {LEAST} to {MOST}")
+    given = {k: list(map(float, v)) if isinstance(v, Iterable) else [v] for k, v in values.items()}
+    for name, some in given.items():
+        if len(some) > 1:
+            raise ArgumentError(f"{name} has {len(some)} values: a technique is there or not, so give it one")
+    made = [variants(find(name, offers, task), given) for name in names]
+    taken = {name for (technique,) in made for name in vars(technique)}
+    if unknown := [name for name in given if name not in taken]:
+        raise ArgumentError(f"{unknown[0]} is no parameter of {' or '.join(names)}")
+    return [technique for (technique,) in made]
+
+
+def subsets(n: int) -> list[Subset]:
+    """Every subset of n techniques, the empty one first, then by size."""
+    return [subset for size in range(n + 1) for subset in combinations(range(n), size)]
+
+
+def effect(of: Subset, arms: dict[Subset, Sequence[float]], n: int) -> list[float]:
+    """A main effect or an interaction, seed by seed, from the metric of every arm of the factorial.
+
+        effect = 1 / 2^(n - |of|) * sum over arms of  metric * product over t in `of` of (+1 with t, -1 without)
+
+    of one: the mean of what it adds, over all settings of the others. Of two: by how much what the one adds is more
+    with the other than without, again a mean over the rest. Of more: the same of the interaction of one fewer.
+    Box, Hunter and Hunter 2005, Statistics for Experimenters, chapter 5.
+
+    >>> arms = {(): [0.0], (0,): [1.0], (1,): [2.0], (0, 1): [2.5]}
+    >>> effect((0,), arms, 2), effect((0, 1), arms, 2)
+    ([0.75], [-0.5])
+    """
+    signs = {arm: prod(1 if t in arm else -1 for t in of) for arm in arms}
+    rows = zip(*([signs[arm] * value for value in values] for arm, values in arms.items()), strict=True)
+    # Rounded, so that settings that change nothing leave 0 and not what is lost in adding.
+    return [round(sum(row) / 2 ** (n - len(of)), 12) for row in rows]
+
+
+def _conclude(
+    training: PairedTraining,
+    recipes: Sequence[Recipe],
+    names: Sequence[str],
+    last: Evaluation,
+    claims: list[Claim],
+    parameters: dict[str, Any],
+) -> Report:
+    from regdemo.lab.findings import chosen, cost_table, differences, level_table, lost_runs, p_cell, verdict, what
+    from regdemo.lab.metrics import BETTER
+    from regdemo.lab.statistics import holm, mean_interval, p_value
+
+    n, every = len(names), subsets(len(names))
+    seeds = len(next(iter(last.scores[0].values())))
+    diverged = [[k for k in range(seeds) if not all(isfinite(v[k]) for v in s.values())] for s in last.scores]
+    kept = [k for k in range(seeds) if not any(k in some for some in diverged)]
+    levels: list[Scores] = [chosen(scores, kept) for scores in last.scores]
+    headline = next(iter(levels[0]))
+    metrics = [name for name in BETTER if name in levels[0]]
+
+    blocks: list[Block] = []
+    if len(kept) > 1:
+        effects = {
+            name: {
+                of: effect(of, {a: level[name] for a, level in zip(every, levels, strict=True)}, n) for of in every[1:]
+            }
+            for name in metrics
+        }
+        corrected = {
+            name: dict(zip(found, holm([p_value(d) for d in found.values()]), strict=True))
+            for name, found in effects.items()
+        }
+        alone = {i: differences(levels[0], levels[1 + i]) for i in range(n)}
+        for name in metrics:
+            said = [
+                _interaction(
+                    (names[a], names[b]),
+                    effects[name][a, b],
+                    corrected[name][a, b],
+                    [alone[i][name] for i in (a, b)],
+                    name,
+                    BETTER[name],
+                )
+                for a, b in combinations(range(n), 2)
+            ]
+            if name == headline:
+                for i, technique in enumerate(names):
+                    subject = f"over all settings of the rest, {technique}"
+                    found = verdict(subject, effects[name][i,], what(name), corrected[name][i,], len(every) - 1)
+                    blocks.append(Text(found))
+                blocks += map(Text, said)
+            else:
+                blocks += [Text(text) for text in said if not text.startswith("No interaction shown")]
+        rows: list[list[Cell]] = []
+        for of in every[1:]:
+            cells: list[Cell] = [" x ".join(names[i] for i in of)]
+            for name in metrics:
+                cells += [mean_interval(effects[name][of]), p_cell(corrected[name][of])]
+            rows.append(cells)
+        blocks.append(
+            Table(
+                f"Effects after epoch {last.epoch}, over {len(kept)} seeds",
+                ["", *(column for name in metrics for column in (name, "p"))],
+                rows,
+                note="A main effect is what a technique adds, a mean over all settings of the others. An interaction, "
+                "A x B, is by how much A adds more with B than without. 95% intervals by Student's t, paired by seed; "
+                f"p-values corrected for the {len(every) - 1} effects of a metric by Holm's method.",
+            )
+        )
+        blocks.append(level_table(f"Every combination of {n}", recipes, levels))
+    else:
+        blocks.append(Text(f"No verdict: {len(kept)} seed{'s' * (len(kept) != 1)} left, and an interval needs 2."))
+    blocks += [
+        Text(lost_runs(recipe.name, some, seeds)) for recipe, some in zip(recipes, diverged, strict=True) if some
+    ]
+    changes = [differences(levels[0], other) for other in levels[1:]]
+    blocks.append(cost_table(training.task, recipes, training.arms, changes, headline if len(kept) > 1 else ""))
+    blocks.append(Text(f"The data: {training.task.origin} The network: {training.task.network}."))
+    stopped = last.epoch < training.epochs
+    return Report(
+        title=f"{_listed(names)} together on {training.task.title}, {2**n} arms, {seeds} paired seeds"
+        + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
+        parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
+        claims=claims,
+        blocks=blocks,
+        say=(
+            "Two techniques that each help need not help twice: both may remove the same overfitting. I train all "
+            f"combinations on the same seeds, and look at the interaction in {what(headline)}: what the second adds "
+            "on top of the first, minus what it adds alone, with its interval."
+        ),
+        wrong_answer=(
+            "'Each gained two points, so together they gain four.' Gains add up only where the interaction is 0, and "
+            "that takes four arms to see, not two."
+        ),
+        cards=["Q18.90", "Q18.92"],
+    )
+
+
+def _interaction(
+    pair: tuple[str, str],
+    change: Sequence[float],
+    corrected: float,
+    alone: Sequence[Sequence[float]],
+    metric: str,
+    better: int,
+) -> str:
+    """What the interaction of two techniques allows to say: "synergy" and "redundant" only where its interval does."""
+    from regdemo.lab.findings import digits, unit_of, what
+    from regdemo.lab.statistics import mean_interval
+
+    found, both = mean_interval(change), " and ".join(pair)
+    size = f"{digits(found.value, sign=True)}{unit_of(metric)} [{digits(found.low)}, {digits(found.high)}]"
+    if isnan(corrected) or found.low <= 0 <= found.high or corrected >= LEVEL:
+        return f"No interaction shown in {what(metric)} between {both}: {size}."
+    basis = f"{what(metric)} moves by {size} from the sum of what each does alone (corrected p-value {corrected:.1g})"
+    if better * found.value > 0:
+        return f"Synergy: {both} together do better than the sum of the two; {basis}."
+    helps = all(better * end > 0 for d in alone for end in (mean_interval(d).low, mean_interval(d).high))
+    if helps:
+        return f"Redundant: {both} each help, together by less than the sum of the two; {basis}."
+    return f"In each other's way: {both} together do worse than the sum of the two; {basis}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = f"{', '.join(names[:-1])} and {names[-1]}"
+    return text[:1].upper() + text[1:]
