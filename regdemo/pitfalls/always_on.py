@@ -12,7 +12,7 @@ from regdemo.bounds import EXACT, proportion
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
-CARDS = ("Q18.1", "Q18.5")
+CARDS = ("Q18.320", "Q18.321", "Q18.1", "Q18.5")
 SAY = (
     "In forward, write F.dropout(x, p, training=self.training), or use nn.Dropout. A model whose two passes in eval "
     "differ has a dropout that nobody switched off."

@@ -12,7 +12,7 @@ from regdemo.bounds import EXACT
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
-CARDS = ("Q18.61", "Q18.60")
+CARDS = ("Q18.323", "Q18.61", "Q18.60")
 SAY = (
     "torch's transformer layers want (T, B, D) by default: pass batch_first=True. The test takes a line: change "
     "example 1, and example 0 must not move."

@@ -12,7 +12,7 @@ from regdemo.bounds import rounding
 from regdemo.report import Block, Claim
 
 BREAKS = "gradient_clipping"
-CARDS = ("Q18.154", "Q18.155")
+CARDS = ("Q18.266", "Q18.154", "Q18.155")
 SAY = (
     "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ bounds the scaled "
     "gradient, so the real one is at most c/S: with the default scale of 65,536, nothing."

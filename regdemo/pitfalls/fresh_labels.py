@@ -11,7 +11,7 @@ from regdemo.bounds import EXACT, mean_of_bounded
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dropout"
-CARDS = ("Q18.90", "Q18.92")
+CARDS = ("Q18.325", "Q18.90", "Q18.92")
 SAY = (
     "Synthetic training and validation data must come from one rule: draw the weights once. First check that the right "
     "answer scores well on the validation set, before asking whether dropout helps."

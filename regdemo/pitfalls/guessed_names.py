@@ -14,7 +14,7 @@ from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "layerwise_dropout"
-CARDS = ("Q18.53", "Q18.50", "Q18.60")
+CARDS = ("Q18.326", "Q18.53", "Q18.50", "Q18.60")
 SAY = (
     "Find the rates by walking over the model's modules, set them, and fail if none was found. hasattr around a "
     "guessed name turns a crash into a silent no-op."

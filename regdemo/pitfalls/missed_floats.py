@@ -13,7 +13,7 @@ from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "annealed_dropout"
-CARDS = ("Q18.206", "Q18.53", "Q18.204")
+CARDS = ("Q18.327", "Q18.206", "Q18.53", "Q18.204")
 SAY = (
     "A loop over nn.Dropout misses rates that are floats and calls of F.dropout. Count what you set, and check: at "
     "rate 0 two passes in training must be equal to the last bit."

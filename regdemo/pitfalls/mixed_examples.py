@@ -13,7 +13,7 @@ from regdemo.bounds import EXACT, mean_of_bounded
 from regdemo.report import Block, Claim
 
 BREAKS = "mixout"
-CARDS = ("Q18.187", "Q18.234", "Q18.184")
+CARDS = ("Q18.234", "Q18.187", "Q18.184")
 SAY = (
     "Mixout mixes weights with their pretrained values and rescales, so that E[W] = W and at W = W0 nothing changes. "
     "Mixing examples is mixup, and then the labels are mixed too."

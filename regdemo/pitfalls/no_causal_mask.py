@@ -12,7 +12,7 @@ from regdemo.bounds import EXACT
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
-CARDS = ("Q18.60", "Q18.63")
+CARDS = ("Q18.324", "Q18.60", "Q18.63")
 SAY = (
     "nn.TransformerEncoder attends both ways unless it gets a mask. For next-token prediction pass the causal one. A "
     "loss that is too good is the symptom: change the last token, and earlier logits must not move."

@@ -11,7 +11,7 @@ from regdemo.bounds import EXACT, mean_of_bounded
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
-CARDS = ("Q18.2", "Q18.3")
+CARDS = ("Q18.322", "Q18.2", "Q18.3")
 SAY = (
     "Dropout must leave the expected activation alone: divide the survivors by 1-p in training, and do nothing in "
     "eval. Without it a stack of L such layers is (1-p)^-L too loud in eval."

@@ -12,7 +12,7 @@ from regdemo.bounds import EXACT, rounding
 from regdemo.report import Block, Claim
 
 BREAKS = "dp_sgd"
-CARDS = ("Q18.190", "Q18.192")
+CARDS = ("Q18.410", "Q18.190", "Q18.192")
 SAY = (
     "An optimizer's step() must end in an update. A wrapper that only changes gradients has to call the step of the "
     "optimizer it wraps; the first test of any optimizer is that one step moves the weights."

@@ -13,7 +13,7 @@ from regdemo.bounds import EXACT
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "lookahead"
-CARDS = ("Q18.164", "Q18.165")
+CARDS = ("Q18.328", "Q18.164", "Q18.165")
 SAY = (
     "A wrapper around an optimizer calls super().__init__ with the wrapped one's groups, shares them, and keeps its "
     "own tensors in self.state, so that zero_grad, schedulers and checkpoints reach both."

@@ -13,7 +13,7 @@ from regdemo.bounds import rounding
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "swa"
-CARDS = ("Q18.176", "Q18.174")
+CARDS = ("Q18.334", "Q18.176", "Q18.174")
 SAY = (
     "After averaging the weights of a network with batch norm, run update_bn on the training data before evaluating. "
     "The statistics in the buffers belong to the last weights, not to their mean."

@@ -11,7 +11,7 @@ from regdemo.bounds import EXACT
 from regdemo.report import Block, Claim
 
 BREAKS = "gradient_clipping"
-CARDS = ("Q18.156", "Q18.154")
+CARDS = ("Q18.329", "Q18.156", "Q18.154")
 SAY = (
     "Clipping does not cure an inf: it makes a NaN of it and zeros of the rest. Pass error_if_nonfinite=True, or look "
     "at the norm that it returns and skip the batch."
