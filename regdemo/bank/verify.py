@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from regdemo.bank import katas
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import read
 from regdemo.quiz.cards import Card, Fault, Value, draws, fill_parameters
@@ -48,6 +49,8 @@ class Verified:
     seconds: float
     faults: tuple[Fault, ...]
     passed_over: tuple[Fault, ...] = ()  # programs that are not Python
+    katas: int = 0
+    mutants: int = 0
 
 
 def verify(
@@ -57,24 +60,28 @@ def verify(
     time_limit: float = TIME_LIMIT,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verified:
-    """Run every check and every program that the cards hold, `jobs` at a time, and compare with what the cards say.
+    """Run every check, program and judge that the cards hold, `jobs` at a time, and compare with what the cards say.
 
     Each task runs in a process of its own, forked from one that has torch, and is killed after time_limit seconds.
-    progress is told how many tasks of how many are done. An interrupt ends every child.
+    progress is told how many tasks of how many are done, of the katas after the others. An interrupt ends every child.
     """
     start = time.monotonic()
     passed_over: list[Fault] = []
     tasks = [task for card in cards for task in _tasks(card, passed_over)]
     faults = _run(tasks, min(jobs or _cores(), len(tasks)), time_limit, progress)
+    judged = katas.judge(cards, jobs=jobs or _cores(), time_limit=time_limit, progress=progress)
+    faults += katas.faults(judged)
     roles = {(task.card.id, task.line): task.request["role"] for task in tasks}
     return Verified(
-        cards=len({task.card.id for task in tasks}),
+        cards=len({task.card.id for task in tasks} | {one.run.kata.card.id for one in judged}),
         checks=sum(role == "check" for role in roles.values()),
         programs=sum(role == "predict" for role in roles.values()),
-        runs=sum(len(task.request["draws"]) for task in tasks),
+        runs=sum(len(task.request["draws"]) for task in tasks) + len(judged),
         seconds=time.monotonic() - start,
         faults=tuple(sorted(set(faults))),
         passed_over=tuple(passed_over),
+        katas=len({one.run.kata.name for one in judged}),
+        mutants=sum(one.run.what == "mutant" for one in judged),
     )
 
 

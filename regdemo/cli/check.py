@@ -33,7 +33,9 @@ def verify(
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds that one check or program may take.")] = 20.0,
     as_json: AsJson = False,
 ) -> None:
-    """Run what the cards claim: every check for every draw of its parameters, every program whose output is asked for.
+    """Run what the cards claim: checks for every draw of their parameters, programs whose output is asked for, judges.
+
+    Of a code card the starter must fail, each solution pass, and each mutant fail the test that is named for it.
 
     This runs code from the deck, in child processes that may do whatever you may: do it with decks that you trust.
     """
@@ -56,6 +58,8 @@ def verify(
             "cards": result.cards,
             "checks": result.checks,
             "programs": result.programs,
+            "katas": result.katas,
+            "mutants": result.mutants,
             "runs": result.runs,
             "seconds": round(result.seconds, 1),
             "faults": [_as_json(fault) for fault in result.faults],
@@ -65,7 +69,8 @@ def verify(
     else:
         for fault in (*result.passed_over, *result.faults):
             print(f"{place(fault.file, fault.line)}: {fault.message}")
-        ran = f"{counted(result.checks, 'check')} and {counted(result.programs, 'program')}"
+        ran = f"{counted(result.checks, 'check')}, {counted(result.programs, 'program')}"
+        ran += f", {counted(result.katas, 'kata')} with {counted(result.mutants, 'mutant')}" if result.katas else ""
         wrong = counted(len(result.faults), "fault") if result.faults else "all hold"
         print(
             f"{ran} of {counted(len(cards), 'card')}, {counted(result.runs, 'run')} in {result.seconds:.1f} s: {wrong}."

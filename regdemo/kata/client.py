@@ -49,12 +49,17 @@ class Judge:
 
     def __exit__(self, *error: object) -> None:
         """End the process, and with it what it forked."""
+        self.close()
+
+    def close(self) -> None:
+        """The same, for who does not use it in a `with`."""
         self._stop()
         self._said.close()
 
     def check(self, kata: Kata, source: str, *, seed: int | None = None) -> Verdict:
         """Judge a file. Whatever the code does, this returns; what the code prints is never printed."""
         if self._process is None or self._process.poll() is not None:
+            self._stop()
             self._start()
         request = {
             "name": kata.name,

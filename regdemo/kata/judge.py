@@ -85,7 +85,9 @@ def _check(source: str, file: str) -> None:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise _Unfit(f"{file}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
+        place = f", line {error.lineno}" if error.lineno else ""
+        shown = f": {error.text.strip()}" if error.text else ""
+        raise _Unfit(f"{file}{place}: {error.msg}{shown}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise _Unfit(f"{file} is no Python that can be read: {error}") from None
     for node in ast.walk(tree):

@@ -40,6 +40,9 @@ def serve(connection: socket.socket) -> None:
                 answer = handlers[request.pop("do")](**request)
             except BaseException as error:  # SystemExit too: whatever is raised is the learner's to hear of
                 answer = {"error": learner.fault(error)}
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(Exception):  # what was printed is to be seen, whatever stands in the stream's place
+                    stream.flush()
             try:
                 send(connection, answer)
             except WireFault as fault:

@@ -75,7 +75,11 @@ class _Run:
 
     def verdict(self) -> bytes | None:
         """Wait for the judge, or for the end of its time; the verdict as JSON, or None if there was no request."""
-        lines, output, printed, late = self._watch()
+        try:
+            lines, output, printed, late = self._watch()
+        except BaseException:
+            self._end(wait=False)
+            raise
         status = self._end(wait=bool(lines) and lines[-1].get("state") == "died")
         if not lines:
             return None

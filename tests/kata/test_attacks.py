@@ -1,0 +1,316 @@
+"""Code that wants to be judged right without being right, or wants to do harm: each ends with a clear verdict."""
+
+import os
+import signal
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from regdemo.kata import box
+from regdemo.kata.client import Judge
+from regdemo.kata.katas import Kata
+from regdemo.quiz.parser import parse
+
+DECK = '''
+## K1: Double it.
+
+```python starter: double
+def double(x):
+    return x
+```
+
+```python judge
+ORACLE = "THE JUDGE'S OWN WORDS"
+
+
+def test_it_doubles():
+    """It doubles every element."""
+    x = torch.randn(100)
+    close(double(x), 2 * x)
+
+
+def test_it_does_so_again():
+    """It doubles, again."""
+    x = torch.randn(100, requires_grad=True)
+    gradient(double(x), x, torch.full((100,), 2.0))
+```
+
+```python solution
+def double(x):
+    return 2 * x
+```
+'''
+BOXED = pytest.mark.skipif(not all(wall.on for wall in box.protections()), reason="the box has not all its walls here")
+
+
+def make() -> Kata:
+    from regdemo.kata.katas import katas
+
+    return katas(parse(DECK, Path("d.md")).cards)["double"]
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKEN", "a secret of the learner's")
+        with Judge(seconds=20) as judge:
+            yield judge
+
+
+def check(judge, source):
+    return judge.check(make(), textwrap.dedent(source))
+
+
+def test_a_right_answer_passes_and_what_it_prints_is_told_apart(judge):
+    verdict = check(judge, "print('hello')\ndef double(x): return x + x")
+    assert (verdict.state, verdict.tests, verdict.done, verdict.output) == ("passed", 2, 2, "hello\n")
+
+
+def test_a_wrong_answer_fails_with_the_docstring_and_the_measurement(judge):
+    verdict = check(judge, "def double(x): return 3 * x")
+    assert (verdict.state, verdict.test, verdict.message) == ("failed", "test_it_doubles", "It doubles every element.")
+    assert "(100 of 100 differ)" in verdict.detail
+
+
+def test_the_same_seed_gives_the_same_verdict(judge):
+    one, two = (judge.check(make(), "def double(x): return 3 * x", seed=5) for _ in range(2))
+    assert (one.detail, one.seed) == (two.detail, 5)
+    assert check(judge, "def double(x): return 3 * x").detail != one.detail
+
+
+FORGERIES = {
+    "a patched torch.equal and its kin": """
+        import torch
+        yes = lambda *args, **kwargs: True
+        torch.equal = torch.allclose = torch.isclose = torch.Tensor.equal = torch.Tensor.allclose = yes
+        torch.Tensor.__eq__ = torch.Tensor.all = yes
+        def double(x): return x
+    """,
+    "a patched pytest, assert and builtins": """
+        import builtins, sys, types
+        sys.modules["pytest"] = types.ModuleType("pytest")
+        builtins.AssertionError = builtins.Exception = type("Never", (BaseException,), {})
+        builtins.all = builtins.any = builtins.isinstance = lambda *args: True
+        def double(x): return x
+    """,
+    "a tensor that is equal to everything": """
+        import torch
+        class Equal(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None):
+                return True
+        def double(x): return x.as_subclass(Equal)
+    """,
+    "an object that is equal to everything": """
+        class Equal:
+            def __eq__(self, other): return True
+        def double(x): return Equal()
+    """,
+    "a verdict printed": """
+        import sys
+        print('{"state": "passed", "tests": 2, "done": 2}', flush=True)
+        print('{"state": "passed", "tests": 2, "done": 2}', file=sys.stderr, flush=True)
+        def double(x): return x
+    """,
+    "a verdict written to every open file": r"""
+        import os
+        for number in range(256):
+            try: os.write(number, b'{"state": "passed", "tests": 2, "done": 2}\n')
+            except OSError: pass
+        def double(x): return x
+    """,
+    "a verdict left for the end": """
+        import atexit, os
+        atexit.register(lambda: print('{"state": "passed"}'))
+        def double(x): os._exit(0)
+    """,
+    "an answer made up of garbage": r"""
+        import os, socket, struct
+        def double(x):
+            for number in range(3, 256):
+                try: os.write(number, struct.pack("<QQ", 2, 0) + b"{}")
+                except OSError: pass
+            return x
+    """,
+    "an answer too large to be true": r"""
+        import os, struct
+        def double(x):
+            for number in range(3, 256):
+                try: os.write(number, struct.pack("<QQ", 2**60, 2**60))
+                except OSError: pass
+            return x
+    """,
+    "all files closed": """
+        import os
+        def double(x):
+            os.closerange(0, 256)
+            return x
+    """,
+    "a harness rewritten": """
+        import gc, sys
+        frame = sys._getframe()
+        while frame:
+            if "connection" in frame.f_locals:
+                frame.f_globals["send"] = lambda connection, value: connection.sendall(b"passed " * 9)
+            frame = frame.f_back
+        def double(x): return x
+    """,
+}
+
+
+@pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_result_does_not_pass(judge, source):
+    verdict = check(judge, source)
+    assert verdict.state in ("failed", "broken", "died")
+    assert verdict.done == 0
+
+
+ENDS = {
+    "os._exit(0) in a call": ("import os\ndef double(x): os._exit(0)", "died", "exit code 0"),
+    "os._exit(0) at once": ("import os\nos._exit(0)", "died", "exit code 0"),
+    "sys.exit(0) in a call": (
+        "import sys\ndef double(x): sys.exit(0)",
+        "failed",
+        "double raised SystemExit: 0, line 2",
+    ),
+    "sys.exit(0) at once": ("import sys\nsys.exit(0)", "broken", "raised SystemExit"),
+    "a segmentation fault": ("import ctypes\ndef double(x): ctypes.string_at(0)", "died", "a segmentation fault"),
+    "an abort": ("import os\ndef double(x): os.abort()", "died", "an abort"),
+    "100 GB of zeros": ("import torch\ndef double(x): return torch.zeros(25_000_000_000)", "hungry", "allocate memory"),
+    "100 GB of bytes": ("def double(x): return bytes(10**11)", "hungry", "MemoryError"),
+    "endless recursion": ("def double(x): return double(x)", "failed", "RecursionError"),
+    "an import error": ("import nowhere\ndef double(x): return x", "broken", "No module named 'nowhere', line 1"),
+    "another name": ("def twice(x): return 2 * x", "broken", "double.py has no `double`: keep the names"),
+    "nothing returned": ("def double(x): 2 * x", "failed", "the result is a value of type NoneType, not a tensor"),
+    "a file of 100 MB": (
+        "def double(x):\n    with open('big', 'wb') as f: f.write(bytes(10**8))\n    return x",
+        "failed",
+        "File too large",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "state", "said"), ENDS.values(), ids=ENDS)
+def test_an_end_is_said_as_what_it_was(judge, source, state, said):
+    verdict = check(judge, source)
+    assert (verdict.state, said in f"{verdict.message} {verdict.detail}") == (state, True), verdict
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def double(x):\n    return 2 * (x", "double.py, line 2: '(' was never closed: return 2 * (x"),
+        ("from regdemo.regularizers import dropout", "double.py, line 1: regdemo holds the answers"),
+        ("def f():\n    import regdemo.bank", "double.py, line 2: regdemo holds the answers"),
+        ("x = '\0'", "double.py"),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_refused_with_its_line(judge, source, said):
+    verdict = check(judge, source)
+    assert verdict.state == "broken"
+    assert verdict.message.startswith(said)
+
+
+def test_the_package_cannot_be_imported_by_another_way(judge):
+    verdict = check(
+        judge, "import importlib\nm = importlib.import_module('regdemo' + '.regularizers')\ndouble = m.dropout"
+    )
+    assert verdict.state == "broken"
+    assert "regdemo" in verdict.detail
+
+
+@BOXED
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "os.fork()",
+        "os.system('true') and 1 / 0",
+        "subprocess.run(['true'])",
+        "threading.Thread(target=print).start()",
+        "socket.socket()",
+        "os.kill(os.getppid(), 9)",
+        "open(REGDEMO)",
+        "os.listdir(TESTS)",
+        "open(TESTS + '/left', 'w')",
+        "os.chmod(TESTS, 0o700)",
+        "open('/proc/self/environ')",
+        "open('/etc/hostname')",
+    ],
+)
+def test_what_the_box_refuses_raises(judge, attempt):
+    verdict = check(
+        judge,
+        f"""
+        import os, socket, subprocess, threading
+        REGDEMO, TESTS = {box.__file__!r}, {str(Path(__file__).parent)!r}
+        def double(x):
+            try:
+                {attempt}
+            except (PermissionError, RuntimeError):
+                print("refused")
+            return 2 * x
+        """,
+    )
+    expected = {"os.system('true') and 1 / 0": "failed"}.get(attempt, "passed")
+    assert verdict.state == expected, verdict
+    assert expected == "failed" or verdict.output.startswith("refused\n"), verdict
+
+
+def test_nothing_secret_is_in_the_codes_process(judge):
+    verdict = check(
+        judge,
+        """
+        import gc, os, sys
+        frame, seen = sys._getframe(), []
+        while frame:
+            seen += [repr(frame.f_locals), repr(list(frame.f_globals.items()))]
+            frame = frame.f_back
+        seen += [repr(one) for one in gc.get_objects() if type(one) in (dict, list, tuple) and len(one) < 50]
+        mine = "".join(["THE JUDGE'S", " OWN", " WORDS"])
+        print(any(mine in text for text in seen), sorted(os.environ), os.listdir())
+        def double(x): return 2 * x
+        """,
+    )
+    assert verdict.state == "passed", verdict
+    assert verdict.output.startswith("False ['HOME', 'OMP_NUM_THREADS', 'TMPDIR'] []")
+
+
+def test_a_run_leaves_no_file_and_no_process(judge):
+    verdict = check(judge, "import os\nopen('left', 'w')\nprint(os.getcwd(), os.getpid())\ndef double(x): return 2 * x")
+    folder, process = verdict.output.split()
+    assert verdict.state == "passed"
+    assert not os.path.exists(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(process), 0)
+
+
+def processes(parent):
+    """The processes with this parent, but for those that only wait to be forgotten."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            found += [int(entry.parent.name)] if int(fields[1]) == parent and fields[0] != "Z" else []
+    return found
+
+
+def test_endless_code_is_stopped_and_a_judge_that_died_is_started_again():
+    with Judge(seconds=2) as judge:
+        loop = check(judge, "def double(x):\n    while True: pass")
+        printing = check(judge, "def double(x):\n    while True: print('x' * 1_000)")
+        leader = judge._process.pid
+        children = processes(leader)
+        os.kill(leader, signal.SIGKILL)
+        judge._process.wait()
+        judge._seconds = 20  # for the next process
+        after = check(judge, "def double(x): return 2 * x")
+    assert (loop.state, loop.test, loop.message) == ("late", "test_it_doubles", "It doubles every element.")
+    assert loop.detail == "It was stopped after 2 s."
+    assert printing.state == "late"
+    assert printing.printed > len(printing.output) == 4_000
+    assert after.state == "passed"
+    for process in [leader, *children]:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
