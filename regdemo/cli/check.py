@@ -69,12 +69,12 @@ def verify(
     else:
         for fault in (*result.passed_over, *result.faults):
             print(f"{place(fault.file, fault.line)}: {fault.message}")
-        ran = f"{counted(result.checks, 'check')}, {counted(result.programs, 'program')}"
-        ran += f", {counted(result.katas, 'kata')} with {counted(result.mutants, 'mutant')}" if result.katas else ""
+        ran = [counted(result.checks, "check"), counted(result.programs, "program")]
+        if result.katas:
+            ran.append(f"{counted(result.katas, 'kata')} with {counted(result.mutants, 'mutant')}")
+        cards_and_runs = f"{counted(len(cards), 'card')}, {counted(result.runs, 'run')} in {result.seconds:.1f} s"
         wrong = counted(len(result.faults), "fault") if result.faults else "all hold"
-        print(
-            f"{ran} of {counted(len(cards), 'card')}, {counted(result.runs, 'run')} in {result.seconds:.1f} s: {wrong}."
-        )
+        print(f"{', '.join(ran[:-1])} and {ran[-1]} of {cards_and_runs}: {wrong}.")
     if result.faults:
         raise typer.Exit(1)
 
