@@ -2,14 +2,15 @@
 
 Computes every example's own gradient, clips it, sums, and adds noise. Checks that against a loop over examples,
 measures how far one outlier moves the update and how much noise covers it, and what clipping the batch's gradient
-leaves uncovered.
+leaves uncovered. With the extra `privacy`, an accountant says what a whole training spends: epsilon at a delta.
 """
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING, Annotated
 
-from regdemo.bounds import mean_of_normal, rounding
+from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Block, Claim, Report, Table, Text
 
@@ -27,7 +28,10 @@ def dp_sgd(
     *,
     max_norm: Annotated[float, Parameter("The norm that each example's gradient is clipped to.", 0.01, 10)] = 1.0,
     noise_multiplier: Annotated[float, Parameter("Noise, in units of max_norm.", 0, 10)] = 1.0,
-    batch: Annotated[int, count("Examples in the batch.", 2, 512)] = 64,
+    batch: Annotated[int, count("Examples in the batch, as expected.", 2, 512)] = 64,
+    examples: Annotated[int, count("Examples to sample the batches from.", 1_000, 10**9)] = 60_000,
+    steps: Annotated[int, count("Steps of the training.", 1, 1_000_000)] = 10_000,
+    delta: Annotated[float, Parameter("The chance that the guarantee fails.", 1e-12, 0.1)] = 1e-5,
     seed: Annotated[int, SEED] = 0,
 ) -> Report:
     """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
@@ -36,10 +40,19 @@ def dp_sgd(
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _influence(max_norm, batch, generator)
     noise_claims, noise_blocks = _noise(max_norm, noise_multiplier, batch, generator)
+    budget_claims, budget_blocks = _budget(noise_multiplier, batch / examples, steps, delta)
     return Report(
         title=f"DP-SGD at max_norm = {max_norm:g}, noise {noise_multiplier:g}",
-        parameters={"max_norm": max_norm, "noise_multiplier": noise_multiplier, "batch": batch, "seed": seed},
-        claims=[*claims, *noise_claims],
+        parameters={
+            "max_norm": max_norm,
+            "noise_multiplier": noise_multiplier,
+            "batch": batch,
+            "examples": examples,
+            "steps": steps,
+            "delta": delta,
+            "seed": seed,
+        },
+        claims=[*claims, *noise_claims, *budget_claims],
         blocks=[
             Text(
                 f"Each example's gradient is clipped to a norm of {max_norm:g}, so no one of {batch} examples moves "
@@ -48,6 +61,7 @@ def dp_sgd(
             ),
             *blocks,
             *noise_blocks,
+            *budget_blocks,
         ],
         say=(
             "DP-SGD clips the gradient of each example to C, sums, adds Gaussian noise of deviation sigma C, and "
@@ -59,7 +73,7 @@ def dp_sgd(
             "outlier still turns the whole update. Close second: noise of deviation sigma, without C, which "
             "is no multiple of what has to be hidden."
         ),
-        cards=["Q18.190", "Q18.191", "Q18.192", "Q18.193"],
+        cards=["Q18.190", "Q18.191", "Q18.192", "Q18.193", "Q18.437"],
     )
 
 
@@ -167,5 +181,50 @@ def _noise(
     block = Text(
         f"The noise has a deviation of {measured**0.5:.4g} on each weight, {noise_multiplier:g} times the {max_norm:g}/"
         f"{batch} that one example can do. It does not shrink with the number of weights, so large models pay more."
+    )
+    return claims, [block]
+
+
+def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple[list[Claim], list[Block]]:
+    """What the training spends, by the accountant, if there is one and there is noise."""
+    from regdemo.lab import privacy
+
+    if not sigma:
+        return [], [Text("Without noise there is no privacy to count: epsilon is infinite from the first step.")]
+    if not privacy.has_accountant():
+        return [], [Text(f"What a training spends, epsilon at a delta, needs an accountant: {privacy.INSTALL}.")]
+    after = sorted({max(1, steps // 100), max(1, steps // 10), steps})
+    sampled, whole = ({n: privacy.epsilon(sigma, q, n, delta) for n in after} for q in (sample_rate, 1.0))
+    exact = {n: privacy.exact_epsilon(sigma, n, delta) for n in after}
+    renyi = min(steps * a / (2 * sigma**2) + log((a - 1) / a) - (log(delta) + log(a)) / (a - 1) for a in privacy.ORDERS)
+    claims = [
+        Claim(
+            "On the whole data the accountant's epsilon is the Gaussian mechanism's",
+            max(renyi, 0.0),
+            "min over a of T a/(2 sigma^2) + ln((a-1)/a) - ln(delta a)/(a-1)",
+            whole[steps],
+            *rounding(1 + abs(renyi), digits=1e-9),
+        ),
+        Claim(
+            "It is an upper bound of the exact one",
+            len(after),
+            "numbers of steps at which exact <= accountant's",
+            sum(exact[n] <= whole[n] for n in after),
+            *EXACT,
+        ),
+        Claim(
+            "Sampling the batches spends no more",
+            len(after),
+            "numbers of steps at which sampled <= whole",
+            sum(sampled[n] <= whole[n] for n in after),
+            *EXACT,
+        ),
+    ]
+    block = Table(
+        title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, an example in each batch with {sample_rate:.4g}",
+        columns=["steps", "epsilon", "without sampling", "exact, without"],
+        rows=[[n, sampled[n], whole[n], exact[n]] for n in after],
+        note="e^epsilon bounds how much likelier any outcome is with one example than without it, but for a chance "
+        "of delta. Counted for Poisson sampling: batches from a shuffled set are not that, though often counted so.",
     )
     return claims, [block]

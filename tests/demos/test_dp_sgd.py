@@ -4,6 +4,7 @@ import pytest
 
 from regdemo import regularizers
 from regdemo.demos.dp_sgd import dp_sgd
+from regdemo.lab import privacy
 
 
 def broken(report):
@@ -53,3 +54,33 @@ def test_clipping_the_batch_lets_the_outlier_move_far_more_than_the_noise_is_mad
     in_units = {row[0]: row[-1] for row in table.rows}
     assert in_units["each example"] == pytest.approx(1)
     assert in_units["the batch"] > 10
+
+
+@pytest.mark.parametrize("noise", [0.01, 1.0, 10.0])
+@pytest.mark.parametrize(("steps", "delta"), [(1, 0.1), (1_000_000, 1e-12)])
+def test_the_budgets_claims_hold_over_the_ranges(noise, steps, delta):
+    pytest.importorskip("opacus")
+    report = dp_sgd(noise_multiplier=noise, steps=steps, delta=delta)
+    assert len(report.claims) == 7
+    assert broken(report) == []
+
+
+def test_an_accountant_that_forgets_the_steps_breaks_the_budget(monkeypatch):
+    pytest.importorskip("opacus")
+    right = privacy.epsilon
+    monkeypatch.setattr(privacy, "epsilon", lambda sigma, q, steps, delta: right(sigma, q, 1, delta))
+    assert {
+        "On the whole data the accountant's epsilon is the Gaussian mechanism's",
+        "It is an upper bound of the exact one",
+    } == {*broken(dp_sgd())}
+
+
+def test_without_the_accountant_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(privacy, "has_accountant", lambda: False)
+    report = dp_sgd()
+    assert len(report.claims) == 4
+    assert "pip install 'regdemo[privacy]'" in report.blocks[-1].text
+
+
+def test_without_noise_epsilon_is_said_to_be_infinite():
+    assert "epsilon is infinite" in dp_sgd(noise_multiplier=0).blocks[-1].text
