@@ -143,7 +143,7 @@ def word_dropout(
     Returns: (..., d); the plain embedding outside training.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError unless ids are integers, weight is a floating (V, d) table
     and the mask fits.
-    Gal and Ghahramani 2015, section 4.2, https://arxiv.org/abs/1512.05287; Merity et al. 2017, section 4.3,
+    Gal and Ghahramani 2015, on word embeddings, https://arxiv.org/abs/1512.05287; Merity et al. 2017,
     https://arxiv.org/abs/1708.02182
 
     >>> weight, mask = torch.tensor([[1.0], [2.0]]), torch.tensor([True, False])
@@ -317,7 +317,7 @@ def adversarial_training(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: f
     Gradients flow into the parameters through both terms, but not through x' itself, which is the worst case's own.
     x: floating point.  loss: from x to a tensor.  Returns: what loss returns; three passes where training takes one.
     Raises ArgumentError as `fgsm` does, and unless 0 <= clean <= 1.
-    Goodfellow et al. 2014, section 6, https://arxiv.org/abs/1412.6572
+    Goodfellow et al. 2014, on adversarial training, https://arxiv.org/abs/1412.6572
 
     >>> adversarial_training(torch.tensor([1.0, 1.0]), lambda x: x @ torch.tensor([3.0, -2.0]), 0.5)
     tensor(2.2500)

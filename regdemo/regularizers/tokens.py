@@ -29,7 +29,7 @@ def random_deletion(
     Returns: ids' shape and dtype, what is left moved to the front in its order.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError unless ids are integers with a dimension, special and mask
     fit, and the mask leaves each sequence a word.
-    Wei and Zou 2019, section 2, https://arxiv.org/abs/1901.11196
+    Wei and Zou 2019, https://arxiv.org/abs/1901.11196
 
     >>> random_deletion(torch.tensor([5, 6, 7]), 0.5, padding=0, mask=torch.tensor([True, False, True]))
     tensor([5, 7, 0])
@@ -68,7 +68,7 @@ def random_swap(
     special: bool, broadcastable to ids, True where a token stays in its place; padding does so too.
     Returns: ids' shape and dtype, the same words in each sequence; a sequence of fewer than 2 words is as it was.
     Raises ArgumentError unless n is a whole number of at least 0, ids are integers with a dimension and special fits.
-    Wei and Zou 2019, section 2, https://arxiv.org/abs/1901.11196
+    Wei and Zou 2019, https://arxiv.org/abs/1901.11196
 
     >>> random_swap(torch.tensor([5, 6, 0]), padding=0)
     tensor([6, 5, 0])
