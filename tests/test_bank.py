@@ -1,29 +1,21 @@
-"""The bundled questions, held to what a program can see: they load, answers are right, commands and links exist."""
+"""The bundled questions: what `bank lint` asks of any deck, and what this bank asks of itself.
 
-import contextlib
-import io
-import itertools
-import math
+That its answers are right is for `bank verify` to say, which runs them.
+"""
+
 import re
-import shlex
 from statistics import mean
-from typing import get_args
 
 import pytest
-import torch
-import typer
 
 from regdemo import catalog, gallery
-from regdemo.cli.app import app
-from regdemo.parameters import Parameter, Words
+from regdemo.bank.lint import lint
+from regdemo.cli.see import why_not
 from regdemo.quiz import decks
-from regdemo.quiz.arithmetic import evaluate
-from regdemo.quiz.cards import Kind, fill_parameters
 
 FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
 FORMAT = FOLDER / "README.md"
-KINDS = set(get_args(Kind))
 LEVELS = {"screen", "onsite", "deep dive", "staff"}
 REPORTS = {"compare", "pitfalls"}  # commands that are no demo, and print a report
 
@@ -34,19 +26,20 @@ def each(*kinds):
     return pytest.mark.parametrize("card", cards, ids=lambda card: card.id)
 
 
-def draws(card):
-    """Every combination of values that the card's parameters may take."""
-    return [dict(zip(card.vary, values, strict=True)) for values in itertools.product(*card.vary.values())]
+def test_the_linter_has_nothing_to_say():
+    assert [f"{remark.file.name}:{remark.line}: {remark.message}" for remark in lint(FOLDER, why_not)] == []
 
 
-def parse(command):
-    """The name of a command, and the values it would run with. Raises if a word of it is not understood."""
-    program, *words = shlex.split(command)
-    assert program == "regdemo"
-    with typer.main.get_command(app).make_context(program, list(words)) as context:
-        name, found, rest = context.command.resolve_command(context, words)
-        with found.make_context(name, rest, parent=context) as inner:
-            return name, dict(inner.params)
+@each()
+def test_a_card_leads_on_and_shows_itself(card):
+    assert card.follow_ups
+    assert card.see_it or card.kind == "code"
+
+
+@each("numeric")
+def test_a_numeric_answer_has_a_check_and_known_wrong_answers(card):
+    assert [block.role for block in card.code] == ["check"]
+    assert card.wrong_answers
 
 
 def test_the_bank_holds_every_kind_in_number():
@@ -100,41 +93,6 @@ def test_every_demo_has_a_deck_of_four_cards_or_more():
     assert [stem for stem in (*catalog.stems(), "compare") if topics.count(stem) < 4] == []
 
 
-@each("numeric")
-def test_a_numeric_answer_is_what_its_check_computes(card):
-    (check,) = [block for block in card.code if block.role == "check"]
-    program = compile(check.text, f"{card.file}:{check.line}", "exec")
-    for values in draws(card):
-        answer = evaluate(card.numeric.expression, values)
-        exec(program, {**values, "answer": answer, "torch": torch, "math": math, "pytest": pytest})
-
-
-@each("numeric")
-def test_a_known_wrong_answer_says_why_and_is_never_right(card):
-    assert card.wrong_answers
-    for values, wrong in itertools.product(draws(card), card.wrong_answers):
-        low, high = card.numeric.bounds(values)
-        assert not low <= evaluate(wrong.answer, values) <= high, (values, wrong)
-        assert wrong.why
-
-
-@each("predict")
-def test_a_program_prints_what_its_card_says(card):
-    (program,) = re.findall(r"```python show\n(.*?)```", card.question, re.DOTALL)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(program, {})
-    assert printed.getvalue().split() == card.output.split()
-
-
-@each(*KINDS - {"code"})  # an f-string in a starter has braces of its own
-def test_no_parameter_is_left_unfilled(card):
-    answer = card.explanation if card.kind == "code" else card.answer  # the code itself may well have braces
-    texts = [card.question, answer, *card.hints, *card.see_it, *(wrong.why for wrong in card.wrong_answers)]
-    for text, values in itertools.product(texts, draws(card)):
-        assert re.findall(r"(?<!\{)\{\w+\}(?!\})", fill_parameters(text, values)) == []
-
-
 @each("choice", "multi")
 def test_a_choice_has_four_options_each_with_a_reason(card):
     assert len(card.options) == 4
@@ -159,38 +117,8 @@ def test_a_recall_card_has_points_to_tick_a_hint_and_linked_sources(card):
     assert [source for source in card.sources if "https://" not in source] == []
 
 
-@each()
-def test_a_card_leads_to_other_cards_that_exist(card):
-    assert card.follow_ups
-    assert [id for id in card.follow_ups if BANK.find(id) in (None, card)] == []
-
-
 @pytest.mark.parametrize("demo", catalog.demos(), ids=lambda demo: demo.stem)
 def test_a_demo_leads_to_cards_that_exist(demo):
     cards = demo.run().cards
     assert cards
     assert [id for id in cards if BANK.find(id) is None] == []
-
-
-@each()
-def test_a_card_names_commands_that_would_run(card):
-    assert card.see_it
-    for command in {fill_parameters(command, values) for command in card.see_it for values in draws(card)}:
-        name, values = parse(command)
-        stem = name.replace("-", "_")
-        assert stem == card.topic or stem in {*catalog.stems(), *REPORTS}
-        for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
-            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
-            allowed.check(parameter.name, values[parameter.name])
-
-
-@pytest.mark.parametrize("command", ["regdemo dropuot", "regdemo dropout --q 1", "regdemo dropout --p x"])
-def test_a_command_that_would_not_run_is_noticed(command):
-    with pytest.raises(typer.exceptions.TyperException):
-        parse(command)
-
-
-@pytest.mark.parametrize("document", sorted(FOLDER.rglob("*.md")), ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_a_link_to_a_file_leads_to_one(document):
-    links = re.findall(r"\]\((?!https?:)([^)#\s]+)\)", document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).is_file()] == []

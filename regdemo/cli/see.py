@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from typing import Any
 
 import typer
@@ -71,11 +72,16 @@ def _run(name: str, arguments: list[str]) -> None:
 
 def _parsed(name: str, arguments: list[str]) -> Any:
     """The context of a command with its options. Raises ArgumentError if one would write a file."""
-    from regdemo.cli.app import app
-
-    root: Any = typer.main.get_command(app)
-    context = root.get_command(None, name).make_context(f"regdemo {name}", arguments)
+    context = _root().get_command(None, name).make_context(f"regdemo {name}", arguments)
     for option in WRITES:
         if context.params.get(option) is not None:
             raise ArgumentError(f"--{option} writes a file, and a deck may not: type it yourself")
     return context
+
+
+@cache
+def _root() -> Any:
+    """The command line, built once: it keeps the commands that were asked for."""
+    from regdemo.cli.app import app
+
+    return typer.main.get_command(app)
