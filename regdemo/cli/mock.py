@@ -203,7 +203,7 @@ class _Interview:
             ("your answer", "Your answer, on one line.") if asked.card.kind == "recall" else PROMPTS[asked.card.kind]
         )
         while True:
-            line = self._lines.read(before)
+            line = self._lines.read(f"{minutes_left(self._end - clock())} left · {before}")
             if line not in set("sq?") - set(LETTERS[: len(asked.options)]):
                 return line[1:] if line[:1] == ESCAPE and line[1:] in tuple("sq?") else line
             if line == "q":
