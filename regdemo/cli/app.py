@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from regdemo import __version__
-from regdemo.cli.bank import bank
-from regdemo.cli.combine import combine
-from regdemo.cli.compare import ManyValues, compare
-from regdemo.cli.demos import Commands
-from regdemo.cli.history import history
-from regdemo.cli.kata import kata
-from regdemo.cli.mock import mock
-from regdemo.cli.pitfalls import pitfalls
-from regdemo.cli.quiz import quiz
-from regdemo.cli.stats import stats
+from regdemo.cli.commands import Commands
 from regdemo.errors import RegdemoError
 
 app = typer.Typer(
@@ -47,52 +37,6 @@ def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
 ) -> None:
     """Options before the command. `main` itself takes `--debug` out, wherever it stands."""
-
-
-@app.command("list", rich_help_panel="Find your way", epilog="Example: regdemo list --json")
-def list_demos(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Every technique: where it acts, what it does, the command that shows it."""
-    from regdemo.catalog import entries
-
-    if as_json:
-        print(
-            json.dumps(
-                [
-                    {"name": entry.stem, "acts_on": entry.acts_on, "title": entry.title, "command": entry.command}
-                    for entry in entries()
-                ],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
-        return
-
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for place, here in groupby(entries(), lambda entry: entry.acts_on):
-        table.add_row(f"[bold default]{place}[/]", "")
-        for entry in here:
-            table.add_row(f"  {entry.command}", entry.what)
-    Console(highlight=False).print(table)
-
-
-app.command(rich_help_panel="Find your way", epilog="Example: regdemo pitfalls token-noise")(pitfalls)
-app.command(rich_help_panel="Practise", epilog="Example: regdemo quiz --new 5")(quiz)
-app.command(rich_help_panel="Practise", epilog="Example: regdemo mock --minutes 20")(mock)
-app.add_typer(kata, name="kata", rich_help_panel="Practise")
-app.command(rich_help_panel="Practise", epilog="Example: regdemo stats")(stats)
-app.add_typer(history, name="history", rich_help_panel="Practise")
-app.add_typer(bank, name="bank", rich_help_panel="Practise")
-app.command(cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo compare dropout --p 0.1 0.2 0.5")(
-    compare
-)
-app.command(
-    cls=ManyValues, rich_help_panel="Compare", epilog="Example: regdemo combine dropout weight-decay label-smoothing"
-)(combine)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from regdemo import catalog
 from regdemo.catalog import Demo
@@ -15,37 +15,10 @@ from regdemo.cli.options import AsJson, Save, check_save, described, emit
 from regdemo.parameters import Parameter, Words
 
 
-class Commands(TyperGroup):
-    """The commands written by hand, then the demos, each imported only when it is asked for."""
+def command(name: str) -> TyperCommand:
+    """The command of one demo."""
+    demo = catalog.load(name.replace("-", "_"))
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every command: those written by hand, then the map's."""
-        by_hand = [name for name in self.commands if name.replace("-", "_") not in catalog.stems()]
-        return [*by_hand, *(entry.name for entry in catalog.entries())]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One command. A name that is unknown loads every demo, so that the nearest names can be suggested."""
-        if cmd_name not in self.commands:
-            stem = cmd_name.replace("-", "_")
-            for demo in [catalog.load(stem)] if stem in catalog.stems() else catalog.demos():
-                self.commands.setdefault(demo.name, _command(demo))
-        return self.commands.get(cmd_name)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands in the help, grouped; no demo is imported for it."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for name, command in self.commands.items():
-            groups.setdefault(getattr(command, "rich_help_panel", None) or "Commands", []).append(
-                (name, command.get_short_help_str(limit=200))
-            )
-        for entry in catalog.entries():
-            groups.setdefault(f"Demos: {entry.acts_on}", []).append((entry.name, entry.what))
-        for title, rows in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-
-def _command(demo: Demo) -> TyperCommand:
     def run(*, as_json: bool, save: Path | None, **values: Any) -> None:
         check_save(save)
         emit(demo.run(**values), as_json=as_json, save=save)

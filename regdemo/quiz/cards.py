@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from regdemo.quiz.arithmetic import evaluate
 from regdemo.quiz.text import printable
 
 Kind = Literal["recall", "choice", "multi", "numeric", "cloze", "predict", "code"]
@@ -47,6 +46,8 @@ class Numeric:
 
     def bounds(self, values: Mapping[str, Value]) -> tuple[float, float]:
         """The smallest and the largest right value. Raises ArithmeticFault."""
+        from regdemo.quiz.arithmetic import evaluate  # here, since most first questions need none
+
         if not self.expression:
             return evaluate(self.low, values), evaluate(self.high, values)
         centre = evaluate(self.expression, values)
@@ -58,6 +59,8 @@ class Numeric:
         if not self.expression:
             low, high = self.bounds(values)
             return f"{low:.6g} to {high:.6g}"
+        from regdemo.quiz.arithmetic import evaluate
+
         value = f"{evaluate(self.expression, values):.6g}"
         return value if value == self.expression else f"`{self.expression}` = {value}"
 

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from regdemo.quiz import schedule
 from regdemo.quiz.cards import Asked, Card
-from regdemo.quiz.grading import Grade, grade, grade_recall
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import AGAIN, EASY, GOOD, PLAN, RATINGS, Memory, Plan
+
+if TYPE_CHECKING:
+    from regdemo.quiz.grading import Grade
 
 TIMES = 3  # how often a card that keeps failing is asked in one sitting
 
@@ -118,11 +121,15 @@ class Session:
         sure: how sure of it the learner was, 0 to 1. Raises UnreadableAnswer, with nothing saved, where the response
         cannot be read.
         """
+        from regdemo.quiz.grading import grade  # here, since the first question should not wait for it
+
         result = grade(self._current, response)
         return result, self._save(self._worth(result.rating), result.share, response, sure)
 
     def suggest(self, made: int) -> int:
         """The rating that so many key points come to: all is Good, half of them Hard, fewer Again; at most `best`."""
+        from regdemo.quiz.grading import grade_recall
+
         points = len(self._current.key_points)
         return self._worth(grade_recall(made, points) if points else "good")
 

@@ -1,0 +1,143 @@
+"""The commands: those written by hand, and one for each demo. Each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+Make = Callable[[], Any]
+BY_HAND: dict[str, Make] = {}  # by name, in the order of the help
+
+
+class Commands(TyperGroup):
+    """The commands written by hand, then the demos."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command: those written by hand, then the map's."""
+        from regdemo import catalog
+
+        return [*BY_HAND, *(entry.name for entry in catalog.entries())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command. A name that is unknown loads them all, so that the nearest names can be suggested."""
+        if cmd_name not in self.commands:
+            names = [cmd_name] if cmd_name in BY_HAND else self.list_commands(ctx)
+            for name in [cmd_name] if cmd_name in names else names:
+                self.commands.setdefault(name, BY_HAND[name]() if name in BY_HAND else _demo(name))
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in the help, grouped; no demo is imported for it."""
+        from regdemo import catalog
+
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in BY_HAND:
+            command = self.get_command(ctx, name)
+            groups.setdefault(command.rich_help_panel, []).append((name, command.get_short_help_str(limit=200)))
+        for entry in catalog.entries():
+            groups.setdefault(f"Demos: {entry.acts_on}", []).append((entry.name, entry.what))
+        for title, rows in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def _demo(name: str) -> Any:
+    from regdemo.cli.demos import command
+
+    return command(name)
+
+
+def _command(name: str, panel: str) -> Callable[[Make], Make]:
+    """Note a function that imports a command and makes it."""
+
+    def note(make: Make) -> Make:
+        def made() -> Any:
+            command = make()
+            command.name, command.rich_help_panel = name, panel
+            return command
+
+        BY_HAND[name] = made
+        return make
+
+    return note
+
+
+def _made(function: Callable[..., None], example: str, cls: Any = None) -> Any:
+    """A function as a command."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(epilog=f"Example: {example}", cls=cls)(function)
+    return typer.main.get_command(app)
+
+
+@_command("list", "Find your way")
+def _list() -> Any:
+    from regdemo.cli.map import list_demos
+
+    return _made(list_demos, "regdemo list --json")
+
+
+@_command("pitfalls", "Find your way")
+def _pitfalls() -> Any:
+    from regdemo.cli.pitfalls import pitfalls
+
+    return _made(pitfalls, "regdemo pitfalls token-noise")
+
+
+@_command("quiz", "Practise")
+def _quiz() -> Any:
+    from regdemo.cli.quiz import quiz
+
+    return _made(quiz, "regdemo quiz --new 5")
+
+
+@_command("mock", "Practise")
+def _mock() -> Any:
+    from regdemo.cli.mock import mock
+
+    return _made(mock, "regdemo mock --minutes 20")
+
+
+@_command("kata", "Practise")
+def _kata() -> Any:
+    from regdemo.cli.kata import kata
+
+    return typer.main.get_group(kata)
+
+
+@_command("stats", "Practise")
+def _stats() -> Any:
+    from regdemo.cli.stats import stats
+
+    return _made(stats, "regdemo stats")
+
+
+@_command("history", "Practise")
+def _history() -> Any:
+    from regdemo.cli.history import history
+
+    return typer.main.get_group(history)
+
+
+@_command("bank", "Practise")
+def _bank() -> Any:
+    from regdemo.cli.bank import bank
+
+    return typer.main.get_group(bank)
+
+
+@_command("compare", "Compare")
+def _compare() -> Any:
+    from regdemo.cli.compare import ManyValues, compare
+
+    return _made(compare, "regdemo compare dropout --p 0.1 0.2 0.5", ManyValues)
+
+
+@_command("combine", "Compare")
+def _combine() -> Any:
+    from regdemo.cli.combine import combine
+    from regdemo.cli.compare import ManyValues
+
+    return _made(combine, "regdemo combine dropout weight-decay label-smoothing", ManyValues)
