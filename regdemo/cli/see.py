@@ -12,14 +12,13 @@ from typer.exceptions import TyperException
 from regdemo import catalog
 from regdemo.errors import ArgumentError, RegdemoError
 
-SHOWS = ("list", "compare", "pitfalls")  # beside the demos: what only reports
-WRITES = ("save",)  # options that leave something on the disk
+SHOWS = ("list", "compare", "combine", "pitfalls")  # beside the demos: what only reports
 
 
 def see(command: str) -> str:
     """Run one command in this process, its report on standard output; what to say of how it ended, or nothing.
 
-    There is no shell: the words are split, the first must be `regdemo`, the second a demo, and no file is written.
+    There is no shell: the words are split, the first must be `regdemo`, the second a demo, and none may name a file.
     Ctrl-C ends the command and nothing else.
     """
     try:
@@ -71,11 +70,11 @@ def _run(name: str, arguments: list[str]) -> None:
 
 
 def _parsed(name: str, arguments: list[str]) -> Any:
-    """The context of a command with its options. Raises ArgumentError if one would write a file."""
+    """The context of a command with its options. Raises ArgumentError if one names a file."""
     context = _root().get_command(None, name).make_context(f"regdemo {name}", arguments)
-    for option in WRITES:
-        if context.params.get(option) is not None:
-            raise ArgumentError(f"--{option} writes a file, and a deck may not: type it yourself")
+    for option in context.command.params:
+        if option.type.name == "path" and context.params.get(option.name):
+            raise ArgumentError(f"{option.opts[0]} names a file, and a deck may not: type it yourself")
     return context
 
 

@@ -209,6 +209,7 @@ def test_an_exclamation_mark_works_after_the_last_card_and_not_before_the_first(
         "regdemo dropout --save=x.html",
         "regdemo dropout --sav x.html",
         "regdemo compare dropout --save x.html",
+        "regdemo compare dropout --data /etc/passwd",
         "regdemo dropout --p 7",
         "regdemo dropout '",
         "python -m regdemo dropout",
