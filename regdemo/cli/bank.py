@@ -39,11 +39,21 @@ if TYPE_CHECKING:
 bank = typer.Typer(
     help="Decks: look into them, check them, write them, carry them to other tools and back.",
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 
 
-@bank.command("list", epilog="Example: regdemo bank list --kind numeric")
+@bank.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Without a command, its help."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@bank.command(
+    "list",
+    short_help="The cards by kind, and what was passed over.",
+    epilog="Example: regdemo bank list --kind numeric",
+)
 def list_cards(
     bank: BankPath = None,
     topic: Topics = None,
@@ -53,12 +63,13 @@ def list_cards(
     as_json: AsJson = False,
 ) -> None:
     """The cards, how many there are of each kind, and each heading that was passed over."""
-    from regdemo.quiz.selection import narrow
-    from regdemo.render.cards import literal
-
     loaded = load_bank(bank, home_folder(home))
     names = {"topics": listed(topic), "kinds": listed(kind), "tags": listed(tag)}
-    cards = narrow(loaded, **names)
+    cards = list(loaded.cards)
+    if any(names.values()):
+        from regdemo.quiz.selection import narrow  # slow to import
+
+        cards = narrow(loaded, **names)
     if as_json:
         rows = [
             {
@@ -76,7 +87,7 @@ def list_cards(
         return
     width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
     wide = min(max((len(card.id) for card in cards), default=0), 24)
-    lines = [f"{card.id:{wide}}  {card.kind:7}  {literal(card.question.partition(chr(10))[0])}" for card in cards]
+    lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.question.partition(chr(10))[0])}" for card in cards]
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
     if not any(names.values()):
         lines += [""] if loaded.passed_over else []
@@ -87,7 +98,7 @@ def list_cards(
     print("\n".join([*lines, "", f"{counted(len(cards), 'card')}: {kinds or 'none'}{over}."]))
 
 
-@bank.command(epilog="Example: regdemo bank show Q18.2")
+@bank.command(short_help="One card, its place and its history.", epilog="Example: regdemo bank show Q18.2")
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The id of a card, as `regdemo bank list` prints it.")],
     bank: BankPath = None,
@@ -144,7 +155,9 @@ def _history(id: str, folder: Path, page: Page) -> None:
     page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")
 
 
-@bank.command(epilog="Example: regdemo bank new my_deck.md --kind numeric")
+@bank.command(
+    short_help="A new card, written in your editor.", epilog="Example: regdemo bank new my_deck.md --kind numeric"
+)
 def new(
     deck: Annotated[
         Path | None, typer.Argument(metavar="[DECK]", help="The deck to append the card to; it need not exist.")
@@ -197,7 +210,13 @@ def _edit(editor: str, file: Path) -> None:
         raise ArgumentError(f"the editor {editor!r} ended with exit code {code}: nothing is added")
 
 
-bank.command(epilog="Example: regdemo bank verify my_deck.md")(check.verify)
-bank.command(epilog="Example: regdemo bank lint --strict my_deck.md")(check.lint)
-bank.command("export", epilog="Example: regdemo bank export --anki regdemo.apkg")(exchange.export_cards)
-bank.command("import", epilog="Example: regdemo bank import deck.apkg --out deck.md")(exchange.import_cards)
+bank.command(short_help="Run what the cards claim.", epilog="Example: regdemo bank verify my_deck.md")(check.verify)
+bank.command(short_help="Every fault, its place, its remedy.", epilog="Example: regdemo bank lint --strict my_deck.md")(
+    check.lint
+)
+bank.command("export", short_help="To Anki, CSV or JSON.", epilog="Example: regdemo bank export --anki regdemo.apkg")(
+    exchange.export_cards
+)
+bank.command(
+    "import", short_help="From an Anki package.", epilog="Example: regdemo bank import deck.apkg --out deck.md"
+)(exchange.import_cards)

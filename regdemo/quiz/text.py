@@ -19,6 +19,8 @@ def clean(text: str) -> str:
 
 def printable(text: str) -> str:
     """The text on one line, with U+FFFD for whatever cannot be printed: for messages, and for the names of files."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 

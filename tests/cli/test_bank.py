@@ -71,6 +71,13 @@ def test_list_is_one_line_a_card_then_what_was_passed_over_and_the_counts(bank, 
     ]
 
 
+def test_without_a_command_its_help_is_printed_whole(capsys):
+    code, out, err = run(capsys)
+    assert (code, err) == (0, "")
+    assert "  verify  Run what the cards claim.\n" in out
+    assert "..." not in out.partition("Commands:")[2]
+
+
 def test_list_as_json_has_these_names_and_no_more(bank, capsys):
     _, out, _ = run(capsys, "list", "--bank", bank, "--json")
     first, *rest = json.loads(out)
