@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 Make = Callable[[], Any]
 BY_HAND: dict[str, Make] = {}  # by name, in the order of the help
+LISTED: dict[str, tuple[str, str]] = {}  # by name, the panel of the help and the line that it has there
 
 
 class Commands(TyperGroup):
@@ -30,13 +31,12 @@ class Commands(TyperGroup):
         return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands in the help, grouped; no demo is imported for it."""
+        """The list of commands in the help, grouped; no command is imported for it."""
         from regdemo import catalog
 
         groups: dict[str, list[tuple[str, str]]] = {}
-        for name in BY_HAND:
-            command = self.get_command(ctx, name)
-            groups.setdefault(command.rich_help_panel, []).append((name, command.get_short_help_str(limit=200)))
+        for name, (panel, line) in LISTED.items():
+            groups.setdefault(panel, []).append((name, line))
         for entry in catalog.entries():
             groups.setdefault(f"Demos: {entry.acts_on}", []).append((entry.name, entry.what))
         for title, rows in groups.items():
@@ -50,16 +50,17 @@ def _demo(name: str) -> Any:
     return command(name)
 
 
-def _command(name: str, panel: str) -> Callable[[Make], Make]:
+def _command(name: str, panel: str, line: str) -> Callable[[Make], Make]:
     """Note a function that imports a command and makes it."""
 
     def note(make: Make) -> Make:
         def made() -> Any:
             command = make()
-            command.name, command.rich_help_panel = name, panel
+            command.name, command.short_help = name, line
             return command
 
         BY_HAND[name] = made
+        LISTED[name] = panel, line
         return make
 
     return note
@@ -72,70 +73,86 @@ def _made(function: Callable[..., None], example: str, cls: Any = None) -> Any:
     return typer.main.get_command(app)
 
 
-@_command("list", "Find your way")
+@_command("list", "Find your way", "Every technique: where it acts, what it does, the command that shows it.")
 def _list() -> Any:
     from regdemo.cli.map import list_demos
 
     return _made(list_demos, "regdemo list --json")
 
 
-@_command("pitfalls", "Find your way")
+@_command(
+    "pitfalls",
+    "Find your way",
+    "Snippets that are copied everywhere and wrong: what they really do, and what mends them.",
+)
 def _pitfalls() -> Any:
     from regdemo.cli.pitfalls import pitfalls
 
     return _made(pitfalls, "regdemo pitfalls token-noise")
 
 
-@_command("quiz", "Practise")
+@_command("quiz", "Practise", "Practise: the cards that are due, then new ones, topics in turn.")
 def _quiz() -> Any:
     from regdemo.cli.quiz import quiz
 
     return _made(quiz, "regdemo quiz --new 5")
 
 
-@_command("mock", "Practise")
+@_command(
+    "mock", "Practise", "A mock interview: weak topics more often, follow-ups, a clock, no feedback until the end."
+)
 def _mock() -> Any:
     from regdemo.cli.mock import mock
 
     return _made(mock, "regdemo mock --minutes 20")
 
 
-@_command("kata", "Practise")
+@_command(
+    "kata", "Practise", "Write it, or find the bug: your code is judged by tests that know the law of what is random."
+)
 def _kata() -> Any:
     from regdemo.cli.kata import kata
 
     return typer.main.get_group(kata)
 
 
-@_command("stats", "Practise")
+@_command("stats", "Practise", "What is due, what is learned, and what is weak.")
 def _stats() -> Any:
     from regdemo.cli.stats import stats
 
     return _made(stats, "regdemo stats")
 
 
-@_command("history", "Practise")
+@_command(
+    "history",
+    "Practise",
+    "Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
+)
 def _history() -> Any:
     from regdemo.cli.history import history
 
     return typer.main.get_group(history)
 
 
-@_command("bank", "Practise")
+@_command("bank", "Practise", "Decks: look into them, check them, write them, carry them to other tools and back.")
 def _bank() -> Any:
     from regdemo.cli.bank import bank
 
     return typer.main.get_group(bank)
 
 
-@_command("compare", "Compare")
+@_command(
+    "compare",
+    "Compare",
+    "Train with and without techniques, over paired seeds, and see what the differences allow to say.",
+)
 def _compare() -> Any:
     from regdemo.cli.compare import ManyValues, compare
 
     return _made(compare, "regdemo compare dropout --p 0.1 0.2 0.5", ManyValues)
 
 
-@_command("combine", "Compare")
+@_command("combine", "Compare", "Train with every combination of techniques, and see which help each other.")
 def _combine() -> Any:
     from regdemo.cli.combine import combine
     from regdemo.cli.compare import ManyValues
