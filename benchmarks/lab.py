@@ -1,0 +1,136 @@
+"""How fast seeds are trained together: each figure a ratio of two timings taken in turn in one run.
+
+python benchmarks/lab.py [SEEDS] [EPOCHS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from regdemo.lab.compare import compare
+from regdemo.lab.data import Task, load
+from regdemo.lab.metrics import TEST_ACCURACY
+from regdemo.lab.recipe import Recipe
+from regdemo.lab.statistics import mean_interval
+from regdemo.lab.techniques import TECHNIQUES
+from regdemo.lab.training import GROUP, Learner, PairedTraining
+
+P = 0.2
+DROPOUT = Recipe("dropout", (TECHNIQUES["dropout"](p=P),))
+ROUNDS = 5
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Wall seconds of one call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def loop(task: Task, seed: int, epochs: int) -> float:
+    """One network by the usual loop: modules, a DataLoader, Adam. Return its test accuracy in percent."""
+    torch.manual_seed(seed)
+    first, second = task.hidden
+    model = nn.Sequential(
+        nn.Linear(task.x.shape[1], first),
+        nn.ReLU(),
+        nn.Dropout(P),
+        nn.Linear(first, second),
+        nn.ReLU(),
+        nn.Dropout(P),
+        nn.Linear(second, task.classes),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=task.learning_rate)
+    loader = DataLoader(TensorDataset(task.x, task.y), batch_size=task.batch, shuffle=True)
+    loss = nn.CrossEntropyLoss()
+    for _ in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss(model(x), y).backward()
+            optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        return 100 * (model(task.test_x).argmax(1) == task.test_y).double().mean().item()
+
+
+def batched(task: Task, seeds: int, epochs: int) -> list[float]:
+    """The arm of dropout as `compare` trains it, curve included. Return the test accuracies."""
+    *_, last = PairedTraining(task, [DROPOUT], range(seeds), seed=0, epochs=epochs).run()
+    return last.scores[0][TEST_ACCURACY]
+
+
+def against_the_loop(task: Task, seeds: int, epochs: int) -> None:
+    """Print how many times longer the loop takes, and that both come to the same accuracy."""
+    found: dict[str, list[float]] = {"loop": [], "batched": []}
+    slow = timed(lambda: found["loop"].extend(loop(task, seed, epochs) for seed in range(seeds)))
+    quick = timed(lambda: found["batched"].extend(batched(task, seeds, epochs)))
+    print(f"A DataLoader loop run {seeds} times: {slow / quick:.1f} x the batched training (at least 6, aim 10)")
+    for name, accuracies in found.items():
+        interval = mean_interval(accuracies)
+        print(f"  {name:8} test accuracy {interval.value:.1f}% [{interval.low:.1f}, {interval.high:.1f}]")
+
+
+def against_its_products(task: Task) -> None:
+    """Print how many times its own matrix products and optimizer a step takes, on one thread."""
+    learner = Learner(task, DROPOUT, range(GROUP), seed=0)
+    batch = torch.randint(len(task.x), (GROUP, task.batch))
+    learner.step(batch)
+    sizes = (task.x.shape[1], *task.hidden, task.classes)
+    weights = [w.detach() for w in learner.model.weights]
+    values = [torch.randn(GROUP, task.batch, n) for n in sizes]
+
+    def products() -> None:
+        for layer, weight in enumerate(weights):
+            torch.bmm(values[layer], weight)
+            torch.bmm(values[layer].mT, values[layer + 1])
+            if layer:  # the inputs need no gradient
+                torch.bmm(values[layer + 1], weight.mT)
+        learner.optimizer.step()
+
+    ratios = sorted(
+        timed(lambda: [learner.step(batch) for _ in range(50)]) / timed(lambda: [products() for _ in range(50)])
+        for _ in range(ROUNDS)
+    )
+    print(f"A step: {spread(ratios)} x its matrix products and optimizer (at most 3, aim 2)")
+
+
+def growth(task: Task) -> None:
+    """Print what a network and an epoch cost as there are more of them, in units of the first."""
+    for name, runs in (
+        ("seeds", [(seeds, lambda seeds=seeds: batched(task, seeds, 2)) for seeds in (16, 32, 64, 128)]),
+        ("epochs", [(epochs, lambda epochs=epochs: batched(task, 16, epochs)) for epochs in (2, 4, 8, 16)]),
+    ):
+        costs = [statistics.median(timed(run) / n for _ in range(ROUNDS)) for n, run in runs]
+        line = ", ".join(f"{n}: {cost / costs[0]:.2f}" for (n, _), cost in zip(runs, costs, strict=True))
+        print(f"Cost of one of so many {name}, of the first: {line}")
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """The median, with the least and the most."""
+    return f"{statistics.median(ratios):.1f} [{min(ratios):.1f}, {max(ratios):.1f}]"
+
+
+def main() -> None:
+    """Print every figure."""
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 16
+    task = load("mnist1d")
+    epochs = int(sys.argv[2]) if len(sys.argv) > 2 else task.steps * task.batch // len(task.x)
+    print(f"{seeds} seeds of {task.network}, {epochs} epochs, {torch.get_num_threads()} threads")
+    against_the_loop(task, seeds, epochs)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    against_its_products(task)
+    torch.set_num_threads(threads)
+    growth(task)
+    print(f"compare('dropout', seeds={seeds}): {timed(lambda: compare('dropout', seeds=seeds, epochs=epochs)):.1f} s")
+
+
+if __name__ == "__main__":
+    main()
