@@ -17,7 +17,7 @@ from regdemo.quiz.history import History, Tip
 from regdemo.quiz.schedule import Memory, Plan, capped, uncapped
 
 MANY = 200  # cards; to replay more than these one by one, or to leave them for next time again, is slow
-_FORMAT = 1  # raised when the same reviews come to other memories: new steps, a newer FSRS
+_FORMAT = 2  # raised when the same reviews come to other memories: new steps, a newer FSRS
 
 
 def standing(history: History, plan: Plan, folder: Path) -> dict[str, Memory]:
@@ -48,14 +48,16 @@ def _load(file: Path, plan: Plan, history: History) -> tuple[dict[str, Memory], 
             kept = json.loads(text)
             tip = Tip(*kept["tip"])
             if kept["plan"] == _plan(plan) and history.has(tip):
-                decay = plan.parameters[20]
-                return {id: Memory._make([*row, decay]) for id, *row in kept["rows"]}, tip
+                rows = map(Memory._make, zip(*kept["columns"], strict=True))
+                return dict(zip(kept["cards"], rows, strict=True)), tip
     return {}, None
 
 
 def _save(file: Path, plan: Plan, tip: Tip, memories: dict[str, Memory]) -> None:
-    rows = [[id, *memory[:-1]] for id, memory in memories.items()]
-    text = json.dumps({"plan": _plan(plan), "tip": tip, "rows": rows}, separators=(",", ":")).encode()
+    # By columns, since ten thousand rows are then read in half the time.
+    columns = [*zip(*memories.values(), strict=True)]
+    kept = {"plan": _plan(plan), "tip": tip, "cards": [*memories], "columns": columns}
+    text = json.dumps(kept, separators=(",", ":")).encode()
     part = file.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -116,7 +116,7 @@ def test_a_file_of_a_longer_history_is_not_used(history, tmp_path):
 
 def nonsense(text):
     kept = json.loads(text.partition("\n")[2])
-    kept["rows"][0][3] = 99.0  # a stability that no review gave
+    kept["columns"][2][0] = 99.0  # a stability that no review gave
     return text.partition("\n")[0] + "\n" + json.dumps(kept)
 
 
