@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 from regdemo.errors import ArgumentError, FileError
@@ -38,8 +38,11 @@ class Prediction(NamedTuple):
         return -math.log(self.recall if self.recalled else max(1e-12, 1 - self.recall))
 
 
-def predictions(reviews: Iterable[Review], plan: Plan = PLAN) -> list[Prediction]:
-    """What the plan's parameters said before each review. Those of the day of a card's first one say nothing."""
+def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Prediction], dict[str, Memory]]:
+    """What the plan said before each review, and where each card stands after all, as `schedule.replay`.
+
+    Of a card's first day nothing is predicted. reviews: in the order of time.
+    """
     memories: dict[str, Memory] = {}
     found = []
     for review in reviews:
@@ -50,7 +53,7 @@ def predictions(reviews: Iterable[Review], plan: Plan = PLAN) -> list[Prediction
             recall = before.recall(moment(review.at))
             found.append(Prediction(review.card, review.at, recall, review.rating > AGAIN))
         memories[review.card] = after(before, review, plan)
-    return found
+    return found, memories
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,16 @@ def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
     """
     kept = [review for review in reviews if review.mode != "cram"]
     trial = kept[: int(TRAINED * len(kept))]
-    seen = len(predictions(trial))
+    seen = len(follow(trial)[0])
     if seen < NEEDED:
-        have = len(predictions(kept))
+        have = len(follow(kept)[0])
         raise ArgumentError(
             f"{have:,} of your answers came on a later day than the one before to the same card: "
             f"a fit needs about {math.ceil(NEEDED / TRAINED):,}, so keep FSRS's defaults until then"
         )
     start = trial[-1].at
     fitted = replace(now, parameters=_optimal(trial))
-    before, later = ([p for p in predictions(kept, plan) if p.at > start] for plan in (now, fitted))
+    before, later = ([p for p in follow(kept, plan)[0] if p.at > start] for plan in (now, fitted))
     gains: dict[str, list[float]] = {}
     for old, new in zip(before, later, strict=True):
         gains.setdefault(old.card, []).append(old.loss - new.loss)
@@ -103,15 +106,18 @@ def _optimal(reviews: Sequence[Review]) -> tuple[float, ...]:
     logs = [
         fsrs.ReviewLog(numbers[review.card], fsrs.Rating(review.rating), moment(review.at), None) for review in reviews
     ]
+    state = random.getstate()  # its scheduler draws from the global `random`, for times that a fit does not use
     try:
         return tuple(fsrs.Optimizer(logs).compute_optimal_parameters())
     except ImportError as error:
         raise ArgumentError("a fit needs pandas and tqdm: pip install 'regdemo[fit]'") from error
+    finally:
+        random.setstate(state)
 
 
 def _interval(gains: Sequence[Sequence[float]]) -> tuple[float, float, float]:
     """The mean with its 95% interval. Whole groups are drawn again, since answers to one card go together."""
-    rng = Random(0)
+    rng = random.Random(0)
     sums = [(sum(group), len(group)) for group in gains]
     means = []
     for _ in range(RESAMPLES):
@@ -138,6 +144,17 @@ def parameters(home: Path) -> tuple[float, ...]:
             f"{file} holds no parameters of FSRS ({' '.join(str(error).split())}): "
             "delete it to go back to FSRS's defaults"
         ) from error
+
+
+def forget(home: Path) -> bool:
+    """Go back to FSRS's defaults; whether other parameters held."""
+    try:
+        (home / NAME).unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise FileError(f"{home / NAME} could not be removed ({error.strerror}): check the permissions") from error
+    return True
 
 
 def adopt(home: Path, fitted: Fit) -> Path:

@@ -351,7 +351,7 @@ def test_stats_keep_to_the_width_and_name_the_weak_cards(width, run, monkeypatch
 
 def test_stats_without_a_weak_card_name_none(run):
     say(run, "\n4\n", "--ids", "Q3")
-    assert "Weakest" not in run(name="stats")[1]
+    assert "Weakest, and" not in run(name="stats")[1]
 
 
 def test_stats_count_the_cards_of_the_bank_only(run, home):

@@ -1,0 +1,74 @@
+"""What is told of practice, topics and predictions, against figures worked out by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from scipy.stats import binomtest
+
+from regdemo.quiz.cards import Card
+from regdemo.quiz.fitting import Prediction
+from regdemo.quiz.history import Review
+from regdemo.quiz.progress import calendar, calibration, practised, streaks, topics, wilson
+from regdemo.quiz.schedule import GOOD, PLAN, Plan, after, microseconds
+
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+SUNDAY = date(2026, 3, 1)
+
+
+def review(card="Q1", at=START):
+    return Review(card, microseconds(at), "recall", GOOD, 1.0, "", "{}", "", 0, 0, "s")
+
+
+def test_answers_are_counted_by_day():
+    assert practised([review(at=START + n * DAY / 2) for n in range(3)]).total() == 3
+    assert list(practised([review()] * 2).values()) == [2]
+
+
+@pytest.mark.parametrize(
+    ("ago", "current", "longest"),
+    [([], 0, 0), ([0], 1, 1), ([1], 1, 1), ([2], 0, 1), ([0, 1, 2, 4, 5], 3, 3), ([1, 2, 9, 10, 11, 12], 2, 4)],
+)
+def test_a_streak_lasts_to_today_or_to_yesterday(ago, current, longest):
+    assert streaks({SUNDAY - n * DAY for n in ago}, SUNDAY) == (current, longest)
+
+
+def test_the_calendar_has_monday_first_and_nothing_for_days_to_come():
+    wednesday = SUNDAY + 3 * DAY
+    rows = calendar({SUNDAY: 5, wednesday: 2, SUNDAY - 14 * DAY: 9}, wednesday, 2)
+    assert rows == [[0, 0], [0, 0], [0, 2], [0, None], [0, None], [0, None], [5, None]]
+
+
+def test_predictions_are_held_against_what_came_in_bins():
+    found = calibration(
+        [Prediction("a", 0, 0.92, True)] * 3 + [Prediction("a", 0, 0.94, False), Prediction("a", 0, 0.6, True)]
+    )
+    assert [(each.low, each.high, each.count, each.seen) for each in found] == [
+        (0.5, 0.7, 1, 1.0),
+        (0.9, 0.95, 4, 0.75),
+    ]
+    assert found[1].predicted == pytest.approx(0.925)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 3), (3, 4), (50, 50), (171, 200)])
+def test_the_interval_is_wilsons(hits, count):
+    expected = binomtest(hits, count).proportion_ci(method="wilson")
+    assert wilson(hits / count, count) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def card(id, topic):
+    return Card(id=id, kind="recall", question="", answer="", file=Path("d.md"), line=1, topic=topic)
+
+
+def test_a_topic_counts_its_cards_and_forecasts_an_interview():
+    cards = [card("a", "one"), card("b", "one"), card("c", "two")]
+    plan = Plan(interview=START + 30 * DAY)
+    memories = {"a": after(None, review("a"), plan)}
+    one, two = topics(cards, memories, START + DAY, plan)
+    assert (one.name, one.cards, one.answered, one.learned, one.due) == ("one", 2, 1, 0, 0)
+    assert one.recall == memories["a"].recall(START + DAY)
+    assert one.left == memories["a"].recall(START + 30 * DAY) / 2  # the other card was never met
+    assert one.left < one.kept <= 0.5
+    assert (two.answered, two.recall, two.left, two.kept) == (0, None, 0, 0)
+    assert topics(cards, memories, START, PLAN)[0].left is None
