@@ -2,15 +2,18 @@
 
     inputs        input_noise, embedding_noise, word_dropout, token_masking, mixup, fgsm, adversarial_training
     tokens        random_deletion, random_swap
-    activations   dropout, gaussian_dropout, spatial_dropout, drop_block, mc_dropout, activation_noise
-    attention     attention_dropout
+    activations   dropout, gaussian_dropout, spatial_dropout, activation_noise, mc_dropout
+                  drop_block, drop_block_seed_rate
+    attention     attention_dropout, attention_weights
     paths         drop_path, drop_path_residual, layer_drop
-    weights       drop_connect, mixout, weight_noise, l1_penalty, soft_threshold, l2_penalty, decay_groups, max_norm
+    weights       drop_connect, drop_connect_moments, mixout, weight_noise
+                  l1_penalty, soft_threshold, l2_penalty, decay_groups, max_norm
     targets       r_drop
     gradients     dp_sgd, check_gradients
     optimizers    SAM, Lookahead
     schedules     layerwise_rates, layerwise_dropout, annealed_dropout, early_dropout, late_dropout, EarlyStopping
     rates         find_rates, set_dropout
+    masks         keep_mask, keep_masks
 
 Each technique is a function first; a Module of the same name in CamelCase stands beside it where it has a place inside
 a model. Randomness comes from the `generator` handed in, or from a mask drawn beforehand by `keep_mask`; without

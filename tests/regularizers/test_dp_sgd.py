@@ -138,3 +138,15 @@ def test_integer_parameters_are_refused_by_name():
     _, x, y = problem()
     with pytest.raises(ArgumentError, match=r"^parameter a has dtype torch\.int64"):
         dp_sgd(loss, {"a": torch.ones(2, 3, dtype=torch.int64)}, x, y, max_norm=1.0, noise_multiplier=0)
+
+
+def test_of_several_examples_that_are_not_finite_the_first_is_named():
+    parameters, x, y = problem()
+    x[1], x[2] = inf, nan
+    with pytest.raises(ArgumentError, match=r"^the gradient of example 1 is not finite, 2 of"):
+        dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=0)
+
+
+def test_no_batch_at_all_is_said():
+    with pytest.raises(ArgumentError, match=r"^batch has no tensor: "):
+        dp_sgd(loss, problem()[0], max_norm=1.0, noise_multiplier=0)

@@ -126,3 +126,9 @@ def test_a_compiled_module_draws_what_it_draws_uncompiled():
 def test_the_module_refuses_a_bad_size_when_it_is_made():
     with pytest.raises(ArgumentError, match=r"^alpha = inf is not allowed"):
         EmbeddingNoise(torch.inf)
+
+
+def test_a_sequence_of_one_token_counts_one():
+    noise = embedding_noise(torch.zeros(1, 400), alpha=20.0, generator=torch.Generator().manual_seed(0))
+    # Of 400 uniform draws on (-1, 1) the largest is below 0.9 once in 10^18.
+    assert 0.9 < noise.abs().max().item() <= 1.0

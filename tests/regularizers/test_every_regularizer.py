@@ -540,30 +540,3 @@ def test_a_module_has_its_functions_defaults(module, function):
     shared = [name for name in ours if name in theirs and name != "bias"]
     assert "p" in shared
     assert {name: ours[name].default for name in shared} == {name: theirs[name].default for name in shared}
-
-
-@pytest.mark.parametrize("name", regularizers.__all__)
-def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
-    exported = getattr(regularizers, name)
-    signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
-    parameters = [parameter for signature in signatures for parameter in signature.parameters.values()]
-    options = {"training", "generator", "mask", "noise", "per_sample", "is_causal", "convention"}
-    by_place = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
-    assert options.isdisjoint(by_place)
-
-
-def table_of_the_field():
-    """The rows of the package's docstring: a file, and the techniques in it."""
-    rows = [line.replace(",", " ").split() for line in regularizers.__doc__.splitlines() if line.startswith("    ")]
-    return {file: techniques for file, *techniques in rows}
-
-
-def test_the_docstrings_table_names_each_technique_with_its_file():
-    for file, techniques in table_of_the_field().items():
-        for technique in techniques:
-            assert getattr(regularizers, technique).__module__ == f"regdemo.regularizers.{file}"
-
-
-def test_every_module_stands_beside_a_function_in_the_docstrings_table():
-    techniques = [name.replace("_", "").lower() for row in table_of_the_field().values() for name in row]
-    assert {name.lower() for name in regularizers.__all__ if not name.islower()} <= set(techniques)

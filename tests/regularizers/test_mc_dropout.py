@@ -132,3 +132,8 @@ def test_fewer_than_one_pass_is_refused(model, samples):
 def test_a_model_without_a_rate_is_refused():
     with pytest.raises(ArgumentError, match=r"^Linear holds no drop rate: all passes would be the same$"):
         mc_dropout(nn.Linear(4, 3), X)
+
+
+def test_the_classes_are_the_last_dimension_whatever_stands_before_them():
+    logits = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(mc_dropout(nn.Sequential(nn.Dropout(0.0)), logits, samples=1)[0], logits.softmax(-1))

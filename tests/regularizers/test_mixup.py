@@ -123,3 +123,8 @@ def test_a_bad_alpha_is_named(alpha):
 def test_what_does_not_fit_is_named(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         mixup(**{"x": torch.ones(2), "y": torch.ones(2), **arguments})
+
+
+def test_a_target_without_rows_is_refused_by_its_shape():
+    with pytest.raises(ArgumentError, match=r"^y has shape \(\) and x \(2, 3\)"):
+        mixup(torch.ones(2, 3), torch.tensor(1.0))

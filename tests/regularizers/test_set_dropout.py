@@ -223,3 +223,9 @@ def test_the_names_that_are_guessed_are_no_ones(transformers):
     llama = transformers.LlamaConfig(num_hidden_layers=1, num_attention_heads=2, hidden_size=8, intermediate_size=8)
     (layer,) = transformers.LlamaModel(llama).layers
     assert not hasattr(layer, "attn")
+
+
+def test_a_number_below_0_is_no_rate():
+    module = nn.Identity()
+    module.p = -0.5
+    assert list(find_rates(module)) == []

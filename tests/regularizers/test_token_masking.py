@@ -125,3 +125,8 @@ def test_a_bad_rate_is_named(p):
 def test_what_does_not_fit_is_named(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         token_masking(**{"ids": draw(3), "vocabulary": VOCABULARY, "mask_id": MASK, **arguments})
+
+
+def test_the_mask_may_be_the_vocabularys_first_id():
+    ids, labels = token_masking(draw(20, 20), VOCABULARY, 0, 0.5, generator=seeded())
+    assert (ids[labels != -100] == 0).any()

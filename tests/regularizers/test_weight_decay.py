@@ -108,3 +108,10 @@ def test_a_decay_that_is_none_is_refused_by_name(value):
 def test_a_model_with_nothing_to_train_is_refused(model):
     with pytest.raises(ArgumentError, match=f"model {type(model).__name__} has no trainable parameter"):
         decay_groups(model, 0.1)
+
+
+def test_a_norm_inside_the_model_is_exempt_though_its_gain_is_a_matrix_and_so_is_a_single_number():
+    model = nn.Sequential(nn.Linear(4, 3), nn.LayerNorm((2, 3)), nn.PReLU())
+    decayed, exempt = decay_groups(model, 0.1)
+    assert [p.shape for p in decayed["params"]] == [(3, 4)]
+    assert len(exempt["params"]) == 4

@@ -1,0 +1,129 @@
+"""The package as a reader meets it: its table, its docstrings, its defaults."""
+
+import inspect
+
+import pytest
+
+from regdemo import regularizers
+from regdemo.regularizers.checks import check_rate
+
+FUNCTIONS = [name for name in regularizers.__all__ if inspect.isfunction(getattr(regularizers, name))]
+CLASSES = [name for name in regularizers.__all__ if name not in FUNCTIONS]
+OWN = {"keep_mask", "keep_masks", "find_rates", "set_dropout"}  # no paper's, but the house's
+ALWAYS = {"find_rates"}  # what takes any model and has nothing to refuse
+
+# What a caller gets who says nothing. A change here changes trainings.
+DEFAULTS = {
+    "ActivationNoise": {"std": 0.1},
+    "AttentionDropout": {"p": 0.1},
+    "DropBlock": {"p": 0.1, "block_size": 7},
+    "DropConnect": {"p": 0.5},
+    "DropPath": {"p": 0.1},
+    "Dropout": {"p": 0.5},
+    "EarlyStopping": {"patience": 10, "min_delta": 0.0},
+    "EmbeddingNoise": {"alpha": 5.0},
+    "GaussianDropout": {"p": 0.5},
+    "InputNoise": {"std": 0.1},
+    "LayerDrop": {"p": 0.1},
+    "Lookahead": {"k": 5, "alpha": 0.5},
+    "Mixout": {"p": 0.5},
+    "SAM": {"rho": 0.05},
+    "SpatialDropout": {"p": 0.5},
+    "WeightNoise": {"std": 0.05},
+    "WordDropout": {"p": 0.1},
+    "activation_noise": {"std": 0.1},
+    "adversarial_training": {"clean": 0.5},
+    "annealed_dropout": {"p": 0.5},
+    "attention_dropout": {"p": 0.1},
+    "drop_block": {"p": 0.1, "block_size": 7},
+    "drop_connect": {"p": 0.5},
+    "drop_connect_moments": {"p": 0.5},
+    "drop_path": {"p": 0.1},
+    "drop_path_residual": {"p": 0.1},
+    "dropout": {"p": 0.5},
+    "early_dropout": {"p": 0.1},
+    "embedding_noise": {"alpha": 5.0},
+    "gaussian_dropout": {"p": 0.5},
+    "input_noise": {"std": 0.1},
+    "late_dropout": {"p": 0.1},
+    "layer_drop": {"p": 0.1},
+    "max_norm": {"limit": 3.0, "dim": 0},
+    "mc_dropout": {"samples": 20},
+    "mixout": {"p": 0.5},
+    "mixup": {"alpha": 0.2},
+    "r_drop": {"alpha": 1.0},
+    "random_deletion": {"p": 0.1},
+    "random_swap": {"n": 1},
+    "spatial_dropout": {"p": 0.5},
+    "token_masking": {"p": 0.15},
+    "weight_noise": {"std": 0.05},
+    "word_dropout": {"p": 0.1},
+}
+
+
+def parameters(name):
+    return inspect.signature(getattr(regularizers, name)).parameters.values()
+
+
+def table_of_the_field():
+    """The docstring's table: each technique with the file that it stands in, given once for its lines."""
+    file, found = "", []
+    for line in regularizers.__doc__.splitlines():
+        if line.startswith("    "):
+            file = line[4:18].strip() or file
+            found += [(name, file) for name in line[18:].replace(",", " ").split()]
+    return found
+
+
+def test_the_docstrings_table_names_each_technique_with_its_file():
+    for name, file in table_of_the_field():
+        assert getattr(regularizers, name).__module__ == f"regdemo.regularizers.{file}"
+
+
+def test_the_docstrings_table_is_complete_each_module_by_the_function_beside_it():
+    names = [name for name, _ in table_of_the_field()]
+    assert len(set(names)) == len(names)
+    assert set(FUNCTIONS) <= set(names)
+    assert {name.lower() for name in CLASSES} <= {name.replace("_", "").lower() for name in names}
+
+
+@pytest.mark.parametrize("name", regularizers.__all__)
+def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
+    exported = getattr(regularizers, name)
+    signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
+    options = {"training", "generator", "mask", "noise", "per_sample", "is_causal", "convention", "padding", "special"}
+    options |= {"bias", "constant", "patience", "min_delta", "k", "dim", "clean"}
+    if name in ("drop_connect", "drop_connect_moments", "weight_noise"):
+        options -= {"bias"}  # beside the weight, as in F.linear
+    by_place = [
+        p.name for s in signatures for p in s.parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    assert options.isdisjoint(by_place)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_docstring_has_a_title_a_doctest_its_errors_and_its_paper(name):
+    text = inspect.getdoc(getattr(regularizers, name))
+    assert text.partition("\n")[0].endswith((".", ":"))
+    assert "\n>>> " in text
+    assert "Raise" in text or name in ALWAYS
+    refers = any(f"`{other}`" in text for other in FUNCTIONS if other != name)
+    assert "https://" in text or refers or name in OWN
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_classs_docstring_is_whole_or_names_the_function_that_says_it(name):
+    text = inspect.getdoc(getattr(regularizers, name))
+    function = next((other for other in FUNCTIONS if other.replace("_", "") == name.lower()), None)
+    assert f"`{function}`" in text if function else ("\n>>> " in text and "https://" in text and "Raises" in text)
+
+
+@pytest.mark.parametrize("name", regularizers.__all__)
+def test_a_numeric_default_is_the_one_that_was_promised(name):
+    numbers = {p.name: p.default for p in parameters(name) if type(p.default) in (int, float)}
+    assert numbers == DEFAULTS.get(name, {})
+
+
+@pytest.mark.parametrize("name", [name for name, values in DEFAULTS.items() if "p" in values])
+def test_a_default_rate_is_one(name):
+    check_rate(DEFAULTS[name]["p"])
