@@ -1,7 +1,7 @@
 """What a judge asserts: equality, gradients, and the law of what is random. Each says what it measured.
 
 False alarms. Every assertion of chance here fails for right code less than once in 10^9 runs (EACH), by an exact tail
-or a proven bound, and a judge that makes more than 1,000 of them is stopped: so a whole judge is wrong about right code
+or a proven bound, and a judge that makes more than 900 of them is stopped: so a whole judge is wrong about right code
 less than once in a million runs. The seeds are fresh in every run, so nothing can be fitted to them.
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from regdemo.kata.remote import LearnerError, Remote
 
 EACH = 1e-9
-MOST = 1_000
+MOST = 900
 BUDGET: list[None] = []  # one for each assertion of chance that this judge has made
 
 __all__ = [

@@ -45,14 +45,15 @@ def main() -> None:
     """Serve one request after the other, until the input ends. Arguments: seconds for a run, paths to hide."""
     seconds, *hidden = sys.argv[1:]
     torch.set_num_threads(1)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     verdict: bytes | None = b""
     while verdict is not None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was begun is tidied up
         walls = Walls([Path(__file__).parents[1], *map(Path, hidden)])
         with tempfile.TemporaryDirectory(prefix="kata-", ignore_cleanup_errors=True) as folder:
             verdict = _Run(walls, Path(folder), int(seconds)).verdict()
         if verdict is not None:
             os.write(1, verdict + b"\n")
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an import would swallow it, and nothing is begun
             importlib.import_module("torch._dynamo")  # optimizers and vmap import it late: the next run finds it loaded
 
 
