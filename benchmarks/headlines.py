@@ -22,7 +22,7 @@ HEADLINES = (
     ("label-smoothing", (ACCURACY, CALIBRATION)),
     ("mixup", (ACCURACY, CALIBRATION)),
     ("r-drop --against dropout", (ACCURACY, LOSS, CALIBRATION)),
-    ("mc-dropout --against dropout", (ACCURACY, LOSS)),
+    ("mc-dropout --against dropout --samples 50", (ACCURACY, LOSS, CALIBRATION)),
     ("sam", (ACCURACY,)),
     ("fgsm", (ACCURACY, "accuracy under FGSM 0.1, %")),
     ("weight-decay --weight-decay 0.1", (LOSS,)),

@@ -98,10 +98,10 @@ class MCDropout(Dropout):
     NAME: ClassVar = "mc-dropout"
     SITE: ClassVar = "prediction"
     NEEDS: ClassVar = frozenset({"hidden", "classes"})
-    samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 10
+    samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 20
 
     def begin(self, learner: Learner) -> None:
-        super().begin(learner)
+        self.draws = learner.draws(Dropout.NAME)  # trained as under dropout, so that only the prediction differs
         self._prediction = learner.draws(f"{self.NAME} in prediction")
 
     def predict(self, learner: Learner, x: Tensor) -> Tensor:
