@@ -137,9 +137,14 @@ def _write(lines: Iterable[str], file: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        with file.open("x", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+        out = file.open("x", encoding="utf-8", newline="\n")
     except FileExistsError as error:
         raise FileError(f"{file} is there already: name a new file") from error
     except OSError as error:
         raise FileError(f"{file} cannot be written ({error.strerror}): name another file") from error
+    try:
+        with out:
+            out.write(text)
+    except OSError as error:
+        file.unlink(missing_ok=True)  # half a history might be taken for a whole one
+        raise FileError(f"{file} could not be written whole ({error.strerror}): free some space") from error

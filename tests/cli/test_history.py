@@ -3,7 +3,10 @@
 import io
 import json
 import re
+import resource
+import signal
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -68,6 +71,21 @@ def test_a_file_that_is_there_is_not_overwritten(run, kept, tmp_path):
     code, _, err = run("export", tmp_path / "mine")
     assert (code, (tmp_path / "mine").read_text()) == (3, "mine")
     assert re.fullmatch(r"regdemo: .*mine is there already.*\n", err)
+
+
+def test_an_export_that_the_disk_cuts_short_leaves_no_half_of_it(kept, tmp_path):
+    with History(kept) as history:
+        history.add(replace(REVIEW, id="long", response="x" * 50_000))
+    arguments = [sys.executable, "-m", "regdemo", "history", "export", tmp_path / "out", "--home", kept]
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(arguments, capture_output=True, text=True, preexec_fn=small)
+    assert done.returncode == 3
+    assert re.fullmatch(r"regdemo: .*out could not be written whole \(.*\): free some space\n", done.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
