@@ -62,7 +62,7 @@ def judged(what, state, test="", named="test_a"):
         (judged("starter", "passed"), "K1's starter 'n' passes, so there is nothing to do"),
         (judged("solution", "failed", "test_a"), "K1's solution 'n' does not pass, test_a failed:"),
         (judged("mutant", "passed"), "K1's mutant 'n' lives: no test fails"),
-        (judged("mutant", "failed", "test_b"), "K1's mutant 'n' fails test_b before test_a, failed:"),
+        (judged("mutant", "failed", "test_b"), "K1's mutant 'n' fails test_b before test_a, test_b failed:"),
         (judged("mutant", "late", "test_a"), "K1's mutant 'n' fails no test, test_a late:"),
     ],
 )
