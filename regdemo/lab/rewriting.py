@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from regdemo.errors import ArgumentError, FileError
 
@@ -28,8 +30,10 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-        network = AutoModelForSeq2SeqLM.from_pretrained(model, local_files_only=True).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Marian's tokenizer recommends a package that it does without
+            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+            network = AutoModelForSeq2SeqLM.from_pretrained(model, local_files_only=True).eval()
         batch = tokenizer([prompt + text for text in texts], return_tensors="pt", padding=True)
         with torch.no_grad():
             outputs = network.generate(
@@ -41,7 +45,8 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
                 max_new_tokens=LENGTH,
             )
     except (OSError, ValueError, ImportError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        # Of a name that is not cached transformers says that it could not connect, which it was not to try.
+        reason = str(error).strip().partition("\n")[0] if Path(model).exists() else "it is no folder, and not cached"
         raise FileError(
             f"model {model!r} cannot be loaded from this machine ({reason}); nothing is downloaded here: give "
             "the folder of a sequence-to-sequence model, or fetch it first with `hf download`"

@@ -128,3 +128,10 @@ def test_targets_that_are_no_class_indices_are_refused(shape, target):
 def test_a_target_of_another_shape_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"^target has shape .* it must hold \(3,\) class indices"):
         r_drop(torch.ones(3, 4), torch.ones(3, 4), torch.zeros(shape, dtype=torch.long))
+
+
+def test_one_example_is_enough_and_none_is_refused():
+    logits = torch.tensor([[0.0, 0.0]])
+    assert r_drop(logits, logits, torch.tensor([1])).item() == pytest.approx(2 * 0.693147, rel=1e-5)
+    with pytest.raises(ArgumentError, match=r"^target has shape \(0,\) .* at least one$"):
+        r_drop(logits[:0], logits[:0], torch.zeros(0, dtype=torch.long))

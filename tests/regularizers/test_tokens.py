@@ -84,6 +84,7 @@ def test_a_swap_changes_no_words_and_a_second_one_of_two_words_brings_them_back(
     y = random_swap(ids, 7, padding=0, generator=seeded())
     assert torch.equal(y.sort(1).values, ids.sort(1).values)
     assert not torch.equal(y, ids)
+    assert random_swap(torch.tensor([3, 4]), padding=0).tolist() == [4, 3]
     assert random_swap(torch.tensor([3, 4]), 2, padding=0).tolist() == [3, 4]
 
 
