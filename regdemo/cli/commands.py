@@ -158,3 +158,13 @@ def _combine() -> Any:
     from regdemo.cli.compare import ManyValues
 
     return _made(combine, "regdemo combine dropout weight-decay label-smoothing", ManyValues)
+
+
+@_command(
+    "finetune", "Compare", "Fine-tune a small pretrained GPT with several techniques, and see which of them help."
+)
+def _finetune() -> Any:
+    from regdemo.cli.compare import ManyValues
+    from regdemo.cli.finetune import finetune
+
+    return _made(finetune, "regdemo finetune mixout l2-sp --decay 0.5", ManyValues)

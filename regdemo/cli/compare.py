@@ -35,9 +35,14 @@ TaskName = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Train on your own CSV instead: a row an example, numbers but for the target."),
+    typer.Option(
+        metavar="FILE",
+        help="Train on your own text instead, or your CSV: a row an example, numbers but for the target.",
+    ),
 ]
-Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="What to predict; the last column if not given.")]
+Target = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="What to predict in a CSV; the last column if not given.")
+]
 LabelNoise = Annotated[float, typer.Option(help=described(LABEL_NOISE))]
 TrainSize = Annotated[int | None, typer.Option(metavar="N", help=TRAIN_SIZE.help)]
 Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
@@ -133,7 +138,7 @@ def compare(
     """
     from regdemo.lab.compare import compare as run
 
-    _clash(values)
+    check_values(values)
     watched(
         lambda progress: run(
             techniques,
@@ -156,7 +161,8 @@ def compare(
     )
 
 
-def _clash(values: dict[str, list[float]]) -> None:
+def check_values(values: dict[str, list[float]]) -> None:
+    """Refuse a value that is given twice."""
     for name, given in values.items():
         if len(set(given)) < len(given):
             raise ArgumentError(f"{name} has the same value twice: {', '.join(f'{v:g}' for v in given)}")

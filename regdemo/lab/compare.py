@@ -46,7 +46,7 @@ def compare(
 
     The networks of a pair have the same initial weights and the same batches; the arms advance in step.
     techniques: names in `choices.TECHNIQUES`.  against: what they are compared with, a technique or none.
-    task: a name in `data.TASKS`.  data, target: a CSV file instead, and the column of it to predict.
+    task: a name in `data.TASKS`.  data, target: a text file instead, or a CSV and the column of it to predict.
     label_noise, train_size: what is done to its training examples.
     epochs: as many as make the task's steps if not given.
     clock: to time the arms by, such as time.thread_time; without one the report has no times, and the same seed gives
@@ -63,7 +63,7 @@ def compare(
     parameters: dict[str, Any] = {"technique": ", ".join(names)}
     parameters |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
     parameters |= {"against": against} if against != NONE else {}
-    parameters |= {"task": task} if data is None else {"data": data.name, "target": target or "the last column"}
+    parameters |= {"task": task} if data is None else ({"data": data.name} | ({"target": target} if target else {}))
     parameters |= {"label_noise": label_noise} if label_noise else {}
     parameters |= {"train_size": train_size} if train_size else {}
 

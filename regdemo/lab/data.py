@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from regdemo.lab.ensemble import Model
 
 # What a task offers to techniques: continuous inputs, hidden layers, nothing but linear layers, classes to predict,
-# training examples enough to hold some out.
+# training examples enough to hold some out; tokens; a transformer's blocks; weights that were pretrained.
 CLASSIFIER = frozenset({"inputs", "hidden", "linear", "classes", "validation"})
 LINEAR_MODEL = frozenset({"inputs", "linear", "validation"})
 HELD_OUT = 0.2  # of the training examples, where a technique validates
@@ -31,7 +31,8 @@ class Task:
     hidden, batch, steps, learning_rate, optimizer: of the network and its training; optimizer is "adam" or "sgd".
     resampled: each member trains on a bootstrap sample of its own.  scale: what a unit of y stands for.
     features: their names.
-    offers: what techniques may need.  Another kind of network is a subclass with its own `model`.
+    offers: what techniques may need.  together: how many members can be trained as one, if that is limited.
+    Another kind of network is a subclass with its own `model`.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Task:
     features: tuple[str, ...] = ()
     offers: frozenset[str] = CLASSIFIER
     validation: tuple[Tensor, Tensor] | None = None
+    together: int | None = None
 
     def model(self, generators: Sequence[Generator]) -> Model:
         """The networks, one for each generator, with their initial weights."""
@@ -92,26 +94,32 @@ class Task:
         if not self.classes:
             raise ArgumentError(f"label_noise = {share} needs classes, and {self.title} has numbers to predict")
         generator = torch.Generator().manual_seed(0)
-        wrong = torch.randperm(len(self.y), generator=generator)[: round(share * len(self.y))]
-        y = self.y.clone()
-        y[wrong] = (y[wrong] + torch.randint(1, self.classes, wrong.shape, generator=generator)) % self.classes
+        wrong = torch.randperm(self.y.numel(), generator=generator)[: round(share * self.y.numel())]
+        y = self.y.clone(memory_format=torch.contiguous_format)
+        labels = y.view(-1)  # of sequences too, which have one at each position
+        shift = torch.randint(1, self.classes, wrong.shape, generator=generator)
+        labels[wrong] = (labels[wrong] + shift) % self.classes
         return replace(self, y=y)
 
 
 def load(name: str, file: Path | None = None, target: str | None = None) -> Task:
-    """The task of that name, or that of the user's own file: a CSV, where target names the column to predict.
+    """The task of that name, or that of the user's own file: a text, or a CSV whose column target is predicted.
 
-    Raises ArgumentError on a name that is not in TASKS, a target without a file, or a file of another kind; FileError
-    on a file that cannot be understood.
+    Raises ArgumentError on a name that is not in TASKS, a target without a CSV, or a file of another kind; FileError on
+    a file that cannot be understood.
     """
-    if file is not None:
+    if file is not None and file.suffix.lower() in (".csv", ".tsv"):
         from regdemo.lab.table import read_table
 
-        if file.suffix.lower() not in (".csv", ".tsv"):
-            raise ArgumentError(f"data = {file} is no table: it must be a CSV, and end in .csv or .tsv")
         return read_table(file, target)
     if target is not None:
-        raise ArgumentError(f"target = {target!r} needs a file: name it by --data")
+        raise ArgumentError(f"target = {target!r} needs a table: name a file that ends in .csv or .tsv by --data")
+    if file is not None:
+        from regdemo.lab.text import own
+
+        if file.suffix.lower() not in (".txt", ".md"):
+            raise ArgumentError(f"data = {file} must be a table that ends in .csv or .tsv, or a text in .txt or .md")
+        return own(file)
     if name not in TASKS:
         raise ArgumentError(f"there is no task {name!r}: choose {' or '.join(TASKS)}")
     return TASKS[name]()
@@ -197,4 +205,10 @@ def _diabetes() -> Task:
     )
 
 
-TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits, "diabetes": _diabetes}
+def _text() -> Task:
+    from regdemo.lab.text import shipped
+
+    return shipped()
+
+
+TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits, "diabetes": _diabetes, "text": _text}

@@ -74,7 +74,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 def check_memory(task: Task, recipes: Sequence[Recipe], seeds: int) -> None:
     """Raise ArgumentError if so many networks of each recipe would not fit, saying how many would."""
     held, within = zip(*(footprint(task, recipe) for recipe in recipes), strict=True)
-    fixed = MARGIN * torch.get_num_threads() * GROUP * max(within)
+    fixed = MARGIN * torch.get_num_threads() * min(GROUP, task.together or GROUP) * max(within)
     each = MARGIN * sum(held)
     free = available_bytes()
     if fixed + seeds * each > free:

@@ -18,7 +18,7 @@ TEST_LOSS, CALIBRATION = "test loss, nats", "calibration error, %"
 TEST_ERROR, TRAINING_ERROR = "test error", "training error"
 BETTER = {TEST_ACCURACY: 1, TEST_LOSS: -1, CALIBRATION: -1, TEST_ERROR: -1}  # which way is better; of the rest, none
 BINS = 15
-CHUNK = 1000  # examples judged at a time, and training examples judged at all
+CHUNK = 1000  # labels judged at a time, and training examples judged at all
 
 
 def scores(learner: Learner) -> Scores:
@@ -39,6 +39,8 @@ def scores(learner: Learner) -> Scores:
             TEST_LOSS: loss,
             CALIBRATION: calibration,
         }
+        if "tokens" in task.offers:  # a language model is judged by its loss before all
+            found = {TEST_LOSS: loss} | found
     found |= {name: measure(learner) for name, measure in learner.measures.items()}
     return {name: values.tolist() for name, values in found.items()}
 
@@ -52,16 +54,19 @@ def classified(learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, 
 
     Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
-    parts = zip(torch.split(x, CHUNK, dim=1), torch.split(y, CHUNK, dim=1), strict=True)
-    outputs = [(learner.predict(part).flatten(1, -2), labels.flatten(1)) for part, labels in parts]
-    logits, labels = (torch.cat(tensors, dim=1) for tensors in zip(*outputs, strict=True))
-    log_p = logits.double().log_softmax(-1)
-    confidence, predicted = log_p.max(-1)
-    confidence, right = confidence.exp(), (predicted == labels).double()
-    loss = -log_p.gather(-1, labels.unsqueeze(-1)).squeeze(-1).mean(1)
+    # A sequence has a label at each of its positions: as many as CHUNK at a time, whatever the examples are.
+    chunk = max(1, CHUNK // y[0, 0].numel())
+    found = []
+    for part, labels in zip(torch.split(x, chunk, dim=1), torch.split(y, chunk, dim=1), strict=True):
+        log_p = learner.predict(part).flatten(1, -2).double().log_softmax(-1)
+        confidence, predicted = log_p.max(-1)
+        labels = labels.flatten(1)
+        losses = -log_p.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+        found.append((confidence.exp(), (predicted == labels).double(), losses))
+    confidence, right, losses = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
     bins = (confidence * BINS).ceil().clamp(1, BINS).nan_to_num(1).long() - 1
-    apart = torch.zeros(len(logits), BINS, dtype=torch.float64).scatter_add(1, bins, right - confidence)
-    return 100 * right.mean(1), loss, 100 * apart.abs().sum(1) / labels.shape[1]
+    apart = torch.zeros(len(right), BINS, dtype=torch.float64).scatter_add(1, bins, right - confidence)
+    return 100 * right.mean(1), losses.mean(1), 100 * apart.abs().sum(1) / right.shape[1]
 
 
 def _root_mean_square(learner: Learner, x: Tensor, y: Tensor) -> Tensor:

@@ -33,6 +33,10 @@ class Draws:
         """Standard Gaussian numbers."""
         return torch.stack([torch.randn(tuple(shape), generator=g, dtype=self.dtype) for g in self.generators])
 
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        """Numbers from 0 to below 1."""
+        return torch.stack([torch.rand(tuple(shape), generator=g, dtype=self.dtype) for g in self.generators])
+
     def order(self, n: int) -> Tensor:
         """A permutation of n for each member."""
         return torch.stack([torch.randperm(n, generator=generator) for generator in self.generators])

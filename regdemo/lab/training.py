@@ -242,7 +242,8 @@ class PairedTraining:
         clock: Callable[[], float] | None = None,
     ) -> None:
         steps = epochs * ceil(len(task.x) / task.batch)
-        groups = [members[i : i + GROUP] for i in range(0, len(members), GROUP)]
+        size = min(GROUP, task.together or GROUP)
+        groups = [members[i : i + size] for i in range(0, len(members), size)]
         measures = {k: v for recipe in recipes for t in recipe.techniques for k, v in t.measures().items()}
         self.arms = [[Learner(task, recipe, group, seed=seed, steps=steps) for group in groups] for recipe in recipes]
         for learner in (learner for arm in self.arms for learner in arm):

@@ -117,14 +117,16 @@ def test_files_that_are_no_table_are_refused(write, tmp_path):
         data.load("mnist1d", tmp_path / "none.csv")
     with pytest.raises(FileError, match="no text in UTF-8"):
         data.load("mnist1d", write(*lines(head="größe,age,kind"), encoding="latin-1"))
-    with pytest.raises(ArgumentError, match=r"must be a CSV"):
+    with pytest.raises(
+        ArgumentError, match=r"book.parquet must be a table that ends in .csv or .tsv, or a text in .txt or .md$"
+    ):
         data.load("mnist1d", write("a,b", name="book.parquet"))
 
 
 def test_an_unknown_target_is_told_which_there_are(write):
     with pytest.raises(ArgumentError, match="'species' names 0 columns: choose one of size, age, kind"):
         data.load("mnist1d", write(*lines()), "species")
-    with pytest.raises(ArgumentError, match="target = 'kind' needs a file"):
+    with pytest.raises(ArgumentError, match=r"target = 'kind' needs a table: name a file that ends in .csv or .tsv"):
         data.load("mnist1d", None, "kind")
 
 

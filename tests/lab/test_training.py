@@ -10,13 +10,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.lab import metrics, training
-from regdemo.lab.data import Task
+from regdemo.lab.choices import fitting
+from regdemo.lab.data import CLASSIFIER, Task
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.streams import Draws, stream
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import PairedTraining
 from regdemo.regularizers import keep_mask
 
+FITTING = fitting(CLASSIFIER)
 WITHOUT, WITH = Recipe("none"), Recipe("dropout 0.3", (TECHNIQUES["dropout"](p=0.3),))
 
 
@@ -38,7 +40,7 @@ def parameters(run, arm):
     return [torch.cat(parts).detach() for parts in zip(*(learner.parameters for learner in run.arms[arm]), strict=True)]
 
 
-@pytest.mark.parametrize("name", TECHNIQUES)
+@pytest.mark.parametrize("name", FITTING)
 def test_each_member_learns_what_it_would_alone(task, name):
     recipe = Recipe(name, (TECHNIQUES[name](),))
     together, (*_, last) = trained(task.hold_out(), [recipe], range(3), epochs=2)
@@ -116,7 +118,7 @@ def test_dropout_at_rate_0_is_no_dropout_to_the_last_bit(task):
     assert all(map(torch.equal, parameters(run, 0), parameters(run, 1)))
 
 
-@pytest.mark.parametrize("name", TECHNIQUES)
+@pytest.mark.parametrize("name", FITTING)
 def test_a_technique_parts_its_arm_from_the_one_without(task, name):
     # Small gradients are not clipped, and steps that always help leave nothing to stop early for.
     strong = {"gradient-clipping": {"max_norm": 0.01}}.get(name, {})
@@ -191,7 +193,7 @@ def test_scores_do_not_depend_on_torchs_number_of_threads_which_is_left_as_found
     assert evaluations == expected
 
 
-@pytest.mark.parametrize("name", TECHNIQUES)
+@pytest.mark.parametrize("name", FITTING)
 def test_a_member_that_diverges_takes_no_other_with_it(task, name):
     recipe = Recipe(name, (TECHNIQUES[name](),))
     run, healthy = (PairedTraining(task.hold_out(), [recipe], range(3), seed=5, epochs=1) for _ in range(2))

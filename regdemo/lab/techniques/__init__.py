@@ -4,7 +4,7 @@ Importing this imports no torch: a command's help needs the names and the parame
 """
 
 from regdemo.lab.recipe import Technique
-from regdemo.lab.techniques import activations, averaging, inputs, targets, updates, weights
+from regdemo.lab.techniques import activations, averaging, inputs, targets, tokens, updates, weights
 
 
 def _all(base: type[Technique]) -> list[type[Technique]]:
@@ -13,7 +13,7 @@ def _all(base: type[Technique]) -> list[type[Technique]]:
     return named + [found for child in base.__subclasses__() for found in _all(child)]
 
 
-_MODULES = (inputs, activations, weights, targets, updates, averaging)
+_MODULES = (inputs, activations, tokens, weights, targets, updates, averaging)
 TECHNIQUES: dict[str, type[Technique]] = {
     technique.NAME: technique
     for module in _MODULES

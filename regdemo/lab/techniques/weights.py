@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from regdemo.lab.training import Learner
 
 
+PRETRAINED = frozenset({"pretrained"})
+
+
 @dataclass(eq=False)
 class DropConnect(Technique):
     """Dropout of single weights, one mask for a batch as in WeightDrop; biases stay.
@@ -107,3 +110,49 @@ class WeightDecay(Technique):
     def optimizer(self, base: Optimizer) -> Optimizer:
         base.param_groups[0]["weight_decay"] = self.weight_decay
         return base
+
+
+@dataclass(eq=False)
+class PretrainedDecay(Technique):
+    """Decay towards the weights that fine-tuning began with, at each step and decoupled as AdamW's; biases stay.
+
+    w <- w - lr decay (w - w0):    L2-SP's pull, of Li et al. 2018, https://arxiv.org/abs/1802.01483
+    """
+
+    NAME: ClassVar = "l2-sp"
+    SITE: ClassVar = "optimizer"
+    NEEDS: ClassVar = PRETRAINED
+    HOLDS: ClassVar = "the optimizer's weight decay"
+    decay: Annotated[float, Parameter("Share of the way back, times the learning rate, at each step.", 0, 100)] = 1.0
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._start = [w.detach().clone() for w in learner.model.weights]
+
+    def stepped(self, learner: Learner) -> None:
+        import torch
+
+        with torch.no_grad():
+            for w, start in zip(learner.model.weights, self._start, strict=True):
+                w.lerp_(start, learner.task.learning_rate * self.decay)
+
+
+@dataclass(eq=False)
+class Mixout(Technique):
+    """`regularizers.mixout`: single weights go back, for one pass, to those that fine-tuning began with."""
+
+    NAME: ClassVar = "mixout"
+    SITE: ClassVar = "model"
+    NEEDS: ClassVar = PRETRAINED
+    p: Annotated[float, rate("Probability that a weight goes back.")] = 0.5
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._start = [w.detach().clone() for w in learner.model.weights]
+        self._place = {id(w): i for i, w in enumerate(learner.model.weights)}
+
+    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
+        from regdemo.regularizers import mixout
+
+        start = self._start[self._place[id(weight)]]
+        return mixout(weight, start, self.p, mask=self.draws.keep(weight.shape[1:], self.p))

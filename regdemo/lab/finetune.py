@@ -1,0 +1,154 @@
+"""Fine-tuning: what each technique does for a pretrained network with a few thousand characters to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from regdemo.lab.choices import NONE, arms
+from regdemo.lab.compare import Stopped, train
+from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
+from regdemo.report import Report, Text
+
+ARMS = (
+    "dropout",
+    "annealed-dropout",
+    "layerwise-dropout",
+    "mixout",
+    "weight-decay",
+    "l2-sp",
+    "embedding-noise",
+    "early-stopping",
+)
+PRETRAINED, PRETRAINING_EPOCHS = 1600, 10  # sequences to pretrain on, and passes over them
+FINETUNED, TESTED = 130, 80  # sequences to fine-tune on, and to test on
+STEPS = 120
+
+Progress = Callable[[int, int], None]
+
+
+def finetune(
+    techniques: Sequence[str] = (),
+    *,
+    data: Path | None = None,
+    model: str | None = None,
+    seeds: int = 8,
+    epochs: int | None = None,
+    seed: int = 0,
+    clock: Callable[[], float] | None = None,
+    progress: Progress = lambda done, total: None,
+    **values: float | Sequence[float],
+) -> Report:
+    """Fine-tune one pretrained network with each technique and without, over paired seeds, and report the differences.
+
+    Every run starts from the same pretrained weights; the networks of a pair see the same batches.
+    techniques: names in `choices.TECHNIQUES`; ARMS if none is given.
+    data: a text to fine-tune on, instead of a later part of the one that is pretrained on.
+    model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
+    The other arguments, and what is raised, are those of `compare.compare`.
+    """
+    given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
+    names = list(techniques) or list(ARMS)
+    offers = OFFERS | {"pretrained"} if model is None else OFFERS - {"blocks"} | {"pretrained"}
+    recipes = arms(names, given, against=NONE, offers=offers, task="fine-tuning")  # refused before anything is trained
+    parameters: dict[str, Any] = {"technique": ", ".join(names)}
+    parameters |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
+    parameters |= {"data": data.name} if data else {}
+    parameters |= {"model": model} if model else {}
+    if data is None:
+        text, title = topics()[PRETRAINED * (CONTEXT + 1) :], "a later part of Python's help texts"
+    else:
+        text, title = read(data, FINETUNED + TESTED), data.name
+    if model is None:
+        task, start = _pretrained(text, title, seed, progress), "the GPT"
+    else:
+        from regdemo.lab.hugging_face import task as of_model
+
+        task, start = of_model(model, text, title), model
+
+    from regdemo.lab.findings import conclude
+    from regdemo.lab.metrics import TEST_LOSS
+    from regdemo.lab.statistics import mean_interval
+
+    before = _loss_before(task)
+    training, evaluations, claims, stopped = train(task, recipes, seeds, epochs, seed, clock, progress)
+    parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
+    report = conclude(training, recipes, evaluations, claims, parameters)
+    after = mean_interval(evaluations[-1].scores[0][TEST_LOSS]).value
+    told = (
+        f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
+        f"{after:.3g} on average. All runs start from the same pretrained weights: the seeds vary the batches and the "
+        "techniques' own noise, not the pretraining."
+    )
+    report = replace(
+        report,
+        title=f"Fine-tuning on {task.title}, {seeds} paired seeds{_stopped(report)}",
+        blocks=[*report.blocks, Text(told)],
+        say=SAY,
+        wrong_answer=WRONG,
+    )
+    if stopped:
+        raise Stopped(report)
+    return report
+
+
+SAY = (
+    "Fine-tuning has few examples and a good start, so I regularize towards the start, not towards zero: early "
+    "stopping on held-out data first, then dropout at the model's own sites, L2-SP or Mixout if it still overfits. I "
+    "compare arms over paired seeds from the same pretrained weights, and say no more than the intervals do."
+)
+WRONG = (
+    "'Weight decay keeps the model close to its pretrained weights.' It pulls them towards zero, away from what "
+    "pretraining found. L2-SP's decay, and Mixout, pull towards the start."
+)
+
+
+def _stopped(report: Report) -> str:
+    """What `conclude` says in its title of a run that ended early."""
+    _, found, rest = report.title.rpartition(" (stopped")
+    return found + rest if found else ""
+
+
+def _loss_before(task: TextTask) -> float:
+    """The test loss of the weights that fine-tuning begins with."""
+    from regdemo.lab.metrics import TEST_LOSS
+    from regdemo.lab.recipe import Recipe
+    from regdemo.lab.training import Learner
+
+    return Learner(task, Recipe(NONE), [0], seed=0).scores()[TEST_LOSS][0]
+
+
+def _pretrained(text: str, title: str, seed: int, progress: Progress) -> TextTask:
+    """The task of fine-tuning on a text a GPT that was trained on Python's help texts."""
+    from regdemo.lab.recipe import Recipe
+    from regdemo.lab.training import Learner
+
+    early = topics()[: PRETRAINED * (CONTEXT + 1)]
+    late = text[: (FINETUNED + TESTED) * (CONTEXT + 1)]
+    symbols = alphabet(early + late)
+    x, y = sequences(early, symbols)
+    corpus = TextTask("", "", x, y, x[:1], y[:1], len(symbols) + 1, batch=32, learning_rate=3e-3)
+    learner = Learner(corpus, Recipe(NONE), [0], seed=seed)
+    for epoch in range(PRETRAINING_EPOCHS):
+        learner.epoch()
+        progress(epoch + 1, PRETRAINING_EPOCHS)
+    x, y = sequences(late, symbols)
+    new = unseen(x, FINETUNED, title)
+    return replace(
+        corpus,
+        title=title,
+        origin=f"{FINETUNED * (CONTEXT + 1):,} characters of {title} to fine-tune on, tested on "
+        f"{len(new) * (CONTEXT + 1):,} that follow, in stretches of {CONTEXT + 1}; the pretraining was on the first "
+        f"{len(early):,} characters of the standard library's `pydoc_data.topics`, {PRETRAINING_EPOCHS} times over.",
+        x=x[:FINETUNED],
+        y=y[:FINETUNED],
+        test_x=x[new],
+        test_y=y[new],
+        batch=16,
+        steps=STEPS,
+        learning_rate=1e-3,
+        offers=OFFERS | {"pretrained"},
+        start=tuple(p.detach() for p in learner.parameters),
+    )

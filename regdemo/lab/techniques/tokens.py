@@ -1,0 +1,114 @@
+"""What only a transformer on tokens has a place for: its tokens, its attention and its residual branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from regdemo.lab.recipe import Technique
+from regdemo.parameters import Parameter, rate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regdemo.lab.training import Learner
+
+TOKENS = frozenset({"tokens"})
+BLOCKS = frozenset({"blocks"})
+
+
+@dataclass(eq=False)
+class TokenMasking(Technique):
+    """BERT's corruption of the tokens that are read, as `regularizers.token_masking`; what to predict stays.
+
+    The vocabulary's last number, which stands for characters never seen, is the mask.
+    """
+
+    NAME: ClassVar = "token-masking"
+    SITE: ClassVar = "inputs"
+    NEEDS: ClassVar = TOKENS
+    p: Annotated[float, rate("Share of the tokens chosen; of these, 80% are masked and 10% replaced.")] = 0.15
+
+    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        import torch
+
+        from regdemo.regularizers import token_masking
+
+        last = learner.task.classes - 1
+        members = zip(x, self.draws.generators, strict=True)
+        return torch.stack([token_masking(ids, last + 1, last, self.p, generator=g)[0] for ids, g in members]), y
+
+
+@dataclass(eq=False)
+class EmbeddingNoise(Technique):
+    """NEFTune: uniform noise on the embeddings, `regularizers.embedding_noise`."""
+
+    NAME: ClassVar = "embedding-noise"
+    SITE: ClassVar = "embeddings"
+    NEEDS: ClassVar = TOKENS
+    alpha: Annotated[float, Parameter("Size of the noise; its largest part is alpha / sqrt(T d).", 0, 1000)] = 5.0
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        if site != "embedding":
+            return h
+        size = self.alpha / (h.shape[-2] * h.shape[-1]) ** 0.5
+        noise = self.draws.uniform(h.shape[1:]).mul_(2).sub_(1)
+        noisy: Tensor = h + size * noise
+        return noisy
+
+
+@dataclass(eq=False)
+class AttentionDropout(Technique):
+    """`regularizers.dropout` on the attention weights alone."""
+
+    NAME: ClassVar = "attention-dropout"
+    SITE: ClassVar = "attention"
+    NEEDS: ClassVar = BLOCKS
+    p: Annotated[float, rate("Probability that an attention weight is dropped.")] = 0.1
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import dropout
+
+        return dropout(h, self.p, mask=self.draws.keep(h.shape[1:], self.p)) if site == "attention" else h
+
+
+@dataclass(eq=False)
+class DropPath(Technique):
+    """`regularizers.drop_path` on what each sublayer adds, a coin for each sequence; rates grow from 0 to p."""
+
+    NAME: ClassVar = "drop-path"
+    SITE: ClassVar = "paths"
+    NEEDS: ClassVar = BLOCKS
+    p: Annotated[float, rate("Probability that the last block's branch is dropped.")] = 0.1
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import drop_path, layerwise_rates
+
+        if site != "residual":
+            return h
+        p = layerwise_rates(depth, self.p)[layer]
+        mask = self.draws.keep(h.shape[1:2], p).view(-1, *(1,) * (h.dim() - 2))
+        return drop_path(h.flatten(0, 1), p, mask=mask).view_as(h)
+
+
+@dataclass(eq=False)
+class LayerDrop(Technique):
+    """Whole blocks are skipped, for a member's whole batch and without rescaling, as by `regularizers.layer_drop`."""
+
+    NAME: ClassVar = "layer-drop"
+    SITE: ClassVar = "paths"
+    NEEDS: ClassVar = BLOCKS
+    p: Annotated[float, rate("Probability that a block is skipped.")] = 0.1
+
+    def begin(self, learner: Learner) -> None:
+        super().begin(learner)
+        self._runs: dict[int, Tensor] = {}
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        if site != "residual":
+            return h
+        # A block adds twice, after attention and after the feed-forward net: one coin is for both.
+        runs = self._runs.pop(layer, None)
+        if runs is None:
+            runs = self._runs[layer] = self.draws.keep((1,), self.p)
+        return h * runs.view(-1, *(1,) * (h.dim() - 1))
