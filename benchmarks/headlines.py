@@ -1,6 +1,8 @@
 """The effects that a small run shows, and those that it does not: each from one `regdemo compare` command.
 
 python benchmarks/headlines.py [SEEDS]
+
+The settings were chosen on seed 0, so this runs on another: what it prints is no look at what was picked.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from regdemo.lab.compare import compare
 from regdemo.report import Interval, Table
 
 ACCURACY, LOSS, CALIBRATION = "test accuracy, %", "test loss, nats", "calibration error, %"
+
+SEED = 1
 
 # The command, and the metrics that its line in the literature is about.
 HEADLINES = (
@@ -40,7 +44,7 @@ def differences(command: str, seeds: int) -> dict[str, Interval]:
     given = {name.removeprefix("--").replace("-", "_"): value for name, value in pairs}
     texts = {name: given.pop(name) for name in ("against",) if name in given}
     sizes = {name: int(given.pop(name)) for name in ("train_size",) if name in given}
-    report = compare(technique, seeds=seeds, **texts, **sizes, **{name: float(v) for name, v in given.items()})
+    report = compare(technique, seeds=seeds, seed=SEED, **texts, **sizes, **{name: float(v) for name, v in given.items()})
     if not report.holds:
         sys.exit(f"regdemo compare {command}: a claim does not hold")
     table = next(block for block in report.blocks if isinstance(block, Table))
@@ -50,7 +54,7 @@ def differences(command: str, seeds: int) -> dict[str, Interval]:
 def main() -> None:
     """Print the difference in each metric, and whether its interval leaves out 0."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 16
-    print(f"Differences over {seeds} paired seeds on MNIST-1D, with 95% intervals.")
+    print(f"Differences over {seeds} paired seeds on MNIST-1D, with 95% intervals; each command with --seed {SEED}.")
     for command, metrics in HEADLINES:
         print(f"regdemo compare {command}")
         found = differences(command, seeds)
