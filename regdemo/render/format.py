@@ -125,10 +125,11 @@ def verdict(claims: Sequence[Claim]) -> str:
 
 
 def parameters(report: Report) -> str:
-    """What the demo ran with, in one line."""
+    """What the demo ran with, in one line; a text that was not given is left out."""
     return " · ".join(
         f"{name.replace('_', ' ')} {number(value) if type(value) in (int, float) else value}"
         for name, value in report.parameters.items()
+        if value != ""
     )
 
 

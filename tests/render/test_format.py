@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from regdemo.render.format import cells, expectation, inline, limits, number, ticks, unbroken, verdict, xml
-from regdemo.report import Claim, Interval
+from regdemo.render.format import cells, expectation, inline, limits, number, parameters, ticks, unbroken, verdict, xml
+from regdemo.report import Claim, Interval, Report
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,11 @@ def test_a_measurement_that_is_no_number_is_shown_as_such() -> None:
 
 def test_a_formula_that_ends_in_its_value_does_not_say_it_twice() -> None:
     assert expectation(Claim("", 1, "training / eval = 1", 1.01, 0.17, ""))[0] == "training / eval = 1 ± 0.17"
+
+
+def test_the_line_of_parameters_leaves_out_a_text_that_was_not_given() -> None:
+    report = Report("t", {"p_max": 0.25, "draws": 20_000, "model": "", "seed": 0}, [], [], "", "", [])
+    assert parameters(report) == "p max 0.25 · draws 20,000 · seed 0"
 
 
 def test_the_verdict_counts_the_claims_that_hold() -> None:
