@@ -44,7 +44,8 @@ def differences(command: str, seeds: int) -> dict[str, Interval]:
     given = {name.removeprefix("--").replace("-", "_"): value for name, value in pairs}
     texts = {name: given.pop(name) for name in ("against",) if name in given}
     sizes = {name: int(given.pop(name)) for name in ("train_size",) if name in given}
-    report = compare(technique, seeds=seeds, seed=SEED, **texts, **sizes, **{name: float(v) for name, v in given.items()})
+    values = {name: float(value) for name, value in given.items()}
+    report = compare(technique, seeds=seeds, seed=SEED, **texts, **sizes, **values)
     if not report.holds:
         sys.exit(f"regdemo compare {command}: a claim does not hold")
     table = next(block for block in report.blocks if isinstance(block, Table))
