@@ -168,3 +168,10 @@ def _finetune() -> Any:
     from regdemo.cli.finetune import finetune
 
     return _made(finetune, "regdemo finetune mixout l2-sp --decay 0.5", ManyValues)
+
+
+@_command("sweep", "Compare", "Run a grid of techniques, values and sizes, on many cores or a cluster; resume it.")
+def _sweep() -> Any:
+    from regdemo.cli.sweep import ManyValuesAndSizes, sweep
+
+    return _made(sweep, "regdemo sweep dropout --p 0.1 0.3 0.5 --train-size 500 4000", ManyValuesAndSizes)

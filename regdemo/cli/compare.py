@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -55,6 +55,8 @@ _VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name 
 class ManyValues(TyperCommand):
     """A command whose technique options take several values: `--p 0.1 0.2` is read as `--p 0.1 --p 0.2`."""
 
+    many: ClassVar[Sequence[str]] = _VALUES
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each further number."""
         spread: list[str] = []
@@ -65,7 +67,7 @@ class ManyValues(TyperCommand):
             spread.append(word)
             name = word.partition("=")[0]
             if word.startswith("-") and not _is_number(word):
-                option = name if name.removeprefix("--").replace("-", "_") in _VALUES else ""
+                option = name if name.removeprefix("--").replace("-", "_") in self.many else ""
             elif not _is_number(word):
                 option = ""
         return super().parse_args(ctx, spread)

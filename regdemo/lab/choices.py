@@ -12,6 +12,7 @@ from regdemo.parameters import Parameter, count
 SEEDS = count("Networks of each arm, paired by seed.", 8, 10_000)
 EPOCHS = count("Passes over the training examples.", 1, 100_000)
 TRAIN_SIZE = count("Train on the first N examples only.", 2, 10**9)
+WORKERS = count("Cells that are trained at the same time.", 1, 10_000)
 LABEL_NOISE = Parameter("Share of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"
 

@@ -18,6 +18,8 @@ from regdemo.lab.training import GROUP, Learner
 
 MARGIN = 1.25  # for what the allocator and the operations between two layers take beside what is counted
 
+PROCESS = 0.4e9  # of one more process: torch and what it loads
+
 
 def footprint(task: Task, recipe: Recipe) -> tuple[int, int]:
     """Bytes that one network holds from step to step, and those it holds within one for the backward pass.
@@ -81,6 +83,19 @@ def check_memory(task: Task, recipes: Sequence[Recipe], seeds: int) -> None:
         raise ArgumentError(
             f"seeds = {seeds:,} would take about {(fixed + seeds * each) / 1e9:,.1f} GB of memory in {len(recipes)} "
             f"arms, and {free / 1e9:,.1f} GB are free: {max(0, int((free - fixed) / each)):,} seeds fit"
+        )
+
+
+def check_workers(task: Task, recipes: Sequence[Recipe], workers: int) -> None:
+    """Raise ArgumentError if so many processes, each training GROUP networks of a recipe, would not fit."""
+    each = PROCESS + MARGIN * min(GROUP, task.together or GROUP) * max(
+        sum(footprint(task, recipe)) for recipe in recipes
+    )
+    free = available_bytes()
+    if workers * each > free:
+        raise ArgumentError(
+            f"workers = {workers:,} would take about {workers * each / 1e9:,.1f} GB of memory, and "
+            f"{free / 1e9:,.1f} GB are free: {int(free / each):,} fit"
         )
 
 

@@ -67,6 +67,7 @@ def test_no_commands_help_imports_anything_heavy(tmp_path):
         "mock",
         "stats",
         "compare",
+        "sweep",
         "list",
         "pitfalls",
         *(demo.name for demo in catalog.demos()),

@@ -1,0 +1,119 @@
+"""`regdemo sweep`: a grid on processes or a Dask cluster, behind a progress bar."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from regdemo.cli.compare import (
+    Data,
+    Epochs,
+    LabelNoise,
+    ManyValues,
+    Seed,
+    Seeds,
+    Target,
+    TaskName,
+    Techniques,
+    check_values,
+    watched,
+    with_values,
+)
+from regdemo.cli.options import AsJson, Save
+from regdemo.errors import ArgumentError
+from regdemo.lab.choices import TRAIN_SIZE, WORKERS
+from regdemo.report import Report
+
+
+class ManyValuesAndSizes(ManyValues):
+    """As `compare` takes several values, and several sizes too."""
+
+    many = (*ManyValues.many, "train_size")
+
+
+@with_values
+def sweep(
+    techniques: Techniques,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where each finished cell is kept, a line of JSON; only appended to.")
+    ] = Path("sweep.jsonl"),
+    task: TaskName = "mnist1d",
+    data: Data = None,
+    target: Target = None,
+    label_noise: LabelNoise = 0.0,
+    train_size: Annotated[
+        list[int] | None, typer.Option(metavar="N...", help=f"{TRAIN_SIZE.help} Several are as many sizes.")
+    ] = None,
+    seeds: Seeds = 16,
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    workers: Annotated[
+        int | None, typer.Option(help=f"{WORKERS.help} {WORKERS.allowed.capitalize()}.", show_default="one a core")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Train on a Dask cluster, such as tcp://host:8786.")
+    ] = None,
+    as_json: AsJson = False,
+    save: Save = None,
+    *,
+    values: dict[str, list[float]],
+) -> None:
+    """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
+
+    A cell is up to 8 seeds of one arm at one size. Each that ends is kept in a file at once. The same command again
+    trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own cell only. More
+    seeds, values or sizes are added to the same file.
+
+    On a cluster: `pip install 'regdemo[dask]'` on every machine, the same version. On one of them run `dask scheduler`,
+    on each of the others `dask worker tcp://HOST:8786`, and then `regdemo sweep ... --dask tcp://HOST:8786` from
+    anywhere that reaches it. The results file stays where you run it; a file given by --data must be at the same path
+    on every worker.
+    """
+    from regdemo.lab.sweep import sweep as run
+
+    check_values(values)
+    if dask is not None and workers is not None:
+        raise ArgumentError(f"workers = {workers} is for processes of this machine: a Dask cluster has its own")
+    counts: list[int] = []
+
+    def ran(progress: Any) -> Report:
+        def tell(done: int, total: int) -> None:
+            counts[:] = [*counts[:1], done, total] if counts else [done, done, total]
+            progress(done, total)
+
+        if dask is None:
+            place: Any = nullcontext((None, (os.cpu_count() or 1) if workers is None else workers))
+        else:
+            from regdemo.lab.executors import cluster
+
+            place = cluster(dask)
+        with place as (executor, many):
+            return run(
+                techniques,
+                out,
+                task=task,
+                data=data,
+                target=target,
+                label_noise=label_noise,
+                train_sizes=train_size or (),
+                seeds=seeds,
+                epochs=epochs,
+                seed=seed,
+                workers=many,
+                executor=executor,
+                progress=tell,
+                **values,
+            )
+
+    try:
+        watched(ran, "Training cells", as_json=as_json, save=save)
+    finally:
+        if counts:
+            before, done, total = counts
+            rest = f", {total - done} missing" if done < total else ""
+            print(f"{out}: {done - before} networks trained now, {before} there before{rest}", file=sys.stderr)

@@ -1,0 +1,151 @@
+"""Where cells are trained: processes of this machine, or a Dask cluster; and what becomes of one whose worker dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import connection, resource_tracker
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from regdemo.errors import ArgumentError, RegdemoError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+AHEAD = 2  # cells handed out for each worker, so that none waits for its next
+TIMEOUT = 10  # seconds for a Dask scheduler to answer, and for it to have a worker
+
+T = TypeVar("T")
+Make = Callable[[int], Executor]  # an executor with so many workers
+
+
+class Processes(ProcessPoolExecutor):
+    """Processes that are begun anew, not forked. They leave Ctrl-C to their parent, and end when it is gone."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+        resource_tracker.ensure_running()  # it unblocks SIGINT as it starts, so before `submit` blocks it
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Hand out a call. A process that this starts inherits that SIGINT is blocked, from its first instruction."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for the processes, or end them, as a Dask executor cancels what it has."""
+        processes = [] if wait else list((self._processes or {}).values())
+        super().shutdown(wait, cancel_futures=cancel_futures or not wait)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _begin() -> None:
+    """In a new process: end when the parent does, be it killed, and take no Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def run(
+    call: Callable[[T], Any], items: Sequence[T], make: Make, workers: int
+) -> Iterator[tuple[T, Any, BaseException | None]]:
+    """Call it on every item, each in a worker; yield the item with its result or what it raised, as they end.
+
+    At most AHEAD items a worker are handed out at a time. Where a worker dies and breaks the executor, all that were
+    handed out are suspects: the rest is done first, in new executors, then each suspect in one of its own, so that
+    exactly the guilty are lost, with the BrokenExecutor as their error. What a call raises is not tried again.
+    """
+    suspects: list[T] = []
+    waiting = deque(items)
+    while waiting:
+        yield from _until_broken(call, waiting, suspects, make, workers, AHEAD * workers)
+    for item in suspects:
+        broken: list[T] = []
+        yield from _until_broken(call, deque([item]), broken, make, 1, 1)
+        if broken:
+            yield item, None, BrokenExecutor("its worker died")
+
+
+def _until_broken(
+    call: Callable[[T], Any], waiting: deque[T], suspects: list[T], make: Make, workers: int, most: int
+) -> Iterator[tuple[T, Any, BaseException | None]]:
+    """Do what is waiting with one executor; if it breaks, leave the rest, with what was handed out in `suspects`."""
+    flying: dict[Future[Any], T] = {}
+    with make(workers) as executor:
+        try:
+            broken = False
+            while flying or (waiting and not broken):
+                while waiting and len(flying) < most and not broken:
+                    try:
+                        flying[executor.submit(call, waiting[0])] = waiting[0]
+                        waiting.popleft()
+                    except BrokenExecutor:
+                        broken = True
+                        if not flying:  # it broke before anything was handed out: this one is as suspect as any
+                            suspects.append(waiting.popleft())
+                ended, _ = wait(flying, return_when=FIRST_COMPLETED)
+                for future in [future for future in flying if future in ended]:  # in the order of the items
+                    item, error = flying.pop(future), _error(future)
+                    if isinstance(error, BrokenExecutor):
+                        broken = True
+                        suspects.append(item)
+                    else:
+                        yield item, None if error else future.result(), error
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Make, int]]:
+    """A Dask cluster: what makes an executor on it, and how many cells it trains at a time.
+
+    The scheduler reruns what a worker that died had, and gives up what has killed several (`KilledWorker`).
+    Raises ArgumentError without the package, or if no scheduler with a worker answers within TIMEOUT seconds.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise ArgumentError("a Dask cluster needs the package distributed: pip install 'regdemo[dask]'") from error
+    try:
+        client: Any = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise RegdemoError(
+            f"no Dask scheduler answered at {address} within {TIMEOUT} s: start one with `dask scheduler`, and "
+            f"workers with `dask worker {address}`"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=TIMEOUT)
+        except TimeoutError as error:
+            raise RegdemoError(
+                f"the Dask scheduler at {address} had no worker within {TIMEOUT} s: start some with "
+                f"`dask worker {address}`"
+            ) from error
+        yield lambda _: client.get_executor(pure=False), sum(client.nthreads().values())

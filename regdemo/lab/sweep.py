@@ -1,0 +1,327 @@
+"""A grid of techniques, their values and sizes of training data, past one machine, and what it allows to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil, isfinite
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from regdemo.bounds import EXACT
+from regdemo.errors import ArgumentError, RegdemoError
+from regdemo.lab.cells import Cell, Member, Results, Setting, digest, missing, train_cell, values_of
+from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms
+from regdemo.lab.compare import Stopped, prepared
+from regdemo.lab.data import Task, shared_examples
+from regdemo.lab.executors import Make, Processes, run
+from regdemo.lab.recipe import Recipe, parameters
+from regdemo.parameters import SEED
+from regdemo.report import Block, Claim, Curves, Report, Series, Table, Text
+from regdemo.report import Cell as Entry
+
+Done = dict[str, dict[int, Member]]
+
+
+def sweep(
+    techniques: str | Sequence[str],
+    out: Path,
+    *,
+    task: str = "mnist1d",
+    data: Path | None = None,
+    target: str | None = None,
+    label_noise: float = 0.0,
+    train_sizes: Sequence[int] = (),
+    seeds: int = 16,
+    epochs: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    executor: Make | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **values: float | Sequence[float],
+) -> Report:
+    """Train what is missing of a grid, each cell in a worker, and report each technique against none.
+
+    The grid is none and the techniques, each at every combination of its values, at every size, over paired seeds. Its
+    cells are appended to `out` as they end; those that are there are not trained again.
+    out: the results file.  train_sizes: how many training examples, all if empty.
+    executor: what makes a `concurrent.futures.Executor` with so many workers; processes of this machine if not given.
+    progress: told how many networks are done, and of how many; the first time how many were there before.
+    The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
+    Raises ArgumentError on a value that is not allowed, or more workers than fit in memory; FileError on a results file
+    that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
+    there is nothing in it yet.
+    """
+    from regdemo.lab.training import GROUP
+
+    names = [techniques] if isinstance(techniques, str) else list(techniques)
+    WORKERS.check("workers", workers)
+    SEEDS.check("seeds", seeds)
+    SEED.check("seed", seed)
+    whole = prepared(task, label_noise, None, data, target)
+    given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
+    recipes = arms(names, given, against=NONE, offers=whole.offers, task=whole.title)
+    settings, tasks = _grid(whole, recipes, (task, data, target, label_noise), train_sizes, epochs, seed)
+    lost: list[tuple[Cell, BaseException]] = []
+    stopped = False
+    with Results(out) as results:
+        cells = missing(settings, seeds, results.done, min(GROUP, whole.together or GROUP), data)
+        if cells and executor is None:
+            from regdemo.lab.memory import check_workers
+
+            check_workers(max(tasks, key=lambda t: len(t.x)), recipes, workers)
+        total = len(settings) * seeds
+        done = total - sum(len(cell) for cell in cells)
+        progress(done, total)
+        try:
+            for cell, line, error in run(train_cell, cells, executor or Processes, workers):
+                if error is None:
+                    results.add(line)
+                    done += len(cell)
+                    progress(done, total)
+                else:
+                    lost.append((cell, error))
+        except KeyboardInterrupt:
+            stopped = True
+    if not any(results.done.get(setting.key) for setting in settings):
+        if stopped:
+            raise KeyboardInterrupt
+        raise RegdemoError(f"no network was trained, all were lost, the first by this: {_reason(lost[0][1])}")
+    shown: dict[str, Any] = {"technique": ", ".join(names)}
+    shown |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
+    shown |= {"task": task} if data is None else ({"data": data.name} | ({"target": target} if target else {}))
+    shown |= {"label_noise": label_noise} if label_noise else {}
+    shown |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
+    shown |= {"seeds": seeds, "epochs": epochs or f"{whole.steps} steps", "seed": seed}
+    report = _conclude(tasks, recipes, settings, seeds, results, lost, stopped, shown)
+    if stopped:
+        raise Stopped(report)
+    return report
+
+
+def _grid(
+    whole: Task,
+    recipes: Sequence[Recipe],
+    source: tuple[str, Path | None, str | None, float],
+    train_sizes: Sequence[int],
+    epochs: int | None,
+    seed: int,
+) -> tuple[list[Setting], list[Task]]:
+    """Each arm's setting at the first size, then at the next; and the task of each size."""
+    name, data, target, label_noise = source
+    if len(set(train_sizes)) < len(train_sizes):
+        raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, train_sizes))}")
+    tasks = [prepared(name, label_noise, size, data, target) for size in train_sizes] or [whole]
+    holds = any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques)
+    settings, used = [], []
+    for task in tasks:
+        size, task = len(task.x), task.hold_out() if holds else task
+        passes = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
+        EPOCHS.check("epochs", passes)
+        used.append(task)
+        for recipe in recipes:
+            values = values_of(recipe.techniques[0]) if recipe.techniques else ()
+            technique = recipe.techniques[0].NAME if recipe.techniques else NONE
+            settings.append(
+                Setting(
+                    task=name if data is None else "",
+                    digest=digest(data) if data else "",
+                    target=target,
+                    train_size=size,
+                    label_noise=float(label_noise),
+                    hold_out=holds,
+                    technique=technique,
+                    values=values,
+                    epochs=passes,
+                    seed=seed,
+                )
+            )
+    return settings, used
+
+
+def _conclude(
+    tasks: Sequence[Task],
+    recipes: Sequence[Recipe],
+    settings: Sequence[Setting],
+    seeds: int,
+    results: Results,
+    lost: Sequence[tuple[Cell, BaseException]],
+    stopped: bool,
+    shown: dict[str, Any],
+) -> Report:
+    """What the file shows of each arm against none at the same size, over the seeds that both have."""
+    from regdemo.lab.findings import lost_runs, p_cell, unit_of, verdict, what
+    from regdemo.lab.metrics import BETTER
+    from regdemo.lab.statistics import holm, mean_interval, p_value
+
+    per = len(recipes)
+    found = [{k: m for k, m in results.done.get(s.key, {}).items() if k < seeds} for s in settings]
+    metrics = list(next(m.scores for members in found for m in members.values()))
+    headline, judged = metrics[0], [name for name in BETTER if name in metrics]
+    sizes = [setting.train_size for setting in settings[::per]]
+    blocks: list[Block] = []
+    diverged: list[Block] = []
+    rows: list[tuple[int, int, list[int]]] = []  # the size's number, the arm's, and the seeds that both have
+    same_start = same_batches = pairs = 0
+    for s, size in enumerate(sizes):
+        base = found[s * per]
+        for a, recipe in enumerate(recipes):
+            members = found[s * per + a]
+            gone = [k for k, m in sorted(members.items()) if not _finite(m)]
+            if gone:
+                diverged.append(Text(lost_runs(_at(recipe.name, size, sizes), gone, len(members))))
+            if a:
+                both = sorted(k for k in members.keys() & base.keys())
+                same_start += sum(members[k].start == base[k].start for k in both)
+                same_batches += sum(members[k].seen == base[k].seen for k in both)
+                pairs += len(both)
+                rows.append((s, a, [k for k in both if _finite(members[k]) and _finite(base[k])]))
+
+    def change(s: int, a: int, kept: list[int], metric: str) -> list[float]:
+        return [found[s * per + a][k].scores[metric] - found[s * per][k].scores[metric] for k in kept]
+
+    changes = {name: [change(*row, name) for row in rows] for name in judged}
+    corrected = {name: holm([p_value(d) for d in some]) for name, some in changes.items()}
+    undecided = []
+    for i, (s, a, _) in enumerate(rows):
+        name = _at(recipes[a].name, sizes[s], sizes)
+        text = verdict(name, changes[headline][i], what(headline), corrected[headline][i], len(rows))
+        if text.startswith("No difference shown"):
+            undecided.append(name)
+        else:
+            blocks.append(Text(text))
+    if undecided:
+        blocks.append(Text(f"No difference shown in {what(headline)}: {'; '.join(undecided)}."))
+    blocks += diverged
+
+    many = len(sizes) > 1
+    table: list[list[Entry]] = []
+    beside: list[list[Entry]] = []
+    for i, (s, a, kept) in enumerate(rows):
+        head: list[Entry] = [recipes[a].name, *([f"{sizes[s]:,}"] if many else [])]
+        level = mean_interval([found[s * per][k].scores[headline] for k in kept])
+        seconds = fmean(m.seconds for m in found[s * per + a].values()) if found[s * per + a] else "–"
+        seconds = float(f"{seconds:.2g}") if isinstance(seconds, float) else seconds
+        p = p_cell(corrected[headline][i])
+        table.append([*head, len(kept), level, mean_interval(changes[headline][i]), p, seconds])
+        cells: list[Entry] = [*head]
+        for name in judged[1:]:
+            cells += [mean_interval(changes[name][i]), p_cell(corrected[name][i])]
+        beside.append(cells)
+    columns = ["", *(["examples"] if many else [])]
+    blocks.append(
+        Table(
+            f"The difference from none in {what(headline)}",
+            [*columns, "pairs", NONE, f"difference{unit_of(headline).replace(' ', ', ', 1)}", "p", "s"],
+            table,
+            note="Means with 95% intervals by Student's t, differences paired by seed and at the same size. p-values "
+            f"are corrected by Holm's method for the {len(rows)} comparisons of the grid. They speak of training again "
+            "on this data, not of other data. s: processor time to train one network.",
+        )
+    )
+    if len(judged) > 1:
+        heads = [column for name in judged[1:] for column in (name, "p")]
+        blocks.append(
+            Table(
+                "The differences from none in the rest",
+                [*columns, *heads],
+                beside,
+                "Corrected likewise, each metric alone.",
+            )
+        )
+    blocks += _curves(recipes, sizes, found, headline)
+    have, wanted = sum(map(len, found)), len(settings) * seeds
+    blocks.append(Text(_state(results, have, wanted, lost)))
+    largest = max(tasks, key=lambda task: len(task.x))
+    blocks.append(Text(f"The data: {largest.origin} The network: {largest.network}."))
+    claims = [
+        Claim("No test example was trained on", 0, "examples in both", shared_examples(largest), *EXACT),
+        Claim("The networks of a pair start from the same weights", pairs, "pairs", same_start, *EXACT),
+        Claim("The networks of a pair saw the same batches in the same order", pairs, "pairs", same_batches, *EXACT),
+    ]
+    if not stopped:
+        claims.append(Claim("Every network of the grid is in the file", wanted, "arms x sizes x seeds", have, *EXACT))
+    return Report(
+        title=f"A grid of {len(recipes)} arms{f' and {len(sizes)} sizes' if many else ''} on {largest.title}, "
+        f"{seeds} paired seeds" + (" (stopped)" if stopped else ""),
+        parameters=shown,
+        claims=claims,
+        blocks=blocks,
+        say=(
+            "A technique that helps at one rate and one size of data says little of the next. I run a grid over paired "
+            "seeds, each cell where there is room, keep every finished cell, and correct for the number of "
+            "comparisons: of forty true nulls, two would look like finds at 5%."
+        ),
+        wrong_answer=(
+            "'The best cell of the grid won by 1.5 points.' The best of many is lucky too: correct its p-value for the "
+            "grid, or run that cell again on seeds that did not choose it."
+        ),
+        cards=["Q18.90", "Q18.92"],
+    )
+
+
+def _finite(member: Member) -> bool:
+    return all(map(isfinite, member.scores.values()))
+
+
+def _at(name: str, size: int, sizes: Sequence[int]) -> str:
+    return f"{name} at {size:,} examples" if len(sizes) > 1 else name
+
+
+def _state(results: Results, have: int, wanted: int, lost: Sequence[tuple[Cell, BaseException]]) -> str:
+    """What is in the file and what is not, and why."""
+    text = f"{have:,} of the grid's {wanted:,} networks are in {results.path}"
+    if len(results.by) > 1:
+        text += f", trained by {' and by '.join(sorted(results.by))}, which may differ"
+    text += "."
+    if results.cut:
+        text += f" {results.cut} line{'s' * (results.cut > 1)} cut short, by a kill or a full disk, passed over."
+    reasons: dict[str, list[str]] = {}
+    for cell, error in lost:
+        reasons.setdefault(_reason(error), []).append(cell.name)
+    for reason, cells in reasons.items():
+        rest = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
+        text += f" Lost, {reason}: {'; '.join(cells[:3])}{rest}."
+    return text + (" The same command again trains what is missing." if have < wanted else "")
+
+
+def _reason(error: BaseException) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return first if type(error).__name__ == "BrokenExecutor" else f"{type(error).__name__}: {first}"
+
+
+def _curves(
+    recipes: Sequence[Recipe], sizes: Sequence[int], found: Sequence[dict[int, Member]], headline: str
+) -> list[Block]:
+    """Over the size where there are several, and over a technique's first parameter where that has several values."""
+    from regdemo.lab.findings import MOST_CURVES, capital, what
+    from regdemo.lab.statistics import mean_interval
+
+    per = len(recipes)
+    title, unit = capital(what(headline)), headline.partition(", ")[2]
+    note = "Means over seeds; a band is the 95% interval."
+
+    def series(name: str, points: Sequence[tuple[float, int]]) -> Series:
+        some = [(x, [m.scores[headline] for m in found[i].values() if isfinite(m.scores[headline])]) for x, i in points]
+        means = [(x, mean_interval(values)) for x, values in sorted(some) if values]
+        at, known = [x for x, _ in means], [mean for _, mean in means]
+        return Series(name, at, [m.value for m in known], [m.low for m in known], [m.high for m in known])
+
+    blocks: list[Block] = []
+    if len(sizes) > 1 and per <= MOST_CURVES:
+        over = [series(r.name, [(float(n), s * per + a) for s, n in enumerate(sizes)]) for a, r in enumerate(recipes)]
+        blocks.append(Curves(f"{title} over the number of examples", "examples", unit, over, note))
+    for kind in dict.fromkeys(type(recipe.techniques[0]) for recipe in recipes[1:]):
+        own = [
+            (a, recipe.techniques[0]) for a, recipe in enumerate(recipes) if a and type(recipe.techniques[0]) is kind
+        ]
+        for name in parameters(kind):
+            others = {tuple(v for n, v in values_of(t) if n != name) for _, t in own}
+            if len(own) > 1 and len(others) == 1 and len(sizes) <= MOST_CURVES:
+                over = [
+                    series(f"{n:,} examples", [(float(vars(t)[name]), s * per + a) for a, t in own])
+                    for s, n in enumerate(sizes)
+                ]
+                label = name.replace("_", " ")
+                blocks.append(Curves(f"{title} over {kind.NAME}'s {label}", label, unit, over, note))
+    return blocks

@@ -1,0 +1,143 @@
+"""Who is lost when a worker dies: exactly the guilty. And a real Dask cluster, one of its workers killed."""
+
+import os
+import signal
+import sys
+from collections import Counter
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from regdemo.errors import ArgumentError, RegdemoError
+from regdemo.lab import executors
+from regdemo.lab.cells import Results
+from regdemo.lab.executors import AHEAD, Processes, cluster, run
+from regdemo.lab.sweep import sweep
+
+DIE = "__import__('os')._exit(1)"
+
+
+def test_a_worker_that_dies_costs_its_item_only_and_what_raises_is_not_tried_again(tmp_path):
+    tried = tmp_path / "tried"
+    raises = f"open({str(tried)!r}, 'a').write('x') / 0"
+    items = ["1 + 1", DIE, "2 + 2", raises, "3 + 3", "4 + 4", "5 + 5"]
+    found = {item: (result, type(error)) for item, result, error in run(eval, items, Processes, 2)}
+    lost = {DIE, raises}
+    assert {item: result for item, (result, _) in found.items() if item not in lost} == {
+        item: eval(item) for item in items if item not in lost
+    }
+    assert found[DIE] == (None, executors.BrokenExecutor)
+    assert found[raises] == (None, ZeroDivisionError)
+    assert tried.read_text() == "x" or tried.read_text() == "xx"  # twice where it was in flight when the other died
+
+
+class Brittle(Executor):
+    """An executor whose one worker dies of the item `die`, before or after it took it."""
+
+    made = 0
+
+    def __init__(self, at_submit):
+        Brittle.made += 1
+        self.at_submit, self.broken = at_submit, False
+
+    def submit(self, call, item):
+        if self.broken or (item == "die" and self.at_submit):
+            self.broken = True
+            raise BrokenProcessPool("broken")
+        future = Future()
+        if item == "die":
+            self.broken = True
+            future.set_exception(BrokenProcessPool("broken"))
+        else:
+            future.set_result(call(item))
+        return future
+
+
+@pytest.mark.parametrize("at_submit", [False, True])
+def test_every_item_is_yielded_once_whenever_an_executor_breaks(at_submit):
+    items = ["die", "b", "c", "die", "d", "e", "f"]
+    found = Counter(
+        (item, result, type(error).__name__)
+        for item, result, error in run(str.upper, items, lambda _: Brittle(at_submit), 1)
+    )
+    done = Counter((item, item.upper(), "NoneType") for item in items if item != "die")
+    assert found == done + Counter({("die", None, "BrokenExecutor"): 2})
+
+
+def test_no_more_is_handed_out_than_a_little_ahead_of_the_workers():
+    class Counting(ThreadPoolExecutor):
+        flying = most = 0
+
+        def submit(self, call, item):
+            Counting.flying += 1
+            Counting.most = max(Counting.most, Counting.flying)
+            return super().submit(call, item)
+
+    for _ in run(abs, range(20), Counting, 2):
+        Counting.flying -= 1
+    assert Counting.most == 2 * AHEAD
+
+
+def test_shut_down_without_waiting_processes_end_at_once():
+    executor = Processes(1)
+    future = executor.submit(eval, "__import__('threading').Event().wait()")
+    (process,) = executor._processes.values()
+    executor.shutdown(wait=False)
+    assert process.exitcode == -signal.SIGTERM
+    assert not future.done() or future.exception() is not None
+
+
+def test_without_the_package_the_line_says_which_extra_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ArgumentError, match=r"pip install 'regdemo\[dask\]'"), cluster("tcp://127.0.0.1:1"):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_does_not_answer_is_one_line_with_the_address_and_what_to_start(monkeypatch):
+    monkeypatch.setattr(executors, "TIMEOUT", 0.2)
+    with pytest.raises(RegdemoError, match=r"tcp://127.0.0.1:1 within 0.2 s: start one with") as caught:  # noqa: SIM117
+        with cluster("tcp://127.0.0.1:1"):
+            pass
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_on_a_dask_cluster_a_worker_killed_in_the_run_costs_nothing(tmp_path):
+    from distributed import LocalCluster
+
+    killed = []
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=60
+        ) as dask,
+        dask.get_client() as client,
+    ):
+        pids = client.run(os.getpid)
+
+        def kill(done, total):
+            if done and not killed:
+                busy = [worker for worker, tasks in client.processing().items() if tasks]
+                killed.append(busy[0])
+                os.kill(pids[busy[0]], signal.SIGKILL)
+
+        with cluster(dask.scheduler_address) as (executor, workers):
+            assert workers == 2
+            report = sweep(
+                "dropout",
+                tmp_path / "s.jsonl",
+                p=[0.1, 0.5],
+                train_sizes=[40, 60],
+                seeds=16,
+                epochs=1,
+                workers=workers,
+                executor=executor,
+                progress=kill,
+            )
+    assert len(killed) == 1
+    assert report.holds
+    lines = (tmp_path / "s.jsonl").read_text().splitlines()
+    assert len(lines) == 3 * 2 * 2  # arms, sizes, blocks of 8 seeds
+    with Results(tmp_path / "s.jsonl") as results:  # which refuses a member twice
+        assert [sorted(members) for members in results.done.values()] == [list(range(16))] * 6

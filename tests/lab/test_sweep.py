@@ -1,0 +1,313 @@
+"""A grid: what is in it, what a rerun does, what is in its file, and what it says."""
+
+import json
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from math import nan
+
+import pytest
+import torch
+
+from regdemo.errors import ArgumentError, FileError, RegdemoError
+from regdemo.lab import data, memory
+from regdemo.lab import sweep as module
+from regdemo.lab.cells import BEGINNING, Cell, Results, _runs, missing, train_cell
+from regdemo.lab.compare import Stopped
+from regdemo.lab.metrics import TEST_ACCURACY
+from regdemo.lab.recipe import Recipe
+from regdemo.lab.statistics import holm, p_value
+from regdemo.lab.sweep import sweep
+from regdemo.lab.techniques import TECHNIQUES
+from regdemo.lab.training import GROUP, PairedTraining
+from regdemo.report import Curves, Table, Text
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """The digits, but 60 training and 40 test examples of them, and a small network."""
+    whole = data.load("digits")
+    few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch=20)
+    monkeypatch.setitem(data.TASKS, "digits", lambda: few)
+
+
+class Here(Executor):
+    """An executor that does each call at once, where it is, and notes what it was of."""
+
+    def __init__(self, cells, fail=lambda cell: None):
+        self.cells, self.fail = cells, fail
+
+    def submit(self, call, cell):
+        self.cells.append(cell)
+        future = Future()
+        try:
+            self.fail(cell)
+            future.set_result(call(cell))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def quick(out, cells=None, fail=lambda cell: None, **options):
+    cells = [] if cells is None else cells
+    options = {"task": "digits", "seeds": 8, "epochs": 2, "executor": lambda workers: Here(cells, fail)} | options
+    return sweep(options.pop("techniques", "dropout"), out / "s.jsonl", **options)
+
+
+def texts(report):
+    return " ".join(block.text for block in report.blocks if isinstance(block, Text))
+
+
+def test_the_grid_is_none_and_every_technique_at_every_value_and_size_the_first_seeds_first(tmp_path):
+    cells = []
+    quick(tmp_path, cells, techniques=["dropout", "sam"], p=[0.1, 0.5], train_sizes=[30, 60], seeds=GROUP + 2)
+    arms = ["none", "dropout 0.1", "dropout 0.5", "sam 0.2"]
+    assert [(c.start, c.stop, c.setting.train_size, c.setting.recipe().name) for c in cells] == [
+        (*block, size, arm) for block in [(0, GROUP), (GROUP, GROUP + 2)] for size in (30, 60) for arm in arms
+    ]
+
+
+def test_each_member_has_the_result_that_compare_has_for_it(tmp_path):
+    cells = []
+    quick(tmp_path, cells, seeds=10)
+    recipes = [Recipe("none"), Recipe("dropout 0.2", (TECHNIQUES["dropout"](),))]
+    training = PairedTraining(data.load("digits"), recipes, range(10), seed=0, epochs=2)
+    *_, last = training.run()
+    with Results(tmp_path / "s.jsonl") as results:
+        for cell, scores in zip(cells[:2], last.scores, strict=True):
+            found = results.done[cell.setting.key]
+            for name, values in scores.items():
+                assert [found[k].scores[name] for k in range(10)] == pytest.approx(values, abs=1e-5)
+
+
+def test_a_rerun_trains_nothing_and_gives_the_same_report(tmp_path):
+    first, cells = quick(tmp_path, p=[0.1, 0.5]), []
+    kept = (tmp_path / "s.jsonl").read_bytes()
+    assert quick(tmp_path, cells, p=[0.1, 0.5]) == first
+    assert cells == []
+    assert (tmp_path / "s.jsonl").read_bytes() == kept
+
+
+def test_more_seeds_values_and_sizes_train_only_what_is_missing(tmp_path):
+    quick(tmp_path, seeds=10)
+    cells = []
+    report = quick(tmp_path, cells, seeds=13, p=[0.2, 0.4], train_sizes=[60, 30])
+    new = [(c.setting.recipe().name, c.setting.train_size, c.start, c.stop) for c in cells]
+    assert [cell for cell in new if cell[1] == 60] == [
+        ("dropout 0.4", 60, 0, 8),
+        ("none", 60, 10, 13),
+        ("dropout 0.2", 60, 10, 13),
+        ("dropout 0.4", 60, 8, 13),
+    ]
+    assert report.holds
+
+
+def test_what_is_missing_within_a_block_is_filled(tmp_path):
+    cells = []
+    quick(tmp_path, cells)
+    setting = cells[0].setting
+    done = {setting.key: dict.fromkeys([0, 3, 4, 9])}
+    found = [(cell.start, cell.stop) for cell in missing([setting], 11, done, 8)]
+    assert found == [(1, 3), (5, 8), (8, 9), (10, 11)]
+    assert _runs([]) == []
+
+
+def test_the_order_in_which_cells_ended_changes_nothing(tmp_path):
+    first, path = quick(tmp_path, p=[0.1, 0.5]), tmp_path / "s.jsonl"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+    assert quick(tmp_path, p=[0.1, 0.5]) == first
+
+
+@pytest.mark.parametrize("left", [1, len(BEGINNING) - 3, len(BEGINNING) + 20])
+def test_a_line_cut_short_is_passed_over_and_its_cell_trained_again_on_a_new_line(tmp_path, left):
+    quick(tmp_path)
+    path = tmp_path / "s.jsonl"
+    first, second = path.read_text().splitlines(keepends=True)
+    path.write_text(first + second[:left])
+    cells = []
+    report = quick(tmp_path, cells)
+    assert [cell.setting.technique for cell in cells] == ["dropout"]
+    assert "1 line cut short" in texts(report)
+    assert path.read_text().startswith(first + second[:left] + "\n" + BEGINNING)
+    assert quick(tmp_path, executor=None) == report
+
+
+def test_a_whole_last_line_without_its_end_counts(tmp_path):
+    first, path, cells = quick(tmp_path), tmp_path / "s.jsonl", []
+    path.write_text(path.read_text().removesuffix("\n"))
+    assert quick(tmp_path, cells) == first
+    assert cells == []
+    assert quick(tmp_path, cells, seeds=9).holds
+    assert len(path.read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (b"technique,accuracy\n", 1),
+        (b'{"loss": 1}\n', 1),
+        (b"\xff\xfe\n", 1),
+        (b"\n[]\n", 2),
+        (BEGINNING.encode() + b'"setting": 3}\n', 1),
+        ("same", 3),
+    ],
+)
+def test_a_line_of_something_else_is_named_by_file_and_line_and_nothing_is_written(tmp_path, content, where):
+    path = tmp_path / "s.jsonl"
+    if content == "same":
+        quick(tmp_path)
+        content = path.read_bytes() + path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=rf"s\.jsonl:{where}: this line is no cell of a sweep"):
+        quick(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_in_use_is_refused(tmp_path):
+    with Results(tmp_path / "s.jsonl"), pytest.raises(FileError, match="in use by another sweep"):
+        quick(tmp_path)
+
+
+def test_a_file_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "s.jsonl").mkdir()
+    with pytest.raises(FileError, match=r"cannot keep results in .*: Is a directory"):
+        quick(tmp_path)
+    with pytest.raises(FileError, match="No such file or directory"):
+        quick(tmp_path / "nowhere")
+    with pytest.raises(FileError, match="no regular file"):
+        sweep("dropout", "/dev/null")
+
+
+def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path):
+    def fail(cell):
+        if cell.setting.values == (("p", 0.5),):
+            raise OSError("disk on fire\nwith more lines")
+
+    report = quick(tmp_path, fail=fail, p=[0.1, 0.5])
+    assert "Lost, OSError: disk on fire: dropout 0.5 at 60 examples, seeds 0 to 7." in texts(report)
+    assert "No verdict on dropout 0.5" in texts(report)
+    assert [claim.holds for claim in report.claims] == [True, True, True, False]
+    cells = []
+    assert quick(tmp_path, cells, p=[0.1, 0.5]).holds
+    assert [cell.setting.values for cell in cells] == [(("p", 0.5),)]
+
+
+def test_where_all_is_lost_there_is_no_report_but_the_reason(tmp_path):
+    def fail(cell):
+        raise OSError("disk on fire")
+
+    with pytest.raises(RegdemoError, match="all were lost, the first by this: OSError: disk on fire"):
+        quick(tmp_path, fail=fail)
+
+
+def test_ctrl_c_keeps_and_reports_the_finished_cells(tmp_path):
+    def press(done, total):
+        if done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Stopped) as caught:
+        quick(tmp_path, p=[0.1, 0.5], progress=press)
+    assert caught.value.report.title.endswith("(stopped)")
+    assert "16 of the grid's 24 networks" in texts(caught.value.report)
+    cells = []
+    quick(tmp_path, cells, p=[0.1, 0.5])
+    assert len(cells) == 1
+
+
+def test_ctrl_c_before_the_first_cell_has_nothing_to_report(tmp_path):
+    def press(done, total):
+        if done == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        quick(tmp_path, progress=press)
+    assert not isinstance(caught.value, Stopped)
+
+
+def test_differences_are_paired_by_seed_and_corrected_over_the_whole_grid(tmp_path):
+    report = quick(tmp_path, p=[0.1, 0.9], train_sizes=[30, 60], epochs=4)
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    levels = {
+        (line["setting"]["values"].get("p"), line["setting"]["train_size"]): line["scores"][TEST_ACCURACY]
+        for line in lines
+    }
+    arms = [(p, size) for size in (30, 60) for p in (0.1, 0.9)]
+    changes = [[b - a for a, b in zip(levels[None, n], levels[p, n], strict=True)] for p, n in arms]
+    table = next(block for block in report.blocks if isinstance(block, Table))
+    assert [row[4].value for row in table.rows] == pytest.approx([sum(d) / 8 for d in changes])
+    assert [row[5] for row in table.rows] == [float(f"{p:.2g}") for p in holm([p_value(d) for d in changes])]
+
+
+def test_curves_are_drawn_over_what_has_several_values(tmp_path):
+    def titles(**options):
+        return [block.title for block in quick(tmp_path, **options).blocks if isinstance(block, Curves)]
+
+    assert titles() == []
+    assert titles(p=[0.1, 0.5]) == ["Test accuracy over dropout's p"]
+    assert titles(train_sizes=[30, 60]) == ["Test accuracy over the number of examples"]
+    assert len(titles(p=[0.1, 0.5], train_sizes=[30, 60])) == 2
+
+
+def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path, monkeypatch):
+    quick(tmp_path)
+    path = tmp_path / "s.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["scores"][TEST_ACCURACY][3] = None
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = quick(tmp_path)
+    assert "1 of 8 runs of 'dropout 0.2' diverged, a figure of theirs is not finite: seed 3" in texts(report)
+    assert next(block for block in report.blocks if isinstance(block, Table)).rows[0][1] == 7
+    monkeypatch.setattr("regdemo.lab.training.Learner.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
+    setting = replace(module._grid(data.load("digits"), [Recipe("none")], ("digits", None, None, 0), [], 1, 0)[0][0])
+    assert train_cell(Cell(setting, 0, 8))["scores"] == {TEST_ACCURACY: [None] * 8}
+
+
+def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_worker_is_refused(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(60)))
+    cells = []
+    quick(tmp_path, cells, data=table, epochs=1)
+    quick(tmp_path, cells, data=table, epochs=1)
+    assert len(cells) == 2
+    table.write_text(table.read_text().replace("7,", "7.5,"))
+    quick(tmp_path, cells, data=table, epochs=1)
+    assert len(cells) == 4
+    with pytest.raises(FileError, match="another file here than where the sweep was started"):
+        train_cell(cells[0])
+
+
+def test_every_arm_validates_where_one_technique_must(tmp_path):
+    cells = []
+    quick(tmp_path, cells, techniques=["early-stopping"])
+    assert [cell.setting.hold_out for cell in cells] == [True, True]
+
+
+def test_more_workers_than_fit_in_memory_are_refused_with_how_many_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1.3e9)
+    with pytest.raises(ArgumentError, match=r"workers = 9 would take about 3.* GB of memory.*: 3 fit"):
+        quick(tmp_path, workers=9, executor=None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"techniques": ["cutout"]}, "'cutout' cannot be compared"),
+        ({"techniques": ["none"]}, "'none' would be compared with itself"),
+        ({"train_sizes": [30, 30]}, "train_size has the same value twice"),
+        ({"train_sizes": [1]}, "train_size = 1 is not allowed"),
+        ({"train_sizes": [61]}, "has from 2 to 60"),
+        ({"workers": 0}, "workers = 0 is not allowed"),
+        ({"seeds": 3}, "seeds = 3 is not allowed"),
+        ({"p": [0.1, 1.0]}, "p = 1.0 is not allowed"),
+        ({"epochs": 0}, "epochs = 0 is not allowed"),
+    ],
+)
+def test_bad_input_is_refused_before_a_file_is_made(tmp_path, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        quick(tmp_path, **options)
+    assert not (tmp_path / "s.jsonl").exists()
+
+
+def test_torch_keeps_its_random_state(tmp_path):
+    before = torch.get_rng_state()
+    quick(tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)
