@@ -260,7 +260,7 @@ class PairedTraining:
         learners = [learner for arm in self.arms for learner in arm]
         every, total = ceil(self.epochs / EVALUATIONS), self.epochs * len(learners)
         stop, done = Event(), 0
-        with _threads() as pool:
+        with side_by_side() as pool:
             for start in range(0, self.epochs, every):
                 epochs = min(every, self.epochs - start)
                 futures = {pool.submit(_advance, learner, epochs, stop, self.clock): learner for learner in learners}
@@ -305,7 +305,7 @@ def _together(parts: Sequence[Scores]) -> Scores:
 
 
 @contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
+def side_by_side() -> Iterator[ThreadPoolExecutor]:
     """One worker for each of torch's threads, each with one of its own: they would wait at every operation."""
     before = torch.get_num_threads()
     try:
