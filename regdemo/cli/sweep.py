@@ -87,12 +87,12 @@ def sweep(
             progress(done, total)
 
         if dask is None:
-            place: Any = nullcontext((None, (os.cpu_count() or 1) if workers is None else workers))
+            place: Any = nullcontext((None, (os.cpu_count() or 1) if workers is None else workers, lambda: None))
         else:
             from regdemo.lab.executors import cluster
 
             place = cluster(dask)
-        with place as (executor, many):
+        with place as (executor, many, check):
             return run(
                 techniques,
                 out,
@@ -106,6 +106,7 @@ def sweep(
                 seed=seed,
                 workers=many,
                 executor=executor,
+                check=check,
                 progress=tell,
                 **values,
             )

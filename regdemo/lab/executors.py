@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, resource_tracker
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 AHEAD = 2  # cells handed out for each worker, so that none waits for its next
 TIMEOUT = 10  # seconds for a Dask scheduler to answer, and for it to have a worker
+PULSE = 1.0  # seconds between two looks at whether what trains the cells is there
 
 T = TypeVar("T")
 Make = Callable[[int], Executor]  # an executor with so many workers
@@ -66,27 +69,34 @@ def _end_with(sentinel: int) -> None:
 
 
 def run(
-    call: Callable[[T], Any], items: Sequence[T], make: Make, workers: int
+    call: Callable[[T], Any], items: Sequence[T], make: Make, workers: int, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[T, Any, BaseException | None]]:
     """Call it on every item, each in a worker; yield the item with its result or what it raised, as they end.
 
     At most AHEAD items a worker are handed out at a time. Where a worker dies and breaks the executor, all that were
     handed out are suspects: the rest is done first, in new executors, then each suspect in one of its own, so that
     exactly the guilty are lost, with the BrokenExecutor as their error. What a call raises is not tried again.
+    check: called while nothing ends; it raises where nothing will any more.
     """
     suspects: list[T] = []
     waiting = deque(items)
     while waiting:
-        yield from _until_broken(call, waiting, suspects, make, workers, AHEAD * workers)
+        yield from _until_broken(call, waiting, suspects, make, workers, AHEAD * workers, check)
     for item in suspects:
         broken: list[T] = []
-        yield from _until_broken(call, deque([item]), broken, make, 1, 1)
+        yield from _until_broken(call, deque([item]), broken, make, 1, 1, check)
         if broken:
             yield item, None, BrokenExecutor("its worker died")
 
 
 def _until_broken(
-    call: Callable[[T], Any], waiting: deque[T], suspects: list[T], make: Make, workers: int, most: int
+    call: Callable[[T], Any],
+    waiting: deque[T],
+    suspects: list[T],
+    make: Make,
+    workers: int,
+    most: int,
+    check: Callable[[], None],
 ) -> Iterator[tuple[T, Any, BaseException | None]]:
     """Do what is waiting with one executor; if it breaks, leave the rest, with what was handed out in `suspects`."""
     flying: dict[Future[Any], T] = {}
@@ -102,7 +112,9 @@ def _until_broken(
                         broken = True
                         if not flying:  # it broke before anything was handed out: this one is as suspect as any
                             suspects.append(waiting.popleft())
-                ended, _ = wait(flying, return_when=FIRST_COMPLETED)
+                ended, _ = wait(flying, PULSE, FIRST_COMPLETED)
+                if not ended:
+                    check()
                 for future in [future for future in flying if future in ended]:  # in the order of the items
                     item, error = flying.pop(future), _error(future)
                     if isinstance(error, BrokenExecutor):
@@ -111,7 +123,8 @@ def _until_broken(
                     else:
                         yield item, None if error else future.result(), error
         except BaseException:
-            executor.shutdown(wait=False)
+            with suppress(Exception):  # it may be what has failed
+                executor.shutdown(wait=False)
             raise
 
 
@@ -123,16 +136,20 @@ def _error(future: Future[Any]) -> BaseException | None:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Make, int]]:
-    """A Dask cluster: what makes an executor on it, and how many cells it trains at a time.
+def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
+    """A Dask cluster: what makes an executor on it, how many cells it trains at a time, and a check that it is there.
 
     The scheduler reruns what a worker that died had, and gives up what has killed several (`KilledWorker`).
-    Raises ArgumentError without the package, or if no scheduler with a worker answers within TIMEOUT seconds.
+    Raises ArgumentError without the package or for what is no address, RegdemoError if no scheduler with a worker
+    answers within TIMEOUT seconds.
     """
     try:
         import distributed
     except ImportError as error:
         raise ArgumentError("a Dask cluster needs the package distributed: pip install 'regdemo[dask]'") from error
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/:]+:\d+|(tcp|tls|ws|wss)://\[[^\s\]]+\]:\d+", address):
+        raise ArgumentError(f"dask = {address!r} is no address of a scheduler: it is like tcp://host:8786")
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say, an error says in a line
     try:
         client: Any = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -148,4 +165,13 @@ def cluster(address: str) -> Iterator[tuple[Make, int]]:
                 f"the Dask scheduler at {address} had no worker within {TIMEOUT} s: start some with "
                 f"`dask worker {address}`"
             ) from error
-        yield lambda _: client.get_executor(pure=False), sum(client.nthreads().values())
+
+        def check() -> None:
+            # Its futures never end when the client has given up on the scheduler.
+            if client.status == "closed":
+                raise RegdemoError(
+                    f"the Dask scheduler at {address} has gone: what was finished is kept, and the "
+                    "same command goes on from there"
+                )
+
+        yield lambda _: client.get_executor(pure=False), sum(client.nthreads().values()), check

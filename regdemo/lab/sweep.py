@@ -37,6 +37,7 @@ def sweep(
     seed: int = 0,
     workers: int = 1,
     executor: Make | None = None,
+    check: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     **values: float | Sequence[float],
 ) -> Report:
@@ -46,6 +47,7 @@ def sweep(
     cells are appended to `out` as they end; those that are there are not trained again.
     out: the results file.  train_sizes: how many training examples, all if empty.
     executor: what makes a `concurrent.futures.Executor` with so many workers; processes of this machine if not given.
+    check: called while no cell ends, to raise if none will any more.
     progress: told how many networks are done, and of how many; the first time how many were there before.
     The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
     Raises ArgumentError on a value that is not allowed, or more workers than fit in memory; FileError on a results file
@@ -74,7 +76,7 @@ def sweep(
         done = total - sum(len(cell) for cell in cells)
         progress(done, total)
         try:
-            for cell, line, error in run(train_cell, cells, executor or Processes, workers):
+            for cell, line, error in run(train_cell, cells, executor or Processes, workers, check):
                 if error is None:
                     results.add(line)
                     done += len(cell)

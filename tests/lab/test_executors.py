@@ -103,6 +103,25 @@ def test_a_scheduler_that_does_not_answer_is_one_line_with_the_address_and_what_
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["", "host", "http://host:8786", "tcp://host", "tcp://:8786", "tcp://a b:1"])
+def test_what_is_no_address_is_refused_before_it_is_tried(address):
+    with pytest.raises(ArgumentError, match="is no address of a scheduler"), cluster(address):
+        pass
+
+
+def test_where_nothing_will_end_any_more_the_check_says_so(monkeypatch):
+    class Dead(Executor):
+        def submit(self, call, item):
+            return Future()
+
+    def check():
+        raise RegdemoError("gone")
+
+    monkeypatch.setattr(executors, "PULSE", 0)
+    with pytest.raises(RegdemoError, match="gone"):
+        list(run(abs, [1, 2], lambda workers: Dead(), 1, check))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_on_a_dask_cluster_a_worker_killed_in_the_run_costs_nothing(tmp_path):
     from distributed import LocalCluster
@@ -122,7 +141,7 @@ def test_on_a_dask_cluster_a_worker_killed_in_the_run_costs_nothing(tmp_path):
                 killed.append(busy[0])
                 os.kill(pids[busy[0]], signal.SIGKILL)
 
-        with cluster(dask.scheduler_address) as (executor, workers):
+        with cluster(dask.scheduler_address) as (executor, workers, check):
             assert workers == 2
             report = sweep(
                 "dropout",
@@ -133,6 +152,7 @@ def test_on_a_dask_cluster_a_worker_killed_in_the_run_costs_nothing(tmp_path):
                 epochs=1,
                 workers=workers,
                 executor=executor,
+                check=check,
                 progress=kill,
             )
     assert len(killed) == 1
