@@ -21,4 +21,7 @@ def test_every_output_block_of_the_readme_names_its_command():
 
 def test_the_two_set_up_commands_stand_first():
     first = readme.README.read_text(encoding="utf-8").partition("```")[2].partition("```")[0]
-    assert first.split("\n")[1:3] == ["pip install . && regdemo dropout --p 0.1", "pip install -e '.[test]' && pytest"]
+    assert first.split("\n")[1:3] == [
+        "pip install . && regdemo dropout --p 0.1",
+        "pip install -e '.[test,anki,dask,fit,hf,privacy]' && pytest",
+    ]
