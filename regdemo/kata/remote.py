@@ -78,7 +78,8 @@ class Remote:
         def backward(*grads: torch.Tensor) -> list[torch.Tensor | None]:
             return self._ask({"do": "backward", "handle": answer["handle"], "grads": list(grads)})["grads"]  # type: ignore[no-any-return]
 
-        joined = iter(_Bridge.apply(backward, wanted, *inputs) if inputs else wanted)  # type: ignore[no-untyped-call]
+        apply: Any = _Bridge.apply  # typed in some versions of torch, untyped in others
+        joined = iter(apply(backward, wanted, *inputs) if inputs else wanted)
         fresh = {id(outputs[index]): next(joined) for index in answer["differentiable"]}
         return _replace(value, fresh)
 

@@ -119,7 +119,8 @@ def scale_kept(x: Tensor, mask: Tensor, p: float) -> Tensor:
 def _scale_kept(x: Tensor, mask: Tensor, scale: float) -> Tensor:
     """x * mask * scale, the shortest way."""
     if x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous() and not torch.compiler.is_compiling():
-        scaled: Tensor = _ScaleKept.apply(x, mask, scale)  # type: ignore[no-untyped-call]
+        apply: Any = _ScaleKept.apply  # typed in some versions of torch, untyped in others
+        scaled: Tensor = apply(x, mask, scale)
         return scaled
     # Multiplying first by a bool mask leaves that mask, not a float copy of it, in memory for the backward pass.
     return x * mask * scale
