@@ -54,7 +54,6 @@ def write(cards: Sequence[Card], file: Path, name: str) -> None:
 def _library() -> Any:
     try:
         import genanki
-        import mdit_py_plugins  # noqa: F401  # at the same time, so that one message says what to install
     except ImportError:
         raise ArgumentError("packages for Anki need an extra: pip install 'regdemo[anki]'") from None
     return genanki

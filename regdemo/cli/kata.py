@@ -43,6 +43,7 @@ kata = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="The kata's name, or its id.")]
+GiveUp = Annotated[bool, typer.Option("--give-up", help="Show it before you passed; saved as Again.")]
 MaybeName = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="The kata's name, or its id; without it, the one saved last.")
 ]
@@ -153,7 +154,7 @@ def hint(name: MaybeName = None, bank: BankPath = None, home: Home = None, folde
 @kata.command(epilog="Example: regdemo kata solution dropout")
 def solution(
     name: MaybeName = None,
-    give_up: Annotated[bool, typer.Option("--give-up", help="Show it before you passed; saved as Again.")] = False,
+    give_up: GiveUp = False,
     bank: BankPath = None,
     home: Home = None,
     folder: Folder = WHERE,
@@ -170,7 +171,7 @@ def solution(
 @kata.command(epilog="Example: regdemo kata diff dropout")
 def diff(
     name: MaybeName = None,
-    give_up: Annotated[bool, typer.Option("--give-up", help="Show it before you passed; saved as Again.")] = False,
+    give_up: GiveUp = False,
     bank: BankPath = None,
     home: Home = None,
     folder: Folder = WHERE,
