@@ -163,7 +163,7 @@ def train_cell(cell: Cell) -> dict[str, Any]:
     setting, task = cell.setting, task_of(cell)
     steps = setting.epochs * ceil(len(task.x) / task.batch)
     learner = Learner(task, setting.recipe(), range(cell.start, cell.stop), seed=setting.seed, steps=steps)
-    weights = torch.cat([p.detach().flatten(1) for p in learner.parameters], dim=1).numpy()
+    weights = torch.cat([p.detach().flatten(1) for p in learner.parameters], dim=1).cpu().numpy()
     starts = [crc32(member.tobytes()) for member in weights]
     start = thread_time()
     for _ in range(setting.epochs):

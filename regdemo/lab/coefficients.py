@@ -75,7 +75,8 @@ def _apart(learner: Learner, penalty: L1Penalty | L2Penalty) -> float:
         else Ridge(alpha=penalty.strength * n)
     )
     fitted = [
-        torch.from_numpy(model.fit(inputs.numpy(), targets.numpy()).coef_) for inputs, targets in zip(x, y, strict=True)
+        torch.from_numpy(model.fit(inputs.numpy(), targets.numpy()).coef_)
+        for inputs, targets in zip(x.cpu(), y.cpu(), strict=True)
     ]
-    own: Tensor = learner.parameters[0].detach()[:, :, 0]
+    own: Tensor = learner.parameters[0].detach()[:, :, 0].cpu()
     return (own - torch.stack(fitted)).abs().max().item()

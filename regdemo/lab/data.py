@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regdemo.errors import ArgumentError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CLASSIFIER = frozenset({"inputs", "hidden", "linear", "classes", "validation"})
 LINEAR_MODEL = frozenset({"inputs", "linear", "validation"})
 HELD_OUT = 0.2  # of the training examples, where a technique validates
+PRECISIONS = ("float32", "bfloat16")  # float16 is not among them: its gradients vanish unless the loss is scaled
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Task:
     resampled: each member trains on a bootstrap sample of its own.  scale: what a unit of y stands for.
     features: their names.
     offers: what techniques may need.  together: how many members can be trained as one, if that is limited.
+    precision: of the matrix products, of PRECISIONS, where the numbers are float32; all else stays as it is.
     Another kind of network is a subclass with its own `model`.
     """
 
@@ -53,12 +56,13 @@ class Task:
     offers: frozenset[str] = CLASSIFIER
     validation: tuple[Tensor, Tensor] | None = None
     together: int | None = None
+    precision: str = "float32"
 
     def model(self, generators: Sequence[Generator]) -> Model:
         """The networks, one for each generator, with their initial weights."""
         from regdemo.lab.ensemble import Ensemble
 
-        return Ensemble((self.x.shape[1], *self.hidden, self.classes or 1), generators, self.dtype)
+        return Ensemble((self.x.shape[1], *self.hidden, self.classes or 1), generators, self.dtype, self.device)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,6 +70,46 @@ class Task:
         import torch
 
         return self.x.dtype if self.x.is_floating_point() else torch.float32
+
+    @property
+    def device(self) -> torch.device:
+        """Where the examples are, and so the networks."""
+        return self.x.device
+
+    def on(self, device: str, precision: str = "float32") -> Task:
+        """The task with its examples on a device, and its products to be computed in a precision.
+
+        device: "cpu", or an NVIDIA or AMD GPU as torch calls them, "cuda" or "cuda:1".
+        Raises ArgumentError on another device, one that is not there, and a precision that is unknown or not for the
+        task's numbers.
+        """
+        import torch
+
+        kind, colon, number = device.partition(":")
+        if device != "cpu" and (kind != "cuda" or bool(colon) != number.isdecimal()):
+            raise ArgumentError(
+                f"device = {device!r} is not allowed: it must be cpu or cuda, or one of several, cuda:1"
+            )
+        if precision not in PRECISIONS:
+            raise ArgumentError(f"precision = {precision!r} is not allowed: it must be {' or '.join(PRECISIONS)}")
+        if precision != "float32" and self.dtype != torch.float32:
+            raise ArgumentError(
+                f"precision = {precision!r} is for networks of float32, and that of {self.title} is {self.network} of "
+                f"{str(self.dtype).removeprefix('torch.')}: leave it out"
+            )
+        if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+            there = torch.cuda.device_count()
+            raise ArgumentError(
+                f"device = {device!r} is not there: torch {torch.__version__} finds "
+                + (
+                    f"{there} GPU{'s' * (there > 1)} here, from cuda:0"
+                    if there
+                    else "no GPU here; leave it out for the CPU"
+                )
+            )
+        place = torch.device(device)
+        moved = {f.name: _moved(getattr(self, f.name), place) for f in fields(self)}
+        return replace(self, **moved | {"precision": precision})
 
     @property
     def network(self) -> str:
@@ -102,6 +146,17 @@ class Task:
         return replace(self, y=y)
 
 
+def _moved(value: Any, device: torch.device) -> Any:
+    """A tensor, several, or a module on a device; anything else as it is."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, torch.nn.Module):
+        return deepcopy(value).to(device)
+    return tuple(_moved(part, device) for part in value) if isinstance(value, tuple) else value
+
+
 def load(name: str, file: Path | None = None, target: str | None = None) -> Task:
     """The task of that name, or that of the user's own file: a text, or a CSV whose column target is predicted.
 
@@ -128,8 +183,8 @@ def load(name: str, file: Path | None = None, target: str | None = None) -> Task
 def shared_examples(task: Task) -> int:
     """How many test examples stand among the training or validation examples too, value for value."""
     used = [task.x, *(task.validation or ())[:1]]
-    seen = {tuple(example.flatten().tolist()) for part in used for example in part}
-    return sum(tuple(example.flatten().tolist()) in seen for example in task.test_x)
+    seen = {tuple(example) for part in used for example in part.flatten(1).tolist()}
+    return sum(tuple(example) in seen for example in task.test_x.flatten(1).tolist())
 
 
 def _mnist1d() -> Task:

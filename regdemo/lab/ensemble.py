@@ -44,11 +44,18 @@ class Ensemble:
         initially  W_l, b_l ~ Uniform(-1/sqrt(n), 1/sqrt(n)),  n = the layer's inputs: nn.Linear's law
 
     act is what the recipe does to the activations in training: the site "hidden".
-    sizes: inputs, hidden layers, outputs.  generators: S, one for each network's initial weights.
+    sizes: inputs, hidden layers, outputs.  generators: S of the CPU, one for each network's initial weights, which are
+    so the same on every device.
     Nothing passes from one network to another: each is what it would be alone, within rounding.
     """
 
-    def __init__(self, sizes: Sequence[int], generators: Sequence[Generator], dtype: torch.dtype = torch.float32):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        generators: Sequence[Generator],
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
         shapes = [shape for n, m in pairwise(sizes) for shape in ((n, m), (1, m))]
         bounds = [n**-0.5 for n in sizes[:-1] for _ in range(2)]
         networks = [
@@ -58,7 +65,7 @@ class Ensemble:
             ]
             for generator in generators
         ]
-        self.parameters = [torch.stack(stack).requires_grad_() for stack in zip(*networks, strict=True)]
+        self.parameters = [torch.stack(stack).to(device).requires_grad_() for stack in zip(*networks, strict=True)]
         self.weights = self.parameters[::2]
 
     def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:

@@ -23,7 +23,7 @@ class GPTs:
 
     act is what the recipe does in training, at the sites "embedding", "attention" (the weights, after the softmax),
     "residual" (what each sublayer adds) and "hidden" (within the feed-forward net).
-    generators: S, one for each network's initial weights.  Nothing passes from one network to another.
+    generators: S of the CPU, one for each network's initial weights.  Nothing passes from one network to another.
     weights: the matrices of the linear layers, without embeddings, norms and biases.
     Radford et al. 2019, section 2.3 (GPT-2)
     """
@@ -37,9 +37,10 @@ class GPTs:
         depth: int,
         generators: Sequence[Generator],
         dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.heads, self.depth = heads, depth
-        self.generators, self.dtype = generators, dtype
+        self.generators, self.dtype, self.device = generators, dtype, device
         self.weights: list[Tensor] = []
         self.token, self.position = self._normal(vocabulary, width), self._normal(context, width)
         self.parameters = [self.token, self.position]
@@ -48,7 +49,7 @@ class GPTs:
 
     def _normal(self, *shape: int) -> Tensor:
         own = [torch.randn(shape, generator=g, dtype=self.dtype) for g in self.generators]
-        return torch.stack(own).mul_(INITIAL_STD).requires_grad_()
+        return torch.stack(own).mul_(INITIAL_STD).to(self.device).requires_grad_()
 
     def _matrix(self, inputs: int, outputs: int) -> Tensor:
         self.weights.append(self._normal(inputs, outputs))
@@ -56,14 +57,14 @@ class GPTs:
         return self.weights[-1]
 
     def _linear(self, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
-        bias = torch.zeros(len(self.generators), 1, outputs, dtype=self.dtype, requires_grad=True)
+        bias = self.token.new_zeros(len(self.generators), 1, outputs, requires_grad=True)
         pair = self._matrix(inputs, outputs), bias
         self.parameters.append(bias)
         return pair
 
     def _norm(self, width: int) -> tuple[Tensor, Tensor]:
         shape = (len(self.generators), 1, width)
-        pair = torch.ones(shape, dtype=self.dtype), torch.zeros(shape, dtype=self.dtype)
+        pair = self.token.new_ones(shape), self.token.new_zeros(shape)
         self.parameters += [p.requires_grad_() for p in pair]
         return pair
 
@@ -80,7 +81,7 @@ class GPTs:
     def embed(self, ids: Tensor) -> Tensor:
         """The token embeddings, without positions: ids (S, B, T), embeddings (S, B, T, width)."""
         members, vocabulary, _ = self.token.shape
-        rows = ids + vocabulary * torch.arange(members).view(-1, 1, 1)
+        rows = ids + vocabulary * torch.arange(members, device=ids.device).view(-1, 1, 1)
         return F.embedding(rows, self.token.flatten(0, 1))
 
     def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from regdemo.errors import ArgumentError
 from regdemo.lab.data import Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.training import GROUP, Learner
+from regdemo.lab.training import Learner, group_size, groups_abreast
 
 MARGIN = 1.25  # for what the allocator and the operations between two layers take beside what is counted
 
@@ -43,7 +43,7 @@ def footprint(task: Task, recipe: Recipe) -> tuple[int, int]:
         return kept
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept.tensor):
-        learner.step(torch.arange(min(task.batch, len(task.x)))[None])
+        learner.step(torch.arange(min(task.batch, len(task.x)), device=task.device)[None])
     state = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _held(learner)}
     return sum(state.values()), most
 
@@ -76,9 +76,9 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 def check_memory(task: Task, recipes: Sequence[Recipe], seeds: int) -> None:
     """Raise ArgumentError if so many networks of each recipe would not fit, saying how many would."""
     held, within = zip(*(footprint(task, recipe) for recipe in recipes), strict=True)
-    fixed = MARGIN * torch.get_num_threads() * min(GROUP, task.together or GROUP) * max(within)
+    fixed = MARGIN * groups_abreast(task) * min(group_size(task), seeds) * max(within)
     each = MARGIN * sum(held)
-    free = available_bytes()
+    free = available_bytes(task.device)
     if fixed + seeds * each > free:
         raise ArgumentError(
             f"seeds = {seeds:,} would take about {(fixed + seeds * each) / 1e9:,.1f} GB of memory in {len(recipes)} "
@@ -87,11 +87,9 @@ def check_memory(task: Task, recipes: Sequence[Recipe], seeds: int) -> None:
 
 
 def check_workers(task: Task, recipes: Sequence[Recipe], workers: int) -> None:
-    """Raise ArgumentError if so many processes, each training GROUP networks of a recipe, would not fit."""
-    each = PROCESS + MARGIN * min(GROUP, task.together or GROUP) * max(
-        sum(footprint(task, recipe)) for recipe in recipes
-    )
-    free = available_bytes()
+    """Raise ArgumentError if so many processes, each training a group of a recipe's networks, would not fit."""
+    each = PROCESS + MARGIN * group_size(task) * max(sum(footprint(task, recipe)) for recipe in recipes)
+    free = available_bytes(task.device)
     if workers * each > free:
         raise ArgumentError(
             f"workers = {workers:,} would take about {workers * each / 1e9:,.1f} GB of memory, and "
@@ -99,8 +97,10 @@ def check_workers(task: Task, recipes: Sequence[Recipe], workers: int) -> None:
         )
 
 
-def available_bytes() -> float:
-    """The memory that this process may still take, where Linux says it; without a limit elsewhere."""
+def available_bytes(device: torch.device) -> float:
+    """The memory that this process may still take, where Linux or the GPU says it; without a limit elsewhere."""
+    if device.type != "cpu":
+        return float(torch.cuda.mem_get_info(device)[0])
     limits = [float("inf")]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -65,7 +65,9 @@ def classified(learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, 
         found.append((confidence.exp(), (predicted == labels).double(), losses))
     confidence, right, losses = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
     bins = (confidence * BINS).ceil().clamp(1, BINS).nan_to_num(1).long() - 1
-    apart = torch.zeros(len(right), BINS, dtype=torch.float64).scatter_add(1, bins, right - confidence)
+    apart = torch.zeros(len(right), BINS, dtype=torch.float64, device=right.device).scatter_add(
+        1, bins, right - confidence
+    )
     return 100 * right.mean(1), losses.mean(1), 100 * apart.abs().sum(1) / right.shape[1]
 
 

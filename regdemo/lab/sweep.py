@@ -54,7 +54,7 @@ def sweep(
     that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
     there is nothing in it yet.
     """
-    from regdemo.lab.training import GROUP
+    from regdemo.lab.training import group_size
 
     names = [techniques] if isinstance(techniques, str) else list(techniques)
     WORKERS.check("workers", workers)
@@ -67,7 +67,7 @@ def sweep(
     lost: list[tuple[Cell, BaseException]] = []
     stopped = False
     with Results(out) as results:
-        cells = missing(settings, seeds, results.done, min(GROUP, whole.together or GROUP), data)
+        cells = missing(settings, seeds, results.done, group_size(whole), data)
         if cells and executor is None:
             from regdemo.lab.memory import check_workers
 

@@ -43,7 +43,9 @@ class TextTask(Task):
         """The networks, one for each generator."""
         from regdemo.lab.gpts import GPTs
 
-        made = GPTs(self.classes, self.x.shape[1], self.width, self.heads, self.depth, generators, self.dtype)
+        made = GPTs(
+            self.classes, self.x.shape[1], self.width, self.heads, self.depth, generators, self.dtype, self.device
+        )
         for parameter, given in zip(made.parameters, self.start, strict=bool(self.start)):
             parameter.data.copy_(given)
         return made

@@ -15,13 +15,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regdemo.lab.data import Task
-from regdemo.lab.ensemble import Model
+from regdemo.lab.ensemble import Acting, Model
 from regdemo.lab.metrics import Scores, scores
 from regdemo.lab.recipe import Recipe, acting
 from regdemo.lab.streams import Draws
 
 EVALUATIONS = 10  # points of a learning curve
 GROUP = 8  # networks trained as one: as many as keep their activations in the cache
+GROUP_ON_GPU = 256  # where a step costs its launches, of however many networks
+
+
+def group_size(task: Task) -> int:
+    """How many networks of a task are trained as one."""
+    most = GROUP if task.device.type == "cpu" else GROUP_ON_GPU
+    return min(most, task.together or most)
+
+
+def groups_abreast(task: Task) -> int:
+    """How many groups are trained at the same time: one on each of torch's threads, or one on a GPU."""
+    return torch.get_num_threads() if task.device.type == "cpu" else 1
 
 
 class Learner:
@@ -34,14 +46,16 @@ class Learner:
 
     def __init__(self, task: Task, recipe: Recipe, members: Sequence[int], *, seed: int, steps: int = 1) -> None:
         self.task, self.recipe, self.members, self.seed, self.steps = task, recipe, members, seed, steps
-        self.model: Model = task.model(self.draws("weights").generators)
+        # Of the CPU on every device, so that a network starts from the same weights and sees the same batches on each.
+        start, self._batches, resample = (
+            Draws(seed, members, use, task.dtype) for use in ("weights", "batches", "resample")
+        )
+        self.model: Model = task.model(start.generators)
         self.parameters = self.model.parameters
         self.step_count = 0
         # What each member has seen, in order, as a number: equal in two arms if they saw the same batches.
-        self.seen = torch.zeros(len(members), dtype=torch.int64)
-        self._batches = self.draws("batches")
-        n = len(task.x)
-        self._examples = self.draws("resample").sample(n) if task.resampled else None
+        self.seen = torch.zeros(len(members), dtype=torch.int64, device=task.device)
+        self._examples = resample.sample(len(task.x)).to(task.device) if task.resampled else None
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
         self._at = {site: acting(self.techniques, site) for site in ("weight", "activations", "linear")}
@@ -49,8 +63,8 @@ class Learner:
         self.measures: dict[str, Callable[[Learner], Tensor]] = {}
 
     def draws(self, use: str) -> Draws:
-        """The members' random numbers for one use."""
-        return Draws(self.seed, self.members, use, self.task.dtype)
+        """The members' random numbers for one use, drawn where the networks are."""
+        return Draws(self.seed, self.members, use, self.task.dtype, self.task.device)
 
     def after(self, part: float) -> int:
         """The step at which this part of the training is over, at least 1."""
@@ -93,11 +107,18 @@ class Learner:
 
     def forward(self, x: Tensor) -> Tensor:
         """A training pass."""
-        return self.model(x, self)
+        return self.run(x, self)
 
     def judge(self, x: Tensor) -> Tensor:
         """A pass in eval mode."""
-        return self.model(x)
+        return self.run(x, None)
+
+    def run(self, x: Tensor, acting: Acting | None) -> Tensor:
+        """A pass with something acting, or nothing: products in the task's precision, outputs in its numbers."""
+        if self.task.precision == "float32":
+            return self.model(x, acting)
+        with torch.autocast(self.task.device.type, getattr(torch, self.task.precision)):
+            return self.model(x, acting).to(self.task.dtype)
 
     def predict(self, x: Tensor) -> Tensor:
         """The logits, or numbers, that the members are judged by."""
@@ -171,7 +192,7 @@ class Learner:
 
     def step(self, batch: Tensor) -> None:
         """One step on these examples: (S, B), their numbers."""
-        ranks = torch.arange(1, batch.shape[1] + 1)
+        ranks = torch.arange(1, batch.shape[1] + 1, device=batch.device)
         self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
         x, y = self.task.x[batch], self.task.y[batch]
         for technique in acting(self.techniques, "batch"):
@@ -198,7 +219,7 @@ class Learner:
 
     def epoch(self) -> None:
         """Train on every example once, in batches that are each member's own."""
-        order = self._batches.order(len(self.task.x))
+        order = self._batches.order(len(self.task.x)).to(self.task.device)
         if self._examples is not None:
             order = self._examples.gather(1, order)
         for batch in torch.split(order, self.task.batch, dim=1):
@@ -227,7 +248,7 @@ class PairedTraining:
     """Train every arm on the same task from the same seeds; only what the recipes do differs.
 
     Member k of each arm has the same initial weights and sees the same batches in the same order. The members of an
-    arm are trained GROUP at a time, the groups side by side on torch's threads.
+    arm are trained as many at a time as `group_size` says, the groups side by side on torch's threads.
     members: their numbers.  seed: of all streams.  clock: to time each learner's epochs by, on its own thread.
     """
 
@@ -242,7 +263,7 @@ class PairedTraining:
         clock: Callable[[], float] | None = None,
     ) -> None:
         steps = epochs * ceil(len(task.x) / task.batch)
-        size = min(GROUP, task.together or GROUP)
+        size = group_size(task)
         groups = [members[i : i + size] for i in range(0, len(members), size)]
         measures = {k: v for recipe in recipes for t in recipe.techniques for k, v in t.measures().items()}
         self.arms = [[Learner(task, recipe, group, seed=seed, steps=steps) for group in groups] for recipe in recipes]
@@ -260,7 +281,7 @@ class PairedTraining:
         learners = [learner for arm in self.arms for learner in arm]
         every, total = ceil(self.epochs / EVALUATIONS), self.epochs * len(learners)
         stop, done = Event(), 0
-        with side_by_side() as pool:
+        with side_by_side(groups_abreast(self.task)) as pool:
             for start in range(0, self.epochs, every):
                 epochs = min(every, self.epochs - start)
                 futures = {pool.submit(_advance, learner, epochs, stop, self.clock): learner for learner in learners}
@@ -305,12 +326,12 @@ def _together(parts: Sequence[Scores]) -> Scores:
 
 
 @contextmanager
-def side_by_side() -> Iterator[ThreadPoolExecutor]:
-    """One worker for each of torch's threads, each with one of its own: they would wait at every operation."""
+def side_by_side(workers: int = 1) -> Iterator[ThreadPoolExecutor]:
+    """Workers with one thread of torch's each: several would wait for each other at every operation."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        with ThreadPoolExecutor(before) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             yield pool
     finally:
         torch.set_num_threads(before)

@@ -172,7 +172,7 @@ def test_ctrl_c_before_the_first_evaluation_leaves_no_report():
 def test_more_seeds_than_memory_are_refused_with_what_would_fit(monkeypatch):
     recipes = [Recipe("none"), Recipe("dropout 0.2", (TECHNIQUES["dropout"](),))]
     held, _ = zip(*(memory.footprint(data.load("digits"), recipe) for recipe in recipes), strict=True)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1000 * memory.MARGIN * sum(held))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1000 * memory.MARGIN * sum(held))
     with pytest.raises(ArgumentError, match=r"seeds = 1,000 would take about .* are free: 9\d\d seeds fit"):
         quick(seeds=1000)
     quick(seeds=9)

@@ -282,7 +282,7 @@ def test_every_arm_validates_where_one_technique_must(tmp_path):
 
 
 def test_more_workers_than_fit_in_memory_are_refused_with_how_many_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1.3e9)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1.3e9)
     with pytest.raises(ArgumentError, match=r"workers = 9 would take about 3.* GB of memory.*: 3 fit"):
         quick(tmp_path, workers=9, executor=None)
 

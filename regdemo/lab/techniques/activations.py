@@ -111,7 +111,7 @@ class MCDropout(Dropout):
         alone, training = Only(self, learner), self.draws
         try:
             self.draws = self._prediction  # judging a network must not change what training draws next
-            passes = [learner.model(x, alone).softmax(-1) for _ in range(self.samples)]
+            passes = [learner.run(x, alone).softmax(-1) for _ in range(self.samples)]
         finally:
             self.draws = training
         return torch.stack(passes).mean(0).log()

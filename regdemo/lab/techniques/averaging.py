@@ -90,8 +90,8 @@ class EarlyStopping(Technique):
 
         super().begin(learner)
         self._best = [p.detach().clone() for p in learner.parameters]
-        self._loss = torch.full((len(learner.members),), torch.inf, dtype=torch.float64)
-        self._since = torch.zeros(len(learner.members), dtype=torch.int64)
+        self._since = torch.zeros(len(learner.members), dtype=torch.int64, device=learner.task.device)
+        self._loss = torch.full_like(self._since, torch.inf, dtype=torch.float64)
 
     def epoch_ended(self, learner: Learner) -> None:
         import torch
@@ -102,7 +102,7 @@ class EarlyStopping(Technique):
         self._since = torch.where(better, 0, self._since + (self._since < self.patience))
         self._loss = torch.where(better, loss, self._loss)
         for best, p in zip(self._best, current, strict=True):
-            best[better] = p[better]
+            best.copy_(torch.where(better.view(-1, *(1,) * (p.dim() - 1)), p, best))
 
     def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
         return self._best

@@ -50,7 +50,7 @@ class Mixup(Technique):
 
         members, size = x.shape[:2]
         weight = torch.stack([draw_beta(self.alpha, x.device, g) for g in self.draws.generators])
-        order = self.draws.order(size) + size * torch.arange(members)[:, None]
+        order = self.draws.order(size) + size * torch.arange(members, device=x.device)[:, None]
         y = learner.soft(y)
         mixed_x, mixed_y = mixup(
             x.flatten(0, 1), y.flatten(0, 1), weight=weight.repeat_interleave(size), order=order.flatten()
@@ -71,7 +71,7 @@ class BatchMixing(Technique):
         import torch
 
         order = self.draws.order(x.shape[1])
-        return self.p * x + (1 - self.p) * x[torch.arange(len(x))[:, None], order], y
+        return self.p * x + (1 - self.p) * x[torch.arange(len(x), device=x.device)[:, None], order], y
 
 
 @dataclass(eq=False)
