@@ -17,6 +17,10 @@ class Acting(Protocol):
         """A weight matrix as the pass uses it."""
         ...
 
+    def tokens(self, h: Tensor, ids: Tensor) -> Tensor:
+        """The embeddings of these tokens as the pass uses them, where the model has any."""
+        ...
+
     def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What leaves a site in layer 0 to depth - 1."""
         ...

@@ -21,9 +21,9 @@ class GPTs:
         x_0 = act(token[ids] + position),    h = x + act(attend(norm1(x))),    x' = h + act(W2 act(gelu(W1 norm2(h))))
         logits = head(norm(x_L));    initially W ~ N(0, 0.02^2), biases 0: GPT-2's law
 
-    act is what the recipe does in training, at the sites "embedding", "attention" (the weights, after the softmax),
-    "residual" (what each sublayer adds) and "hidden" (within the feed-forward net).
-    generators: S of the CPU, one for each network's initial weights.  Nothing passes from one network to another.
+    act is what the recipe does in training: to token[ids] alone, then at the sites "embedding", "attention" (the
+    weights, after the softmax), "residual" (what each sublayer adds) and "hidden" (within the feed-forward net).
+    generators: S of the CPU, one for each network\'s initial weights.  Nothing passes from one network to another.
     weights: the matrices of the linear layers, without embeddings, norms and biases.
     Radford et al. 2019, section 2.3 (GPT-2)
     """
@@ -88,7 +88,8 @@ class GPTs:
         """The logits of each network on its own sequences: x (S, B, T) of token ids, logits (S, B, T, vocabulary)."""
         if acting is None and x.shape[1] > JUDGED:
             return torch.cat([self(part) for part in torch.split(x, JUDGED, dim=1)], dim=1)
-        h = self.embed(x) + self.position[:, None, : x.shape[-1]]
+        h = self.embed(x) if acting is None else acting.tokens(self.embed(x), x)
+        h = h + self.position[:, None, : x.shape[-1]]
         h = _act(acting, h, "embedding", 0, self.depth)
         for layer, block in enumerate(self.blocks):
             h = h + _act(acting, self._attend(h, block, acting, layer), "residual", layer, self.depth)

@@ -60,6 +60,8 @@ class HuggingFaceModel:
             if p.dim() == 2 and id(p) not in embeddings
         ]
         self._acting: Acting | None = None
+        embed: Any = module.get_input_embeddings()  # type: ignore[operator]
+        embed.register_forward_hook(self._embedded)
         sites = {name: m for name, m in module.named_modules() if isinstance(m, nn.Dropout)}
         sites = sites or {
             name: m
@@ -72,6 +74,9 @@ class HuggingFaceModel:
             found = layers[name]
             site, layer = ("residual", int(found[1])) if found else ("embedding", 0)
             part.register_forward_hook(self._hook(site, layer, depth))
+
+    def _embedded(self, _: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output if self._acting is None else self._acting.tokens(output[None], inputs[0][None])[0]
 
     def _hook(self, site: str, layer: int, depth: int) -> Any:
         def act(_: nn.Module, inputs: Any, output: Any) -> Any:

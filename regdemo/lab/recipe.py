@@ -46,6 +46,10 @@ class Technique:
         """A weight matrix, (S, in, out), as the training pass uses it."""
         return weight
 
+    def tokens(self, learner: Learner, h: Tensor, ids: Tensor) -> Tensor:
+        """The embeddings of a training pass's tokens, (S, B, T, width), before positions are added; ids (S, B, T)."""
+        return h
+
     def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What leaves a site of the model in training, such as "hidden", in layer 0 to depth - 1."""
         return h

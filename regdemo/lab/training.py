@@ -58,7 +58,7 @@ class Learner:
         self._examples = resample.sample(len(task.x)).to(task.device) if task.resampled else None
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
-        self._at = {site: acting(self.techniques, site) for site in ("weight", "activations", "linear")}
+        self._at = {site: acting(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
         self.seconds = 0.0
         self.measures: dict[str, Callable[[Learner], Tensor]] = {}
 
@@ -91,6 +91,12 @@ class Learner:
         for technique in self._at["weight"]:
             weight = technique.weight(self, weight)
         return weight
+
+    def tokens(self, h: Tensor, ids: Tensor) -> Tensor:
+        """The embeddings of these tokens as the pass uses them."""
+        for technique in self._at["tokens"]:
+            h = technique.tokens(self, h, ids)
+        return h
 
     def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What leaves a site of the model."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from regdemo.catalog import entries
 from regdemo.errors import ArgumentError
 from regdemo.lab import data, memory, training
 from regdemo.lab.choices import arms, fitting
@@ -224,6 +225,17 @@ def test_a_technique_that_does_not_fit_a_task_is_refused_with_those_that_do():
 @pytest.mark.parametrize("technique", fitting(data.CLASSIFIER))
 def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
     assert quick(technique, epochs=1).parameters["technique"] == technique
+
+
+def test_every_demo_is_an_arm_but_those_that_no_task_can_be_trained_with():
+    no_arm = {
+        "augmentation",  # of labelled texts: the text task's labels are the text, and would be edited with it
+        "drop-block",  # on feature maps, which none of the networks has
+        "dropout-batch-norm",  # this and the next two are on whole models
+        "dropout-sites",
+        "gpt2",
+    }
+    assert {entry.name for entry in entries()} - set(TECHNIQUES) == no_arm
 
 
 def test_two_that_set_the_same_thing_cannot_be_in_one_recipe():

@@ -166,6 +166,15 @@ def test_a_recipe_acts_at_every_dropout_of_the_model(folder, words):
     assert seen == [("embedding", 0, 2), *[("residual", layer, 2) for layer in (0, 0, 1, 1)]]
 
 
+def test_word_dropout_reaches_the_models_embedding_and_not_the_head_that_shares_its_table(folder, words):
+    task = hugging_face_task(folder, words)
+    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
+    with torch.no_grad():
+        logits = learner.forward(task.x[None, :2])
+    torch.testing.assert_close(logits[0, 0], logits[0, 1])  # of all words gone, but for a chance of 4e-4 by this seed
+    assert logits[0, 0, 0].std() > 0
+
+
 def test_its_own_dropout_is_off_so_that_runs_repeat(folder, words):
     task = hugging_face_task(folder, words)
     first, second = (Learner(task, Recipe("none"), [0], seed=0) for _ in range(2))
@@ -197,6 +206,9 @@ def test_a_model_without_dropout_modules_is_acted_upon_at_its_sublayers(words):
 
         def weight(self, weight):
             return weight
+
+        def tokens(self, h, ids):
+            return h
 
         def activations(self, h, site, layer, depth):
             self.seen.append((site, layer, depth))

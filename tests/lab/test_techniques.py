@@ -118,6 +118,34 @@ def test_the_l1_penalty_is_a_soft_threshold_after_each_step(task):
     assert (arm.parameters[0] == 0).any()
 
 
+def test_max_norm_is_torchs_renorm_of_the_weights_into_each_unit_after_each_step(task):
+    def bound(network):
+        for layer in network[::2]:
+            layer.weight.data = torch.renorm(layer.weight.data, 2, 0, 0.6)
+
+    arm = learner(task, "max-norm", limit=0.6)
+    networks = modules(arm.parameters)
+    for _ in range(3):
+        arm.step(both(BATCH))
+    for network in networks:
+        train(task, network, adam(network, task), after=bound)
+    for member, network in enumerate(networks):
+        for ours, theirs in zip(module(arm.parameters, member).parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)  # renorm itself is within 1e-7 of the norm
+    norms = [w.norm(dim=1) for w in arm.model.weights]
+    assert all((norm <= 0.6 + 1e-12).all() for norm in norms)
+    assert any((norm < 0.59).any() for norm in norms)
+
+
+def test_a_member_that_diverges_leaves_the_other_within_its_max_norm(task):
+    arm = learner(task, "max-norm")
+    with torch.no_grad():
+        arm.parameters[0][0, 0, 0] = float("inf")
+    arm.step(both(BATCH))
+    assert not arm.parameters[0][0].isfinite().all()
+    assert arm.parameters[0][1].isfinite().all()
+
+
 def test_weight_decay_is_adamws_on_the_weights_alone(task):
     arm = learner(task, "weight-decay", weight_decay=2.0)
     networks = modules(arm.parameters)
@@ -286,6 +314,13 @@ def test_fgsm_trains_on_half_the_loss_of_the_examples_and_half_of_the_attacked(t
         return (loss(network, x, y) + loss(network, attacked, y)) / 2
 
     compared(task, learner(task, "fgsm", epsilon=0.3), objective=halves)
+
+
+def test_adversarial_training_minimizes_the_librarys_loss(task):
+    def attacked(network, x, y):
+        return regularizers.adversarial_training(x, lambda some: loss(network, some, y), 0.3, clean=0.8)
+
+    compared(task, learner(task, "adversarial-training", epsilon=0.3, clean=0.8), objective=attacked)
 
 
 def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):

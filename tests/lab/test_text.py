@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from regdemo import regularizers
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab import data, text
 from regdemo.lab.choices import fitting
 from regdemo.lab.gpts import GPTs
 from regdemo.lab.metrics import TEST_LOSS
 from regdemo.lab.recipe import Recipe
+from regdemo.lab.streams import stream
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import Learner, PairedTraining
 from regdemo.lab.transformer import GPT
@@ -147,6 +149,41 @@ def test_token_masking_corrupts_what_is_read_and_not_what_is_predicted(task):
     changed = read[read != x]
     assert (changed == 9).double().mean() > 0.5
     assert changed.max() == 9
+
+
+def test_word_dropout_is_the_librarys_at_each_members_own_coins(task):
+    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=0.5),)), [0, 1], seed=3)
+    ids = learner.everyone(task.x)
+    found = learner.tokens(learner.model.embed(ids), ids)
+    for member in range(2):
+        coins = stream(3, member, "word-dropout")
+        table = learner.model.token[member]
+        expected = regularizers.word_dropout(
+            task.x, table, 0.5, mask=regularizers.keep_mask((10,), 0.5, generator=coins)
+        )
+        torch.testing.assert_close(found[member], expected)
+    assert not torch.equal(found[0] == 0, found[1] == 0)
+
+
+def test_word_dropout_leaves_positions(task):
+    # At this rate all ten words fall but for a chance of 1e-4, a matter of the seed: what is left is positions alone.
+    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
+    with torch.no_grad():
+        logits = learner.forward(task.x[None, :2])
+    torch.testing.assert_close(logits[0, 0], logits[0, 1])
+    assert not torch.equal(logits[0, 0, 0], logits[0, 0, 1])
+
+
+def test_spatial_dropout_drops_a_channel_of_a_sequence_at_all_its_positions(task):
+    learner = Learner(task, Recipe("", (TECHNIQUES["spatial-dropout"](p=0.5),)), [0, 1], seed=0)
+    for site in ("embedding", "residual", "hidden"):
+        dropped = learner.activations(torch.ones(2, 50, 6, 8), site, 0, 2)
+        assert dropped.unique().tolist() == [0, 2]
+        assert (dropped == dropped[:, :, :1]).all()
+        assert not (dropped == dropped[:, :1]).all()
+        assert not torch.equal(dropped[0], dropped[1])
+    weights = torch.ones(2, 50, 2, 6, 6)
+    assert learner.activations(weights, "attention", 0, 2) is weights
 
 
 def test_mixout_at_rate_0_is_no_mixout(task):

@@ -127,6 +127,10 @@ class Only:
         """The weight as it is."""
         return weight
 
+    def tokens(self, h: Tensor, ids: Tensor) -> Tensor:
+        """The embeddings as they are."""
+        return h
+
     def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What the technique makes of them."""
         return self.technique.activations(self.learner, h, site, layer, depth)

@@ -84,12 +84,17 @@ class Fgsm(Technique):
     NAME: ClassVar = "fgsm"
     SITE: ClassVar = "inputs"
     NEEDS: ClassVar = CONTINUOUS | {"classes"}
+    HOLDS: ClassVar = "what the inputs are attacked with"
     epsilon: Annotated[float, Parameter("Length of the step along the gradient's sign.", 0, 10)] = 0.1
+
+    def share(self) -> float:
+        """The share of the loss that is on the attacked examples."""
+        return 0.5
 
     def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
         # At the same masks or noise there would be nothing to average over: each pass draws its own.
         attacked = learner.losses(learner.forward(self._attack(learner.forward, learner, x, y)), y)
-        return (attacked.flatten(1).mean(1) - learner.losses(outputs, y).flatten(1).mean(1)) / 2
+        return self.share() * (attacked.flatten(1).mean(1) - learner.losses(outputs, y).flatten(1).mean(1))
 
     def _attack(self, predict: Callable[[Tensor], Tensor], learner: Learner, x: Tensor, y: Tensor) -> Tensor:
         import torch
@@ -111,3 +116,14 @@ class Fgsm(Technique):
                 return 100 * (learner.judge(attacked).argmax(-1) == y).double().mean(1)
 
         return {f"accuracy under FGSM {self.epsilon:g}, %": accuracy}
+
+
+@dataclass(eq=False)
+class AdversarialTraining(Fgsm):
+    """`regularizers.adversarial_training`: as fgsm, at any share of the loss on the examples as they are."""
+
+    NAME: ClassVar = "adversarial-training"
+    clean: Annotated[float, Parameter("The clean loss's share.", 0, 1)] = 0.5
+
+    def share(self) -> float:
+        return 1 - self.clean

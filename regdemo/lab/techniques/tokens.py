@@ -1,4 +1,4 @@
-"""What only a transformer on tokens has a place for: its tokens, its attention and its residual branches."""
+"""What only a transformer on tokens has a place for: its tokens, positions, attention and residual branches."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ class TokenMasking(Technique):
 
 
 @dataclass(eq=False)
+class WordDropout(Technique):
+    """`regularizers.word_dropout`: words of the vocabulary are dropped, one coin each for a member's whole batch."""
+
+    NAME: ClassVar = "word-dropout"
+    SITE: ClassVar = "embeddings"
+    NEEDS: ClassVar = TOKENS
+    p: Annotated[float, rate("Probability that a word is dropped.")] = 0.1
+
+    def tokens(self, learner: Learner, h: Tensor, ids: Tensor) -> Tensor:
+        from regdemo.regularizers import dropout
+
+        words = self.draws.keep((learner.task.classes,), self.p)
+        # Its formula on what was looked up already: a mask on tokens that is the same for all of one word.
+        return dropout(h, self.p, mask=words.gather(1, ids.flatten(1)).view(*ids.shape, 1))
+
+
+@dataclass(eq=False)
 class EmbeddingNoise(Technique):
     """NEFTune: uniform noise on the embeddings, `regularizers.embedding_noise`."""
 
@@ -55,6 +72,28 @@ class EmbeddingNoise(Technique):
         noise = self.draws.uniform(h.shape[1:]).mul_(2).sub_(1)
         noisy: Tensor = h + size * noise
         return noisy
+
+
+@dataclass(eq=False)
+class SpatialDropout(Technique):
+    """`regularizers.spatial_dropout` wherever dropout acts but on attention: a channel falls at all of a text's places.
+
+    One mask for all steps of a sequence is variational or locked dropout too: Gal and Ghahramani 2015,
+    https://arxiv.org/abs/1512.05287
+    """
+
+    NAME: ClassVar = "spatial-dropout"
+    SITE: ClassVar = "model"
+    NEEDS: ClassVar = TOKENS
+    p: Annotated[float, rate("Probability that a channel of a sequence is dropped.")] = 0.1
+
+    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        from regdemo.regularizers import spatial_dropout
+
+        if site == "attention":
+            return h
+        channels = self.draws.keep((h.shape[1], h.shape[-1]), self.p).flatten(0, 1).unsqueeze(-1)
+        return spatial_dropout(h.flatten(0, 1).mT, self.p, mask=channels).mT.reshape(h.shape)
 
 
 @dataclass(eq=False)

@@ -97,6 +97,24 @@ class L1Penalty(Technique):
 
 
 @dataclass(eq=False)
+class MaxNorm(Technique):
+    """A bound on the norm of the weights into each unit, kept after each step as by `regularizers.max_norm`."""
+
+    NAME: ClassVar = "max-norm"
+    SITE: ClassVar = "weights"
+    NEEDS: ClassVar = frozenset({"linear"})
+    limit: Annotated[float, Parameter("Largest norm of the weights into one unit.", 0.01, 100)] = 2.0
+
+    def stepped(self, learner: Learner) -> None:
+        import torch
+
+        # `regularizers.max_norm` raises on a weight that is not finite; here that is one member's divergence.
+        with torch.no_grad():
+            for w in learner.model.weights:
+                w.mul_((self.limit / torch.linalg.vector_norm(w, dim=1, keepdim=True)).clamp(max=1))
+
+
+@dataclass(eq=False)
 class WeightDecay(Technique):
     """AdamW's decay of the weights; biases stay."""
 
