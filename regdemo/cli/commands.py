@@ -147,7 +147,8 @@ def _bank() -> Any:
     "Train with and without techniques, over paired seeds, and see what the differences allow to say.",
 )
 def _compare() -> Any:
-    from regdemo.cli.compare import ManyValues, compare
+    from regdemo.cli.compare import compare
+    from regdemo.cli.training import ManyValues
 
     return _made(compare, "regdemo compare dropout --p 0.1 0.2 0.5", ManyValues)
 
@@ -155,7 +156,7 @@ def _compare() -> Any:
 @_command("combine", "Compare", "Train with every combination of techniques, and see which help each other.")
 def _combine() -> Any:
     from regdemo.cli.combine import combine
-    from regdemo.cli.compare import ManyValues
+    from regdemo.cli.training import ManyValues
 
     return _made(combine, "regdemo combine dropout weight-decay label-smoothing", ManyValues)
 
@@ -164,8 +165,8 @@ def _combine() -> Any:
     "finetune", "Compare", "Fine-tune a small pretrained GPT with several techniques, and see which of them help."
 )
 def _finetune() -> Any:
-    from regdemo.cli.compare import ManyValues
     from regdemo.cli.finetune import finetune
+    from regdemo.cli.training import ManyValues
 
     return _made(finetune, "regdemo finetune mixout l2-sp --decay 0.5", ManyValues)
 

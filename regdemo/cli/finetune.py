@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from regdemo.cli.compare import Epochs, Seed, Seeds, check_values, watched, with_values
-from regdemo.cli.options import AsJson, Save
+from regdemo.cli.training import Seeds, Watch, in_runs, trains
 from regdemo.lab.finetune import ARMS
 from regdemo.lab.techniques import TECHNIQUES
 
@@ -34,18 +34,15 @@ Model = Annotated[
 ]
 
 
-@with_values
+@trains(in_runs)
 def finetune(
     techniques: Techniques = None,
     data: Data = None,
     model: Model = None,
-    seeds: Seeds = 8,
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-    save: Save = None,
     *,
-    values: dict[str, list[float]],
+    seeds: Seeds = 8,
+    watch: Watch,
+    **options: Any,
 ) -> None:
     """Fine-tune a small pretrained GPT with several techniques, and see which of them help.
 
@@ -54,20 +51,7 @@ def finetune(
     """
     from regdemo.lab.finetune import finetune as run
 
-    check_values(values)
-    watched(
-        lambda progress: run(
-            techniques or (),
-            data=data,
-            model=model,
-            seeds=seeds,
-            epochs=epochs,
-            seed=seed,
-            clock=time.thread_time,
-            progress=progress,
-            **values,
-        ),
+    watch(
+        partial(run, techniques or (), data=data, model=model, seeds=seeds, clock=time.thread_time, **options),
         f"Fine-tuning {seeds} networks an arm",
-        as_json=as_json,
-        save=save,
     )

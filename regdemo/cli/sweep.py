@@ -10,21 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from regdemo.cli.compare import (
-    Data,
-    Epochs,
-    LabelNoise,
-    ManyValues,
-    Seed,
-    Seeds,
-    Target,
-    TaskName,
-    Techniques,
-    check_values,
-    watched,
-    with_values,
-)
-from regdemo.cli.options import AsJson, Save
+from regdemo.cli.training import ManyValues, Techniques, Watch, in_runs, on_task, trains
 from regdemo.errors import ArgumentError
 from regdemo.lab.choices import TRAIN_SIZE, WORKERS
 from regdemo.report import Report
@@ -36,32 +22,24 @@ class ManyValuesAndSizes(ManyValues):
     many = (*ManyValues.many, "train_size")
 
 
-@with_values
+@trains(on_task, in_runs)
 def sweep(
     techniques: Techniques,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where each finished cell is kept, a line of JSON; only appended to.")
     ] = Path("sweep.jsonl"),
-    task: TaskName = "mnist1d",
-    data: Data = None,
-    target: Target = None,
-    label_noise: LabelNoise = 0.0,
+    *,
     train_size: Annotated[
         list[int] | None, typer.Option(metavar="N...", help=f"{TRAIN_SIZE.help} Several are as many sizes.")
     ] = None,
-    seeds: Seeds = 16,
-    epochs: Epochs = None,
-    seed: Seed = 0,
     workers: Annotated[
         int | None, typer.Option(help=f"{WORKERS.help} {WORKERS.allowed.capitalize()}.", show_default="one a core")
     ] = None,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Train on a Dask cluster, such as tcp://host:8786.")
     ] = None,
-    as_json: AsJson = False,
-    save: Save = None,
-    *,
-    values: dict[str, list[float]],
+    watch: Watch,
+    **options: Any,
 ) -> None:
     """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
 
@@ -76,7 +54,6 @@ def sweep(
     """
     from regdemo.lab.sweep import sweep as run
 
-    check_values(values)
     if dask is not None and workers is not None:
         raise ArgumentError(f"workers = {workers} is for processes of this machine: a Dask cluster has its own")
     counts: list[int] = []
@@ -96,23 +73,16 @@ def sweep(
             return run(
                 techniques,
                 out,
-                task=task,
-                data=data,
-                target=target,
-                label_noise=label_noise,
                 train_sizes=train_size or (),
-                seeds=seeds,
-                epochs=epochs,
-                seed=seed,
                 workers=many,
                 executor=executor,
                 check=check,
                 progress=tell,
-                **values,
+                **options,
             )
 
     try:
-        watched(ran, "Training cells", as_json=as_json, save=save)
+        watch(ran, "Training cells")
     finally:
         if counts:
             before, done, total = counts

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from regdemo import __version__
 from regdemo.errors import FileError
 from regdemo.lab.choices import NONE
-from regdemo.lab.compare import prepared
+from regdemo.lab.compare import Source
 from regdemo.lab.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def task_of(cell: Cell) -> Task:
     setting = cell.setting
     if cell.data is not None and digest(cell.data) != setting.digest:
         raise FileError(f"{cell.data} is another file here than where the sweep was started")
-    task = prepared(setting.task, setting.label_noise, setting.train_size, cell.data, setting.target)
+    task = Source(setting.task, cell.data, setting.target, setting.label_noise, setting.train_size).prepared()
     return task.hold_out() if setting.hold_out else task
 
 

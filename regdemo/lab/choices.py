@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from regdemo.errors import ArgumentError
 from regdemo.lab.recipe import Recipe, Technique, describe, parameters
@@ -15,6 +17,20 @@ TRAIN_SIZE = count("Train on the first N examples only.", 2, 10**9)
 WORKERS = count("Cells that are trained at the same time.", 1, 10_000)
 LABEL_NOISE = Parameter("Share of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"
+
+
+def lists(values: Mapping[str, float | Sequence[float]]) -> dict[str, list[float]]:
+    """The values given for each parameter as a list, of one where one was given.
+
+    >>> lists({"p": 0.5, "rho": (1, 2)})
+    {'p': [0.5], 'rho': [1.0, 2.0]}
+    """
+    return {k: [float(v) for v in some] if isinstance(some, Iterable) else [some] for k, some in values.items()}
+
+
+def shown(given: Mapping[str, list[float]]) -> dict[str, Any]:
+    """What a report shows of the values given: one as it is, several in a line."""
+    return {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
 
 
 def takers(parameter: str) -> list[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import isfinite, isnan, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.errors import ArgumentError
-from regdemo.lab.choices import NONE, find, variants
-from regdemo.lab.compare import Stopped, prepared, train
+from regdemo.lab.choices import NONE, find, lists, shown, variants
+from regdemo.lab.compare import Source, Stopped, train
 from regdemo.lab.recipe import Recipe, Technique, describe
 from regdemo.report import Block, Cell, Claim, Report, Table, Text
 
@@ -43,18 +43,15 @@ def combine(
 
     The arguments are those of `compare`, and so is what it raises; a parameter has one value.
     """
-    learned = prepared(task, label_noise, train_size, data, target)
-    chosen = _chosen(techniques, values, learned.offers, learned.title)
+    source, given = Source(task, data, target, label_noise, train_size), lists(values)
+    learned = source.prepared()
+    chosen = _chosen(techniques, given, learned.offers, learned.title)
     recipes = [
         Recipe(" + ".join(describe(chosen[i]) for i in subset) or NONE, tuple(chosen[i] for i in subset))
         for subset in subsets(len(chosen))
     ]
     training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
-    parameters: dict[str, Any] = {"techniques": ", ".join(techniques)}
-    parameters |= {k: v[0] if isinstance(v, Sequence) else v for k, v in values.items()}
-    parameters |= {"task": task} if data is None else {"data": data.name, "target": target or "the last column"}
-    parameters |= {"label_noise": label_noise} if label_noise else {}
-    parameters |= {"train_size": train_size} if train_size else {}
+    parameters = {"techniques": ", ".join(techniques)} | shown(given) | source.shown
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
     report = _conclude(training, recipes, [describe(t) for t in chosen], evaluations[-1], claims, parameters)
     if stopped:
@@ -62,15 +59,12 @@ def combine(
     return report
 
 
-def _chosen(
-    names: Sequence[str], values: dict[str, float | Sequence[float]], offers: frozenset[str], task: str
-) -> list[Technique]:
+def _chosen(names: Sequence[str], given: dict[str, list[float]], offers: frozenset[str], task: str) -> list[Technique]:
     """The techniques at the values given; raise ArgumentError unless there are enough, each once, each with one."""
     if NONE in names:
         raise ArgumentError(f"{NONE!r} is no technique: the arm without any is always there")
     if not LEAST <= len(names) <= MOST:
         raise ArgumentError(f"there are {len(names)} techniques to combine: it must be from {LEAST} to {MOST}")
-    given = {k: list(map(float, v)) if isinstance(v, Iterable) else [v] for k, v in values.items()}
     for name, some in given.items():
         if len(some) > 1:
             raise ArgumentError(f"{name} has {len(some)} values: a technique is there or not, so give it one")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.bounds import EXACT
-from regdemo.lab.choices import EPOCHS, LABEL_NOISE, NONE, SEEDS, TRAIN_SIZE, arms
+from regdemo.lab.choices import EPOCHS, LABEL_NOISE, NONE, SEEDS, TRAIN_SIZE, arms, lists, shown
 from regdemo.lab.data import Task, load, shared_examples
 from regdemo.parameters import SEED
 from regdemo.report import Claim, Report
@@ -57,21 +58,16 @@ def compare(
     the last evaluation shows, or KeyboardInterrupt if there was none yet.
     """
     names = [techniques] if isinstance(techniques, str) else list(techniques)
-    learned = prepared(task, label_noise, train_size, data, target)
-    given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
+    source, given = Source(task, data, target, label_noise, train_size), lists(values)
+    learned = source.prepared()
     recipes = arms(names, given, against=against, offers=learned.offers, task=learned.title)
-    parameters: dict[str, Any] = {"technique": ", ".join(names)}
-    parameters |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
-    parameters |= {"against": against} if against != NONE else {}
-    parameters |= {"task": task} if data is None else ({"data": data.name} | ({"target": target} if target else {}))
-    parameters |= {"label_noise": label_noise} if label_noise else {}
-    parameters |= {"train_size": train_size} if train_size else {}
 
     from regdemo.lab.coefficients import agreement
     from regdemo.lab.findings import conclude
 
     training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
-    parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
+    parameters = {"technique": ", ".join(names)} | shown(given) | ({"against": against} if against != NONE else {})
+    parameters |= source.shown | {"seeds": seeds, "epochs": training.epochs, "seed": seed}
     if learned.features and not learned.hidden and not stopped and training.epochs >= learned.steps:
         claims += agreement(training, recipes, evaluations[-1])
     report = conclude(training, recipes, evaluations, claims, parameters)
@@ -80,20 +76,33 @@ def compare(
     return report
 
 
-def prepared(
-    task: str,
-    label_noise: float = 0.0,
-    train_size: int | None = None,
-    data: Path | None = None,
-    target: str | None = None,
-) -> Task:
-    """The task, with fewer training examples and with wrong labels where asked."""
-    LABEL_NOISE.check("label_noise", label_noise)
-    learned = load(task, data, target)
-    if train_size is not None:
-        TRAIN_SIZE.check("train_size", train_size)
-        learned = learned.first(train_size)
-    return learned.with_label_noise(label_noise)
+@dataclass(frozen=True)
+class Source:
+    """What is learned: a task by name, or the user's own file in its place, and what is done to its training examples.
+
+    The fields are the arguments of `compare`.
+    """
+
+    task: str = ""
+    data: Path | None = None
+    target: str | None = None
+    label_noise: float = 0.0
+    train_size: int | None = None
+
+    def prepared(self) -> Task:
+        """The task, with fewer training examples and with wrong labels where asked."""
+        LABEL_NOISE.check("label_noise", self.label_noise)
+        task = load(self.task, self.data, self.target)
+        if self.train_size is not None:
+            TRAIN_SIZE.check("train_size", self.train_size)
+            task = task.first(self.train_size)
+        return task.with_label_noise(self.label_noise)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What a report shows of it: the file or the task, and what else is not at its default."""
+        told = vars(self) | ({} if self.data is None else {"task": "", "data": self.data.name})
+        return {field.name: told[field.name] for field in fields(self) if told[field.name] != field.default}
 
 
 def train(

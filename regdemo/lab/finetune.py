@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from regdemo.lab.choices import NONE, arms
-from regdemo.lab.compare import Stopped, train
+from regdemo.lab.choices import NONE, arms, lists, shown
+from regdemo.lab.compare import Source, Stopped, train
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
 from regdemo.report import Report, Text
 
@@ -49,14 +48,10 @@ def finetune(
     model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
     The other arguments, and what is raised, are those of `compare.compare`.
     """
-    given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
+    given = lists(values)
     names = list(techniques) or list(ARMS)
     offers = OFFERS | {"pretrained"} if model is None else OFFERS - {"blocks"} | {"pretrained"}
     recipes = arms(names, given, against=NONE, offers=offers, task="fine-tuning")  # refused before anything is trained
-    parameters: dict[str, Any] = {"technique": ", ".join(names)}
-    parameters |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
-    parameters |= {"data": data.name} if data else {}
-    parameters |= {"model": model} if model else {}
     if data is None:
         text, title = topics()[PRETRAINED * (CONTEXT + 1) :], "a later part of Python's help texts"
     else:
@@ -74,6 +69,8 @@ def finetune(
 
     before = _loss_before(task)
     training, evaluations, claims, stopped = train(task, recipes, seeds, epochs, seed, clock, progress)
+    parameters = {"technique": ", ".join(names)} | shown(given) | Source(data=data).shown
+    parameters |= {"model": model} if model else {}
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
     report = conclude(training, recipes, evaluations, claims, parameters)
     after = mean_interval(evaluations[-1].scores[0][TEST_LOSS]).value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil, isfinite
 from pathlib import Path
 from statistics import fmean
@@ -11,8 +12,8 @@ from typing import Any
 from regdemo.bounds import EXACT
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab.cells import Cell, Member, Results, Setting, digest, missing, train_cell, values_of
-from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms
-from regdemo.lab.compare import Stopped, prepared
+from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms, lists, shown
+from regdemo.lab.compare import Source, Stopped
 from regdemo.lab.data import Task, shared_examples
 from regdemo.lab.executors import Make, Processes, run
 from regdemo.lab.recipe import Recipe, parameters
@@ -60,10 +61,20 @@ def sweep(
     WORKERS.check("workers", workers)
     SEEDS.check("seeds", seeds)
     SEED.check("seed", seed)
-    whole = prepared(task, label_noise, None, data, target)
-    given = {k: [float(v) for v in value] if isinstance(value, Iterable) else [value] for k, value in values.items()}
+    source, given = Source(task, data, target, label_noise), lists(values)
+    whole = source.prepared()
     recipes = arms(names, given, against=NONE, offers=whole.offers, task=whole.title)
-    settings, tasks = _grid(whole, recipes, (task, data, target, label_noise), train_sizes, epochs, seed)
+    if len(set(train_sizes)) < len(train_sizes):
+        raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, train_sizes))}")
+    sized = [replace(source, train_size=size).prepared() for size in train_sizes]
+    common = {
+        "task": task if data is None else "",
+        "digest": digest(data) if data else "",
+        "target": target,
+        "label_noise": float(label_noise),
+        "seed": seed,
+    }
+    settings, tasks = _grid(sized or [whole], recipes, epochs, common)
     lost: list[tuple[Cell, BaseException]] = []
     stopped = False
     with Results(out) as results:
@@ -89,55 +100,37 @@ def sweep(
         if stopped:
             raise KeyboardInterrupt
         raise RegdemoError(f"no network was trained, all were lost, the first by this: {_reason(lost[0][1])}")
-    shown: dict[str, Any] = {"technique": ", ".join(names)}
-    shown |= {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
-    shown |= {"task": task} if data is None else ({"data": data.name} | ({"target": target} if target else {}))
-    shown |= {"label_noise": label_noise} if label_noise else {}
-    shown |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
-    shown |= {"seeds": seeds, "epochs": epochs or f"{whole.steps} steps", "seed": seed}
-    report = _conclude(tasks, recipes, settings, seeds, results, lost, stopped, shown)
+    told = {"technique": ", ".join(names)} | shown(given) | source.shown
+    told |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
+    told |= {"seeds": seeds, "epochs": epochs or f"{whole.steps} steps", "seed": seed}
+    report = _conclude(tasks, recipes, settings, seeds, results, lost, stopped, told)
     if stopped:
         raise Stopped(report)
     return report
 
 
 def _grid(
-    whole: Task,
-    recipes: Sequence[Recipe],
-    source: tuple[str, Path | None, str | None, float],
-    train_sizes: Sequence[int],
-    epochs: int | None,
-    seed: int,
+    tasks: Sequence[Task], recipes: Sequence[Recipe], epochs: int | None, common: dict[str, Any]
 ) -> tuple[list[Setting], list[Task]]:
-    """Each arm's setting at the first size, then at the next; and the task of each size."""
-    name, data, target, label_noise = source
-    if len(set(train_sizes)) < len(train_sizes):
-        raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, train_sizes))}")
-    tasks = [prepared(name, label_noise, size, data, target) for size in train_sizes] or [whole]
+    """Each arm's setting at the first size, then at the next; and the task of each size, as it is trained on."""
     holds = any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques)
     settings, used = [], []
-    for task in tasks:
-        size, task = len(task.x), task.hold_out() if holds else task
+    for whole in tasks:
+        task = whole.hold_out() if holds else whole
         passes = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
         EPOCHS.check("epochs", passes)
         used.append(task)
-        for recipe in recipes:
-            values = values_of(recipe.techniques[0]) if recipe.techniques else ()
-            technique = recipe.techniques[0].NAME if recipe.techniques else NONE
-            settings.append(
-                Setting(
-                    task=name if data is None else "",
-                    digest=digest(data) if data else "",
-                    target=target,
-                    train_size=size,
-                    label_noise=float(label_noise),
-                    hold_out=holds,
-                    technique=technique,
-                    values=values,
-                    epochs=passes,
-                    seed=seed,
-                )
+        settings += [
+            Setting(
+                **common,
+                train_size=len(whole.x),
+                hold_out=holds,
+                technique=recipe.techniques[0].NAME if recipe.techniques else NONE,
+                values=values_of(recipe.techniques[0]) if recipe.techniques else (),
+                epochs=passes,
             )
+            for recipe in recipes
+        ]
     return settings, used
 
 

@@ -10,8 +10,7 @@ import torch
 
 from regdemo.errors import ArgumentError, FileError, RegdemoError
 from regdemo.lab import data, memory
-from regdemo.lab import sweep as module
-from regdemo.lab.cells import BEGINNING, Cell, Results, _runs, missing, train_cell
+from regdemo.lab.cells import BEGINNING, Results, _runs, missing, train_cell
 from regdemo.lab.compare import Stopped
 from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
@@ -248,7 +247,8 @@ def test_curves_are_drawn_over_what_has_several_values(tmp_path):
 
 
 def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path, monkeypatch):
-    quick(tmp_path)
+    cells = []
+    quick(tmp_path, cells)
     path = tmp_path / "s.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[1]["scores"][TEST_ACCURACY][3] = None
@@ -257,8 +257,7 @@ def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path,
     assert "1 of 8 runs of 'dropout 0.2' diverged, a figure of theirs is not finite: seed 3" in texts(report)
     assert next(block for block in report.blocks if isinstance(block, Table)).rows[0][1] == 7
     monkeypatch.setattr("regdemo.lab.training.Learner.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
-    setting = replace(module._grid(data.load("digits"), [Recipe("none")], ("digits", None, None, 0), [], 1, 0)[0][0])
-    assert train_cell(Cell(setting, 0, 8))["scores"] == {TEST_ACCURACY: [None] * 8}
+    assert train_cell(cells[0])["scores"] == {TEST_ACCURACY: [None] * 8}
 
 
 def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_worker_is_refused(tmp_path):

@@ -1,0 +1,169 @@
+"""What every command that trains has: its options, several values of one, and a progress bar."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+from typer.core import TyperCommand
+
+from regdemo.cli.options import AsJson, Save, check_save, described, emit
+from regdemo.errors import ArgumentError
+from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, takers
+from regdemo.lab.data import TASKS
+from regdemo.lab.recipe import parameters
+from regdemo.lab.techniques import TECHNIQUES
+from regdemo.parameters import SEED
+from regdemo.report import Report
+
+Techniques = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TECHNIQUE...",
+        autocompletion=lambda: list(TECHNIQUES),
+        help=f"What to train with: {', '.join(TECHNIQUES)}.",
+        show_default=False,
+    ),
+]
+Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
+# Runs something long behind a progress bar, called with `progress` and said in these words, and emits its report.
+Watch = Callable[[Callable[..., Report], str], None]
+
+_VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
+
+
+class ManyValues(TyperCommand):
+    """A command whose technique options take several values: `--p 0.1 0.2` is read as `--p 0.1 --p 0.2`."""
+
+    many: ClassVar[Sequence[str]] = _VALUES
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each further number."""
+        spread: list[str] = []
+        option = ""
+        for word in args:
+            if spread and option and word != option and spread[-1] != option and _is_number(word):
+                spread.append(option)
+            spread.append(word)
+            name = word.partition("=")[0]
+            if word.startswith("-") and not _is_number(word):
+                option = name if name.removeprefix("--").replace("-", "_") in self.many else ""
+            elif not _is_number(word):
+                option = ""
+        return super().parse_args(ctx, spread)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _help(name: str) -> str:
+    """Which techniques take a parameter, what it means to them, and its range."""
+    meanings: dict[str, list[str]] = {}
+    for taker in takers(name):
+        _, default, allowed = parameters(TECHNIQUES[taker])[name]
+        meanings.setdefault(described(allowed), []).append(f"{taker} {default:g}")
+    return " ".join(f"{meaning.rstrip('.')} ({', '.join(who)})." for meaning, who in meanings.items())
+
+
+def on_task(
+    task: Annotated[
+        str, typer.Option(metavar="|".join(TASKS), autocompletion=lambda: list(TASKS), help="The data to train on.")
+    ] = "mnist1d",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Train on your own text instead, or your CSV: a row an example, numbers but for the target.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="What to predict in a CSV; the last column if not given.")
+    ] = None,
+    label_noise: Annotated[float, typer.Option(help=described(LABEL_NOISE))] = 0.0,
+    train_size: Annotated[int | None, typer.Option(metavar="N", help=TRAIN_SIZE.help)] = None,
+) -> None:
+    """The options that choose what is learned."""
+
+
+def in_runs(
+    seeds: Seeds = 16,
+    epochs: Annotated[int | None, typer.Option(help=described(EPOCHS), show_default="what the task takes")] = None,
+    seed: Annotated[int, typer.Option(help=described(SEED))] = 0,
+) -> None:
+    """The options of the training itself."""
+
+
+def _output(as_json: AsJson = False, save: Save = None) -> None:
+    """The options of what is done with the report."""
+
+
+def trains(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these groups, one for each parameter of a technique, and those of its report.
+
+    The command is handed them as keywords, of the parameters only those that were typed, and for its report `watch`.
+    In the help its own options stand before the groups' if they are before its star; if behind it, behind them, or in
+    the place of one of the same name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def run(*, as_json: bool, save: Path | None, **options: Any) -> None:
+            values = {name: given for name in _VALUES if (given := options.pop(name))}
+            for name, given in values.items():
+                if len(set(given)) < len(given):
+                    raise ArgumentError(f"{name} has the same value twice: {', '.join(f'{v:g}' for v in given)}")
+            command(**options, **values, watch=partial(_watched, as_json=as_json, save=save))
+
+        own = [p for p in _parameters(command) if p.kind != p.VAR_KEYWORD and p.name != "watch"]
+        first, *before = [p for p in own if p.kind != p.KEYWORD_ONLY]
+        shared = [p for group in groups for p in _parameters(group)]
+        behind = [p for p in own if p.kind == p.KEYWORD_ONLY]
+        order = [first, *map(_of_technique, _VALUES), *before, *shared, *behind, *_parameters(_output)]
+        found = {p.name: p.replace(kind=p.KEYWORD_ONLY) for p in order}  # where a name comes again, at its first place
+        run.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
+        run.__annotations__ = {name: p.annotation for name, p in found.items()}
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return decorate
+
+
+def _of_technique(name: str) -> inspect.Parameter:
+    kind = Annotated[list[float] | None, typer.Option(metavar="NUMBER...", help=_help(name))]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def _watched(run: Callable[..., Report], what: str, *, as_json: bool, save: Path | None) -> None:
+    """Run something long behind a progress bar and emit its report; on Ctrl-C, the report of what is finished."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from regdemo.lab.compare import Stopped
+
+    check_save(save)
+    quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+            line = bar.add_task(what, total=None)
+            report = run(progress=lambda done, total: bar.update(line, completed=done, total=total))
+    except Stopped as stop:
+        emit(stop.report, as_json=as_json, save=save)
+        raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        print("regdemo: stopped before there was anything to show", file=sys.stderr)
+        raise typer.Exit(130) from None
+    emit(report, as_json=as_json, save=save)
