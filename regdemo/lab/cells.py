@@ -63,12 +63,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """A setting's members start to stop - 1, trained as one.  data: where the user's own file is."""
+    """A setting's members start to stop - 1, trained as one.  data: where the user's own file is.
+
+    measured: the techniques of the grid that have more to measure in every arm; it changes nothing of the training.
+    """
 
     setting: Setting
     start: int
     stop: int
     data: Path | None = None
+    measured: tuple[Technique, ...] = ()
 
     def __len__(self) -> int:
         """How many members it has."""
@@ -112,6 +116,7 @@ def missing(
     done: dict[str, dict[int, Member]],
     size: int,
     data: Path | None = None,
+    measured: tuple[Technique, ...] = (),
 ) -> list[Cell]:
     """The cells that are not done, of the first seeds of every setting first, so that what is there can be paired.
 
@@ -122,7 +127,7 @@ def missing(
         for setting in settings:
             have = done.get(setting.key, {})
             wanted = [k for k in range(start, min(start + size, seeds)) if k not in have]
-            cells += [Cell(setting, first, last + 1, data) for first, last in _runs(wanted)]
+            cells += [Cell(setting, first, last + 1, data, measured) for first, last in _runs(wanted)]
     return cells
 
 
@@ -163,6 +168,7 @@ def train_cell(cell: Cell) -> dict[str, Any]:
     setting, task = cell.setting, task_of(cell)
     steps = setting.epochs * ceil(len(task.x) / task.batch)
     learner = Learner(task, setting.recipe(), range(cell.start, cell.stop), seed=setting.seed, steps=steps)
+    learner.measures = {name: measure for t in cell.measured for name, measure in t.measures().items()}
     weights = torch.cat([p.detach().flatten(1) for p in learner.parameters], dim=1).cpu().numpy()
     starts = [crc32(member.tobytes()) for member in weights]
     start = thread_time()

@@ -16,7 +16,7 @@ from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms, lists, shown
 from regdemo.lab.compare import Source, Stopped
 from regdemo.lab.data import Task, shared_examples
 from regdemo.lab.executors import Make, Processes, run
-from regdemo.lab.recipe import Recipe, parameters
+from regdemo.lab.recipe import Recipe, acting, parameters
 from regdemo.parameters import SEED
 from regdemo.report import Block, Claim, Curves, Report, Series, Table, Text
 from regdemo.report import Cell as Entry
@@ -51,6 +51,7 @@ def sweep(
     check: called while no cell ends, to raise if none will any more.
     progress: told how many networks are done, and of how many; the first time how many were there before.
     The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
+    What a technique measures beside is measured in every network that is trained; one in the file may lack it.
     Raises ArgumentError on a value that is not allowed, or more workers than fit in memory; FileError on a results file
     that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
     there is nothing in it yet.
@@ -78,7 +79,8 @@ def sweep(
     lost: list[tuple[Cell, BaseException]] = []
     stopped = False
     with Results(out) as results:
-        cells = missing(settings, seeds, results.done, group_size(whole), data)
+        measured = tuple(acting([t for recipe in recipes for t in recipe.techniques], "measures"))
+        cells = missing(settings, seeds, results.done, group_size(whole), data, measured)
         if cells and executor is None:
             from regdemo.lab.memory import check_workers
 
@@ -172,10 +174,15 @@ def _conclude(
                 pairs += len(both)
                 rows.append((s, a, [k for k in both if _finite(members[k]) and _finite(base[k])]))
 
-    def change(s: int, a: int, kept: list[int], metric: str) -> list[float]:
-        return [found[s * per + a][k].scores[metric] - found[s * per][k].scores[metric] for k in kept]
+    def having(s: int, a: int, kept: list[int], metric: str) -> list[int]:
+        return [k for k in kept if all(metric in found[s * per + arm][k].scores for arm in (0, a))]
 
-    changes = {name: [change(*row, name) for row in rows] for name in judged}
+    def change(s: int, a: int, kept: list[int], metric: str) -> list[float]:
+        both = having(s, a, kept, metric)
+        return [found[s * per + a][k].scores[metric] - found[s * per][k].scores[metric] for k in both]
+
+    own = list(dict.fromkeys(name for r in recipes for t in r.techniques for name in t.measures()))
+    changes = {name: [change(*row, name) for row in rows] for name in [*judged, *own]}
     corrected = {name: holm([p_value(d) for d in some]) for name, some in changes.items()}
     undecided = []
     for i, (s, a, _) in enumerate(rows):
@@ -190,24 +197,28 @@ def _conclude(
     blocks += diverged
 
     many = len(sizes) > 1
-    table: list[list[Entry]] = []
-    beside: list[list[Entry]] = []
-    for i, (s, a, kept) in enumerate(rows):
-        head: list[Entry] = [recipes[a].name, *([f"{sizes[s]:,}"] if many else [])]
-        level = mean_interval([found[s * per][k].scores[headline] for k in kept])
-        seconds = fmean(m.seconds for m in found[s * per + a].values()) if found[s * per + a] else "–"
-        seconds = float(f"{seconds:.2g}") if isinstance(seconds, float) else seconds
-        p = p_cell(corrected[headline][i])
-        table.append([*head, len(kept), level, mean_interval(changes[headline][i]), p, seconds])
-        cells: list[Entry] = [*head]
-        for name in judged[1:]:
-            cells += [mean_interval(changes[name][i]), p_cell(corrected[name][i])]
-        beside.append(cells)
+    heads: list[list[Entry]] = [[recipes[a].name, *([f"{sizes[s]:,}"] if many else [])] for s, a, _ in rows]
     columns = ["", *(["examples"] if many else [])]
+
+    def differences(metric: str) -> tuple[list[str], list[list[Entry]]]:
+        """The columns and rows of a table of one metric: in how many pairs, without, by how much more with, and p."""
+        table: list[list[Entry]] = []
+        for i, (s, a, kept) in enumerate(rows):
+            both = having(s, a, kept, metric)
+            level = mean_interval([found[s * per][k].scores[metric] for k in both]) if both else "–"
+            by = mean_interval(changes[metric][i]) if both else "–"
+            table.append([*heads[i], len(both), level, by, p_cell(corrected[metric][i])])
+        without = metric.replace(what(metric), NONE, 1)  # with its unit
+        return [*columns, "pairs", without, f"difference{unit_of(metric).replace(' ', ', ', 1)}", "p"], table
+
+    names, table = differences(headline)
+    for row, (s, a, _) in zip(table, rows, strict=True):
+        times = [m.seconds for m in found[s * per + a].values()]
+        row.append(float(f"{fmean(times):.2g}") if times else "–")
     blocks.append(
         Table(
             f"The difference from none in {what(headline)}",
-            [*columns, "pairs", NONE, f"difference{unit_of(headline).replace(' ', ', ', 1)}", "p", "s"],
+            [*names, "s"],
             table,
             note="Means with 95% intervals by Student's t, differences paired by seed and at the same size. p-values "
             f"are corrected by Holm's method for the {len(rows)} comparisons of the grid. They speak of training again "
@@ -215,15 +226,29 @@ def _conclude(
         )
     )
     if len(judged) > 1:
-        heads = [column for name in judged[1:] for column in (name, "p")]
+        beside: list[list[Entry]] = []
+        for i, head in enumerate(heads):
+            rest = ((mean_interval(changes[name][i]), p_cell(corrected[name][i])) for name in judged[1:])
+            beside.append([*head, *(cell for two in rest for cell in two)])
         blocks.append(
             Table(
                 "The differences from none in the rest",
-                [*columns, *heads],
+                [*columns, *(column for name in judged[1:] for column in (name, "p"))],
                 beside,
                 "Corrected likewise, each metric alone.",
             )
         )
+    for name in own:
+        lacking = sum(name not in m.scores for members in found for m in members.values())
+        note = (
+            f"{lacking:,} of the networks were trained before this was asked for, and lack it: they are left out. A "
+            "new results file would have it of all."
+        )
+        if any(changes[name]):
+            note = f"Corrected likewise. {note}" if lacking else "Corrected likewise."
+            blocks.append(Table(f"The difference from none in {what(name)}", *differences(name), note))
+        elif lacking:
+            blocks.append(Text(f"No pair shows {what(name)}: {note}"))
     blocks += _curves(recipes, sizes, found, headline)
     have, wanted = sum(map(len, found)), len(settings) * seeds
     blocks.append(Text(_state(results, have, wanted, lost)))

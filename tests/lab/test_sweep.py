@@ -14,7 +14,7 @@ from regdemo.lab.cells import BEGINNING, Results, _runs, missing, train_cell
 from regdemo.lab.compare import Stopped
 from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.statistics import holm, p_value
+from regdemo.lab.statistics import holm, mean_interval, p_value
 from regdemo.lab.sweep import sweep
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import GROUP, PairedTraining
@@ -272,6 +272,45 @@ def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_w
     assert len(cells) == 4
     with pytest.raises(FileError, match="another file here than where the sweep was started"):
         train_cell(cells[0])
+
+
+def tables(report):
+    return {block.title: block for block in report.blocks if isinstance(block, Table)}
+
+
+ATTACKED = "The difference from none in accuracy under FGSM 0.1"
+
+
+def test_what_a_technique_measures_is_measured_in_every_arm_as_compare_does(tmp_path):
+    report = quick(tmp_path, techniques=["fgsm", "dropout"])
+    recipes = [Recipe("none"), *(Recipe(name, (TECHNIQUES[name](),)) for name in ("fgsm", "dropout"))]
+    *_, last = PairedTraining(data.load("digits"), recipes, range(8), seed=0, epochs=2).run()
+    none, *others = (scores["accuracy under FGSM 0.1, %"] for scores in last.scores)
+    table = tables(report)[ATTACKED]
+    assert table.columns == ["", "pairs", "none, %", "difference, points", "p"]
+    for row, arm in zip(table.rows, others, strict=True):
+        assert row[1:3] == [8, mean_interval(none)]
+        assert row[3] == mean_interval([b - a for a, b in zip(none, arm, strict=True)])
+    assert "lack it" not in table.note
+
+
+def test_networks_of_a_file_that_lack_a_measure_are_left_out_of_its_table_and_counted(tmp_path):
+    quick(tmp_path)
+    report = quick(tmp_path, techniques=["fgsm", "dropout"])
+    assert ATTACKED not in tables(report)
+    assert "No pair shows accuracy under FGSM 0.1: 16 of the networks" in texts(report)
+    more = quick(tmp_path, techniques=["fgsm", "dropout"], seeds=12)
+    table = tables(more)[ATTACKED]
+    assert [row[1] for row in table.rows] == [4, 4]
+    assert "16 of the networks were trained before this was asked for" in table.note
+    assert all(row[1] == 12 for row in tables(more)["The difference from none in test accuracy"].rows)
+    assert report.holds
+    assert more.holds
+
+
+def test_a_measure_that_was_not_asked_for_is_not_shown(tmp_path):
+    quick(tmp_path, techniques=["fgsm", "dropout"])
+    assert ATTACKED not in tables(quick(tmp_path))
 
 
 def test_every_arm_validates_where_one_technique_must(tmp_path):
