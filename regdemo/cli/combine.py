@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
 
@@ -16,8 +15,9 @@ def combine(techniques: Techniques, *, watch: Watch, **options: Any) -> None:
     Two to five techniques are 4 to 32 arms. Ctrl-C ends it early and shows what is finished.
     """
     from regdemo.lab.combine import combine as run
+    from regdemo.lab.compare import clock_on
 
     watch(
-        partial(run, techniques, clock=time.thread_time, **options),
+        partial(run, techniques, clock=clock_on(options["device"]), **options),
         f"Training {2 ** len(techniques)} x {options['seeds']} networks",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Annotated, Any
 
@@ -27,9 +26,10 @@ def compare(
     Several techniques, and several values of an option as in --p 0.1 0.2, are as many arms.
     Ctrl-C ends it early and shows what is finished.
     """
+    from regdemo.lab.compare import clock_on
     from regdemo.lab.compare import compare as run
 
     watch(
-        partial(run, techniques, against=against, clock=time.thread_time, **options),
+        partial(run, techniques, against=against, clock=clock_on(options["device"]), **options),
         f"Training {options['seeds']} networks an arm",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,9 +48,12 @@ def finetune(
     All runs start from the same weights, pretrained on one part of Python's help texts, and learn from a few thousand
     characters of another. Ctrl-C ends it early and shows what is finished.
     """
+    from regdemo.lab.compare import clock_on
     from regdemo.lab.finetune import finetune as run
 
     watch(
-        partial(run, techniques or (), data=data, model=model, seeds=seeds, clock=time.thread_time, **options),
+        partial(
+            run, techniques or (), data=data, model=model, seeds=seeds, clock=clock_on(options["device"]), **options
+        ),
         f"Fine-tuning {seeds} networks an arm",
     )

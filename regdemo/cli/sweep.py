@@ -33,7 +33,8 @@ def sweep(
         list[int] | None, typer.Option(metavar="N...", help=f"{TRAIN_SIZE.help} Several are as many sizes.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help=f"{WORKERS.help} {WORKERS.allowed.capitalize()}.", show_default="one a core")
+        int | None,
+        typer.Option(help=f"{WORKERS.help} {WORKERS.allowed.capitalize()}.", show_default="one a core, or one a GPU"),
     ] = None,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Train on a Dask cluster, such as tcp://host:8786.")
@@ -43,14 +44,16 @@ def sweep(
 ) -> None:
     """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
 
-    A cell is up to 8 seeds of one arm at one size. Each that ends is kept in a file at once. The same command again
-    trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own cell only. More
-    seeds, values or sizes are added to the same file.
+    A cell is up to 8 seeds of one arm at one size, on a GPU up to 256. Each that ends is kept in a file at once. The
+    same command again trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own
+    cell only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
+    precision, is kept apart.
 
     On a cluster: `pip install 'regdemo[dask]'` on every machine, the same version. On one of them run `dask scheduler`,
     on each of the others `dask worker tcp://HOST:8786`, and then `regdemo sweep ... --dask tcp://HOST:8786` from
     anywhere that reaches it. The results file stays where you run it; a file given by --data must be at the same path
-    on every worker.
+    on every worker. With --device cuda give each GPU a worker, `CUDA_VISIBLE_DEVICES=0 dask worker --nthreads 1
+    tcp://HOST:8786`; where you run the sweep none is needed.
     """
     from regdemo.lab.sweep import sweep as run
 
@@ -64,7 +67,7 @@ def sweep(
             progress(done, total)
 
         if dask is None:
-            place: Any = nullcontext((None, (os.cpu_count() or 1) if workers is None else workers, lambda: None))
+            place: Any = nullcontext((None, _one_each(options["device"]) if workers is None else workers, lambda: None))
         else:
             from regdemo.lab.executors import cluster
 
@@ -88,3 +91,12 @@ def sweep(
             before, done, total = counts
             rest = f", {total - done} missing" if done < total else ""
             print(f"{out}: {done - before} networks trained now, {before} there before{rest}", file=sys.stderr)
+
+
+def _one_each(device: str) -> int:
+    """One worker a core, or one a GPU."""
+    if device != "cuda":
+        return 1 if device.startswith("cuda") else os.cpu_count() or 1
+    import torch
+
+    return max(1, torch.cuda.device_count())

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 from regdemo.cli.options import AsJson, Save, check_save, described, emit
 from regdemo.errors import ArgumentError
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, takers
-from regdemo.lab.data import TASKS
+from regdemo.lab.data import PRECISIONS, TASKS
 from regdemo.lab.recipe import parameters
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.parameters import SEED
@@ -99,6 +99,21 @@ def in_runs(
     seeds: Seeds = 16,
     epochs: Annotated[int | None, typer.Option(help=described(EPOCHS), show_default="what the task takes")] = None,
     seed: Annotated[int, typer.Option(help=described(SEED))] = 0,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="cpu|cuda",
+            help="Train on the processor, or on an NVIDIA or AMD GPU; cuda:1 is the second of several.",
+        ),
+    ] = "cpu",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(PRECISIONS),
+            help="bfloat16: matrix products in it, by torch.autocast; parameters, losses and the optimizer in float32. "
+            "float16 is no choice: its range is so small that the loss would need scaling.",
+        ),
+    ] = "float32",
 ) -> None:
     """The options of the training itself."""
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import ceil, isfinite, nan
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, Self
 
 from regdemo import __version__
-from regdemo.errors import FileError
+from regdemo.errors import ArgumentError, FileError
 from regdemo.lab.choices import NONE
-from regdemo.lab.compare import Source
+from regdemo.lab.compare import Source, clock_on
 from regdemo.lab.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Setting:
     technique: a name, or none.  values: its parameters, each by name.  train_size: examples, before any are held out.
     digest: of the user's own data file, so that a file that has changed is another setting; empty for a task by name.
     hold_out: whether some of the examples are set apart for validation, as they are where a technique of the grid asks.
+    device: its type, whichever of several it was.  What has a default came later, and is not written where it has it.
     """
 
     task: str
@@ -45,11 +47,18 @@ class Setting:
     values: tuple[tuple[str, float], ...]
     epochs: int
     seed: int
+    device: str = "cpu"
+    precision: str = "float32"
 
     @property
     def key(self) -> str:
         """The setting as JSON, the same for the same setting."""
-        return json.dumps(asdict(self) | {"values": dict(self.values)}, sort_keys=True)
+        return json.dumps(self.as_dict(), sort_keys=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The setting as JSON-ready values."""
+        found = asdict(self) | {"values": dict(self.values)}
+        return {field.name: found[field.name] for field in fields(self) if found[field.name] != field.default}
 
     def recipe(self) -> Recipe:
         """The arm."""
@@ -63,8 +72,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """A setting's members start to stop - 1, trained as one.  data: where the user's own file is.
+    """A setting's members start to stop - 1, trained as one.
 
+    data: where the user's own file is.  device: which of the setting's type, as the worker that trains it calls it.
     measured: the techniques of the grid that have more to measure in every arm; it changes nothing of the training.
     """
 
@@ -72,6 +82,7 @@ class Cell:
     start: int
     stop: int
     data: Path | None = None
+    device: str = "cpu"
     measured: tuple[Technique, ...] = ()
 
     def __len__(self) -> int:
@@ -87,12 +98,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Member:
-    """What became of one network: each metric, its processor time, and marks that a network paired with it shares."""
+    """What became of one network: each metric, its time, and marks that a network paired with it shares.
+
+    by: the versions, and the GPU if any, that trained it.
+    """
 
     scores: dict[str, float]
     seconds: float
     start: int  # a checksum of its initial weights
     seen: int  # a number made of the batches that it saw, in order
+    by: str
 
 
 def values_of(technique: Technique) -> tuple[tuple[str, float], ...]:
@@ -111,23 +126,18 @@ def digest(file: Path) -> str:
 
 
 def missing(
-    settings: Sequence[Setting],
-    seeds: int,
-    done: dict[str, dict[int, Member]],
-    size: int,
-    data: Path | None = None,
-    measured: tuple[Technique, ...] = (),
+    settings: Sequence[Setting], seeds: int, done: dict[str, dict[int, Member]], size: int, **same: Any
 ) -> list[Cell]:
     """The cells that are not done, of the first seeds of every setting first, so that what is there can be paired.
 
-    A cell has `size` members at most, and only such as are missing.
+    A cell has `size` members at most, and only such as are missing.  same: what else every cell has.
     """
     cells = []
     for start in range(0, seeds, size):
         for setting in settings:
             have = done.get(setting.key, {})
             wanted = [k for k in range(start, min(start + size, seeds)) if k not in have]
-            cells += [Cell(setting, first, last + 1, data, measured) for first, last in _runs(wanted)]
+            cells += [Cell(setting, first, last + 1, **same) for first, last in _runs(wanted)]
     return cells
 
 
@@ -144,11 +154,20 @@ def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def task_of(cell: Cell) -> Task:
-    """The task of a cell, made anew. Raises FileError if the data file is another one than the grid was made for."""
+    """The task of a cell, made anew where the cell is trained.
+
+    Raises FileError if the data file is another one than the grid was made for, ArgumentError if there is no such GPU.
+    """
     setting = cell.setting
     if cell.data is not None and digest(cell.data) != setting.digest:
         raise FileError(f"{cell.data} is another file here than where the sweep was started")
-    task = Source(setting.task, cell.data, setting.target, setting.label_noise, setting.train_size).prepared()
+    source = Source(
+        setting.task, cell.data, setting.target, setting.label_noise, setting.train_size, cell.device, setting.precision
+    )
+    try:
+        task = source.prepared()
+    except ArgumentError as error:
+        raise ArgumentError(f"on {platform.node()}, {error}") from error
     return task.hold_out() if setting.hold_out else task
 
 
@@ -157,7 +176,6 @@ def train_cell(cell: Cell) -> dict[str, Any]:
 
     Each member's result is the one that `compare` has for it, whoever else is in the cell.
     """
-    from time import thread_time
     from zlib import crc32
 
     import torch
@@ -171,33 +189,34 @@ def train_cell(cell: Cell) -> dict[str, Any]:
     learner.measures = {name: measure for t in cell.measured for name, measure in t.measures().items()}
     weights = torch.cat([p.detach().flatten(1) for p in learner.parameters], dim=1).cpu().numpy()
     starts = [crc32(member.tobytes()) for member in weights]
-    start = thread_time()
+    clock = clock_on(cell.device)
+    start = clock()
     for _ in range(setting.epochs):
         learner.epoch()
-    seconds = thread_time() - start
+    seconds = clock() - start
+    on = f", {torch.cuda.get_device_name(cell.device)}" if setting.device == "cuda" else ""
     return {
-        "setting": asdict(setting) | {"values": dict(setting.values)},
+        "setting": setting.as_dict(),
         "members": list(range(cell.start, cell.stop)),
         "scores": {name: [v if isfinite(v) else None for v in some] for name, some in learner.scores().items()},
         "seconds": round(seconds / len(cell), 4),
         "starts": starts,
         "seen": learner.seen.tolist(),
-        "by": f"regdemo {__version__}, torch {torch.__version__}",
+        "by": f"regdemo {__version__}, torch {torch.__version__}{on}",
     }
 
 
 class Results:
     """A file of finished cells, only ever appended to; a context manager, made if it is not there.
 
-    done: each member's result, by its setting's key.  by: the versions that trained them.  cut: how many lines were cut
-    short by a kill or a full disk; they are passed over, and their cells are missing.
+    done: each member's result, by its setting's key.  cut: how many lines were cut short by a kill or a full disk; they
+    are passed over, and their cells are missing.
     While it is open, no other process can open it. Raises FileError if it can't be written or is of something else.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.done: dict[str, dict[int, Member]] = {}
-        self.by: set[str] = set()
         self.cut = 0
         with _faults(path):
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
@@ -259,8 +278,7 @@ class Results:
             if k in members:
                 raise ValueError(f"seed {k} of the same setting stands in a line before")
             scores = {name: nan if some[i] is None else some[i] for name, some in line["scores"].items()}
-            members[k] = Member(scores, line["seconds"], line["starts"][i], line["seen"][i])
-        self.by.add(line["by"])
+            members[k] = Member(scores, line["seconds"], line["starts"][i], line["seen"][i], line["by"])
 
     def _lock(self) -> None:
         try:

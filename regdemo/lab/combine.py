@@ -35,6 +35,8 @@ def combine(
     seeds: int = 16,
     epochs: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    precision: str = "float32",
     clock: Callable[[], float] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     **values: float | Sequence[float],
@@ -43,7 +45,7 @@ def combine(
 
     The arguments are those of `compare`, and so is what it raises; a parameter has one value.
     """
-    source, given = Source(task, data, target, label_noise, train_size), lists(values)
+    source, given = Source(task, data, target, label_noise, train_size, device, precision), lists(values)
     learned = source.prepared()
     chosen = _chosen(techniques, given, learned.offers, learned.title)
     recipes = [

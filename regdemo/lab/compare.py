@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from math import ceil
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from regdemo.bounds import EXACT
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, NONE, SEEDS, TRAIN_SIZE, arms, lists, shown
-from regdemo.lab.data import Task, load, shared_examples
+from regdemo.lab.data import Task, device_type, load, shared_examples
 from regdemo.parameters import SEED
 from regdemo.report import Claim, Report
 
@@ -39,6 +40,8 @@ def compare(
     seeds: int = 16,
     epochs: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    precision: str = "float32",
     clock: Callable[[], float] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     **values: float | Sequence[float],
@@ -50,7 +53,8 @@ def compare(
     task: a name in `data.TASKS`.  data, target: a text file instead, or a CSV and the column of it to predict.
     label_noise, train_size: what is done to its training examples.
     epochs: as many as make the task's steps if not given.
-    clock: to time the arms by, such as time.thread_time; without one the report has no times, and the same seed gives
+    device, precision: where to train, and how exactly to multiply matrices; see `data.Task.on`.
+    clock: to time the arms by, such as `clock_on(device)`; without one the report has no times, and the same seed gives
     the same report.
     progress: told how much is done, of how much in all.
     values: of the techniques' parameters, such as p=0.2; several, p=[0.1, 0.2], are as many arms.
@@ -58,7 +62,7 @@ def compare(
     the last evaluation shows, or KeyboardInterrupt if there was none yet.
     """
     names = [techniques] if isinstance(techniques, str) else list(techniques)
-    source, given = Source(task, data, target, label_noise, train_size), lists(values)
+    source, given = Source(task, data, target, label_noise, train_size, device, precision), lists(values)
     learned = source.prepared()
     recipes = arms(names, given, against=against, offers=learned.offers, task=learned.title)
 
@@ -78,7 +82,7 @@ def compare(
 
 @dataclass(frozen=True)
 class Source:
-    """What is learned: a task by name, or the user's own file in its place, and what is done to its training examples.
+    """What is learned, and where: a task by name or the user's own file, and what is done to its training examples.
 
     The fields are the arguments of `compare`.
     """
@@ -88,21 +92,37 @@ class Source:
     target: str | None = None
     label_noise: float = 0.0
     train_size: int | None = None
+    device: str = "cpu"
+    precision: str = "float32"
 
     def prepared(self) -> Task:
-        """The task, with fewer training examples and with wrong labels where asked."""
+        """The task, with fewer training examples and with wrong labels where asked, on its device."""
         LABEL_NOISE.check("label_noise", self.label_noise)
         task = load(self.task, self.data, self.target)
         if self.train_size is not None:
             TRAIN_SIZE.check("train_size", self.train_size)
             task = task.first(self.train_size)
-        return task.with_label_noise(self.label_noise)
+        return task.with_label_noise(self.label_noise).on(self.device, self.precision)
 
     @property
     def shown(self) -> dict[str, Any]:
         """What a report shows of it: the file or the task, and what else is not at its default."""
         told = vars(self) | ({} if self.data is None else {"task": "", "data": self.data.name})
         return {field.name: told[field.name] for field in fields(self) if told[field.name] != field.default}
+
+
+def clock_on(device: str) -> Callable[[], float]:
+    """What to time training by: the thread's processor time; on a GPU, which works on its own, the time it is done."""
+    if device_type(device) == "cpu":
+        return time.thread_time
+
+    def done() -> float:
+        import torch
+
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return done
 
 
 def train(

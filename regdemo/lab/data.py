@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from regdemo.errors import ArgumentError
 
@@ -76,7 +76,7 @@ class Task:
         """Where the examples are, and so the networks."""
         return self.x.device
 
-    def on(self, device: str, precision: str = "float32") -> Task:
+    def on(self, device: str, precision: str = "float32") -> Self:
         """The task with its examples on a device, and its products to be computed in a precision.
 
         device: "cpu", or an NVIDIA or AMD GPU as torch calls them, "cuda" or "cuda:1".
@@ -85,11 +85,7 @@ class Task:
         """
         import torch
 
-        kind, colon, number = device.partition(":")
-        if device != "cpu" and (kind != "cuda" or bool(colon) != number.isdecimal()):
-            raise ArgumentError(
-                f"device = {device!r} is not allowed: it must be cpu or cuda, or one of several, cuda:1"
-            )
+        kind, number = device_type(device), device.partition(":")[2]
         if precision not in PRECISIONS:
             raise ArgumentError(f"precision = {precision!r} is not allowed: it must be {' or '.join(PRECISIONS)}")
         if precision != "float32" and self.dtype != torch.float32:
@@ -144,6 +140,14 @@ class Task:
         shift = torch.randint(1, self.classes, wrong.shape, generator=generator)
         labels[wrong] = (labels[wrong] + shift) % self.classes
         return replace(self, y=y)
+
+
+def device_type(device: str) -> str:
+    """Of a device as torch calls it, "cpu", "cuda" or "cuda:1", what kind it is; raise ArgumentError on any other."""
+    kind, colon, number = device.partition(":")
+    if device != "cpu" and (kind != "cuda" or bool(colon) != number.isdecimal()):
+        raise ArgumentError(f"device = {device!r} is not allowed: it must be cpu or cuda, or one of several, cuda:1")
+    return kind
 
 
 def _moved(value: Any, device: torch.device) -> Any:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AHEAD = 2  # cells handed out for each worker, so that none waits for its next
 TIMEOUT = 10  # seconds for a Dask scheduler to answer, and for it to have a worker
+SEEN = "CUDA_VISIBLE_DEVICES"  # which GPUs a process sees, by number or name
 PULSE = 1.0  # seconds between two looks at whether what trains the cells is there
 
 T = TypeVar("T")
@@ -29,10 +30,15 @@ Make = Callable[[int], Executor]  # an executor with so many workers
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes that are begun anew, not forked. They leave Ctrl-C to their parent, and end when it is gone."""
+    """Processes that are begun anew, not forked. They leave Ctrl-C to their parent, and end when it is gone.
 
-    def __init__(self, workers: int) -> None:
-        super().__init__(workers, multiprocessing.get_context("spawn"), initializer=_begin)
+    gpus: how many GPUs of this machine they share out, each process seeing one only; if 0, all see what there is.
+    """
+
+    def __init__(self, workers: int, gpus: int = 0) -> None:
+        context = multiprocessing.get_context("spawn")
+        begun = (context.Value("i", 0), gpus) if gpus else ()
+        super().__init__(workers, context, initializer=_begin, initargs=begun)
         resource_tracker.ensure_running()  # it unblocks SIGINT as it starts, so before `submit` blocks it
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -55,9 +61,17 @@ class Processes(ProcessPoolExecutor):
             process.join()
 
 
-def _begin() -> None:
-    """In a new process: end when the parent does, be it killed, and take no Ctrl-C."""
+def _begin(begun: Any = None, gpus: int = 0) -> None:
+    """In a new process: end when the parent does, be it killed, take no Ctrl-C, and see the next GPU only.
+
+    begun: how many processes have begun before, shared by all.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if gpus:
+        seen = (os.environ.get(SEEN) or ",".join(map(str, range(gpus)))).split(",")
+        with begun.get_lock():
+            os.environ[SEEN] = seen[begun.value % gpus]  # read when CUDA starts, in a cell
+            begun.value += 1
     parent = multiprocessing.parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -285,7 +285,7 @@ def cost_table(
     """What each arm took beside what it gained."""
     memory = [sum(footprint(task, recipe)) for recipe in recipes]
     seconds = [sum(group.seconds for group in arm) / sum(len(group.members) for group in arm) for arm in learners]
-    timed = seconds[0] > 0
+    timed, time = seconds[0] > 0, "Processor time" if task.device.type == "cpu" else "Time"
     columns = ["", *(["training, s", "x"] if timed else []), "memory, MB", "x"]
     rows: list[list[Cell]] = []
     for i, recipe in enumerate(recipes):
@@ -302,7 +302,7 @@ def cost_table(
         "What each cost beside what it gained",
         columns,
         rows,
-        note=("Processor time to train one network; m" if timed else "M")
+        note=(f"{time} to train one network; m" if timed else "M")
         + "emory for its weights, gradients, states and what the backward pass needs. x is times the first arm's.",
     )
 

@@ -36,6 +36,8 @@ def finetune(
     seeds: int = 8,
     epochs: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    precision: str = "float32",
     clock: Callable[[], float] | None = None,
     progress: Progress = lambda done, total: None,
     **values: float | Sequence[float],
@@ -57,11 +59,11 @@ def finetune(
     else:
         text, title = read(data, FINETUNED + TESTED), data.name
     if model is None:
-        task, start = _pretrained(text, title, seed, progress), "the GPT"
+        task, start = _pretrained(text, title, seed, device, precision, progress), "the GPT"
     else:
         from regdemo.lab.hugging_face import task as of_model
 
-        task, start = of_model(model, text, title), model
+        task, start = of_model(model, text, title).on(device, precision), model
 
     from regdemo.lab.findings import conclude
     from regdemo.lab.metrics import TEST_LOSS
@@ -69,8 +71,8 @@ def finetune(
 
     before = _loss_before(task)
     training, evaluations, claims, stopped = train(task, recipes, seeds, epochs, seed, clock, progress)
-    parameters = {"technique": ", ".join(names)} | shown(given) | Source(data=data).shown
-    parameters |= {"model": model} if model else {}
+    source = Source(data=data, device=device, precision=precision)
+    parameters = {"technique": ", ".join(names)} | shown(given) | source.shown | ({"model": model} if model else {})
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
     report = conclude(training, recipes, evaluations, claims, parameters)
     after = mean_interval(evaluations[-1].scores[0][TEST_LOSS]).value
@@ -119,8 +121,8 @@ def _loss_before(task: TextTask) -> float:
     return Learner(task, Recipe(NONE), [0], seed=0).scores()[TEST_LOSS][0]
 
 
-def _pretrained(text: str, title: str, seed: int, progress: Progress) -> TextTask:
-    """The task of fine-tuning on a text a GPT that was trained on Python's help texts."""
+def _pretrained(text: str, title: str, seed: int, device: str, precision: str, progress: Progress) -> TextTask:
+    """The task of fine-tuning on a text a GPT that was trained on Python's help texts, on the same device."""
     from regdemo.lab.recipe import Recipe
     from regdemo.lab.training import Learner, side_by_side
 
@@ -129,7 +131,7 @@ def _pretrained(text: str, title: str, seed: int, progress: Progress) -> TextTas
     symbols = alphabet(early + late)
     x, y = sequences(early, symbols)
     corpus = TextTask("", "", x, y, x[:1], y[:1], len(symbols) + 1, batch=32, learning_rate=3e-3)
-    learner = Learner(corpus, Recipe(NONE), [0], seed=seed)
+    learner = Learner(corpus.on(device, precision), Recipe(NONE), [0], seed=seed)
     with side_by_side():  # one thread, whose sums come out the same whatever the number of threads
         for epoch in range(PRETRAINING_EPOCHS):
             learner.epoch()
@@ -151,4 +153,4 @@ def _pretrained(text: str, title: str, seed: int, progress: Progress) -> TextTas
         learning_rate=2e-3,
         offers=OFFERS | {"pretrained"},
         start=tuple(p.detach() for p in learner.parameters),
-    )
+    ).on(device, precision)

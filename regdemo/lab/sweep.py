@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil, isfinite
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +15,7 @@ from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab.cells import Cell, Member, Results, Setting, digest, missing, train_cell, values_of
 from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms, lists, shown
 from regdemo.lab.compare import Source, Stopped
-from regdemo.lab.data import Task, shared_examples
+from regdemo.lab.data import Task, device_type, shared_examples
 from regdemo.lab.executors import Make, Processes, run
 from regdemo.lab.recipe import Recipe, acting, parameters
 from regdemo.parameters import SEED
@@ -36,6 +37,8 @@ def sweep(
     seeds: int = 16,
     epochs: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    precision: str = "float32",
     workers: int = 1,
     executor: Make | None = None,
     check: Callable[[], None] = lambda: None,
@@ -48,6 +51,7 @@ def sweep(
     cells are appended to `out` as they end; those that are there are not trained again.
     out: the results file.  train_sizes: how many training examples, all if empty.
     executor: what makes a `concurrent.futures.Executor` with so many workers; processes of this machine if not given.
+    device: the workers'. With an executor of your own it need not be on this machine; processes share out its GPUs.
     check: called while no cell ends, to raise if none will any more.
     progress: told how many networks are done, and of how many; the first time how many were there before.
     The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
@@ -56,40 +60,47 @@ def sweep(
     that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
     there is nothing in it yet.
     """
-    from regdemo.lab.training import group_size
+    import torch
+
+    from regdemo.lab.memory import check_workers
+    from regdemo.lab.training import GROUP, GROUP_ON_GPU
 
     names = [techniques] if isinstance(techniques, str) else list(techniques)
     WORKERS.check("workers", workers)
     SEEDS.check("seeds", seeds)
     SEED.check("seed", seed)
-    source, given = Source(task, data, target, label_noise), lists(values)
-    whole = source.prepared()
+    source, given = Source(task, data, target, label_noise, None, device, precision), lists(values)
+    kind, here = device_type(device), source if executor is None else replace(source, device="cpu")
+    whole = here.prepared()
     recipes = arms(names, given, against=NONE, offers=whole.offers, task=whole.title)
     if len(set(train_sizes)) < len(train_sizes):
         raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, train_sizes))}")
-    sized = [replace(source, train_size=size).prepared() for size in train_sizes]
+    sized = [replace(here, train_size=size).prepared() for size in train_sizes]
     common = {
         "task": task if data is None else "",
         "digest": digest(data) if data else "",
         "target": target,
         "label_noise": float(label_noise),
         "seed": seed,
+        "device": kind,
+        "precision": precision,
     }
     settings, tasks = _grid(sized or [whole], recipes, epochs, common)
+    gpus = torch.cuda.device_count() if device == "cuda" else 0  # to share out: none, where one is named
     lost: list[tuple[Cell, BaseException]] = []
     stopped = False
     with Results(out) as results:
         measured = tuple(acting([t for recipe in recipes for t in recipe.techniques], "measures"))
-        cells = missing(settings, seeds, results.done, group_size(whole), data, measured)
+        group = GROUP if kind == "cpu" else GROUP_ON_GPU
+        together = min(group, whole.together or group)
+        cells = missing(settings, seeds, results.done, together, data=data, device=device, measured=measured)
         if cells and executor is None:
-            from regdemo.lab.memory import check_workers
-
-            check_workers(max(tasks, key=lambda t: len(t.x)), recipes, workers)
+            check_workers(max(tasks, key=lambda t: len(t.x)), recipes, ceil(workers / max(gpus, 1)))
         total = len(settings) * seeds
         done = total - sum(len(cell) for cell in cells)
         progress(done, total)
         try:
-            for cell, line, error in run(train_cell, cells, executor or Processes, workers, check):
+            for cell, line, error in run(train_cell, cells, executor or partial(Processes, gpus=gpus), workers, check):
                 if error is None:
                     results.add(line)
                     done += len(cell)
@@ -196,6 +207,7 @@ def _conclude(
         blocks.append(Text(f"No difference shown in {what(headline)}: {'; '.join(undecided)}."))
     blocks += diverged
 
+    timed = "processor time" if settings[0].device == "cpu" else "time"
     many = len(sizes) > 1
     heads: list[list[Entry]] = [[recipes[a].name, *([f"{sizes[s]:,}"] if many else [])] for s, a, _ in rows]
     columns = ["", *(["examples"] if many else [])]
@@ -222,7 +234,7 @@ def _conclude(
             table,
             note="Means with 95% intervals by Student's t, differences paired by seed and at the same size. p-values "
             f"are corrected by Holm's method for the {len(rows)} comparisons of the grid. They speak of training again "
-            "on this data, not of other data. s: processor time to train one network.",
+            f"on this data, not of other data. s: {timed} to train one network.",
         )
     )
     if len(judged) > 1:
@@ -251,7 +263,8 @@ def _conclude(
             blocks.append(Text(f"No pair shows {what(name)}: {note}"))
     blocks += _curves(recipes, sizes, found, headline)
     have, wanted = sum(map(len, found)), len(settings) * seeds
-    blocks.append(Text(_state(results, have, wanted, lost)))
+    by = {member.by for members in found for member in members.values()}
+    blocks.append(Text(_state(results, by, have, wanted, lost)))
     largest = max(tasks, key=lambda task: len(task.x))
     blocks.append(Text(f"The data: {largest.origin} The network: {largest.network}."))
     claims = [
@@ -288,11 +301,11 @@ def _at(name: str, size: int, sizes: Sequence[int]) -> str:
     return f"{name} at {size:,} examples" if len(sizes) > 1 else name
 
 
-def _state(results: Results, have: int, wanted: int, lost: Sequence[tuple[Cell, BaseException]]) -> str:
-    """What is in the file and what is not, and why."""
+def _state(results: Results, by: set[str], have: int, wanted: int, lost: Sequence[tuple[Cell, BaseException]]) -> str:
+    """What is in the file, who trained it, and what is not there, and why."""
     text = f"{have:,} of the grid's {wanted:,} networks are in {results.path}"
-    if len(results.by) > 1:
-        text += f", trained by {' and by '.join(sorted(results.by))}, which may differ"
+    if len(by) > 1:
+        text += f", trained by {' and by '.join(sorted(by))}, which may differ"
     text += "."
     if results.cut:
         text += f" {results.cut} line{'s' * (results.cut > 1)} cut short, by a kill or a full disk, passed over."

@@ -13,8 +13,9 @@ import pytest
 
 from regdemo.cli import app
 from regdemo.cli.compare import compare
+from regdemo.errors import ArgumentError
+from regdemo.lab import combine, data, finetune, sweep
 from regdemo.lab import compare as lab
-from regdemo.lab import data
 
 QUICK = ["compare", "dropout", "--task", "digits", "--epochs", "1"]
 
@@ -50,6 +51,33 @@ def test_as_json_it_is_a_report_with_the_intervals_as_numbers(capsys):
     table = next(block for block in report["blocks"] if block["kind"] == "table")
     assert set(table["rows"][0][3]) == {"value", "low", "high"}
     assert err == ""
+
+
+def test_a_comparison_in_bfloat16_says_so(capsys):
+    assert app.run([*QUICK, "--seeds", "8", "--precision", "bfloat16"]) == 0
+    assert "precision bfloat16" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("compare", lab), ("combine", combine), ("finetune", finetune), ("sweep", sweep)],
+)
+def test_what_is_typed_reaches_the_lab_as_what_it_takes(command, module, monkeypatch, capsys):
+    taken = {}
+
+    def take(*args, **options):
+        inspect.signature(original).bind(*args, **options)
+        taken.update(options)
+        raise ArgumentError("that will do")
+
+    original = getattr(module, command)
+    monkeypatch.setattr(module, command, take)
+    options = ["--device", "cuda:1", "--precision", "bfloat16", "--seeds", "9", "--seed", "3", "--p", "0.1"]
+    assert app.run([command, "dropout", *options]) == 2
+    assert "that will do" in capsys.readouterr().err
+    expected = {"device": "cuda:1", "precision": "bfloat16", "seeds": 9, "seed": 3, "p": [0.1], "epochs": None}
+    assert {name: taken[name] for name in expected} == expected
+    assert ("task" in taken) == (command != "finetune")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +116,10 @@ def test_the_arms_are_those_typed(arguments, title, capsys):
         ["dropout", "--epochs", "0"],
         ["dropout", "--epochs", "1000000000"],
         ["dropout", "--save", "report.docx"],
+        ["dropout", "--device", "gpu"],
+        ["dropout", "--device", "cuda:99"],
+        ["dropout", "--precision", "fp8"],
+        ["l1-penalty", "--task", "diabetes", "--precision", "bfloat16"],
         [],
     ],
 )
@@ -219,5 +251,5 @@ def test_the_help_imports_nothing_heavy():
 
 def test_the_defaults_are_those_of_the_library():
     library, ours = (inspect.signature(function).parameters for function in (lab.compare, compare))
-    names = ["against", "task", "label_noise", "train_size", "seeds", "epochs", "seed"]
+    names = ["against", "task", "label_noise", "train_size", "seeds", "epochs", "seed", "device", "precision"]
     assert [ours[name].default for name in names] == [library[name].default for name in names]

@@ -67,6 +67,8 @@ def test_no_commands_help_imports_anything_heavy(tmp_path):
         "mock",
         "stats",
         "compare",
+        "combine",
+        "finetune",
         "sweep",
         "list",
         "pitfalls",

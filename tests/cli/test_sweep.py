@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from regdemo.cli import app
-from regdemo.cli.sweep import sweep
+from regdemo.cli.sweep import _one_each, sweep
 from regdemo.lab import sweep as lab
 
 QUICK = ["sweep", "dropout", "--p", "0.1", "0.5", "--train-size", "40", "60", "--epochs", "1", "--seeds", "8"]
@@ -42,6 +42,9 @@ def test_a_grid_in_worker_processes_is_reported_and_a_rerun_prints_the_same_but_
         (["dropout", "--workers", "0"], 2),
         (["dropout", "--workers", "2", "--dask", "tcp://127.0.0.1:1"], 2),
         (["dropout", "--save", "report.docx"], 2),
+        (["dropout", "--device", "gpu"], 2),
+        (["dropout", "--device", "cuda:99"], 2),
+        (["dropout", "--precision", "fp8"], 2),
         (["dropout", "--out", "."], 3),
         (["dropout", "--out", "nowhere/s.jsonl"], 3),
         (["dropout", "--out", "other.jsonl"], 3),
@@ -55,6 +58,12 @@ def test_bad_input_is_one_line(arguments, code, capsys, tmp_path, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
+
+
+def test_workers_are_one_a_core_or_one_a_gpu(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert [_one_each(device) for device in ("cpu", "cuda", "cuda:2")] == [12, 3, 1]
 
 
 def begun(path, command):
@@ -118,5 +127,5 @@ def test_when_it_is_killed_its_workers_end_too(tmp_path):
 
 def test_the_defaults_are_those_of_the_library():
     library, ours = (inspect.signature(function).parameters for function in (lab.sweep, sweep))
-    names = ["task", "label_noise", "seeds", "epochs", "seed"]
+    names = ["task", "label_noise", "seeds", "epochs", "seed", "device", "precision"]
     assert [ours[name].default for name in names] == [library[name].default for name in names]

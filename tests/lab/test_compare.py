@@ -3,8 +3,10 @@
 import itertools
 import json
 import random
+import time
 from dataclasses import replace
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from regdemo.catalog import entries
 from regdemo.errors import ArgumentError
 from regdemo.lab import data, memory, training
 from regdemo.lab.choices import arms, fitting
-from regdemo.lab.compare import Stopped, compare
+from regdemo.lab.compare import Source, Stopped, clock_on, compare
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.report import Table
@@ -71,6 +73,26 @@ def test_another_technique_can_stand_in_the_place_of_none():
 def test_a_recipe_says_what_acts_at_each_site():
     recipe = Recipe("both", (TECHNIQUES["sam"](rho=0.1), TECHNIQUES["label-smoothing"]()))
     assert recipe.sites == {"optimizer": "sam 0.1", "loss": "label-smoothing 0.1"}
+
+
+def test_a_report_shows_of_its_source_the_file_or_the_task_and_what_is_not_at_its_default():
+    assert Source("digits").shown == {"task": "digits"}
+    assert Source("digits", label_noise=0.1, device="cuda:1", precision="bfloat16").shown == {
+        "task": "digits",
+        "label_noise": 0.1,
+        "device": "cuda:1",
+        "precision": "bfloat16",
+    }
+    assert Source("mnist1d", Path("somewhere/t.csv")).shown == {"data": "t.csv"}
+
+
+def test_time_is_the_processors_or_on_a_gpu_what_passes_until_it_is_done(monkeypatch):
+    assert clock_on("cpu") is time.thread_time
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    monkeypatch.setattr(time, "perf_counter", lambda: len(waited))
+    assert clock_on("cuda:1")() == 1
+    assert waited == ["cuda:1"]
 
 
 def test_a_comparison_checks_that_it_is_fair():

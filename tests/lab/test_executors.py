@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
 import pytest
 
@@ -77,6 +78,14 @@ def test_no_more_is_handed_out_than_a_little_ahead_of_the_workers():
     for _ in run(abs, range(20), Counting, 2):
         Counting.flying -= 1
     assert Counting.most == 2 * AHEAD
+
+
+def test_processes_share_out_the_gpus_that_their_parent_sees(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    os.mkfifo(tmp_path / "fifo")  # which neither end opens before the other does, so the two are in two processes
+    items = [f"(open({str(tmp_path / 'fifo')!r}, {way!r}), __import__('os').environ)" for way in "rw"]
+    found = run(eval, [f"{item}[1]['CUDA_VISIBLE_DEVICES']" for item in items], partial(Processes, gpus=2), 2)
+    assert {result for _, result, _ in found} == {"3", "7"}
 
 
 def test_shut_down_without_waiting_processes_end_at_once():

@@ -39,6 +39,16 @@ def test_without_a_technique_named_all_of_the_arms_are_compared_with_none():
     assert "Before fine-tuning the GPT has a test loss of" in said(report)
 
 
+def test_pretraining_and_fine_tuning_are_in_the_precision_asked_for():
+    tasks = [
+        lab._pretrained(lab.topics()[5000:], "t", 0, "cpu", precision, lambda done, total: None)
+        for precision in ("float32", "bfloat16")
+    ]
+    assert [task.precision for task in tasks] == ["float32", "bfloat16"]
+    assert not torch.equal(tasks[0].start[0], tasks[1].start[0])
+    assert finetune(["dropout"], precision="bfloat16").parameters["precision"] == "bfloat16"
+
+
 def test_the_same_seed_gives_the_same_report_and_leaves_the_global_generator():
     before = torch.get_rng_state()
     first, second = (finetune(["mixout"], seed=3) for _ in range(2))
@@ -47,7 +57,7 @@ def test_the_same_seed_gives_the_same_report_and_leaves_the_global_generator():
 
 
 def test_every_network_of_every_arm_starts_from_the_pretrained_weights():
-    task = lab._pretrained(lab.topics()[5000:], "t", 0, lambda done, total: None)
+    task = lab._pretrained(lab.topics()[5000:], "t", 0, "cpu", "float32", lambda done, total: None)
     run = PairedTraining(task, [Recipe("none"), Recipe("m", (TECHNIQUES["mixout"](),))], range(2), seed=0, epochs=1)
     untrained = Learner(replace(task, start=()), Recipe("none"), [0], seed=0)
     for place, start in enumerate(task.start):
@@ -141,6 +151,15 @@ def test_a_hugging_face_model_is_fine_tuned_by_its_folder(folder, words):
     assert report.holds
     assert "GPT2LMHeadModel" in said(report)
     assert json.dumps(report.parameters)
+
+
+def test_a_hugging_face_model_is_fine_tuned_in_the_precision_asked_for(folder, words):
+    first, second = (
+        finetune(["dropout"], model=folder, data=words, precision=precision) for precision in ("float32", "bfloat16")
+    )
+    assert second.holds
+    assert list(second.parameters) == ["technique", "data", "precision", "model", "seeds", "epochs", "seed"]
+    assert second.blocks != first.blocks
 
 
 def test_outside_training_its_logits_are_the_models_own(folder, words):

@@ -313,6 +313,47 @@ def test_a_measure_that_was_not_asked_for_is_not_shown(tmp_path):
     assert ATTACKED not in tables(quick(tmp_path))
 
 
+def test_a_key_is_what_it_was_before_devices_and_precisions_were_told_apart(tmp_path):
+    cells = []
+    quick(tmp_path, cells)
+    assert cells[1].setting.key == (
+        '{"digest": "", "epochs": 2, "hold_out": false, "label_noise": 0.0, "seed": 0, "target": null, '
+        '"task": "digits", "technique": "dropout", "train_size": 60, "values": {"p": 0.2}}'
+    )
+
+
+def test_what_another_precision_has_trained_is_kept_apart(tmp_path):
+    first, cells = quick(tmp_path), []
+    report = quick(tmp_path, cells, precision="bfloat16")
+    assert len(cells) == 2
+    assert report.parameters["precision"] == "bfloat16"
+    assert report.blocks != first.blocks
+    assert quick(tmp_path, cells, precision="bfloat16") == report
+    assert quick(tmp_path, cells) == first
+    assert len(cells) == 2
+
+
+def test_two_versions_that_trained_a_grid_are_named_but_not_what_trained_another(tmp_path):
+    quick(tmp_path)
+    quick(tmp_path, precision="bfloat16")
+    path = tmp_path / "s.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[3]["by"] = "an old version"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "trained by an old version and by regdemo" in texts(quick(tmp_path, precision="bfloat16"))
+    assert "trained by" not in texts(quick(tmp_path))
+
+
+def test_a_gpu_is_the_workers_and_one_without_it_says_so_in_a_line_with_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr("platform.node", lambda: "host-7")
+    cells = []
+    with pytest.raises(RegdemoError, match=r"ArgumentError: on host-7, device = 'cuda:1' is not there: .*") as caught:
+        quick(tmp_path, cells, device="cuda:1", seeds=GROUP + 2)
+    assert "\n" not in str(caught.value)
+    assert [(cell.setting.device, cell.device, len(cell)) for cell in cells] == [("cuda", "cuda:1", GROUP + 2)] * 2
+
+
 def test_every_arm_validates_where_one_technique_must(tmp_path):
     cells = []
     quick(tmp_path, cells, techniques=["early-stopping"])
@@ -334,6 +375,9 @@ def test_more_workers_than_fit_in_memory_are_refused_with_how_many_do(tmp_path, 
         ({"train_sizes": [1]}, "train_size = 1 is not allowed"),
         ({"train_sizes": [61]}, "has from 2 to 60"),
         ({"workers": 0}, "workers = 0 is not allowed"),
+        ({"device": "gpu"}, "device = 'gpu' is not allowed"),
+        ({"device": "cuda:99", "executor": None}, "device = 'cuda:99' is not there"),
+        ({"precision": "fp8"}, "precision = 'fp8' is not allowed"),
         ({"seeds": 3}, "seeds = 3 is not allowed"),
         ({"p": [0.1, 1.0]}, "p = 1.0 is not allowed"),
         ({"epochs": 0}, "epochs = 0 is not allowed"),
