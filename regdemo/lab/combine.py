@@ -109,7 +109,18 @@ def _conclude(
     claims: list[Claim],
     parameters: dict[str, Any],
 ) -> Report:
-    from regdemo.lab.findings import chosen, cost_table, differences, level_table, lost_runs, p_cell, verdict, what
+    from regdemo.lab.findings import (
+        capital,
+        chosen,
+        cost_table,
+        differences,
+        level_table,
+        listed,
+        lost_runs,
+        p_cell,
+        verdict,
+        what,
+    )
     from regdemo.lab.metrics import BETTER
     from regdemo.lab.statistics import holm, mean_interval, p_value
 
@@ -119,7 +130,7 @@ def _conclude(
     kept = [k for k in range(seeds) if not any(k in some for some in diverged)]
     levels: list[Scores] = [chosen(scores, kept) for scores in last.scores]
     headline = next(iter(levels[0]))
-    metrics = [name for name in BETTER if name in levels[0]]
+    metrics = [name for name in levels[0] if name in BETTER]
 
     blocks: list[Block] = []
     if len(kept) > 1:
@@ -149,7 +160,7 @@ def _conclude(
             if name == headline:
                 for i, technique in enumerate(names):
                     subject = f"over all settings of the rest, {technique}"
-                    found = verdict(subject, effects[name][i,], what(name), corrected[name][i,], len(every) - 1)
+                    found = verdict(subject, effects[name][i,], name, corrected[name][i,], len(every) - 1)
                     blocks.append(Text(found))
                 blocks += map(Text, said)
             else:
@@ -163,7 +174,7 @@ def _conclude(
         blocks.append(
             Table(
                 f"Effects after epoch {last.epoch}, over {len(kept)} seeds",
-                ["", *(column for name in metrics for column in (name, "p"))],
+                ["", *(column for name in metrics for column in (name.replace("%", "points"), "p"))],
                 rows,
                 note="A main effect is what a technique adds, a mean over all settings of the others. An interaction, "
                 "A x B, is by how much A adds more with B than without. 95% intervals by Student's t, paired by seed; "
@@ -181,7 +192,7 @@ def _conclude(
     blocks.append(Text(f"The data: {training.task.origin} The network: {training.task.network}."))
     stopped = last.epoch < training.epochs
     return Report(
-        title=f"{_listed(names)} together on {training.task.title}, {2**n} arms, {seeds} paired seeds"
+        title=f"{capital(listed(names))} together on {training.task.title}, {2**n} arms, {seeds} paired seeds"
         + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
         parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
         claims=claims,
@@ -222,8 +233,3 @@ def _interaction(
     if helps:
         return f"Redundant: {both} each help, together by less than the sum of the two; {basis}."
     return f"In each other's way: {both} together do worse than the sum of the two; {basis}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    text = f"{', '.join(names[:-1])} and {names[-1]}"
-    return text[:1].upper() + text[1:]

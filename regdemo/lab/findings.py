@@ -11,7 +11,7 @@ from typing import Any
 from regdemo.lab.coefficients import survival
 from regdemo.lab.data import Task
 from regdemo.lab.memory import footprint
-from regdemo.lab.metrics import BETTER, TEST_ACCURACY, TRAINING_ACCURACY, Scores
+from regdemo.lab.metrics import BETTER, TRAINING_ACCURACY, Scores
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import holm, mean_interval, p_value
 from regdemo.lab.training import Evaluation, Learner, PairedTraining
@@ -51,8 +51,8 @@ def conclude(
     blocks: list[Block] = []
     corrected = {name: holm([p_value(change[name]) for change in changes]) for name in levels[0]}
     for i, (recipe, change) in enumerate(zip(recipes[1:], changes, strict=True)):
-        text = verdict(recipe.name, change[headline], what(headline), corrected[headline][i], len(changes))
-        others = [name for name in BETTER if name in change and name != headline]
+        text = verdict(recipe.name, change[headline], headline, corrected[headline][i], len(changes))
+        others = [name for name in change if name in BETTER and name != headline]
         if len(kept) > 1 and others:
             text += " " + beside({name: change[name] for name in others}, {n: corrected[n][i] for n in others})
         blocks.append(Text(text))
@@ -100,7 +100,7 @@ def conclude(
         spread = f" Seeds alone move a run: with {reference.name}, {what(headline)} is {low:.3g} to {high:.3g}."
     stopped = last.epoch < training.epochs
     return Report(
-        title=f"{capital(' and '.join(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
+        title=f"{capital(listed(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
         + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
         parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
         claims=claims,
@@ -137,23 +137,25 @@ def unit_of(metric: str) -> str:
 
 
 def verdict(name: str, change: Sequence[float], metric: str, corrected: float = 0.0, arms: int = 1) -> str:
-    """What paired differences allow to say of one arm: a direction only if the interval has one.
+    """What paired differences in a metric allow to say of one arm: a direction only if the interval has one.
 
     corrected: the p-value after Holm's correction for the number of arms, which must leave it below 5% too.
     """
-    n, unit = len(change), " points" if metric == what(TEST_ACCURACY) else ""
+    n, unit = len(change), unit_of(metric)
     if n < 2:
         return f"No verdict on {name}: {n} pair{'' if n == 1 else 's'} left, and an interval needs 2."
     found, p = mean_interval(change), p_value(change)
     if isnan(p):
-        size = f"differs by {found.value:+.2g}{unit}" if found.value else "is the same"
-        return f"No difference shown: {metric} {size} in all {n} pairs, which leaves no spread to judge it by."
+        moved = (
+            f"changes {what(metric)} by {found.value:+.2g}{unit}" if found.value else f"leaves {what(metric)} as it is"
+        )
+        return f"No difference shown: {name} {moved} in all {n} pairs, which leaves no spread to judge it by."
     p_text = f"p-value {p:.1g}" if arms == 1 else f"p-value {corrected:.1g}, corrected for {arms} comparisons"
     basis = f"(95% interval, {n} paired seeds, {p_text})"
     if found.low <= 0 <= found.high or corrected >= LEVEL:
         size = f"{digits(found.value, sign=True)}{unit} [{digits(found.low)}, {digits(found.high)}]"
-        return f"No difference shown: {name} changes {metric} by {size} {basis}."
-    return f"{capital(name)} {_moved(change, metric, unit)} {basis}."
+        return f"No difference shown: {name} changes {what(metric)} by {size} {basis}."
+    return f"{capital(name)} {_moved({metric: list(change)})} {basis}."
 
 
 def beside(changes: Changes, corrected: dict[str, float]) -> str:
@@ -162,18 +164,21 @@ def beside(changes: Changes, corrected: dict[str, float]) -> str:
     rest = [what(name) for name in changes if name not in shown]
     sentences = []
     if shown:
-        sentences.append("It " + " and ".join(_moved(changes[name], what(name), unit_of(name)) for name in shown) + ".")
+        sentences.append(f"It {_moved({name: changes[name] for name in shown})}.")
     if rest:
         sentences.append(f"No difference shown in {' or '.join(rest)}.")
     return " ".join(sentences)
 
 
-def _moved(change: Sequence[float], metric: str, unit: str) -> str:
-    """ "raises test accuracy by 4.1 points [3.6, 4.7]", the numbers positive either way."""
-    found = mean_interval(change)
-    least, most = sorted((abs(found.low), abs(found.high)))
-    size = f"{digits(abs(found.value))}{unit} [{digits(least)}, {digits(most)}]"
-    return f"{'raises' if found.value > 0 else 'lowers'} {metric} by {size}"
+def _moved(changes: Changes) -> str:
+    """ "raises test accuracy by 4.1 points [3.6, 4.7] and lowers ...", the numbers positive either way."""
+    moves: dict[str, list[str]] = {}
+    for metric, change in changes.items():
+        found = mean_interval(change)
+        least, most = sorted((abs(found.low), abs(found.high)))
+        size = f"{digits(abs(found.value))}{unit_of(metric)} [{digits(least)}, {digits(most)}]"
+        moves.setdefault("raises" if found.value > 0 else "lowers", []).append(f"{what(metric)} by {size}")
+    return " and ".join(f"{verb} {' and '.join(some)}" for verb, some in moves.items())
 
 
 def digits(value: float, *, sign: bool = False) -> str:
@@ -183,14 +188,19 @@ def digits(value: float, *, sign: bool = False) -> str:
     return f"{value:+.2g}" if sign else f"{value:.2g}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
 def capital(text: str) -> str:
     """The text with its first letter a capital."""
     return text[:1].upper() + text[1:]
 
 
 def p_cell(p: float) -> Cell:
-    """A p-value in a table, to two digits."""
-    return "–" if isnan(p) else float(f"{p:.2g}")
+    """A p-value in a table: to four decimals, or two digits if it is small."""
+    return "–" if isnan(p) else float(f"{p:.2g}") if p < 0.001 else round(p, 4)
 
 
 def _one_change(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores], change: Changes, note: str) -> Table:
@@ -219,14 +229,15 @@ def _changes(
     title: str, recipes: Sequence[Recipe], changes: Sequence[Changes], corrected: dict[str, list[float]], note: str
 ) -> Table:
     """A row an arm: each metric that has a better way, and its corrected p-value."""
-    names = [name for name in BETTER if name in changes[0]]
+    names = [name for name in changes[0] if name in BETTER]
     rows: list[list[Cell]] = []
     for i, (recipe, change) in enumerate(zip(recipes, changes, strict=True)):
         cells: list[Cell] = [recipe.name]
         for name in names:
             cells += [mean_interval(change[name]), p_cell(corrected[name][i])]
         rows.append(cells)
-    return Table(title, ["", *(column for name in names for column in (name, "p"))], rows, note=note)
+    columns = ["", *(column for name in names for column in (name.replace("%", "points"), "p"))]
+    return Table(title, columns, rows, note=note)
 
 
 def _pairs(recipes: Sequence[Recipe], levels: Sequence[Scores], headline: str) -> Table:
@@ -236,7 +247,7 @@ def _pairs(recipes: Sequence[Recipe], levels: Sequence[Scores], headline: str) -
     corrected = holm([p_value(d) for d in found])
     return Table(
         f"One against another: the difference in {what(headline)}",
-        ["", "minus", "difference", "p-value"],
+        ["", "minus", f"difference{unit_of(headline).replace(' ', ', ', 1)}", "p-value"],
         [
             [recipes[b].name, recipes[a].name, mean_interval(d), p_cell(p)]
             for (a, b), d, p in zip(pairs, found, corrected, strict=True)
@@ -297,13 +308,14 @@ def cost_table(
             cells.append(digits(fmean(changes[i - 1][headline]), sign=True) if i else "–")
         rows.append(cells)
     if headline:
-        columns.append(f"{what(headline)}")
+        columns.append(headline.replace("%", "points"))
     return Table(
         "What each cost beside what it gained",
         columns,
         rows,
         note=(f"{time} to train one network; m" if timed else "M")
-        + "emory for its weights, gradients, states and what the backward pass needs. x is times the first arm's.",
+        + "emory for its weights, gradients, states and what the backward pass needs. x is times the first arm's"
+        + (f"; {what(headline)}: the change from it." if headline else "."),
     )
 
 

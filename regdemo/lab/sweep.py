@@ -165,7 +165,7 @@ def _conclude(
     per = len(recipes)
     found = [{k: m for k, m in results.done.get(s.key, {}).items() if k < seeds} for s in settings]
     metrics = list(next(m.scores for members in found for m in members.values()))
-    headline, judged = metrics[0], [name for name in BETTER if name in metrics]
+    headline, judged = metrics[0], [name for name in metrics if name in BETTER]
     sizes = [setting.train_size for setting in settings[::per]]
     blocks: list[Block] = []
     diverged: list[Block] = []
@@ -198,7 +198,7 @@ def _conclude(
     undecided = []
     for i, (s, a, _) in enumerate(rows):
         name = _at(recipes[a].name, sizes[s], sizes)
-        text = verdict(name, changes[headline][i], what(headline), corrected[headline][i], len(rows))
+        text = verdict(name, changes[headline][i], headline, corrected[headline][i], len(rows))
         if text.startswith("No difference shown"):
             undecided.append(name)
         else:
@@ -245,7 +245,7 @@ def _conclude(
         blocks.append(
             Table(
                 "The differences from none in the rest",
-                [*columns, *(column for name in judged[1:] for column in (name, "p"))],
+                [*columns, *(column for name in judged[1:] for column in (name.replace("%", "points"), "p"))],
                 beside,
                 "Corrected likewise, each metric alone.",
             )

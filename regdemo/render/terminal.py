@@ -172,21 +172,41 @@ def _grid(texts: list[list[str]], numeric: list[bool], console: Console) -> Grid
     grid = Grid(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="", border_style=QUIET
     )
-    for (name, *_), numbers in zip(texts, numeric, strict=True):
+    for (name, *_), numbers, width in zip(texts, numeric, _widths(texts, numeric, _width(console)), strict=True):
         justify: Literal["left", "right"] = "right" if numbers else "left"
-        grid.add_column(prose(name, console), justify=justify, no_wrap=numbers, overflow="fold")
+        grid.add_column(prose(name, console), justify=justify, no_wrap=numbers, overflow="fold", width=width)
     for row in list(zip(*texts, strict=True))[1:]:
         grid.add_row(*(prose(text, console) for text in row))
     return grid
 
 
+def _widths(texts: list[list[str]], numeric: list[bool], room: int) -> list[int]:
+    """Each column's: all that it holds in one line, less what the widest of words must give for the grid to fit."""
+    least = _least_widths(texts, numeric)
+    widths = [max(cell_len(line) for text in column for line in text.split("\n")) for column in texts]
+    while sum(widths) + _gaps(texts) > room:
+        i = max(range(len(widths)), key=lambda i: (widths[i] > least[i], widths[i]))
+        widths[i] -= 1
+    return widths
+
+
 def _least_width(texts: list[list[str]], numeric: list[bool]) -> int:
-    """Columns a grid needs: numbers whole, words whole up to LONG_WORD, 2 columns between."""
+    """Columns a grid needs."""
+    return sum(_least_widths(texts, numeric)) + _gaps(texts)
+
+
+def _least_widths(texts: list[list[str]], numeric: list[bool]) -> list[int]:
+    """What each column needs: numbers whole, words whole up to LONG_WORD."""
     unbreakable = [
         [part if numbers else part[:LONG_WORD] for text in column for part in text.split("\n" if numbers else None)]
         for column, numbers in zip(texts, numeric, strict=True)
     ]
-    return sum(max(map(cell_len, parts), default=0) for parts in unbreakable) + 2 * (len(texts) - 1)
+    return [max(map(cell_len, parts), default=0) for parts in unbreakable]
+
+
+def _gaps(texts: list[list[str]]) -> int:
+    """The blanks between columns, two each."""
+    return 2 * (len(texts) - 1)
 
 
 def _code(block: Code, console: Console) -> RenderableType:

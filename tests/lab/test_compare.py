@@ -122,7 +122,7 @@ def test_arms_that_see_different_batches_fail_the_report(monkeypatch):
 
 def test_at_p_0_both_arms_are_the_same_run():
     report = quick(p=0.0)
-    assert report.blocks[0].text.startswith("No difference shown: test accuracy is the same in all 8 pairs")
+    assert report.blocks[0].text.startswith("No difference shown: dropout 0 leaves test accuracy as it is in all")
     assert [(row[3].low, row[3].high, row[4]) for row in block(report, Table).rows] == [(0, 0, "–")] * 5
 
 

@@ -17,7 +17,7 @@ from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import Evaluation, PairedTraining
 from regdemo.report import Curves, Table, Text
 
-ACCURACY = "test accuracy"
+ACCURACY = metrics.TEST_ACCURACY
 RECIPES = [Recipe("none"), *(Recipe(f"dropout {p}", (TECHNIQUES["dropout"](p=p),)) for p in (0.2, 0.5))]
 RISE = [4.2, 4.9, 4.4, 4.8, 4.6, 4.7, 4.5, 4.7]
 NOTHING = [0.4, -0.3, 0.1, 0.6, -0.5, 0.2, -0.1, 0.3]
@@ -96,12 +96,34 @@ def test_an_end_of_the_interval_that_is_not_0_is_never_written_as_0():
 
 def test_pairs_that_do_not_differ_show_no_difference():
     text = verdict("dropout 0.2", [0.0] * 8, ACCURACY)
-    assert text.startswith("No difference shown: test accuracy is the same in all 8 pairs")
+    assert text.startswith("No difference shown: dropout 0.2 leaves test accuracy as it is in all 8 pairs")
 
 
 def test_pairs_that_all_differ_alike_leave_nothing_to_judge_by():
     text = verdict("dropout 0.2", [0.5] * 8, ACCURACY)
-    assert text.startswith("No difference shown: test accuracy differs by +0.5 points in all 8 pairs")
+    assert text.startswith("No difference shown: dropout 0.2 changes test accuracy by +0.5 points in all 8 pairs")
+
+
+def test_a_verdict_on_a_loss_has_its_unit():
+    text = verdict("dropout 0.2", [-0.5, -0.4, -0.6, -0.5, -0.45, -0.55, -0.5, -0.5], metrics.TEST_LOSS)
+    assert text.startswith("Dropout 0.2 lowers test loss by 0.5 nats [")
+
+
+def test_a_verb_is_said_once_for_all_that_it_is_true_of():
+    falls = {metrics.TEST_LOSS: [-d for d in RISE], metrics.CALIBRATION: [-d for d in RISE]}
+    said = findings.beside(falls | {metrics.TEST_ACCURACY: RISE}, dict.fromkeys([*falls, metrics.TEST_ACCURACY], 0.01))
+    assert re.sub(r" by 4\.6 (nats|points) \[4\.4, 4\.8\]", "", said) == (
+        "It lowers test loss and calibration error and raises test accuracy."
+    )
+
+
+def test_several_arms_are_listed_with_commas():
+    assert [findings.listed("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.97431, 0.9743), (0.0129, 0.0129), (0.000457, 0.00046), (nan, "–")])
+def test_a_p_value_in_a_table_has_no_digits_that_it_has_not(p, shown):
+    assert findings.p_cell(p) == shown
 
 
 @pytest.mark.parametrize(("left", "said"), [([], "0 pairs left"), ([4.0], "1 pair left")])
@@ -131,7 +153,7 @@ def test_the_tables_of_several_arms_have_a_row_an_arm_and_corrected_p_values():
     assert [row[0] for row in changes.rows] == ["dropout 0.2", "dropout 0.5"]
     for column, name in ((1, metrics.TEST_ACCURACY), (3, metrics.TEST_LOSS), (5, metrics.CALIBRATION)):
         plain = [stats.ttest_rel(arm[name], WITHOUT[name]).pvalue for arm in (WITH, OTHER)]
-        assert changes.columns[column] == name
+        assert changes.columns[column] == name.replace("%", "points")
         assert [row[column + 1] for row in changes.rows] == pytest.approx(holm(plain), rel=0.05)
     ((second, first, difference, _),) = pairs.rows
     assert (second, first) == ("dropout 0.5", "dropout 0.2")
@@ -158,7 +180,7 @@ def test_the_curves_go_through_every_evaluation_with_their_bands():
 
 def test_what_each_arm_cost_stands_beside_what_it_gained():
     costs = blocks(concluded(Evaluation(2, [WITHOUT, WITH])), Table)[-1]
-    assert costs.columns == ["", "memory, MB", "x", "test accuracy"]
+    assert costs.columns == ["", "memory, MB", "x", "test accuracy, points"]
     assert [row[-1] for row in costs.rows] == ["–", "+4.2"]
     assert costs.rows[0][2] == "1.00"
 

@@ -233,7 +233,7 @@ def test_differences_are_paired_by_seed_and_corrected_over_the_whole_grid(tmp_pa
     changes = [[b - a for a, b in zip(levels[None, n], levels[p, n], strict=True)] for p, n in arms]
     table = next(block for block in report.blocks if isinstance(block, Table))
     assert [row[4].value for row in table.rows] == pytest.approx([sum(d) / 8 for d in changes])
-    assert [row[5] for row in table.rows] == [float(f"{p:.2g}") for p in holm([p_value(d) for d in changes])]
+    assert [row[5] for row in table.rows] == [round(p, 4) for p in holm([p_value(d) for d in changes])]
 
 
 def test_curves_are_drawn_over_what_has_several_values(tmp_path):
@@ -272,6 +272,17 @@ def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_w
     assert len(cells) == 4
     with pytest.raises(FileError, match="another file here than where the sweep was started"):
         train_cell(cells[0])
+
+
+def test_of_a_text_the_loss_is_the_headline_and_the_accuracy_is_in_the_rest(tmp_path, monkeypatch):
+    whole = data.load("text").first(32)
+    small = replace(whole, test_x=whole.test_x[:20], test_y=whole.test_y[:20], width=8, heads=2)
+    monkeypatch.setitem(data.TASKS, "text", lambda: small)
+    report = quick(tmp_path, techniques=["word-dropout"], task="text", epochs=1)
+    found = tables(report)
+    assert found["The difference from none in test loss"].columns[2:4] == ["none, nats", "difference, nats"]
+    rest = found["The differences from none in the rest"].columns
+    assert rest == ["", "test accuracy, points", "p", "calibration error, points", "p"]
 
 
 def tables(report):

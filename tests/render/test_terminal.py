@@ -223,6 +223,11 @@ def test_words_make_room_for_numbers() -> None:
     assert body(table, 45)[2:] == ["one two      1,234,567 [1,200,000, 1,260,000]", "three four"]
 
 
+def test_of_two_columns_of_words_the_one_gives_room_whose_words_are_shorter() -> None:
+    table = Table("", ["arm", "measure", "n"], [["label-smoothing 0.1", "so much as it is", 1_234_567]])
+    assert body(table, 36)[2:] == ["label-smoothing  so much   1,234,567", "0.1              as it is"]
+
+
 def test_a_table_too_wide_for_the_terminal_is_a_list_for_each_row() -> None:
     assert body(WIDE, 40) == [
         "measure      test accuracy",
