@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
+
+FEW = 16  # columns, below which a matrix product does not fill the processor's vectors
 
 
 class Acting(Protocol):
@@ -78,10 +80,35 @@ class Ensemble:
         for layer, (weight, bias) in enumerate(zip(self.parameters[::2], self.parameters[1::2], strict=True)):
             used = weight if acting is None else acting.weight(weight)
             # The bias is added in place, since baddbmm takes half as long again as this.
-            z = torch.bmm(x, used).add_(bias)
+            z = _product(x, used).add_(bias)
             if acting is not None:
                 acting.linear(x, z)
             if layer == depth:
                 break
             x = z.relu_() if acting is None else acting.activations(z.relu(), "hidden", layer, depth)
         return z
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """Each member's x times its weight."""
+    if weight.shape[-1] >= FEW or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return torch.bmm(x, weight)
+    apply: Any = _FewColumns.apply  # typed in some versions of torch, untyped in others
+    z: Tensor = apply(x, weight)
+    return z.mT
+
+
+class _FewColumns(torch.autograd.Function):
+    """(x W)', a product with few rows: in both passes the CPU takes half as long for it as with few columns."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        """W' x'"""
+        ctx.save_for_backward(x, weight)
+        return torch.bmm(weight.mT, x.mT)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of x laid out in memory as x is, which what comes before it is quick with."""
+        x, weight = ctx.saved_tensors
+        return torch.bmm(gradient.mT, weight.mT), torch.bmm(gradient, x).mT

@@ -143,6 +143,9 @@ class Learner:
         """Each example's loss: (S, B, ...).  y: labels, soft targets, or numbers to regress on."""
         if not self.task.classes:
             return (outputs.squeeze(-1) - y).square()
+        if outputs.stride(-1) != 1:  # in memory each class is a row, and the softmax over rows is quicker
+            y = y.movedim(-1, 1) if y.is_floating_point() else y
+            return F.cross_entropy(outputs.movedim(-1, 1), y, reduction="none")
         examples = outputs.shape[:-1]
         target = y.flatten(0, len(examples) - 1)
         losses: Tensor = F.cross_entropy(outputs.flatten(0, -2), target, reduction="none").view(examples)
@@ -200,7 +203,10 @@ class Learner:
         """One step on these examples: (S, B), their numbers."""
         ranks = torch.arange(1, batch.shape[1] + 1, device=batch.device)
         self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
-        x, y = self.task.x[batch], self.task.y[batch]
+        x, y = (
+            part.index_select(0, batch.flatten()).view(*batch.shape, *part.shape[1:])
+            for part in (self.task.x, self.task.y)
+        )
         for technique in acting(self.techniques, "batch"):
             x, y = technique.batch(self, x, y)
         compute: Callable[[], None] = partial(self._compute, x, y)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
 
+LARGE = 2**18  # elements, from which on memory costs more than the number of operations
 SMALL = 8192  # elements, below which a draw for each is quicker than the operations that let eight share one
 
 
@@ -30,7 +31,7 @@ def keep_mask(
     Raises ProbabilityError unless 0 <= p < 1.
     On the CPU a mask of SMALL elements or more draws a byte for each, and corrects for what p is not in bytes:
 
-        m = [byte < 256 (1 - a)] * s,    a = floor(256 p) / 256,    s ~ Bernoulli(1 - (p - a) / (1 - a))
+        m = [byte >= 256 a] * s,    a = floor(256 p) / 256,    s ~ Bernoulli(1 - (p - a) / (1 - a))
 
     s drops so few that only these are drawn, by their gaps, which are geometric. The rate is p within float64's
     rounding; elsewhere, and in what torch.compile compiles, it is p within 2^-24, the step of a uniform float32.
@@ -40,7 +41,8 @@ def keep_mask(
             [True, True, True]])
     """
     check_rate(p)
-    return _combine(_draw(shape, p, generator, device), p, math.prod(shape)).view(tuple(shape))
+    (draws,) = _draw(shape, p, [generator], device)
+    return _combine(draws, p, math.prod(shape)).view(tuple(shape))
 
 
 def keep_masks(
@@ -58,28 +60,36 @@ def keep_masks(
     check_rate(p)
     if not generators:
         raise ArgumentError("generators is empty: there must be one for each mask, at least 1")
-    draws = zip(*(_draw(shape, p, generator, device) for generator in generators), strict=True)
-    return _combine([torch.stack(draw) for draw in draws], p, math.prod(shape)).view(len(generators), *shape)
+    draws = torch.stack(_draw(shape, p, generators, device))
+    return _combine(draws, p, math.prod(shape)).contiguous().view(len(generators), *shape)
 
 
 def _draw(
-    shape: Sequence[int], p: float, generator: torch.Generator | None, device: torch.device | None
+    shape: Sequence[int], p: float, generators: Sequence[torch.Generator | None], device: torch.device | None
 ) -> list[Tensor]:
-    """The random numbers behind a mask: a uniform for each element; or words for their bytes, uniforms for the gaps."""
+    """The random numbers behind masks: a uniform for each element; or words, for its bytes and then for the gaps."""
     size = math.prod(shape)
     # Where a graph is compiled, uniforms are left to the compiler, which fuses them with what follows.
     if torch.compiler.is_compiling() or size < SMALL or (device or torch.get_default_device()).type != "cpu":
         # float32 whatever the data's type: in float16 the uniform draw itself would be too coarse for a small p.
         # Named only if there is one: where a compiler's sizes are symbols, torch takes no generator, not even None.
-        source: dict[str, Any] = {} if generator is None else {"generator": generator}
-        return [torch.rand(tuple(shape), **source, device=device, dtype=torch.float32)]
-    # Words of 64 bits, for one byte more than is needed. `random_` would be as good, but vmap refuses it.
-    draws = [torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), generator=generator, device=device)]
-    if rate := _remainder(p):
-        # More gaps than these are needed with probability below e^-50 (Bernstein's inequality).
-        gaps = min(size, math.ceil(size * rate + 10 * (size * rate) ** 0.5 + 40))
-        draws.append(torch.rand(gaps, generator=generator, device=device, dtype=torch.float64))
-    return draws
+        sources: list[dict[str, Any]] = [
+            {} if generator is None else {"generator": generator} for generator in generators
+        ]
+        return [torch.rand(tuple(shape), **source, device=device, dtype=torch.float32) for source in sources]
+    # Words of 64 bits. `random_` would be as good, but vmap refuses it.
+    words = (_words(size) + _gaps(size, _remainder(p)),)
+    return [torch.randint(-(2**63), 2**63 - 1, words, generator=generator, device=device) for generator in generators]
+
+
+def _words(size: int) -> int:
+    """Enough for a byte an element, and one more."""
+    return size // 8 + 1
+
+
+def _gaps(size: int, rate: float) -> int:
+    """How many gaps are drawn: more are needed with probability below e^-50 (Bernstein's inequality)."""
+    return min(size, math.ceil(size * rate + 10 * (size * rate) ** 0.5 + 40)) if rate else 0
 
 
 def _remainder(p: float) -> float:
@@ -87,15 +97,16 @@ def _remainder(p: float) -> float:
     return (256 * p - math.floor(256 * p)) / (256 - math.floor(256 * p))
 
 
-def _combine(draws: Sequence[Tensor], p: float, size: int) -> Tensor:
+def _combine(draws: Tensor, p: float, size: int) -> Tensor:
     """The masks that `_draw`'s numbers stand for, of `size` elements each, whatever dimensions lead."""
-    first, *gaps = draws
-    if first.is_floating_point():
-        return first >= p
-    top = 255 - math.floor(256 * p)  # the last byte that is kept
-    # In place throughout, because new memory costs more than the arithmetic; and vmap knows these operations.
-    mask = first.view(torch.uint8).clamp_min_(top).sub_(top).logical_not_()
-    for uniform in gaps:
+    if draws.is_floating_point():
+        return draws >= p
+    # A copy in float64, before the words become the mask in place: new memory costs more than the arithmetic.
+    uniform = (draws[..., _words(size) :] & (2**53 - 1)).double() * 2.0**-53
+    first, mask = math.floor(256 * p), draws.view(torch.uint8)  # the first byte that is kept
+    # To 1 from it on and to 0 below, by what vmap knows and torch does to many bytes at once.
+    mask = mask.clamp_min_(first - 1).clamp_max_(first).sub_(first - 1) if first else mask.fill_(1)
+    if uniform.shape[-1]:
         steps = (torch.log1p(-uniform) / math.log1p(-_remainder(p))).clamp(max=size).long() + 1
         places = (steps.cumsum(-1) - 1).clamp(max=size)  # all those behind the end fall on the spare byte
         rows = torch.arange(math.prod(mask.shape[:-1]), device=mask.device).view(*mask.shape[:-1], 1) * mask.shape[-1]
@@ -118,7 +129,11 @@ def scale_kept(x: Tensor, mask: Tensor, p: float) -> Tensor:
 
 def _scale_kept(x: Tensor, mask: Tensor, scale: float) -> Tensor:
     """x * mask * scale, the shortest way."""
-    if x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous() and not torch.compiler.is_compiling():
+    alike = x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous() and not torch.compiler.is_compiling()
+    if alike and x.numel() < LARGE and x.dtype in (torch.float32, torch.float64):  # in others the scale would be coarse
+        # From bytes, which torch converts faster than bool.
+        return x * mask.view(torch.uint8).to(x.dtype).mul_(scale)
+    if alike:
         apply: Any = _ScaleKept.apply  # typed in some versions of torch, untyped in others
         scaled: Tensor = apply(x, mask, scale)
         return scaled

@@ -6,7 +6,7 @@ from scipy import stats
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import masks
-from regdemo.regularizers.masks import SMALL, RateModule, keep_mask, keep_masks, scale_kept
+from regdemo.regularizers.masks import LARGE, SMALL, RateModule, keep_mask, keep_masks, scale_kept
 
 FALSE_ALARM = 1e-7  # of each interval below; the draws are seeded, so a test that passes keeps passing
 
@@ -97,16 +97,22 @@ def test_elements_of_one_word_and_of_its_neighbour_are_dropped_independently():
 
 @pytest.mark.parametrize("p", [0.0, 1e-7, 0.001, 1 / 256, 0.1, 0.3, 0.5, 1 - 2**-53])
 def test_what_bytes_drop_and_what_gaps_drop_make_p_exactly(p):
-    every_byte = torch.arange(256, dtype=torch.uint8).view(torch.int64)
-    by_bytes = Fraction(int((~masks._combine([every_byte.clone()], p, 256)).sum()), 256)
+    every_byte = torch.cat([torch.arange(256, dtype=torch.uint8).view(torch.int64), torch.zeros(1, dtype=torch.int64)])
+    by_bytes = Fraction(int((~masks._combine(every_byte, p, 256)).sum()), 256)
     assert by_bytes + (1 - by_bytes) * Fraction(masks._remainder(p)) == pytest.approx(Fraction(p), rel=1e-15)
+
+
+def words_of(uniforms, words):
+    """What `_draw` would have drawn: words whose bytes are all kept, then one for each number that gives a gap."""
+    kept = torch.full((*uniforms.shape[:-1], words), -1, dtype=torch.int64)
+    return torch.cat([kept, (uniforms * 2**53).long()], dim=-1)
 
 
 def test_gaps_have_the_geometric_law():
     # Numbers at even steps over [0, 1), each the only one of a mask: gap k gets a share (1 - r)^k r of them.
     p, step = 0.3, 1e-5
     r, uniforms = masks._remainder(p), torch.arange(step / 2, 1, step, dtype=torch.float64)[:, None]
-    dropped = ~masks._combine([torch.zeros(len(uniforms), 2, dtype=torch.int64), uniforms], p, 15)
+    dropped = ~masks._combine(words_of(uniforms, 2), p, 15)
     assert dropped.sum(1).max() == 1
     expected = [(1 - r) ** k * r / step for k in range(15)]
     assert dropped.sum(0).tolist() == pytest.approx(expected, abs=1)
@@ -116,7 +122,7 @@ def test_gaps_follow_one_another():
     # (1 - r)^k > 1 - u >= (1 - r)^(k + 1) gives gap k: here 2, 0 and 3, then one past the end.
     r = masks._remainder(0.3)
     uniforms = torch.tensor([1 - (1 - r) ** (k + 0.5) for k in (2, 0, 3, 50)], dtype=torch.float64)
-    mask = masks._combine([torch.zeros(2, dtype=torch.int64), uniforms], 0.3, 9)
+    mask = masks._combine(words_of(uniforms, 2), 0.3, 9)
     assert mask.logical_not().nonzero().flatten().tolist() == [2, 3, 7]
 
 
@@ -167,6 +173,12 @@ def test_one_compiled_graph_draws_masks_of_every_length():
 # What the mask does
 
 
+@pytest.mark.parametrize("size", [1, LARGE])
+def test_small_or_large_what_is_kept_is_scaled_alike(size):
+    x, mask = torch.full((size,), 0.7), torch.ones(size, dtype=torch.bool)
+    assert scale_kept(x, mask, 0.3).unique().tolist() == (torch.tensor([0.7]) * (1 / 0.7)).tolist()
+
+
 def test_what_is_kept_is_scaled_and_what_is_dropped_is_zero():
     y = scale_kept(torch.tensor([1.0, -2.0, 3.0]), torch.tensor([True, False, True]), 0.2)
     torch.testing.assert_close(y, torch.tensor([1.25, 0.0, 3.75]))
@@ -177,13 +189,27 @@ def test_a_nan_is_not_hidden_by_the_mask():
     assert scale_kept(x, torch.zeros(3, dtype=torch.bool), 0.5).isnan().tolist() == [True, True, False]
 
 
-def test_the_backward_pass_keeps_a_bool_mask_and_no_copy_in_floats():
+@pytest.mark.parametrize(("size", "dtype"), [(LARGE, torch.float32), (LARGE, torch.float64), (3, torch.bfloat16)])
+def test_the_backward_pass_keeps_a_bool_mask_and_no_copy_in_floats_where_memory_or_precision_counts(size, dtype):
     saved = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor.dtype), lambda _: None):
-        scale_kept(torch.ones(3, requires_grad=True), torch.ones(3, dtype=torch.bool), 0.5)
+        scale_kept(torch.ones(size, dtype=dtype, requires_grad=True), torch.ones(size, dtype=torch.bool), 0.5)
     assert saved == [torch.bool]
 
 
+def test_the_scale_is_not_rounded_to_bfloat16():
+    # 1 / 0.9 is 1.109375 in bfloat16: 0.15% too small, and every product with it.
+    x = torch.arange(1, 257, dtype=torch.bfloat16)
+    assert torch.equal(scale_kept(x, torch.ones(256, dtype=torch.bool), 0.1), (x.double() / 0.9).bfloat16())
+
+
+@pytest.fixture(params=["small", "large"])
+def either_way(request, monkeypatch):
+    """A mask that is applied as a small one, and then as a large one."""
+    monkeypatch.setattr(masks, "LARGE", LARGE if request.param == "small" else 0)
+
+
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("p", [0.3, 0.5])
 def test_a_second_derivative_passes_through_the_mask(p):
     x = torch.linspace(-1, 1, 6, dtype=torch.float64).requires_grad_()
@@ -192,12 +218,14 @@ def test_a_second_derivative_passes_through_the_mask(p):
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, at the first such derivative
+@pytest.mark.usefixtures("either_way")
 def test_a_forward_derivative_passes_through_the_mask():
     x, mask = torch.ones(6), keep_mask((6,), 0.5, generator=seeded())
     _, tangent = torch.func.jvp(lambda x: scale_kept(x, mask, 0.5), (x,), (3 * x,))
     assert torch.equal(tangent, 6 * mask)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(("x_dim", "mask_dim"), [(0, 0), (1, 0), (0, None), (None, 1)])
 def test_a_derivative_passes_through_vmap_and_the_mask(x_dim, mask_dim):
     x, mask = torch.linspace(-1, 1, 9, dtype=torch.float64).view(3, 3), keep_mask((3, 3), 0.5, generator=seeded())
