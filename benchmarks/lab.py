@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from regdemo.lab.compare import compare
 from regdemo.lab.data import Task, load
+from regdemo.lab.ensemble import FEW
 from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import mean_interval
@@ -94,8 +95,9 @@ def against_its_products(task: Task) -> None:
 
     def products() -> None:
         for layer, weight in enumerate(weights):
-            torch.bmm(values[layer], weight)
-            torch.bmm(values[layer].mT, values[layer + 1])
+            few = weight.shape[-1] < FEW  # then each is quicker the other way round
+            torch.bmm(weight.mT, values[layer].mT) if few else torch.bmm(values[layer], weight)
+            torch.bmm(values[layer + 1].mT, values[layer]) if few else torch.bmm(values[layer].mT, values[layer + 1])
             if layer:  # the inputs need no gradient
                 torch.bmm(values[layer + 1], weight.mT)
         learner.optimizer.step()

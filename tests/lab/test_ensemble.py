@@ -8,7 +8,7 @@ from torch import nn
 
 from regdemo.lab.ensemble import Ensemble
 
-SIZES = (5, 7, 6, 3)
+SIZES = (5, 17, 6, 3)  # one layer has columns enough to be multiplied as it stands
 
 
 def generators(seeds):
@@ -39,6 +39,18 @@ def test_each_network_computes_what_torch_modules_with_its_weights_do(ensemble, 
         torch.testing.assert_close(logits[member], module(ensemble, member)(x[member]))
 
 
+def test_each_networks_gradients_are_those_of_torch_modules_with_its_weights(ensemble, x):
+    x.requires_grad_()
+    found = torch.autograd.grad(ensemble(x).exp().sum(), [x, *ensemble.parameters])
+    for member in range(3):
+        network, own = module(ensemble, member), x[member].detach().requires_grad_()
+        network(own).exp().sum().backward()
+        torch.testing.assert_close(found[0][member], own.grad)
+        for layer, linear in enumerate(network[::2]):
+            torch.testing.assert_close(found[1 + 2 * layer][member], linear.weight.grad.T)
+            torch.testing.assert_close(found[2 + 2 * layer][member, 0], linear.bias.grad)
+
+
 class Recorder:
     """Doubles each weight and each activation, and keeps what it was told."""
 
@@ -65,10 +77,10 @@ def test_what_acts_has_every_weight_every_hidden_layer_and_every_linear_layer(en
         for linear in hidden:
             h = 2 * (2 * linear(h) - linear.bias).relu()
         torch.testing.assert_close(logits[member], 2 * last(h) - last.bias)
-    assert recorder.sites == [("hidden", 0, 2, (3, 4, 7)), ("hidden", 1, 2, (3, 4, 6))]
+    assert recorder.sites == [("hidden", 0, 2, (3, 4, 17)), ("hidden", 1, 2, (3, 4, 6))]
     assert [(tuple(a.shape), tuple(z.shape)) for a, z in recorder.linears] == [
-        ((3, 4, 5), (3, 4, 7)),
-        ((3, 4, 7), (3, 4, 6)),
+        ((3, 4, 5), (3, 4, 17)),
+        ((3, 4, 17), (3, 4, 6)),
         ((3, 4, 6), (3, 4, 3)),
     ]
     assert recorder.linears[-1][1] is logits
