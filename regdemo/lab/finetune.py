@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
-from regdemo.lab.choices import NONE, arms, lists, shown
+from regdemo.lab.choices import EPOCHS, NONE, SEEDS, arms, lists, shown
 from regdemo.lab.compare import Source, Stopped, train
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
+from regdemo.parameters import SEED
 from regdemo.report import Report, Text
 
 ARMS = (
@@ -23,7 +25,7 @@ ARMS = (
 )
 PRETRAINED, PRETRAINING_EPOCHS = 1600, 10  # sequences to pretrain on, and passes over them
 FINETUNED, TESTED = 130, 60  # sequences to fine-tune on, and to test on
-STEPS = 63
+STEPS, BATCH = 63, 16
 
 Progress = Callable[[int, int], None]
 
@@ -48,18 +50,27 @@ def finetune(
     techniques: names in `choices.TECHNIQUES`; ARMS if none is given.
     data: a text to fine-tune on, instead of a later part of the one that is pretrained on.
     model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
+    progress: told of the pretraining and of what follows as of one, in sequences that a network has been trained on.
     The other arguments, and what is raised, are those of `compare.compare`.
     """
     given = lists(values)
     names = list(techniques) or list(ARMS)
     offers = OFFERS | {"pretrained"} if model is None else OFFERS - {"blocks"} | {"pretrained"}
-    recipes = arms(names, given, against=NONE, offers=offers, task="fine-tuning")  # refused before anything is trained
+    # What is not allowed is refused before anything is trained.
+    recipes = arms(names, given, against=NONE, offers=offers, task="fine-tuning")
+    SEEDS.check("seeds", seeds)
+    SEED.check("seed", seed)
+    if epochs is not None:
+        EPOCHS.check("epochs", epochs)
     if data is None:
         text, title = topics()[PRETRAINED * (CONTEXT + 1) :], "a later part of Python's help texts"
     else:
         text, title = read(data, FINETUNED + TESTED), data.name
+    first = PRETRAINING_EPOCHS * PRETRAINED if model is None else 0
+    passes = ceil(STEPS / ceil(FINETUNED / BATCH)) if epochs is None else epochs
+    whole = first + len(recipes) * seeds * passes * FINETUNED
     if model is None:
-        task, start = _pretrained(text, title, seed, device, precision, progress), "the GPT"
+        task, start = _pretrained(text, title, seed, device, precision, _part(progress, 0, first, whole)), "the GPT"
     else:
         from regdemo.lab.hugging_face import task as of_model
 
@@ -70,7 +81,9 @@ def finetune(
     from regdemo.lab.statistics import mean_interval
 
     before = _loss_before(task)
-    training, evaluations, claims, stopped = train(task, recipes, seeds, epochs, seed, clock, progress)
+    training, evaluations, claims, stopped = train(
+        task, recipes, seeds, epochs, seed, clock, _part(progress, first, whole, whole)
+    )
     source = Source(data=data, device=device, precision=precision)
     parameters = {"technique": ", ".join(names)} | shown(given) | source.shown | ({"model": model} if model else {})
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
@@ -104,6 +117,11 @@ WRONG = (
     "'Weight decay keeps the model close to its pretrained weights.' It pulls them towards zero, away from the start. "
     "That can still help, but then by shrinking the weights, not by keeping what pretraining found."
 )
+
+
+def _part(progress: Progress, start: int, end: int, whole: int) -> Progress:
+    """What to tell the progress of a part that takes the whole from start to end."""
+    return lambda done, total: progress(start + done * (end - start) // total, whole)
 
 
 def _stopped(report: Report) -> str:
@@ -148,7 +166,7 @@ def _pretrained(text: str, title: str, seed: int, device: str, precision: str, p
         y=y[:FINETUNED],
         test_x=x[new],
         test_y=y[new],
-        batch=16,
+        batch=BATCH,
         steps=STEPS,
         learning_rate=2e-3,
         offers=OFFERS | {"pretrained"},

@@ -121,14 +121,14 @@ def test_a_folder_that_holds_no_model_is_refused_in_one_line(capsys, tmp_path):
     assert err.count("\n") == 1
 
 
-def stop_at(monkeypatch, least):
-    """Press Ctrl-C once this many of the epochs are done; while pretraining, if that is 0."""
+def stop_at(monkeypatch, share):
+    """Press Ctrl-C once this share of the training is done, the pretraining included."""
     run = lab.finetune
 
     def stopped(*args, progress, **options):
         def press(done, total):
             progress(done, total)
-            if not least or (total > 1 and done >= least):  # pretraining is one epoch here
+            if done >= share * total:
                 raise KeyboardInterrupt
 
         return run(*args, progress=press, **options)
@@ -137,7 +137,7 @@ def stop_at(monkeypatch, least):
 
 
 def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):
-    stop_at(monkeypatch, 5)  # in the second epoch of two arms and none, one group of seeds each
+    stop_at(monkeypatch, 0.2)  # in the second epoch of nine
     assert app.run([*QUICK[:-1], "9"]) == 130
     out, err = capsys.readouterr()
     assert "8 paired seeds (stopped at epoch 1 of 9)" in " ".join(out.split())
@@ -146,7 +146,7 @@ def test_ctrl_c_shows_what_is_finished_and_exits_130(monkeypatch, capsys):
 
 
 def test_ctrl_c_while_pretraining_is_one_line_and_exit_130(monkeypatch, capsys):
-    stop_at(monkeypatch, 0)
+    stop_at(monkeypatch, 0.0)
     assert app.run(QUICK) == 130
     assert capsys.readouterr() == ("", "regdemo: stopped before there was anything to show\n")
 

@@ -87,9 +87,17 @@ def test_a_technique_that_does_not_fit_is_refused_before_pretraining(monkeypatch
         finetune(["mixup"])
 
 
+@pytest.mark.parametrize("value", [{"seeds": 3}, {"epochs": 0}, {"seed": -1}, {"p": 1.0}])
+def test_a_value_that_is_not_allowed_is_refused_before_pretraining(monkeypatch, value):
+    monkeypatch.setattr(lab, "_pretrained", None)
+    ((name, given),) = value.items()
+    with pytest.raises(ArgumentError, match=f"{name} = {given} is not allowed"):
+        finetune(["dropout"], **value)
+
+
 def test_ctrl_c_keeps_what_is_evaluated():
     def press(done, total):
-        if total > 1 and done > total / 2:
+        if done > total / 2:
             raise KeyboardInterrupt
 
     with pytest.raises(Stopped) as stop:
@@ -97,6 +105,15 @@ def test_ctrl_c_keeps_what_is_evaluated():
     assert stop.value.report.title.startswith(
         "Fine-tuning on a later part of Python's help texts, 8 paired seeds (stopped at"
     )
+
+
+def test_progress_goes_from_the_pretraining_on_to_the_end_of_the_whole(monkeypatch):
+    monkeypatch.setattr(lab, "PRETRAINING_EPOCHS", 2)
+    told = []
+    finetune(["dropout"], epochs=3, progress=lambda done, total: told.append((done, total)))
+    assert {total for _, total in told} == {2 * 40 + 2 * 8 * 3 * 20}
+    assert [done for done, _ in told] == [40, 80, *range(80 + 160, 1041, 160)]
+    assert told[-1] == (1040, 1040)
 
 
 def test_ctrl_c_while_pretraining_has_nothing_to_show():
