@@ -96,6 +96,12 @@ def test_every_combination_is_an_arm_and_every_effect_a_row():
     assert report.parameters["rho"] == 0.1
 
 
+def test_a_factorial_in_bfloat16_says_so():
+    first, second = quick(), quick(precision="bfloat16")
+    assert list(second.parameters.items())[1:3] == [("task", "digits"), ("precision", "bfloat16")]
+    assert second.blocks != first.blocks
+
+
 def test_a_technique_that_does_nothing_has_no_effect_and_no_interaction():
     report = quick(["dropout", "l2-penalty"], strength=0.0)
     effects = next(block for block in report.blocks if isinstance(block, Table))

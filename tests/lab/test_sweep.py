@@ -10,6 +10,7 @@ import torch
 
 from regdemo.errors import ArgumentError, FileError, RegdemoError
 from regdemo.lab import data, memory
+from regdemo.lab import sweep as module
 from regdemo.lab.cells import BEGINNING, Results, _runs, missing, train_cell
 from regdemo.lab.compare import Stopped
 from regdemo.lab.metrics import TEST_ACCURACY
@@ -375,6 +376,24 @@ def test_more_workers_than_fit_in_memory_are_refused_with_how_many_do(tmp_path, 
     monkeypatch.setattr(memory, "available_bytes", lambda _: 1.3e9)
     with pytest.raises(ArgumentError, match=r"workers = 9 would take about 3.* GB of memory.*: 3 fit"):
         quick(tmp_path, workers=9, executor=None)
+
+
+def test_processes_share_out_the_gpus_unless_one_is_named(tmp_path, monkeypatch):
+    shared, checked = [], []
+
+    def processes(workers, gpus):
+        shared.append((workers, gpus))
+        return Here([], fail=lambda cell: 1 / 0)
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(data.Task, "on", lambda self, device, precision: self)
+    monkeypatch.setattr(memory, "check_workers", lambda task, recipes, workers: checked.append(workers))
+    monkeypatch.setattr(module, "Processes", processes)
+    for device in ("cpu", "cuda", "cuda:1"):
+        with pytest.raises(RegdemoError, match="ZeroDivisionError"):
+            quick(tmp_path, device=device, executor=None, workers=3)
+    assert shared == [(3, 0), (3, 2), (3, 0)]
+    assert checked == [3, 2, 3]
 
 
 @pytest.mark.parametrize(
