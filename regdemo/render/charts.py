@@ -60,7 +60,8 @@ def curves(block: Curves) -> Chart:
         return _chart(WIDTH, LINE, [_text(0, 14, "no points to draw")])
     (x_low, x_high), (y_low, y_high) = (limits(values) for values in zip(*points, strict=True))
     x_ticks, y_ticks = ticks(x_low, x_high), ticks(y_low, y_high)
-    left, right = LETTER * (1 + max(len(label) for _, label in y_ticks)), WIDTH - 16
+    left = LETTER * (1 + max(len(label) for _, label in y_ticks))
+    right = WIDTH - max(16, LETTER * len(x_ticks[-1][1]) / 2)  # half of the last label may stand beyond the axis
     top, bottom = LINE + 8, LINE + 8 + PLOT_HEIGHT
 
     def across(x: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from regdemo.render.charts import curves, heat_map
 from regdemo.render.format import cells, expectation, inline, parameters, quiz_command, verdict, xml
 from regdemo.report import Block, Claim, Code, HeatMap, Report, Table, Text
@@ -35,7 +37,7 @@ svg { display: block; width: 100%; min-width: 26rem; max-width: 35rem; height: a
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule) }
 th { font-weight: 600; border-bottom-color: var(--quiet) }
-.number { text-align: right; white-space: nowrap }
+.number { text-align: right } .number span { white-space: nowrap }
 ol { list-style: none; margin: 0; padding: 0 }
 li { position: relative; padding: .4rem 0 .4rem 1.7rem; border-bottom: 1px solid var(--rule) }
 li p { margin: 0 }
@@ -101,10 +103,17 @@ def _table(table: Table) -> str:
         f'<th scope="col"{kind}>{_prose(name)}</th>' for kind, name in zip(kinds, table.columns, strict=True)
     )
     rows = (
-        "<tr>" + "".join(f"<td{kind}>{_prose(text)}</td>" for kind, text in zip(kinds, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{kind}>{_entry(text, kind)}</td>" for kind, text in zip(kinds, row, strict=True))
+        + "</tr>"
         for row in zip(*map(cells, columns), strict=True)
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _entry(text: str, kind: str) -> str:
+    """A cell; where there is no room, an interval of numbers breaks before its bracket and nowhere else."""
+    return " ".join(f"<span>{_prose(part)}</span>" for part in re.split(r" (?=\[)", text)) if kind else _prose(text)
 
 
 def _code(block: Code) -> str:

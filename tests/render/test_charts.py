@@ -60,6 +60,12 @@ def test_the_extremes_lie_on_the_frame() -> None:
     assert line == "M16.0,268.0L544.0,28.0"  # lower left to upper right
 
 
+def test_a_long_last_label_ends_within_the_chart() -> None:
+    chart = curves(Curves("", "examples", "", [Series("a", [0.0, 4_000_000.0], [1.0, 2.0])]))
+    (last,) = (text for text in shapes(chart, "text") if text.text == "4,000,000")
+    assert float(last.get("x", "")) + 8 * len("4,000,000") / 2 <= chart.width
+
+
 def test_a_band_is_drawn_and_fits_the_axes() -> None:
     chart = curves(Curves("", "x", "y", [Series("s", [0, 1], [5, 5], [0, 0], [10, 10])]))
     (band,) = (path for path in shapes(chart, "path") if path.get("fill-opacity"))

@@ -46,7 +46,7 @@ def test_a_statement_is_text_even_where_it_looks_like_a_script(report: Report) -
 
 
 def test_a_claim_says_its_verdict_in_words_too(report: Report) -> None:
-    marks = [(mark.text, mark.get("aria-label")) for mark in page(report).iter("span")]
+    marks = [(m.text, m.get("aria-label")) for m in page(report).iter("span") if m.get("class") == "mark"]
     assert marks == [("✓", "holds"), ("✓", "holds"), ("✗", "fails")]
     assert "2 of 3 claims hold" in to_html(report)
 
@@ -60,6 +60,12 @@ def test_the_page_needs_nothing_from_outside(report: Report) -> None:
 def test_numbers_are_marked_for_the_right_edge(report: Report) -> None:
     cells = [(words(cell), cell.get("class")) for cell in page(report).iter("td")]
     assert cells[:3] == [("test accuracy, %", None), ("65.0 [64.6, 65.4]", "number"), ("69.6 [69.2, 70.0]", "number")]
+
+
+def test_an_interval_may_break_before_its_bracket_only(report: Report) -> None:
+    cell = next(cell for cell in page(report).iter("td") if cell.get("class") == "number")
+    assert [(words(part), part.tail) for part in cell.iter("span")] == [("65.0", " "), ("[64.6, 65.4]", None)]
+    assert ".number span { white-space: nowrap }" in to_html(report)
 
 
 def test_code_is_marked_as_code(report: Report) -> None:
