@@ -115,7 +115,7 @@ def sweep(
         raise RegdemoError(f"no network was trained, all were lost, the first by this: {_reason(lost[0][1])}")
     told = {"technique": ", ".join(names)} | shown(given) | source.shown
     told |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
-    told |= {"seeds": seeds, "epochs": epochs or f"{whole.steps} steps", "seed": seed}
+    told |= {"seeds": seeds} | ({"epochs": epochs} if epochs else {"steps": whole.steps}) | {"seed": seed}
     report = _conclude(tasks, recipes, settings, seeds, results, lost, stopped, told)
     if stopped:
         raise Stopped(report)
@@ -158,7 +158,7 @@ def _conclude(
     shown: dict[str, Any],
 ) -> Report:
     """What the file shows of each arm against none at the same size, over the seeds that both have."""
-    from regdemo.lab.findings import lost_runs, p_cell, unit_of, verdict, what
+    from regdemo.lab.findings import listed, lost_runs, p_cell, unit_of, verdict, what
     from regdemo.lab.metrics import BETTER
     from regdemo.lab.statistics import holm, mean_interval, p_value
 
@@ -195,9 +195,12 @@ def _conclude(
     own = list(dict.fromkeys(name for r in recipes for t in r.techniques for name in t.measures()))
     changes = {name: [change(*row, name) for row in rows] for name in [*judged, *own]}
     corrected = {name: holm([p_value(d) for d in some]) for name, some in changes.items()}
-    undecided = []
+    undecided, few = [], []
     for i, (s, a, _) in enumerate(rows):
         name = _at(recipes[a].name, sizes[s], sizes)
+        if len(changes[headline][i]) < 2:
+            few.append(name)
+            continue
         text = verdict(name, changes[headline][i], headline, corrected[headline][i], len(rows))
         if text.startswith("No difference shown"):
             undecided.append(name)
@@ -205,7 +208,12 @@ def _conclude(
             blocks.append(Text(text))
     if undecided:
         blocks.append(Text(f"No difference shown in {what(headline)}: {'; '.join(undecided)}."))
+    if few:
+        blocks.append(Text(f"No verdict on {listed(few)}: fewer than the 2 pairs that an interval needs."))
     blocks += diverged
+
+    def mean(values: Sequence[float]) -> Entry:
+        return mean_interval(values) if len(values) > 1 else "–"
 
     timed = "processor time" if settings[0].device == "cpu" else "time"
     many = len(sizes) > 1
@@ -217,9 +225,8 @@ def _conclude(
         table: list[list[Entry]] = []
         for i, (s, a, kept) in enumerate(rows):
             both = having(s, a, kept, metric)
-            level = mean_interval([found[s * per][k].scores[metric] for k in both]) if both else "–"
-            by = mean_interval(changes[metric][i]) if both else "–"
-            table.append([*heads[i], len(both), level, by, p_cell(corrected[metric][i])])
+            level = mean([found[s * per][k].scores[metric] for k in both])
+            table.append([*heads[i], len(both), level, mean(changes[metric][i]), p_cell(corrected[metric][i])])
         without = metric.replace(what(metric), NONE, 1)  # with its unit
         return [*columns, "pairs", without, f"difference{unit_of(metric).replace(' ', ', ', 1)}", "p"], table
 
@@ -240,7 +247,7 @@ def _conclude(
     if len(judged) > 1:
         beside: list[list[Entry]] = []
         for i, head in enumerate(heads):
-            rest = ((mean_interval(changes[name][i]), p_cell(corrected[name][i])) for name in judged[1:])
+            rest = ((mean(changes[name][i]), p_cell(corrected[name][i])) for name in judged[1:])
             beside.append([*head, *(cell for two in rest for cell in two)])
         blocks.append(
             Table(

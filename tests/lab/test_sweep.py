@@ -184,7 +184,11 @@ def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path
 
     report = quick(tmp_path, fail=fail, p=[0.1, 0.5])
     assert "Lost, OSError: disk on fire: dropout 0.5 at 60 examples, seeds 0 to 7." in texts(report)
-    assert "No verdict on dropout 0.5" in texts(report)
+    assert "No verdict on dropout 0.5: fewer than the 2 pairs that an interval needs." in texts(report)
+    shown = [
+        row for block in report.blocks if isinstance(block, Table) for row in block.rows if row[0] == "dropout 0.5"
+    ]
+    assert [cell for row in shown for cell in row[1:]] == [0, *["–"] * 4, *["–"] * 4]
     assert [claim.holds for claim in report.claims] == [True, True, True, False]
     cells = []
     assert quick(tmp_path, cells, p=[0.1, 0.5]).holds
