@@ -164,7 +164,7 @@ def hugging_face_task(folder, words):
 
 
 def test_a_hugging_face_model_is_fine_tuned_by_its_folder(folder, words):
-    report = finetune(["mixout", "embedding-noise"], model=folder, data=words)
+    report = finetune(["mixout", "embedding-noise", "word-dropout", "spatial-dropout"], model=folder, data=words)
     assert report.holds
     assert "GPT2LMHeadModel" in said(report)
     assert json.dumps(report.parameters)
