@@ -125,6 +125,18 @@ def clock_on(device: str) -> Callable[[], float]:
     return done
 
 
+def validates(recipes: Sequence[Recipe]) -> bool:
+    """Whether one of the techniques needs examples held out; then none of the arms is trained on them."""
+    return any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques)
+
+
+def passes(task: Task, epochs: int | None) -> int:
+    """The epochs asked for, or as many as make the task's steps; raise ArgumentError if they are not allowed."""
+    epochs = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
+    EPOCHS.check("epochs", epochs)
+    return epochs
+
+
 def train(
     task: Task,
     recipes: Sequence[Recipe],
@@ -137,10 +149,8 @@ def train(
     """Train the arms; return the training, its evaluations, what makes it fair, and whether Ctrl-C ended it early."""
     SEEDS.check("seeds", seeds)
     SEED.check("seed", seed)
-    if any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques):
-        task = task.hold_out()
-    epochs = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
-    EPOCHS.check("epochs", epochs)
+    task = task.hold_out() if validates(recipes) else task
+    epochs = passes(task, epochs)
 
     from regdemo.lab.memory import check_memory
     from regdemo.lab.training import PairedTraining

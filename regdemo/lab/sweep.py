@@ -13,8 +13,8 @@ from typing import Any
 from regdemo.bounds import EXACT
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab.cells import Cell, Member, Results, Setting, digest, missing, train_cell, values_of
-from regdemo.lab.choices import EPOCHS, NONE, SEEDS, WORKERS, arms, lists, shown
-from regdemo.lab.compare import Source, Stopped
+from regdemo.lab.choices import NONE, SEEDS, WORKERS, arms, lists, shown
+from regdemo.lab.compare import Source, Stopped, passes, validates
 from regdemo.lab.data import Task, device_type, shared_examples
 from regdemo.lab.executors import Make, Processes, run
 from regdemo.lab.recipe import Recipe, acting, parameters
@@ -63,7 +63,7 @@ def sweep(
     import torch
 
     from regdemo.lab.memory import check_workers
-    from regdemo.lab.training import GROUP, GROUP_ON_GPU
+    from regdemo.lab.training import group_size
 
     names = [techniques] if isinstance(techniques, str) else list(techniques)
     WORKERS.check("workers", workers)
@@ -91,9 +91,9 @@ def sweep(
     stopped = False
     with Results(out) as results:
         measured = tuple(acting([t for recipe in recipes for t in recipe.techniques], "measures"))
-        group = GROUP if kind == "cpu" else GROUP_ON_GPU
-        together = min(group, whole.together or group)
-        cells = missing(settings, seeds, results.done, together, data=data, device=device, measured=measured)
+        cells = missing(
+            settings, seeds, results.done, group_size(whole, kind), data=data, device=device, measured=measured
+        )
         if cells and executor is None:
             check_workers(max(tasks, key=lambda t: len(t.x)), recipes, ceil(workers / max(gpus, 1)))
         total = len(settings) * seeds
@@ -126,12 +126,10 @@ def _grid(
     tasks: Sequence[Task], recipes: Sequence[Recipe], epochs: int | None, common: dict[str, Any]
 ) -> tuple[list[Setting], list[Task]]:
     """Each arm's setting at the first size, then at the next; and the task of each size, as it is trained on."""
-    holds = any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques)
+    holds = validates(recipes)
     settings, used = [], []
     for whole in tasks:
         task = whole.hold_out() if holds else whole
-        passes = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
-        EPOCHS.check("epochs", passes)
         used.append(task)
         settings += [
             Setting(
@@ -140,7 +138,7 @@ def _grid(
                 hold_out=holds,
                 technique=recipe.techniques[0].NAME if recipe.techniques else NONE,
                 values=values_of(recipe.techniques[0]) if recipe.techniques else (),
-                epochs=passes,
+                epochs=passes(task, epochs),
             )
             for recipe in recipes
         ]

@@ -25,9 +25,9 @@ GROUP = 8  # networks trained as one: as many as keep their activations in the c
 GROUP_ON_GPU = 256  # where a step costs its launches, of however many networks
 
 
-def group_size(task: Task) -> int:
-    """How many networks of a task are trained as one."""
-    most = GROUP if task.device.type == "cpu" else GROUP_ON_GPU
+def group_size(task: Task, kind: str = "") -> int:
+    """How many networks of a task are trained as one, on its own device or one of another kind, such as "cuda"."""
+    most = GROUP if (kind or task.device.type) == "cpu" else GROUP_ON_GPU
     return min(most, task.together or most)
 
 
