@@ -34,6 +34,9 @@ HEADLINES = (
     ("early-stopping --label-noise 0.4", (ACCURACY, LOSS)),
     ("early-dropout", (ACCURACY,)),
     ("late-dropout", (ACCURACY,)),
+    ("dropout --task text --epochs 60 --p 0.1", (LOSS,)),
+    ("dropout --task text --epochs 60 --p 0.2", (LOSS,)),
+    ("dropout --task text --epochs 60 --p 0.4", (LOSS,)),
 )
 
 
@@ -42,8 +45,8 @@ def differences(command: str, seeds: int) -> dict[str, Interval]:
     technique, *options = shlex.split(command)
     pairs = zip(options[::2], options[1::2], strict=True)
     given = {name.removeprefix("--").replace("-", "_"): value for name, value in pairs}
-    texts = {name: given.pop(name) for name in ("against",) if name in given}
-    sizes = {name: int(given.pop(name)) for name in ("train_size",) if name in given}
+    texts = {name: given.pop(name) for name in ("against", "task") if name in given}
+    sizes = {name: int(given.pop(name)) for name in ("train_size", "epochs") if name in given}
     values = {name: float(value) for name, value in given.items()}
     report = compare(technique, seeds=seeds, seed=SEED, **texts, **sizes, **values)
     if not report.holds:
@@ -55,7 +58,7 @@ def differences(command: str, seeds: int) -> dict[str, Interval]:
 def main() -> None:
     """Print the difference in each metric, and whether its interval leaves out 0."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 16
-    print(f"Differences over {seeds} paired seeds on MNIST-1D, with 95% intervals; each command with --seed {SEED}.")
+    print(f"Differences over {seeds} paired seeds, with 95% intervals; each command with --seed {SEED}.")
     for command, metrics in HEADLINES:
         print(f"regdemo compare {command}")
         found = differences(command, seeds)
