@@ -1,13 +1,28 @@
+from math import inf, nan
+
 import pytest
 import torch
 
 from regdemo.errors import ArgumentError, ProbabilityError
-from regdemo.regularizers.checks import check_broadcast, check_dim, check_floating, check_mask, check_rate
+from regdemo.regularizers.checks import (
+    check_amount,
+    check_broadcast,
+    check_dim,
+    check_floating,
+    check_mask,
+    check_rate,
+)
 
 
 @pytest.mark.parametrize("p", [0, 0.0, 0.5, 0.999, torch.tensor(0.5)])
 def test_a_rate_from_0_to_below_1_is_returned_as_it_is(p):
     assert check_rate(p) is p
+
+
+@pytest.mark.parametrize("p", [-0.5, -1e-9, 1, 1.5, inf, nan, "0.1", None])
+def test_a_rate_of_1_or_outside_or_no_number_is_refused(p):
+    with pytest.raises(ProbabilityError, match=r"^p = .* is not a drop probability: choose one from 0 to below 1"):
+        check_rate(p)
 
 
 def test_a_rate_is_named_as_asked():
@@ -59,3 +74,25 @@ def test_a_shape_of_ones_may_not_be_enlarged():
 def test_a_mask_must_be_bool():
     with pytest.raises(ArgumentError, match=r"^mask has dtype torch.int64: it must be bool.* as from mask\.bool\(\)$"):
         check_mask(torch.ones(2, dtype=torch.int64), (2,))
+
+
+@pytest.mark.parametrize(("value", "above"), [(0, None), (0.5, None), (7, None), (1e-9, 0), (2.5, 2)])
+def test_an_amount_within_its_bound_is_returned_as_it_is(value, above):
+    assert check_amount(value, "std", above=above) is value
+
+
+@pytest.mark.parametrize("value", [-1, -1e-9, inf, -inf, nan, "1", None])
+def test_an_amount_below_0_or_not_finite_or_no_number_is_refused(value):
+    with pytest.raises(ArgumentError, match=r"^std = .* is not allowed: it must be a finite number, at least 0$"):
+        check_amount(value, "std")
+
+
+@pytest.mark.parametrize("value", [2, 1.5, inf, nan, "3", None])
+def test_an_amount_that_is_not_above_its_bound_is_refused(value):
+    with pytest.raises(ArgumentError, match=r"^lr = .* is not allowed: it must be a finite number, above 2$"):
+        check_amount(value, "lr", above=2)
+
+
+def test_the_bound_of_an_amount_is_a_keyword():
+    with pytest.raises(TypeError):
+        check_amount(1.0, "std", 0)

@@ -133,11 +133,31 @@ def test_gaps_reach_the_end_of_the_mask():
     assert within((~tail).sum().item(), tail.numel(), p)
 
 
+@pytest.mark.parametrize("rate", [1e-9, 0.0001, 0.0039])  # a byte leaves less than 1/256
+@pytest.mark.parametrize("size", [8192, 100_000, 10**7])
+def test_enough_gaps_are_drawn_but_for_a_chance_of_e_to_the_minus_50_and_few_too_many(size, rate):
+    gaps = masks._gaps(size, rate)
+    assert stats.binom.logsf(gaps, size, rate) < -50
+    assert gaps < 100 + 2 * size * rate
+
+
 def test_the_size_from_which_bytes_are_drawn_does_not_change_the_rate():
     pooled = [
         (~keep_mask((size,), 0.3, generator=seeded(seed))).sum() for size in (SMALL - 1, SMALL) for seed in range(9)
     ]
     assert within(sum(pooled).item(), 9 * (2 * SMALL - 1), 0.3)
+
+
+@pytest.mark.parametrize("size", [SMALL - 1, SMALL, SMALL + 3])
+def test_from_the_size_on_at_which_bytes_are_drawn_a_word_serves_eight_elements(size):
+    # At a half there are no gaps: the generator is then where one stands that has drawn so many words, or floats.
+    drawn, expected = seeded(), seeded()
+    keep_mask((size,), 0.5, generator=drawn)
+    if size < SMALL:
+        torch.rand(size, generator=expected)
+    else:
+        torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), generator=expected)
+    assert torch.equal(drawn.get_state(), expected.get_state())
 
 
 def test_at_rate_0_a_large_mask_keeps_everything():

@@ -92,7 +92,7 @@ def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
     exported = getattr(regularizers, name)
     signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
     options = {"training", "generator", "mask", "noise", "per_sample", "is_causal", "convention", "padding", "special"}
-    options |= {"bias", "constant", "patience", "min_delta", "k", "dim", "clean"}
+    options |= {"bias", "constant", "patience", "min_delta", "k", "dim", "clean", "device"}
     if name in ("drop_connect", "drop_connect_moments", "weight_noise"):
         options -= {"bias"}  # beside the weight, as in F.linear
     by_place = [

@@ -33,6 +33,12 @@ def test_the_words_kept_close_the_gaps_in_their_order_and_padding_fills_the_end(
     assert random_deletion(ids, padding=0, mask=mask).tolist() == [[8, 6, 5, 0, 0], [4, 3, 0, 0, 0]]
 
 
+def test_the_words_kept_of_a_long_sequence_stay_in_their_order_too():
+    # Torch's sort of a few bytes keeps equal ones in their order even unasked, that of a hundred does not.
+    ids, mask = torch.arange(1, 201), torch.arange(1, 201) % 3 == 0
+    assert random_deletion(ids, padding=0, mask=mask).tolist() == [*range(3, 201, 3), *[0] * 134]
+
+
 def test_special_tokens_stay_whatever_the_mask_says():
     special = torch.tensor([True, False, False, True])
     mask = torch.tensor([False, True, False, False])
@@ -63,6 +69,12 @@ def test_the_word_that_is_always_left_is_neither_padding_nor_special():
 def test_at_rate_0_nothing_goes():
     ids = torch.tensor([[3, 4, 0], [5, 6, 7]])
     assert torch.equal(random_deletion(ids, 0, padding=0, generator=seeded()), ids)
+
+
+def test_at_rate_0_even_a_uniform_draw_of_0_is_kept(monkeypatch):
+    # It comes once in 2^24 draws, too seldom for the test above.
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.tensor([0.0, 0.5, 0.9]))
+    assert random_deletion(torch.tensor([5, 6, 7]), 0, padding=0).tolist() == [5, 6, 7]
 
 
 def test_each_pair_is_swapped_equally_often():
