@@ -45,20 +45,21 @@ class Undone(Exception):
 class Desk:
     """One sitting. transcript: what was asked and answered, as plain values; a question without an answer has None.
 
-    streak: for how many days before this one there was practice.
+    streak: for how many days before this one there was practice.  follow: the command that asks cards of this bank.
     """
 
-    def __init__(self, session: Session, page: Page, lines: Lines, streak: int) -> None:
+    def __init__(self, session: Session, page: Page, lines: Lines, streak: int, follow: str) -> None:
         self.transcript: list[dict[str, Any]] = []
         self._session = session
         self._page = page
         self._lines = lines
         self._streak = streak
+        self._follow = follow
         self._answered: Asked | None = None  # whose command `!` runs
         self._news = ""  # to be said on the next screen
 
-    def take(self, ids: Collection[str], follow: str) -> None:
-        """Ask until no card is left or the learner leaves. ids: the bank's; follow: the command that asks some."""
+    def take(self, ids: Collection[str]) -> None:
+        """Ask until no card is left or the learner leaves. ids: the bank's."""
         session, page = self._session, self._page
         while True:
             try:
@@ -76,11 +77,11 @@ class Desk:
                         [
                             *under("See it", [f"`{command}`" for command in asked.see_it]),
                             *under("Source", asked.card.sources),
-                            *under("Next", [f"`{follow} {next_ids}`"] if next_ids else []),
+                            *under("Next", [f"`{self._follow} --ids {next_ids}`"] if next_ids else []),
                         ]
                     )
                     page.quiet(f"\nSaved as {name(saved.review.rating)}. {self._when(saved)}")
-                    if self._lines.person or not session.left:
+                    if self._lines.person:
                         self._pause(asked)
                 return
             except Undone:
@@ -147,7 +148,7 @@ class Desk:
         return f"It comes again {in_words(saved.due - clock())}."
 
     def _pause(self, asked: Asked) -> None:
-        """Until the learner wants the next card. A pipe is asked once, after the last card."""
+        """Until the learner wants the next card. A pipe is not asked: its next line is the next answer."""
         while True:
             line = self._lines.read(f"\n{AFTER}" if asked.see_it else f"\n{AFTER.replace('! see it · ', '')}")
             if line == "?":
@@ -160,7 +161,7 @@ class Desk:
                 self._undo()
             elif line == "q":
                 raise EOFError
-            elif line in ("", "n", "s") or not self._lines.person:
+            elif line in ("", "n", "s"):
                 return
             else:
                 self._page.quiet(f"{line!r} is no key here.")
@@ -206,9 +207,7 @@ class Desk:
         raise Undone
 
     def _flag(self, asked: Asked) -> None:
-        flagged = self._session.flag(asked.card)
-        said = "flagged: `regdemo quiz --flagged` asks it" if flagged else "no longer flagged"
-        self._page.quiet(f"{asked.card.id} is {said}.")
+        self._page.quiet(flagged(self._session, asked, self._follow))
 
     def _see(self, line: str) -> None:
         """Run a command of the card that was answered last."""
@@ -254,6 +253,12 @@ def tick(
             page.quiet(f"{len(made)} of {len(points)}: {name(rating)}. Enter keeps that, 1 to 4 changes it.")
         else:
             page.quiet(f"{line!r} is no grade. {PROMPTS['grade'][1]}")
+
+
+def flagged(session: Session, asked: Asked, follow: str) -> str:
+    """Flag a card, or take its flag off, and say so."""
+    now = session.flag(asked.card)
+    return f"{asked.card.id} is {f'flagged: `{follow} --flagged` asks it' if now else 'no longer flagged'}."
 
 
 def under(label: str, items: Sequence[str]) -> list[tuple[str, str]]:

@@ -90,6 +90,13 @@ def load_bank(bank: Path | None, home: Path) -> Bank:
     return decks.load(bank or decks.bundled(), cache=home / CACHE if home.is_dir() else None)
 
 
+def asking(bank: Path | None) -> str:
+    """The command that asks cards of this bank."""
+    from shlex import quote
+
+    return f"regdemo quiz --bank {quote(str(bank))}" if bank else "regdemo quiz"
+
+
 def home_folder(home: Path | None) -> Path:
     """The folder asked for, or where this platform keeps a user's data."""
     if home is not None:

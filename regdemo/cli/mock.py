@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,7 @@ from regdemo.cli.learner import (
     Tags,
     Topics,
     Transcript,
+    asking,
     clock,
     home_folder,
     listed,
@@ -36,8 +39,12 @@ if TYPE_CHECKING:
     from regdemo.render.cards import Page
 
 MOST = 1000  # questions that are ever lined up
-KEYS = "s I do not know · q end it now · ? help"
+KEYS = "s I do not know · u undo · f flag · q end it now · ? help"
 RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
+
+
+class Undone(Exception):
+    """An answer was taken back, and its question comes next."""
 
 
 def mock(
@@ -54,7 +61,8 @@ def mock(
     """A mock interview: weak topics more often, each question with its follow-ups, a clock, and no feedback.
 
     At the end come a score card, what to say better, and how sure you were against how right. When the time is up, the
-    question on the screen may still be answered. Every answer is saved at once, and counts as in a quiz.
+    question on the screen may still be answered. Every answer is saved at once, and counts as in a quiz. At a prompt s
+    passes, u takes the last answer back, f flags the question, q ends the interview, ? helps.
     """
     from random import Random, SystemRandom
 
@@ -80,7 +88,7 @@ def mock(
             page.quiet("There is nothing to ask: choose other topics, kinds or tags.")
         cards = [question.card for question in lined_up]
         session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock", plan=plan)
-        interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes))
+        interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes), asking(bank))
         try:
             interview.take()
             interview.grade()
@@ -98,26 +106,37 @@ def mock(
 
 
 class _Interview:
-    """The questions asked one by one, then graded, then scored."""
+    """The questions asked one by one, then graded, then scored. follow: the command that asks cards of this bank."""
 
     def __init__(
-        self, session: Session, lined_up: Sequence[Question], page: Page, lines: Lines, length: timedelta
+        self,
+        session: Session,
+        lined_up: Sequence[Question],
+        page: Page,
+        lines: Lines,
+        length: timedelta,
+        follow: str,
     ) -> None:
         self.replies: list[Reply] = []
         self._session = session
         self._lined_up = lined_up
         self._page = page
         self._lines = lines
+        self._follow = follow
         self._begun = clock()
         self._end = self._begun + length
         self.took = timedelta()
+        self._again = ""  # what was taken back, to be said when its question comes again
 
     def take(self) -> None:
         """Ask until the time is up, the questions are, or the learner has enough."""
         try:
-            while clock() < self._end and (asked := self._session.ask()):
+            # A question that was on the screen in time may be answered anew, too.
+            while (self._again or clock() < self._end) and (asked := self._session.ask()):
                 self._question(asked)
-                self._reply(asked)
+                self._again = ""
+                with suppress(Undone):
+                    self._reply(asked)
         except EOFError:
             pass
         finally:
@@ -145,7 +164,7 @@ class _Interview:
                 return RATINGS.index(grade_recall(made, total)) + 1 if total else 3
 
             try:
-                rating, share, made = tick(page, self._grade_line, asked, suggest)
+                rating, share, made = tick(page, partial(self._grade_line, asked), asked, suggest)
             except EOFError:
                 return
             share = float(rating > 1) if share is None else share
@@ -160,7 +179,9 @@ class _Interview:
         if number == 1:
             page.quiet(f"{RULES}\n{KEYS}")
         follows = " · follow-up" if self._lined_up[number - 1].follows else ""
-        page.rule(f"Question {number} · {asked.card.id}{follows}", f"{minutes_left(self._end - clock())} left")
+        page.rule(f"Question {number} · {asked.card.id}{follows}", f"{self._left()} left")
+        if self._again:
+            page.quiet(self._again)
         page.text(asked.question)
         page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
         page.quiet("\nMore than one is right.\n" if asked.card.kind == "multi" else "")
@@ -183,6 +204,9 @@ class _Interview:
             sure, leave = None, None
             try:
                 sure = self._sure()
+            except Undone:
+                self._page.quiet("Then answer anew.")
+                continue
             except (EOFError, KeyboardInterrupt) as error:
                 leave = error  # once the answer is saved
             if spoken:
@@ -203,30 +227,60 @@ class _Interview:
             ("your answer", "Your answer, on one line.") if asked.card.kind == "recall" else PROMPTS[asked.card.kind]
         )
         while True:
-            line = self._lines.read(f"{minutes_left(self._end - clock())} left · {before}")
-            if line not in set("sq?") - set(LETTERS[: len(asked.options)]):
-                return line[1:] if line[:1] == ESCAPE and line[1:] in tuple("sq?") else line
+            line = self._lines.read(f" left · {before}", self._left)
+            if line not in set("sufq?") - set(LETTERS[: len(asked.options)]):
+                return line[1:] if line[:1] == ESCAPE and line[1:] in tuple("sufq?") else line
             if line == "q":
                 raise EOFError
             if line == "s":
                 return None
-            self._page.quiet(f"{allowed}\n{KEYS}\n{minutes_left(self._end - clock())} left.")
+            if line == "u":
+                self._undo()
+            elif line == "f":
+                self._flag(asked)
+            else:
+                self._page.quiet(f"{allowed}\n{KEYS}\n{ESCAPE}s answers s, and so for each key. {self._left()} left.")
 
-    def _grade_line(self, note: str) -> str:
-        line = self._lines.read(f"grade{note}")
-        if line == "q":
-            raise EOFError
-        return line
+    def _undo(self) -> None:
+        """Take the last answer back, and leave the question that waits for the one that comes back."""
+        review = self._session.undo()
+        if not review:
+            self._page.quiet("There is nothing to undo: no answer was saved in this interview.")
+            return
+        self.replies.pop()
+        self._again = f"Took back your answer to {review.card}: {review.response or '(passed)'}"
+        raise Undone
+
+    def _flag(self, asked: Asked) -> None:
+        from regdemo.cli.desk import flagged
+
+        self._page.quiet(flagged(self._session, asked, self._follow))
+
+    def _left(self) -> str:
+        return minutes_left(self._end - clock())
+
+    def _grade_line(self, asked: Asked, note: str) -> str:
+        from regdemo.cli.desk import LETTERS
+
+        while True:
+            line = self._lines.read(f"grade{note}")
+            if line not in set("fq") - set(LETTERS[: len(asked.key_points)]):
+                return line
+            if line == "q":
+                raise EOFError
+            self._flag(asked)
 
     def _sure(self) -> float:
         while True:
-            line = self._lines.read("how sure, 0 to 100%")
+            line = self._lines.read(" left · how sure, 0 to 100%", self._left)
             number = line.removesuffix("%").strip()
             if number.isdecimal() and int(number) <= 100:
                 return int(number) / 100
             if line == "q":
                 raise EOFError
-            self._page.quiet(f"{line!r} is no certainty: type a whole number from 0 to 100, your percentage.")
+            if line == "u":
+                raise Undone
+            self._page.quiet(f"{line!r} is no certainty: type a whole number from 0 to 100; u changes the answer.")
 
 
 def minutes_left(time: timedelta) -> str:

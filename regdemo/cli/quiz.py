@@ -19,6 +19,7 @@ from regdemo.cli.learner import (
     Tags,
     Topics,
     Transcript,
+    asking,
     clock,
     counted,
     home_folder,
@@ -60,7 +61,6 @@ def quiz(
     """
     import json
     from random import SystemRandom
-    from shlex import quote
 
     from regdemo.cli.desk import Desk
     from regdemo.quiz.history import History
@@ -94,10 +94,9 @@ def quiz(
             return
         drawn = SystemRandom().randrange(2**32) if seed is None else seed
         session = Session(cards, history, memories, seed=drawn, now=clock, mode="cram" if cram else "quiz", plan=plan)
-        desk = Desk(session, page, lines, streak(history.times()))
+        desk = Desk(session, page, lines, streak(history.times()), asking(bank))
         try:
-            follow = f"regdemo quiz --bank {quote(str(bank))} --ids" if bank else "regdemo quiz --ids"
-            desk.take({card.id for card in loaded.cards}, follow)
+            desk.take({card.id for card in loaded.cards})
         finally:
             # Said however it ends: the last card, q, the end of input, Ctrl-C, a disk that takes no more.
             right = sum(review.rating > 1 for review in session.saved)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regdemo.cli.learner import asking
+
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Asked
     from regdemo.quiz.grading import Grade
@@ -48,8 +50,6 @@ class Scorecard:
     """What an interview came to. bank: where it lies, None for the bundled one."""
 
     def __init__(self, replies: Sequence[Reply], took: timedelta, bank: Path | None) -> None:
-        from shlex import quote
-
         from regdemo.quiz.interview import calibration
 
         self._replies = replies
@@ -61,8 +61,7 @@ class Scorecard:
         self._weak = [reply for reply in replies if not reply.graded or not reply.right or reply.missed]
         commands = dict.fromkeys(command for reply in self._weak for command in reply.asked.see_it)
         if self._weak:
-            option = f" --bank {quote(str(bank))}" if bank else ""
-            commands[f"regdemo quiz{option} --ids {','.join(reply.asked.card.id for reply in self._weak)}"] = None
+            commands[f"{asking(bank)} --ids {','.join(reply.asked.card.id for reply in self._weak)}"] = None
         self._commands = list(commands)
 
     def topics(self) -> list[tuple[str, int, int]]:
@@ -109,7 +108,7 @@ class Scorecard:
 
     def show(self, page: Page) -> None:
         """Print it."""
-        from regdemo.cli.desk import verdict
+        from regdemo.cli.desk import LETTERS, verdict
 
         right = sum(reply.right for reply in self._graded)
         waiting = len(self._replies) - len(self._graded)
@@ -117,6 +116,7 @@ class Scorecard:
         for reply in self._weak:
             page.rule(f"To say better · {reply.asked.card.id}")
             page.text(reply.asked.question)
+            page.listed([(f"{a})", option.text) for a, option in zip(LETTERS, reply.asked.options, strict=False)])
             page.text(reply.review.response or "(passed)", "You said")
             if reply.grade:
                 page.verdict(reply.right, verdict(reply.asked, reply.grade))

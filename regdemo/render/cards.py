@@ -78,9 +78,14 @@ class Page:
         """What the page is printed on."""
         return self._console.file
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is a terminal whose cursor can be moved."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
     def fresh(self) -> None:
         """On a terminal, an empty screen; what was on it scrolls up and stays there to be read."""
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if self.moves:
             self._console.file.write("\n" * self._console.height + "\x1b[H")
 
     def rule(self, title: str, note: str = "") -> None:

@@ -185,8 +185,8 @@ def test_an_exclamation_mark_runs_the_command_of_the_card_answered_last(say, sho
     assert out.index("2 of 2 · Q3") < out.index("report of regdemo dropout") < out.index("no such command")
 
 
-def test_an_exclamation_mark_works_after_the_last_card_and_not_before_the_first(say, shown):
-    out = say("!\nright\n!\n", "--ids", "Q1")
+def test_an_exclamation_mark_works_when_a_card_comes_again_and_not_before_the_first(say, shown):
+    out = say("!\nwrong\n!\nright\n", "--ids", "Q1")
     assert shown == ["regdemo dropout --p 0.1"]
     assert "no such command" in out
 

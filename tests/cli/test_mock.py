@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from regdemo.cli import app
-from regdemo.quiz.history import read
+from regdemo.quiz.history import History, read
 
 DECK = """
 ## Q1: Which?
@@ -109,6 +109,32 @@ def test_an_answer_outlives_the_end_of_input_before_its_certainty(say, home):
 def test_to_pass_counts_as_not_known(say, home):
     say("s\n\n")
     assert [(r.card, r.rating, r.response, r.sure) for r in read(home)] == [("Q1", 1, "", None), ("Q2", 1, "", None)]
+
+
+def test_the_last_answer_can_be_taken_back_and_given_anew(say, home):
+    out = say("wrong\n90\nu\nright\n60\n")
+    again = out.split("── Question 1", 2)[2]
+    assert again.split("\n")[1] == "Took back your answer to Q1: wrong"
+    assert "── Question 2" in again
+    assert [(r.card, r.rating, r.sure) for r in read(home)] == [("Q1", 3, 0.6)]
+    assert "nothing to undo" in say("u\n")
+
+
+def test_an_answer_can_be_changed_before_its_certainty(say, home):
+    say("wrong\nu\nright\n60\n")
+    assert [(r.response, r.sure) for r in read(home)] == [("right", 0.6)]
+
+
+def test_a_question_can_be_flagged_when_it_is_asked_and_when_it_is_graded(say, home):
+    out = say("f\nright\n80\nmy words\n60\nf\na\n\n")
+    with History(home) as history:
+        assert history.flagged() == {"Q1", "Q2"}
+    assert re.search(r"Q2 is flagged: `regdemo quiz --bank \S+ --flagged` asks it\.", " ".join(out.split()))
+
+
+def test_the_score_card_shows_the_options_that_a_letter_stood_for(say):
+    out = say("wrong\n90\nq\n")
+    assert re.search(r"^[ab]\) wrong$", out.split("To say better")[1], re.MULTILINE)
 
 
 def test_what_cannot_be_read_is_asked_again(say, home):

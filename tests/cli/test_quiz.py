@@ -14,11 +14,15 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from regdemo.cli import app, desk
+from regdemo.cli.lines import Lines
 from regdemo.quiz.history import History, read
+from regdemo.render.cards import Page
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DECK = """
@@ -477,6 +481,49 @@ def test_on_a_terminal_each_question_begins_on_an_empty_screen_and_what_was_ther
     assert [re.findall("of 2 · (Q.)", screen) for screen in screens] == [[], ["Q3"], ["Q1"]]
     assert all(screen.endswith("\n" * 20) for screen in screens[:-1])
     assert "\x1b[2J" not in seen
+
+
+@pytest.fixture
+def prompted(monkeypatch):
+    """What a terminal is sent while a line of so many characters is typed and a second passes."""
+
+    def prompted(typed, term="xterm"):
+        screen = SimpleNamespace(isatty=lambda: True, write=sent.append, flush=lambda: None)
+        monkeypatch.setattr(sys, "stdout", screen)
+        monkeypatch.setattr(sys, "stdin", screen)
+        monkeypatch.setenv("TERM", term)
+        monkeypatch.setenv("COLUMNS", "30")
+        monkeypatch.setattr("builtins.input", lambda prompt: (sent.append(prompt), second(), "yes ")[-1])
+        monkeypatch.setitem(sys.modules, "readline", SimpleNamespace(get_line_buffer=lambda: "x" * typed))
+        times = iter(["10:00", "10:00", "9:59"])
+        before = signal.getsignal(signal.SIGALRM)
+        answer = Lines(Page(Console(file=screen))).read(" left", lambda: next(times))
+        assert (answer, signal.getitimer(signal.ITIMER_REAL)) == ("yes", (0, 0))
+        assert signal.getsignal(signal.SIGALRM) == before
+        return "".join(sent)
+
+    def second():
+        if callable(signal.getsignal(signal.SIGALRM)):
+            signal.raise_signal(signal.SIGALRM)
+
+    sent = []
+    return prompted
+
+
+def test_at_a_prompt_the_clock_is_renewed_over_itself_while_the_line_is_typed(prompted):
+    assert prompted(16) == "10:00 left > \x1b7\r 9:59\x1b8"
+
+
+def test_a_clock_is_left_alone_once_the_line_has_grown_over_the_edge_and_on_a_dumb_terminal(prompted):
+    assert prompted(17) == "10:00 left > "
+    assert prompted(0, "dumb") == "10:00 left > " * 2
+
+
+def test_a_pipe_is_not_read_past_its_last_card(child, deck):
+    quiz = child(deck, "--ids", "Q1")
+    quiz.stdin.write(b"this one\n")
+    quiz.stdin.flush()
+    assert b"1 answer saved" in quiz.stdout.read()  # which ends, though no more was written and nothing closed
 
 
 def test_on_a_dumb_terminal_nothing_is_cleared(child, deck):
