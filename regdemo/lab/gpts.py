@@ -23,7 +23,7 @@ class GPTs:
 
     act is what the recipe does in training: to token[ids] alone, then at the sites "embedding", "attention" (the
     weights, after the softmax), "residual" (what each sublayer adds) and "hidden" (within the feed-forward net).
-    generators: S of the CPU, one for each network\'s initial weights.  Nothing passes from one network to another.
+    generators: S of the CPU, one for each network's initial weights.  Nothing passes from one network to another.
     weights: the matrices of the linear layers, without embeddings, norms and biases.
     Radford et al. 2019, section 2.3 (GPT-2)
     """
