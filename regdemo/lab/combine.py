@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from math import isfinite, isnan, prod
+from math import isnan, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regdemo.errors import ArgumentError
 from regdemo.lab.choices import NONE, find, lists, shown, variants
 from regdemo.lab.compare import Source, Stopped, train
+from regdemo.lab.findings import (
+    LEVEL,
+    Changes,
+    capital,
+    changes_table,
+    chosen,
+    cost_table,
+    differences,
+    digits,
+    diverged,
+    ended,
+    level_table,
+    listed,
+    lost_runs,
+    unit_of,
+    verdict,
+    what,
+)
+from regdemo.lab.metrics import BETTER, Scores
 from regdemo.lab.recipe import Recipe, Technique, describe
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
-
-if TYPE_CHECKING:
-    from regdemo.lab.metrics import Scores
-    from regdemo.lab.training import Evaluation, PairedTraining
+from regdemo.lab.statistics import holm, mean_interval, p_value
+from regdemo.lab.training import Evaluation, PairedTraining
+from regdemo.report import Block, Claim, Report, Text
 
 LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
-LEVEL = 0.05
 
 Subset = tuple[int, ...]  # the numbers of the techniques that an arm has, or that an effect is of
 
@@ -82,7 +98,7 @@ def subsets(n: int) -> list[Subset]:
     return [subset for size in range(n + 1) for subset in combinations(range(n), size)]
 
 
-def effect(of: Subset, arms: dict[Subset, Sequence[float]], n: int) -> list[float]:
+def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[float]:
     """A main effect or an interaction, seed by seed, from the metric of every arm of the factorial.
 
         effect = 1 / 2^(n - |of|) * sum over arms of  metric * product over t in `of` of (+1 with t, -1 without)
@@ -109,92 +125,39 @@ def _conclude(
     claims: list[Claim],
     parameters: dict[str, Any],
 ) -> Report:
-    from regdemo.lab.findings import (
-        capital,
-        chosen,
-        cost_table,
-        differences,
-        level_table,
-        listed,
-        lost_runs,
-        p_cell,
-        verdict,
-        what,
-    )
-    from regdemo.lab.metrics import BETTER
-    from regdemo.lab.statistics import holm, mean_interval, p_value
-
-    n, every = len(names), subsets(len(names))
-    seeds = len(next(iter(last.scores[0].values())))
-    diverged = [[k for k in range(seeds) if not all(isfinite(v[k]) for v in s.values())] for s in last.scores]
-    kept = [k for k in range(seeds) if not any(k in some for some in diverged)]
-    levels: list[Scores] = [chosen(scores, kept) for scores in last.scores]
-    headline = next(iter(levels[0]))
-    metrics = [name for name in levels[0] if name in BETTER]
+    n, every, seeds, lost = len(names), subsets(len(names)), training.members, diverged(last)
+    kept = [k for k in range(seeds) if not any(k in some for some in lost)]
+    levels = [chosen(scores, kept) for scores in last.scores]
+    headline, metrics = next(iter(levels[0])), [name for name in levels[0] if name in BETTER]
 
     blocks: list[Block] = []
     if len(kept) > 1:
-        effects = {
-            name: {
-                of: effect(of, {a: level[name] for a, level in zip(every, levels, strict=True)}, n) for of in every[1:]
-            }
-            for name in metrics
-        }
-        corrected = {
-            name: dict(zip(found, holm([p_value(d) for d in found.values()]), strict=True))
-            for name, found in effects.items()
-        }
-        alone = {i: differences(levels[0], levels[1 + i]) for i in range(n)}
-        for name in metrics:
-            said = [
-                _interaction(
-                    (names[a], names[b]),
-                    effects[name][a, b],
-                    corrected[name][a, b],
-                    [alone[i][name] for i in (a, b)],
-                    name,
-                    BETTER[name],
-                )
-                for a, b in combinations(range(n), 2)
-            ]
-            if name == headline:
-                for i, technique in enumerate(names):
-                    subject = f"over all settings of the rest, {technique}"
-                    found = verdict(subject, effects[name][i,], name, corrected[name][i,], len(every) - 1)
-                    blocks.append(Text(found))
-                blocks += map(Text, said)
-            else:
-                blocks += [Text(text) for text in said if not text.startswith("No interaction shown")]
-        rows: list[list[Cell]] = []
-        for of in every[1:]:
-            cells: list[Cell] = [" x ".join(names[i] for i in of)]
-            for name in metrics:
-                cells += [mean_interval(effects[name][of]), p_cell(corrected[name][of])]
-            rows.append(cells)
-        blocks.append(
-            Table(
+        arms = {name: {arm: level[name] for arm, level in zip(every, levels, strict=True)} for name in metrics}
+        effects = [{name: effect(of, arms[name], n) for name in metrics} for of in every[1:]]
+        corrected = {name: holm([p_value(change[name]) for change in effects]) for name in metrics}
+        blocks += map(Text, _verdicts(names, effects, corrected, levels))
+        blocks += [
+            changes_table(
                 f"Effects after epoch {last.epoch}, over {len(kept)} seeds",
-                ["", *(column for name in metrics for column in (name.replace("%", "points"), "p"))],
-                rows,
-                note="A main effect is what a technique adds, a mean over all settings of the others. An interaction, "
+                [" x ".join(names[i] for i in of) for of in every[1:]],
+                effects,
+                corrected,
+                "A main effect is what a technique adds, a mean over all settings of the others. An interaction, "
                 "A x B, is by how much A adds more with B than without. 95% intervals by Student's t, paired by seed; "
-                f"p-values corrected for the {len(every) - 1} effects of a metric by Holm's method.",
-            )
-        )
-        blocks.append(level_table(f"Every combination of {n}", recipes, levels))
+                f"p-values corrected for the {len(effects)} effects of a metric by Holm's method.",
+            ),
+            level_table(f"Every combination of {n}", recipes, levels),
+        ]
     else:
         blocks.append(Text(f"No verdict: {len(kept)} seed{'s' * (len(kept) != 1)} left, and an interval needs 2."))
-    blocks += [
-        Text(lost_runs(recipe.name, some, seeds)) for recipe, some in zip(recipes, diverged, strict=True) if some
-    ]
+    blocks += [Text(lost_runs(recipe.name, some, seeds)) for recipe, some in zip(recipes, lost, strict=True) if some]
     changes = [differences(levels[0], other) for other in levels[1:]]
     blocks.append(cost_table(training.task, recipes, training.arms, changes, headline if len(kept) > 1 else ""))
     blocks.append(Text(f"The data: {training.task.origin} The network: {training.task.network}."))
-    stopped = last.epoch < training.epochs
+    early, stopped_at = ended(training, last)
     return Report(
-        title=f"{capital(listed(names))} together on {training.task.title}, {2**n} arms, {seeds} paired seeds"
-        + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
-        parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
+        title=f"{capital(listed(names))} together on {training.task.title}, {2**n} arms, {seeds} paired seeds{early}",
+        parameters=parameters | stopped_at,
         claims=claims,
         blocks=blocks,
         say=(
@@ -210,26 +173,48 @@ def _conclude(
     )
 
 
+def _verdicts(
+    names: Sequence[str], effects: Sequence[Changes], corrected: dict[str, list[float]], levels: Sequence[Scores]
+) -> list[str]:
+    """What each technique does to the first metric, and each pair to any; of the rest only interactions are told."""
+    place = {of: i for i, of in enumerate(subsets(len(names))[1:])}
+    alone = [differences(levels[0], level) for level in levels[1 : 1 + len(names)]]
+    texts: list[str] = []
+    for metric, p_values in corrected.items():
+        said = [
+            _interaction(
+                (names[a], names[b]),
+                effects[place[a, b]][metric],
+                p_values[place[a, b]],
+                (alone[a][metric], alone[b][metric]),
+                metric,
+            )
+            for a, b in combinations(range(len(names)), 2)
+        ]
+        if texts:
+            texts += [text for text in said if not text.startswith("No interaction shown")]
+            continue
+        for name, change, p in zip(names, effects, p_values, strict=False):  # the main effects stand first
+            texts.append(verdict(f"over all settings of the rest, {name}", change[metric], metric, p, len(effects)))
+        texts += said
+    return texts
+
+
 def _interaction(
     pair: tuple[str, str],
     change: Sequence[float],
     corrected: float,
     alone: Sequence[Sequence[float]],
     metric: str,
-    better: int,
 ) -> str:
     """What the interaction of two techniques allows to say: "synergy" and "redundant" only where its interval does."""
-    from regdemo.lab.findings import digits, unit_of, what
-    from regdemo.lab.statistics import mean_interval
-
     found, both = mean_interval(change), " and ".join(pair)
     size = f"{digits(found.value, sign=True)}{unit_of(metric)} [{digits(found.low)}, {digits(found.high)}]"
     if isnan(corrected) or found.low <= 0 <= found.high or corrected >= LEVEL:
         return f"No interaction shown in {what(metric)} between {both}: {size}."
     basis = f"{what(metric)} moves by {size} from the sum of what each does alone (corrected p-value {corrected:.1g})"
-    if better * found.value > 0:
+    if BETTER[metric] * found.value > 0:
         return f"Synergy: {both} together do better than the sum of the two; {basis}."
-    helps = all(better * end > 0 for d in alone for end in (mean_interval(d).low, mean_interval(d).high))
-    if helps:
+    if all(BETTER[metric] * end > 0 for d in alone for end in (mean_interval(d).low, mean_interval(d).high)):
         return f"Redundant: {both} each help, together by less than the sum of the two; {basis}."
     return f"In each other's way: {both} together do worse than the sum of the two; {basis}."

@@ -36,11 +36,10 @@ def conclude(
     that has fewer than two others left is left out itself.
     """
     last, reference, names = evaluations[-1], recipes[0], [recipe.name for recipe in recipes[1:]]
-    seeds, task = len(next(iter(last.scores[0].values()))), training.task
-    diverged = [[k for k in range(seeds) if not all(isfinite(v[k]) for v in s.values())] for s in last.scores]
-    lost = [lost_runs(recipe.name, some, seeds) for recipe, some in zip(recipes, diverged, strict=True) if some]
-    which = [i for i, some in enumerate(diverged) if i == 0 or seeds - len(some) > 1]
-    kept = [k for k in range(seeds) if not any(k in diverged[i] for i in which)]
+    seeds, task, lost = training.members, training.task, diverged(last)
+    gone = [lost_runs(recipe.name, some, seeds) for recipe, some in zip(recipes, lost, strict=True) if some]
+    which = [i for i, some in enumerate(lost) if i == 0 or seeds - len(some) > 1]
+    kept = [k for k in range(seeds) if not any(k in lost[i] for i in which)]
     recipes, learners = [recipes[i] for i in which], [training.arms[i] for i in which]
     evaluations = [Evaluation(e.epoch, [e.scores[i] for i in which]) for e in evaluations]
     last = evaluations[-1]
@@ -56,7 +55,7 @@ def conclude(
         if len(kept) > 1 and others:
             text += " " + beside({name: change[name] for name in others}, {n: corrected[n][i] for n in others})
         blocks.append(Text(text))
-    blocks += map(Text, lost)
+    blocks += map(Text, gone)
     if len(kept) > 1 and changes:
         title = f"After epoch {last.epoch}, over {len(kept)} pairs, with 95% intervals"
         note = (
@@ -76,7 +75,13 @@ def conclude(
         else:
             blocks += [
                 level_table(title, recipes, levels),
-                _changes(f"Differences from {reference.name}", recipes[1:], changes, corrected, note),
+                changes_table(
+                    f"Differences from {reference.name}",
+                    [recipe.name for recipe in recipes[1:]],
+                    changes,
+                    corrected,
+                    note,
+                ),
                 _pairs(recipes, levels, headline),
             ]
         if task.features and not task.hidden:
@@ -98,11 +103,10 @@ def conclude(
     if len(kept) > 1:
         low, high = min(levels[0][headline]), max(levels[0][headline])
         spread = f" Seeds alone move a run: with {reference.name}, {what(headline)} is {low:.3g} to {high:.3g}."
-    stopped = last.epoch < training.epochs
+    early, stopped_at = ended(training, last)
     return Report(
-        title=f"{capital(listed(names))} against {reference.name} on {task.title}, {seeds} paired seeds"
-        + (f" (stopped at epoch {last.epoch} of {training.epochs})" if stopped else ""),
-        parameters=parameters | ({"stopped_at_epoch": last.epoch} if stopped else {}),
+        title=f"{capital(listed(names))} against {reference.name} on {task.title}, {seeds} paired seeds{early}",
+        parameters=parameters | stopped_at,
         claims=claims,
         blocks=blocks,
         say=(
@@ -113,6 +117,19 @@ def conclude(
         wrong_answer=f"'I ran it once each way, and it won.'{spread} Two runs cannot tell technique from seed.",
         cards=["Q18.90", "Q18.91", "Q18.92"],
     )
+
+
+def diverged(last: Evaluation) -> list[list[int]]:
+    """Of each arm, the seeds at which a metric is no longer a finite number."""
+    runs = (zip(*scores.values(), strict=True) for scores in last.scores)
+    return [[k for k, values in enumerate(arm) if not all(map(isfinite, values))] for arm in runs]
+
+
+def ended(training: PairedTraining, last: Evaluation) -> tuple[str, dict[str, int]]:
+    """What a report's title and parameters say of a training that ended early."""
+    if last.epoch == training.epochs:
+        return "", {}
+    return f" (stopped at epoch {last.epoch} of {training.epochs})", {"stopped_at_epoch": last.epoch}
 
 
 def chosen(scores: Scores, kept: Sequence[int]) -> Scores:
@@ -225,19 +242,23 @@ def level_table(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores])
     return Table(title, ["", *names], rows)
 
 
-def _changes(
-    title: str, recipes: Sequence[Recipe], changes: Sequence[Changes], corrected: dict[str, list[float]], note: str
+def changes_table(
+    title: str, names: Sequence[str], changes: Sequence[Changes], corrected: dict[str, list[float]], note: str
 ) -> Table:
-    """A row an arm: each metric that has a better way, and its corrected p-value."""
-    names = [name for name in changes[0] if name in BETTER]
+    """A row a name: what changes in each metric that has a better way, and its corrected p-value."""
+    metrics = [metric for metric in changes[0] if metric in BETTER]
     rows: list[list[Cell]] = []
-    for i, (recipe, change) in enumerate(zip(recipes, changes, strict=True)):
-        cells: list[Cell] = [recipe.name]
-        for name in names:
-            cells += [mean_interval(change[name]), p_cell(corrected[name][i])]
+    for i, (name, change) in enumerate(zip(names, changes, strict=True)):
+        cells: list[Cell] = [name]
+        for metric in metrics:
+            cells += [mean_interval(change[metric]), p_cell(corrected[metric][i])]
         rows.append(cells)
-    columns = ["", *(column for name in names for column in (name.replace("%", "points"), "p"))]
-    return Table(title, columns, rows, note=note)
+    return Table(title, ["", *change_columns(metrics)], rows, note=note)
+
+
+def change_columns(metrics: Sequence[str]) -> list[str]:
+    """The heads of two columns a metric: its change, and the p-value."""
+    return [column for metric in metrics for column in (metric.replace("%", "points"), "p")]
 
 
 def _pairs(recipes: Sequence[Recipe], levels: Sequence[Scores], headline: str) -> Table:

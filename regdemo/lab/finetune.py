@@ -76,7 +76,7 @@ def finetune(
 
         task, start = of_model(model, text, title).on(device, precision), model
 
-    from regdemo.lab.findings import conclude
+    from regdemo.lab.findings import conclude, ended
     from regdemo.lab.metrics import TEST_LOSS
     from regdemo.lab.statistics import mean_interval
 
@@ -88,6 +88,7 @@ def finetune(
     parameters = {"technique": ", ".join(names)} | shown(given) | source.shown | ({"model": model} if model else {})
     parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
     report = conclude(training, recipes, evaluations, claims, parameters)
+    early, _ = ended(training, evaluations[-1])
     after = mean_interval(evaluations[-1].scores[0][TEST_LOSS]).value
     told = (
         f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
@@ -96,7 +97,7 @@ def finetune(
     )
     report = replace(
         report,
-        title=f"Fine-tuning on {task.title}, {seeds} paired seeds{_stopped(report)}",
+        title=f"Fine-tuning on {task.title}, {seeds} paired seeds{early}",
         blocks=[*report.blocks, Text(told)],
         say=SAY,
         wrong_answer=WRONG,
@@ -122,12 +123,6 @@ WRONG = (
 def _part(progress: Progress, start: int, end: int, whole: int) -> Progress:
     """What to tell the progress of a part that takes the whole from start to end."""
     return lambda done, total: progress(start + done * (end - start) // total, whole)
-
-
-def _stopped(report: Report) -> str:
-    """What `conclude` says in its title of a run that ended early."""
-    _, found, rest = report.title.rpartition(" (stopped")
-    return found + rest if found else ""
 
 
 def _loss_before(task: TextTask) -> float:

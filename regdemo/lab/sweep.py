@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+import torch
 
 from regdemo.bounds import EXACT
 from regdemo.errors import ArgumentError, RegdemoError
@@ -17,12 +19,27 @@ from regdemo.lab.choices import NONE, SEEDS, WORKERS, arms, lists, shown
 from regdemo.lab.compare import Source, Stopped, passes, validates
 from regdemo.lab.data import Task, device_type, shared_examples
 from regdemo.lab.executors import Make, Processes, run
+from regdemo.lab.findings import (
+    MOST_CURVES,
+    capital,
+    change_columns,
+    listed,
+    lost_runs,
+    p_cell,
+    unit_of,
+    verdict,
+    what,
+)
+from regdemo.lab.memory import check_workers
+from regdemo.lab.metrics import BETTER
 from regdemo.lab.recipe import Recipe, acting, parameters
+from regdemo.lab.statistics import holm, mean_interval, p_value
+from regdemo.lab.training import group_size
 from regdemo.parameters import SEED
 from regdemo.report import Block, Claim, Curves, Report, Series, Table, Text
 from regdemo.report import Cell as Entry
 
-Done = dict[str, dict[int, Member]]
+HEADS = ["", "examples"]  # of a table's first columns: the arm, and its size where there are several
 
 
 def sweep(
@@ -60,11 +77,6 @@ def sweep(
     that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
     there is nothing in it yet.
     """
-    import torch
-
-    from regdemo.lab.memory import check_workers
-    from regdemo.lab.training import group_size
-
     names = [techniques] if isinstance(techniques, str) else list(techniques)
     WORKERS.check("workers", workers)
     SEEDS.check("seeds", seeds)
@@ -156,126 +168,76 @@ def _conclude(
     shown: dict[str, Any],
 ) -> Report:
     """What the file shows of each arm against none at the same size, over the seeds that both have."""
-    from regdemo.lab.findings import listed, lost_runs, p_cell, unit_of, verdict, what
-    from regdemo.lab.metrics import BETTER
-    from regdemo.lab.statistics import holm, mean_interval, p_value
-
     per = len(recipes)
     found = [{k: m for k, m in results.done.get(s.key, {}).items() if k < seeds} for s in settings]
     metrics = list(next(m.scores for members in found for m in members.values()))
     headline, judged = metrics[0], [name for name in metrics if name in BETTER]
     sizes = [setting.train_size for setting in settings[::per]]
-    blocks: list[Block] = []
-    diverged: list[Block] = []
-    rows: list[tuple[int, int, list[int]]] = []  # the size's number, the arm's, and the seeds that both have
-    same_start = same_batches = pairs = 0
-    for s, size in enumerate(sizes):
-        base = found[s * per]
-        for a, recipe in enumerate(recipes):
-            members = found[s * per + a]
-            gone = [k for k, m in sorted(members.items()) if not _finite(m)]
-            if gone:
-                diverged.append(Text(lost_runs(_at(recipe.name, size, sizes), gone, len(members))))
-            if a:
-                both = sorted(k for k in members.keys() & base.keys())
-                same_start += sum(members[k].start == base[k].start for k in both)
-                same_batches += sum(members[k].seen == base[k].seen for k in both)
-                pairs += len(both)
-                rows.append((s, a, [k for k in both if _finite(members[k]) and _finite(base[k])]))
-
-    def having(s: int, a: int, kept: list[int], metric: str) -> list[int]:
-        return [k for k in kept if all(metric in found[s * per + arm][k].scores for arm in (0, a))]
-
-    def change(s: int, a: int, kept: list[int], metric: str) -> list[float]:
-        both = having(s, a, kept, metric)
-        return [found[s * per + a][k].scores[metric] - found[s * per][k].scores[metric] for k in both]
-
-    own = list(dict.fromkeys(name for r in recipes for t in r.techniques for name in t.measures()))
-    changes = {name: [change(*row, name) for row in rows] for name in [*judged, *own]}
-    corrected = {name: holm([p_value(d) for d in some]) for name, some in changes.items()}
-    undecided, few = [], []
-    for i, (s, a, _) in enumerate(rows):
-        name = _at(recipes[a].name, sizes[s], sizes)
-        if len(changes[headline][i]) < 2:
-            few.append(name)
-            continue
-        text = verdict(name, changes[headline][i], headline, corrected[headline][i], len(rows))
-        if text.startswith("No difference shown"):
-            undecided.append(name)
-        else:
-            blocks.append(Text(text))
-    if undecided:
-        blocks.append(Text(f"No difference shown in {what(headline)}: {'; '.join(undecided)}."))
-    if few:
-        blocks.append(Text(f"No verdict on {listed(few)}: fewer than the 2 pairs that an interval needs."))
-    blocks += diverged
-
-    def mean(values: Sequence[float]) -> Entry:
-        return mean_interval(values) if len(values) > 1 else "–"
-
-    timed = "processor time" if settings[0].device == "cpu" else "time"
     many = len(sizes) > 1
-    heads: list[list[Entry]] = [[recipes[a].name, *([f"{sizes[s]:,}"] if many else [])] for s, a, _ in rows]
-    columns = ["", *(["examples"] if many else [])]
-
-    def differences(metric: str) -> tuple[list[str], list[list[Entry]]]:
-        """The columns and rows of a table of one metric: in how many pairs, without, by how much more with, and p."""
-        table: list[list[Entry]] = []
-        for i, (s, a, kept) in enumerate(rows):
-            both = having(s, a, kept, metric)
-            level = mean([found[s * per][k].scores[metric] for k in both])
-            table.append([*heads[i], len(both), level, mean(changes[metric][i]), p_cell(corrected[metric][i])])
-        without = metric.replace(what(metric), NONE, 1)  # with its unit
-        return [*columns, "pairs", without, f"difference{unit_of(metric).replace(' ', ', ', 1)}", "p"], table
-
-    names, table = differences(headline)
-    for row, (s, a, _) in zip(table, rows, strict=True):
-        times = [m.seconds for m in found[s * per + a].values()]
+    names = [f"{recipe.name} at {n:,} examples" if many else recipe.name for n in sizes for recipe in recipes]
+    pairs = [
+        _Pair([recipes[i % per].name, f"{sizes[i // per]:,}"][: 1 + many], found[i - i % per], members)
+        for i, members in enumerate(found)
+        if i % per
+    ]
+    own = list(dict.fromkeys(name for r in recipes for t in r.techniques for name in t.measures()))
+    changes = {name: [pair.change(name) for pair in pairs] for name in [*judged, *own]}
+    corrected = {name: holm([p_value(d) for d in some]) for name, some in changes.items()}
+    compared = [name for i, name in enumerate(names) if i % per]
+    blocks: list[Block] = [*map(Text, _verdicts(compared, changes[headline], corrected[headline], headline))]
+    for name, members in zip(names, found, strict=True):
+        if gone := [k for k, m in sorted(members.items()) if not _finite(m)]:
+            blocks.append(Text(lost_runs(name, gone, len(members))))
+    columns, rows = _differences(headline, pairs, corrected[headline])
+    for row, pair in zip(rows, pairs, strict=True):
+        times = [m.seconds for m in pair.members.values()]
         row.append(float(f"{fmean(times):.2g}") if times else "–")
+    timed = "processor time" if settings[0].device == "cpu" else "time"
     blocks.append(
         Table(
             f"The difference from none in {what(headline)}",
-            [*names, "s"],
-            table,
+            [*columns, "s"],
+            rows,
             note="Means with 95% intervals by Student's t, differences paired by seed and at the same size. p-values "
-            f"are corrected by Holm's method for the {len(rows)} comparisons of the grid. They speak of training again "
-            f"on this data, not of other data. s: {timed} to train one network.",
+            f"are corrected by Holm's method for the {len(pairs)} comparisons of the grid. They speak of training "
+            f"again on this data, not of other data. s: {timed} to train one network.",
         )
     )
     if len(judged) > 1:
         beside: list[list[Entry]] = []
-        for i, head in enumerate(heads):
-            rest = ((mean(changes[name][i]), p_cell(corrected[name][i])) for name in judged[1:])
-            beside.append([*head, *(cell for two in rest for cell in two)])
+        for i, pair in enumerate(pairs):
+            rest = ((_mean(changes[name][i]), p_cell(corrected[name][i])) for name in judged[1:])
+            beside.append([*pair.head, *(cell for two in rest for cell in two)])
+        heads = [*HEADS[: 1 + many], *change_columns(judged[1:])]
         blocks.append(
-            Table(
-                "The differences from none in the rest",
-                [*columns, *(column for name in judged[1:] for column in (name.replace("%", "points"), "p"))],
-                beside,
-                "Corrected likewise, each metric alone.",
-            )
+            Table("The differences from none in the rest", heads, beside, "Corrected likewise, each metric alone.")
         )
+    every = [m for members in found for m in members.values()]
     for name in own:
-        lacking = sum(name not in m.scores for members in found for m in members.values())
+        lacking = sum(name not in m.scores for m in every)
         note = (
             f"{lacking:,} of the networks were trained before this was asked for, and lack it: they are left out. A "
             "new results file would have it of all."
         )
         if any(changes[name]):
             note = f"Corrected likewise. {note}" if lacking else "Corrected likewise."
-            blocks.append(Table(f"The difference from none in {what(name)}", *differences(name), note))
+            table = _differences(name, pairs, corrected[name])
+            blocks.append(Table(f"The difference from none in {what(name)}", *table, note))
         elif lacking:
             blocks.append(Text(f"No pair shows {what(name)}: {note}"))
     blocks += _curves(recipes, sizes, found, headline)
-    have, wanted = sum(map(len, found)), len(settings) * seeds
-    by = {member.by for members in found for member in members.values()}
-    blocks.append(Text(_state(results, by, have, wanted, lost)))
+    have, wanted = len(every), len(settings) * seeds
+    blocks.append(Text(_state(results, {member.by for member in every}, have, wanted, lost)))
     largest = max(tasks, key=lambda task: len(task.x))
     blocks.append(Text(f"The data: {largest.origin} The network: {largest.network}."))
+    both = [two for pair in pairs for two in pair.both]
+    same_start, same_batches = sum(a.start == b.start for a, b in both), sum(a.seen == b.seen for a, b in both)
     claims = [
         Claim("No test example was trained on", 0, "examples in both", shared_examples(largest), *EXACT),
-        Claim("The networks of a pair start from the same weights", pairs, "pairs", same_start, *EXACT),
-        Claim("The networks of a pair saw the same batches in the same order", pairs, "pairs", same_batches, *EXACT),
+        Claim("The networks of a pair start from the same weights", len(both), "pairs", same_start, *EXACT),
+        Claim(
+            "The networks of a pair saw the same batches in the same order", len(both), "pairs", same_batches, *EXACT
+        ),
     ]
     if not stopped:
         claims.append(Claim("Every network of the grid is in the file", wanted, "arms x sizes x seeds", have, *EXACT))
@@ -302,8 +264,66 @@ def _finite(member: Member) -> bool:
     return all(map(isfinite, member.scores.values()))
 
 
-def _at(name: str, size: int, sizes: Sequence[int]) -> str:
-    return f"{name} at {size:,} examples" if len(sizes) > 1 else name
+def _mean(values: Sequence[float]) -> Entry:
+    return mean_interval(values) if len(values) > 1 else "–"
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """An arm against none at the same size: what a row of a table begins with, and what the file has of each."""
+
+    head: Sequence[Entry]
+    base: dict[int, Member]
+    members: dict[int, Member]
+
+    @property
+    def both(self) -> list[tuple[Member, Member]]:
+        """Without and with, of the seeds that both have."""
+        return [(self.base[k], self.members[k]) for k in sorted(self.members.keys() & self.base.keys())]
+
+    def levels(self, metric: str) -> list[tuple[float, float]]:
+        """A metric without and with, where both have it and neither diverged."""
+        return [
+            (a.scores[metric], b.scores[metric])
+            for a, b in self.both
+            if all(_finite(m) and metric in m.scores for m in (a, b))
+        ]
+
+    def change(self, metric: str) -> list[float]:
+        """By how much more with than without."""
+        return [b - a for a, b in self.levels(metric)]
+
+
+def _verdicts(
+    names: Sequence[str], changes: Sequence[list[float]], corrected: Sequence[float], metric: str
+) -> list[str]:
+    """What there is to say of each arm; those of which nothing is shown, or known, in a line."""
+    texts, undecided, few = [], [], []
+    for name, change, p in zip(names, changes, corrected, strict=True):
+        if len(change) < 2:
+            few.append(name)
+        elif (text := verdict(name, change, metric, p, len(names))).startswith("No difference shown"):
+            undecided.append(name)
+        else:
+            texts.append(text)
+    if undecided:
+        texts.append(f"No difference shown in {what(metric)}: {'; '.join(undecided)}.")
+    if few:
+        texts.append(f"No verdict on {listed(few)}: fewer than the 2 pairs that an interval needs.")
+    return texts
+
+
+def _differences(
+    metric: str, pairs: Sequence[_Pair], corrected: Sequence[float]
+) -> tuple[list[str], list[list[Entry]]]:
+    """The columns and rows of a table of one metric: in how many pairs, without, by how much more with, and p."""
+    rows: list[list[Entry]] = []
+    for pair, p in zip(pairs, corrected, strict=True):
+        without = [a for a, _ in pair.levels(metric)]
+        rows.append([*pair.head, len(without), _mean(without), _mean(pair.change(metric)), p_cell(p)])
+    unit = unit_of(metric).replace(" ", ", ", 1)
+    columns = ["pairs", metric.replace(what(metric), NONE, 1), f"difference{unit}", "p"]  # none, with the unit
+    return [*HEADS[: len(pairs[0].head)], *columns], rows
 
 
 def _state(results: Results, by: set[str], have: int, wanted: int, lost: Sequence[tuple[Cell, BaseException]]) -> str:
@@ -332,9 +352,6 @@ def _curves(
     recipes: Sequence[Recipe], sizes: Sequence[int], found: Sequence[dict[int, Member]], headline: str
 ) -> list[Block]:
     """Over the size where there are several, and over a technique's first parameter where that has several values."""
-    from regdemo.lab.findings import MOST_CURVES, capital, what
-    from regdemo.lab.statistics import mean_interval
-
     per = len(recipes)
     title, unit = capital(what(headline)), headline.partition(", ")[2]
     note = "Means over seeds; a band is the 95% interval."

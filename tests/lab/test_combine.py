@@ -45,8 +45,8 @@ def test_subsets_are_all_of_them_the_empty_one_first():
     assert len(found) == 8
 
 
-def said(change, corrected=0.001, alone=((1.0, 1.1), (1.0, 1.1)), metric=metrics.TEST_ACCURACY, better=1):
-    return _interaction(PAIR, change, corrected, alone, metric, better)
+def said(change, corrected=0.001, alone=((1.0, 1.1), (1.0, 1.1)), metric=metrics.TEST_ACCURACY):
+    return _interaction(PAIR, change, corrected, alone, metric)
 
 
 def test_an_interval_around_0_shows_no_interaction():
@@ -71,10 +71,10 @@ def test_less_than_the_sum_is_not_redundant_where_one_alone_is_not_shown_to_help
 
 
 def test_of_a_loss_less_is_better():
-    text = said([-0.2, -0.21, -0.19], metric=metrics.TEST_LOSS, better=-1, alone=((-1.0, -1.1),) * 2)
+    text = said([-0.2, -0.21, -0.19], metric=metrics.TEST_LOSS, alone=((-1.0, -1.1),) * 2)
     assert text.startswith("Synergy")
     assert "-0.2 nats" in text
-    text = said([0.2, 0.21, 0.19], metric=metrics.TEST_LOSS, better=-1, alone=((-1.0, -1.1),) * 2)
+    text = said([0.2, 0.21, 0.19], metric=metrics.TEST_LOSS, alone=((-1.0, -1.1),) * 2)
     assert text.startswith("Redundant")
 
 

@@ -391,7 +391,7 @@ def test_processes_share_out_the_gpus_unless_one_is_named(tmp_path, monkeypatch)
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(data.Task, "on", lambda self, device, precision: self)
-    monkeypatch.setattr(memory, "check_workers", lambda task, recipes, workers: checked.append(workers))
+    monkeypatch.setattr(module, "check_workers", lambda task, recipes, workers: checked.append(workers))
     monkeypatch.setattr(module, "Processes", processes)
     for device in ("cpu", "cuda", "cuda:1"):
         with pytest.raises(RegdemoError, match="ZeroDivisionError"):

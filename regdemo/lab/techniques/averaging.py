@@ -9,6 +9,8 @@ from regdemo.lab.recipe import Technique
 from regdemo.parameters import Parameter, count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from regdemo.lab.training import Learner
@@ -16,60 +18,54 @@ if TYPE_CHECKING:
 JUDGED = "the weights that are judged"
 
 
-@dataclass(eq=False)
-class EMA(Technique):
-    """A running average of the weights, by torch's `get_ema_multi_avg_fn`; the first step's are copied."""
+class _Average(Technique):
+    """An average of the weights, judged in their place once there is one. `_count`: of how many."""
 
-    NAME: ClassVar = "ema"
     SITE: ClassVar = "averaging"
     HOLDS: ClassVar = JUDGED
-    decay: Annotated[float, Parameter("Share of the average that stays at each step.", 0, 1)] = 0.99
-
-    def begin(self, learner: Learner) -> None:
-        super().begin(learner)
-        self._average: list[Tensor] = []
-
-    def stepped(self, learner: Learner) -> None:
-        from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-        if not self._average:
-            self._average = [p.detach().clone() for p in learner.parameters]
-        else:
-            update = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]
-            update(self._average, learner.parameters, 0)
-
-    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
-        return self._average or parameters
-
-
-@dataclass(eq=False)
-class SWA(Technique):
-    """The equal average of the weights at the end of each epoch, once a share of the training is over."""
-
-    NAME: ClassVar = "swa"
-    SITE: ClassVar = "averaging"
-    HOLDS: ClassVar = JUDGED
-    start: Annotated[float, Parameter("Share of the training before the first average.", 0, 0.99)] = 0.5
 
     def begin(self, learner: Learner) -> None:
         super().begin(learner)
         self._average: list[Tensor] = []
         self._count = 0
 
-    def epoch_ended(self, learner: Learner) -> None:
-        from torch.optim.swa_utils import get_swa_multi_avg_fn
-
-        if learner.step_count < learner.after(self.start):
-            return
-        if not self._average:
-            self._average = [p.detach().clone() for p in learner.parameters]
-        else:
-            update = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
+    def _take(self, learner: Learner, update: Callable[[list[Tensor], list[Tensor], int], None]) -> None:
+        """Copy the first weights, and average in those that follow."""
+        if self._count:
             update(self._average, learner.parameters, self._count)
+        else:
+            self._average = [p.detach().clone() for p in learner.parameters]
         self._count += 1
 
     def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
         return self._average or parameters
+
+
+@dataclass(eq=False)
+class EMA(_Average):
+    """A running average of the weights, by torch's `get_ema_multi_avg_fn`; the first step's are copied."""
+
+    NAME: ClassVar = "ema"
+    decay: Annotated[float, Parameter("Share of the average that stays at each step.", 0, 1)] = 0.99
+
+    def stepped(self, learner: Learner) -> None:
+        from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+        self._take(learner, get_ema_multi_avg_fn(self.decay))  # type: ignore[no-untyped-call]
+
+
+@dataclass(eq=False)
+class SWA(_Average):
+    """The equal average of the weights at the end of each epoch, once a share of the training is over."""
+
+    NAME: ClassVar = "swa"
+    start: Annotated[float, Parameter("Share of the training before the first average.", 0, 0.99)] = 0.5
+
+    def epoch_ended(self, learner: Learner) -> None:
+        from torch.optim.swa_utils import get_swa_multi_avg_fn
+
+        if learner.step_count >= learner.after(self.start):
+            self._take(learner, get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
 
 
 @dataclass(eq=False)
