@@ -122,5 +122,5 @@ def _runs(kata: Kata) -> Iterator[Run]:
 
 
 def _how(verdict: Verdict) -> str:
-    said = f"{verdict.state}: {verdict.message} {verdict.detail}".strip()
+    said = " ".join(f"{verdict.state}: {verdict.message} {verdict.detail}".split())
     return said if not verdict.test or verdict.test in said else f"{verdict.test} {said}"

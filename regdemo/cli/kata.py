@@ -258,6 +258,8 @@ class _Desk:
                 history.add(review)
                 due = in_words(replay([*reviews, review])[one.card.id].due - clock())
                 self.page.quiet(f"\nSaved as {RATINGS[rating - 1].capitalize()}. It comes again {due}.")
+            elif source == one.starter:
+                self.page.quiet("\nNothing is saved: this is still the starter.")
         if verdict.passed:
             record.show(self.home, one, 0)
             self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")

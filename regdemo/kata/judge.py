@@ -29,7 +29,7 @@ def run(request: dict[str, Any], connection: socket.socket, tell: Callable[[dict
     functions = [node for node in judge.body if isinstance(node, ast.FunctionDef)]
     tests = [node for node in functions if node.name.startswith("test_")]
     probes = [node for node in functions if _is_probe(node)]
-    learner = Learner(connection)
+    learner = Learner(connection, f"{name}.py")
     wanted = [node.name for node in ast.parse(request["starter"]).body if isinstance(node, _DEFINITIONS)]
     try:
         _check(request["source"], f"{name}.py")

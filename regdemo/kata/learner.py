@@ -22,6 +22,7 @@ import torch
 
 from regdemo.kata.wire import Gone, WireFault, generators_in, receive, send, tensors_in
 
+_PROBES = "a probe of the judge"  # the file that tracebacks name
 _SAID = 600  # characters of an error's text that are handed over
 
 
@@ -46,7 +47,8 @@ def serve(connection: socket.socket) -> None:
             try:
                 send(connection, answer)
             except WireFault as fault:
-                send(connection, {"error": {"kinds": ["WireFault"], "text": f"{fault}", "line": 0, "code": ""}})
+                told = {"kinds": ["WireFault"], "text": f"{fault}", "line": 0, "function": "", "code": ""}
+                send(connection, {"error": told})
             request = receive(connection)
 
 
@@ -71,7 +73,8 @@ class _Learner:
         exec(compile(source, self._file, "exec", dont_inherit=True), vars(module))
         public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
         self._names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math, **public}
-        exec(compile(probes, "a probe of the judge", "exec", dont_inherit=True), self._names)
+        linecache.cache[_PROBES] = (len(probes), None, probes.splitlines(keepends=True), _PROBES)
+        exec(compile(probes, _PROBES, "exec", dont_inherit=True), self._names)
         return {"names": [key for key, value in public.items() if callable(value)]}
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -112,9 +115,15 @@ class _Learner:
         return {"grads": list(found)}
 
     def fault(self, error: BaseException) -> dict[str, Any]:
-        """An error in plain words: its kinds, its text, and the last line of the learner's file it came through."""
-        lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self._file]
-        line, code = (lines[-1].lineno or 0, lines[-1].line or "") if lines else (0, "")
+        """An error in plain words: its kinds, its text, and the last line of the learner's file it came through.
+
+        Where it came through none, line is 0, and code is the probe's.
+        """
+        frames = traceback.extract_tb(error.__traceback__)
+        mine = [frame for frame in frames if frame.filename == self._file]
+        probes = [frame for frame in frames if frame.filename == _PROBES]
+        line = mine[-1].lineno or 0 if mine else 0
+        function, code = next(((frame.name, frame.line or "") for frame in [*mine[-1:], *probes[-1:]]), ("", ""))
         if isinstance(error, SyntaxError) and error.filename == self._file:
             line, code = error.lineno or 0, (error.text or "").strip()
         text = error.msg if isinstance(error, SyntaxError) else f"{error}"
@@ -122,7 +131,7 @@ class _Learner:
             self._kept.clear()
             gc.collect()
         kinds = [kind.__name__ for kind in type(error).__mro__]
-        return {"kinds": kinds, "text": text[:_SAID], "line": line, "code": code[:_SAID]}
+        return {"kinds": kinds, "text": text[:_SAID], "line": line, "function": function, "code": code[:_SAID]}
 
 
 def _forbid(path: str) -> None:

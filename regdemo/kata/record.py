@@ -1,8 +1,8 @@
 """What a judged kata is worth in the history, by the same grades and the same schedule as a question.
 
 Writing code takes several tries, so not each is an answer. A pass is worth Good; Hard where hints were shown or it was
-failed before. A fail is Again, once until it passes. A pass that is not due, or is the very code that passed last time,
-shows nothing new and is not kept.
+failed before. A fail is Again, once until it passes. The starter as it was is no try: judging that of a bug hunt shows
+its symptom. A pass that is not due, or is the very code that passed last time, shows nothing new and is not kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def worth(kata: Kata, reviews: Sequence[Review], verdict: Verdict, source: str, 
     """The grade to keep, or 0 for none. reviews: the kata's, in the order of time."""
     failing = bool(reviews) and reviews[-1].rating == AGAIN
     if not verdict.passed:
-        return 0 if failing or verdict.state == "lost" else AGAIN
+        return 0 if failing or verdict.state == "lost" or source == kata.starter else AGAIN
     if failing:
         return HARD
     if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == source[:LONGEST]):

@@ -13,12 +13,15 @@ from regdemo.kata.wire import WireFault, generators_in, receive, send, tensors_i
 
 
 class LearnerError(Exception):
-    """The learner's code raised. kinds: the names of the error's classes, its own first."""
+    """The learner's code raised. kinds: the names of the error's classes, its own first.
 
-    def __init__(self, name: str, kinds: list[str], text: str, line: int, code: str) -> None:
+    place: of the line it came from; code: that line.
+    """
+
+    def __init__(self, place: str, code: str, kinds: list[str], text: str) -> None:
         self.kinds = kinds
-        place = f", line {line}: {code}" if line else ""
-        super().__init__(f"{name} raised {kinds[0]}{': ' if text else ''}{text}{place}")
+        shown = f"{place}:\n    {code}\n" if code else f"{place} "
+        super().__init__(f"{shown}raised {kinds[0]}{': ' if text else ''}{text}")
         self.out_of_memory = "MemoryError" in kinds or "allocate memory" in text
 
 
@@ -108,15 +111,18 @@ def _replace(value: Any, fresh: dict[int, torch.Tensor]) -> Any:
 
 
 class Learner:
-    """The connection to the learner's process."""
+    """The connection to the learner's process, where the file is called so."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, file: str) -> None:
         self._connection = connection
+        self._file = file
+        self._loaded = False
 
     def load(self, name: str, source: str, probes: str, forbidden: list[str], seed: int) -> list[str]:
         """Load the learner's file; the functions and classes it has. Raises LearnerError, Gone, WireFault."""
         request = {"name": name, "source": source, "probes": probes, "forbidden": forbidden, "seed": seed}
         names = self.ask({"do": "load", **request}, name)["names"]
+        self._loaded = True
         return [str(name) for name in names]
 
     def function(self, name: str) -> Remote:
@@ -131,5 +137,9 @@ class Learner:
             raise WireFault("a message that is no answer")
         if fault := answer.get("error"):
             kinds = [str(kind) for kind in fault["kinds"]]
-            raise LearnerError(name, kinds, str(fault["text"]), int(fault["line"]), str(fault["code"]))
+            line, function, code = int(fault["line"]), str(fault["function"]), str(fault["code"])
+            place = "The judge's own line" if code else f"Calling {name}" if self._loaded else self._file
+            if line:
+                place = f"{self._file}:{line}{f', in {function}' if function.isidentifier() else ''}"
+            raise LearnerError(place, code, kinds, str(fault["text"]))
         return answer

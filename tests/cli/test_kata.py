@@ -162,7 +162,7 @@ def test_check_judges_the_kata_saved_last_and_exits_with_the_verdict(kata):
     kata("double")
     code, said = kata("check")
     assert code == 1
-    assert "✗ double.py fails test 1 of 2 It doubles every element. double raised NotImplementedError, line 2" in said
+    assert "✗ double.py fails test 1 of 2 It doubles every element. double.py:2, in double: raise NotImpl" in said
     (kata.folder / "double.py").write_text(WRONG)
     code, said = kata("check")
     assert (code, "test 2 of 2 Integers are doubled as well. the result is float32" in said) == (1, True)
@@ -189,6 +189,14 @@ def test_a_first_pass_is_good_and_a_pass_after_fails_is_hard(kata):
     kata("halve")
     (kata.folder / "halve.py").write_text("def halve(x): return x / 2")
     assert "Saved as Good" in kata("check", "halve")[1]
+
+
+def test_the_starter_as_it_was_is_judged_and_not_kept(kata):
+    kata("double")
+    assert "Nothing is saved: this is still the starter." in kata("check")[1]
+    assert read(kata.home) == []
+    (kata.folder / "double.py").write_text(RIGHT)
+    assert "Saved as Good" in kata("check")[1]
 
 
 def test_a_pass_that_is_not_due_is_not_kept_again(kata):

@@ -35,6 +35,16 @@ def test_it_does_so_again():
     """It doubles, again."""
     x = torch.randn(100, requires_grad=True)
     gradient(double(x), x, torch.full((100,), 2.0))
+
+
+@probe
+def plus_one(x):
+    return double(x) + 1
+
+
+def test_one_can_be_added():
+    """It can be added to."""
+    close(plus_one(torch.ones(2)), torch.full((2,), 3.0))
 ```
 
 ```python solution
@@ -65,7 +75,7 @@ def check(judge, source):
 
 def test_a_right_answer_passes_and_what_it_prints_is_told_apart(judge):
     verdict = check(judge, "print('hello')\ndef double(x): return x + x")
-    assert (verdict.state, verdict.tests, verdict.done, verdict.output) == ("passed", 2, 2, "hello\n")
+    assert (verdict.state, verdict.tests, verdict.done, verdict.output) == ("passed", 3, 3, "hello\n")
 
 
 def test_a_wrong_answer_fails_with_the_docstring_and_the_measurement(judge):
@@ -173,15 +183,29 @@ ENDS = {
     "sys.exit(0) in a call": (
         "import sys\ndef double(x): sys.exit(0)",
         "failed",
-        "double raised SystemExit: 0, line 2",
+        "double.py:2, in double:\n    def double(x): sys.exit(0)\nraised SystemExit: 0",
     ),
-    "sys.exit(0) at once": ("import sys\nsys.exit(0)", "broken", "raised SystemExit"),
+    "sys.exit(0) at once": ("import sys\nsys.exit(0)", "broken", "double.py:2:\n    sys.exit(0)\nraised SystemExit: 0"),
     "a segmentation fault": ("import ctypes\ndef double(x): ctypes.string_at(0)", "died", "a segmentation fault"),
     "an abort": ("import os\ndef double(x): os.abort()", "died", "an abort"),
     "100 GB of zeros": ("import torch\ndef double(x): return torch.zeros(25_000_000_000)", "hungry", "allocate memory"),
     "100 GB of bytes": ("def double(x): return bytes(10**11)", "hungry", "MemoryError"),
     "endless recursion": ("def double(x): return double(x)", "failed", "RecursionError"),
-    "an import error": ("import nowhere\ndef double(x): return x", "broken", "No module named 'nowhere', line 1"),
+    "an import error": (
+        "import nowhere\ndef double(x): return x",
+        "broken",
+        "double.py:1:\n    import nowhere\nraised ModuleNotFoundError",
+    ),
+    "too few arguments": (
+        "def double(): pass",
+        "failed",
+        "Calling double raised TypeError: double() takes 0",
+    ),
+    "an error below what was called": (
+        "def double(x): return (\n    half(x))\n\ndef half(x):\n    return x / 0 if len(x) < 0 else x.nothing",
+        "failed",
+        "double.py:5, in half:\n    return x / 0 if len(x) < 0 else x.nothing\nraised AttributeError",
+    ),
     "another name": ("def twice(x): return 2 * x", "broken", "double.py has no `double`: keep the names"),
     "nothing returned": ("def double(x): 2 * x", "failed", "the result is a value of type NoneType, not a tensor"),
     "a file of 100 MB": (
@@ -196,6 +220,18 @@ ENDS = {
 def test_an_end_is_said_as_what_it_was(judge, source, state, said):
     verdict = check(judge, source)
     assert (verdict.state, said in f"{verdict.message} {verdict.detail}") == (state, True), verdict
+
+
+def test_an_error_in_a_function_of_the_judge_names_the_learners_line_or_shows_its_own(judge):
+    only_the_third = "def double(x):\n    return 2 * x if len(x) == 100 else {}"
+    assert check(judge, only_the_third.format("nowhere(x)")).detail == (
+        "double.py:2, in double:\n    return 2 * x if len(x) == 100 else nowhere(x)\n"
+        "raised NameError: name 'nowhere' is not defined"
+    )
+    assert check(judge, only_the_third.format("None")).detail == (
+        "The judge's own line:\n    return double(x) + 1\n"
+        "raised TypeError: unsupported operand type(s) for +: 'NoneType' and 'int'"
+    )
 
 
 @pytest.mark.parametrize(
