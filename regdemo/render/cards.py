@@ -60,10 +60,52 @@ _THEME = Theme(
 )
 
 
+# What begins a block: a blank line, an indent of code, a heading, a quote, a table, HTML, a list item, a fence, a rule.
+_BLOCK = re.compile(r"\s*$|    |\t|#|[>|<]|\s*(?:[-*+]|\d+[.)])\s|\s*(?:```|~~~|[-=*_]{3,}\s*$)")
+_WHOLE = re.compile(r"\s*$|    |\t|#|[|<]|\s*[-=*_]{3,}\s*$|.*(?:\$\$|\\\[|\\begin\b)")  # what is never filled
+_FENCE = re.compile(r"\s*(?:[-*+]\s+)?(```+|~~~+)")
+_MARK = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?|>\s*)?")
+_SPAN = re.compile(r"`[^`]+`")
+
+
+def wrapped(markdown: str, width: int) -> str:
+    """Markdown whose paragraphs fill lines of at most so many characters; code, tables, formulas stay as they are.
+
+    >>> print(wrapped("- an item of a list,\\nand `a span` of code", 24))
+    - an item of a list, and
+      `a span` of code
+    """
+    blocks: list[tuple[list[str], bool]] = []  # the lines of each, and whether they stay as they are
+    fence, grows = "", False
+    for line in markdown.split("\n"):
+        mark = _FENCE.match(line)
+        if grows and not _BLOCK.match(line):
+            blocks[-1][0].append(line)
+        else:
+            blocks.append(([line], bool(fence or mark)))
+        grows = not (fence or mark or line[:1] in ("#", "|") or line.endswith(("  ", "\\")) or not line.strip())
+        if mark and line.strip().startswith(fence):
+            fence = "" if fence else mark[1]
+    return "\n".join("\n".join(lines) if whole else _filled(lines, width) for lines, whole in blocks)
+
+
+def _filled(lines: list[str], width: int) -> str:
+    """A block in lines, under the mark that it begins with. A span of code is not broken."""
+    from textwrap import fill
+
+    if any(map(_WHOLE.match, lines)):
+        return "\n".join(lines)
+    joined = " ".join([lines[0].rstrip(), *map(str.strip, lines[1:])])
+    under = " " * len(_MARK.match(joined)[0])  # type: ignore[index]  # it matches nothing, too
+    spans = _SPAN.sub(lambda span: span[0].replace(" ", "\0"), joined)
+    filled = fill(spans, max(width, 20), subsequent_indent=under, break_long_words=False, break_on_hyphens=False)
+    return filled.replace("\0", " ")
+
+
 class Page:
     """A console to write cards on. Every string is shown as it is: nothing in it is rich markup or a control.
 
-    On a terminal, markdown is rendered in at most 100 columns; elsewhere its source is printed as it stands.
+    On a terminal, markdown is rendered in at most 100 columns; elsewhere its source is printed, wrapped to the width.
     """
 
     def __init__(self, console: Console) -> None:
@@ -106,7 +148,8 @@ class Page:
         """Markdown, after a blank line; nothing where there is none."""
         if markdown:
             self._print(Line(f"\n{title}" if title else "", style="bold"))
-            self._print(Line(literal(markdown)) if self._plain else _markdown(markdown, colored=self._colored))
+            plain = Line(wrapped(literal(markdown), self._width)) if self._plain else None
+            self._print(plain or _markdown(markdown, colored=self._colored))
 
     def listed(self, items: Sequence[tuple[str, str]], title: str = "") -> None:
         """Pairs of a mark and its markdown under each other, after a blank line; nothing where there are none."""
@@ -115,7 +158,8 @@ class Page:
         self._print(Line(f"\n{title}" if title else "", style="bold"))
         if self._plain:
             for mark, markdown in items:
-                self._print(Line(literal(f"{mark} {markdown}").replace("\n", "\n" + " " * (len(mark) + 1))))
+                text = wrapped(literal(markdown), self._width - len(mark) - 1)
+                self._print(Line(f"{literal(mark)} {text}".replace("\n", "\n" + " " * (len(mark) + 1))))
             return
         grid = _table().grid(padding=(0, 1, 0, 0))
         grid.add_column(no_wrap=True)
@@ -148,7 +192,7 @@ class Page:
                 self._console.print(part, width=self._width, highlight=False)
                 continue
             with self._console.capture() as captured:
-                # In a pipe, what is one line in the deck stays one line; only bars and tables need a width.
+                # What is to be wrapped in a pipe was: a command that is said in one line can be copied as one.
                 self._console.print(part, width=self._width, soft_wrap=isinstance(part, Line), highlight=False)
             print("\n".join(map(str.rstrip, captured.get().splitlines())), file=self._console.file, flush=True)
 
