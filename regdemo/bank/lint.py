@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import Page
 from regdemo.quiz.blocks import read as read_page
-from regdemo.quiz.cards import Card, draws, fill_parameters
+from regdemo.quiz.cards import Card, at, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
-from regdemo.quiz.kinds import PARTS, ROLES
+from regdemo.quiz.parts import PARTS, ROLES
 from regdemo.quiz.text import clean, printable
 
 MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried
@@ -172,9 +172,8 @@ class _Reader:
                 except ArithmeticFault:
                     continue  # said by the parser, where it tried these values
                 if right:
-                    at = _at(values)
                     yield self.error(
-                        wrong.answer, f"calls {_short(wrong.answer)} wrong, and it is right{at}: vary less"
+                        wrong.answer, f"calls {_short(wrong.answer)} wrong, and it is right{at(values)}: vary less"
                     )
                     break
 
@@ -262,8 +261,3 @@ def _short(text: str) -> str:
     """A text as a message quotes it."""
     text = printable(" ".join(text.split()))
     return repr(text if len(text) <= 60 else f"{text[:50]} ...")
-
-
-def _at(values: object) -> str:
-    items = values.items() if isinstance(values, dict) else ()
-    return f" at {', '.join(f'{name} = {value}' for name, value in items)}" if items else ""

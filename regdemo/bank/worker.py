@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
+from regdemo.quiz.cards import at
+
 MOST = 3  # faults of one task: more of the same help nobody
 
 
@@ -50,7 +52,7 @@ def check(task: Mapping[str, Any]) -> list[Finding]:
                 exec(program, names)
         except BaseException as error:
             line, why = _why(error, task, names)
-            found.append(Finding(line, f"fails{_at(draw['values'])}: {why}"))
+            found.append(Finding(line, f"fails{at(draw['values'])}: {why}"))
         if len(found) == MOST:
             break
     return found
@@ -74,7 +76,7 @@ def predict(task: Mapping[str, Any]) -> list[Finding]:
         got, said = " ".join(printed.getvalue().split()), " ".join(draw["output"].split())
         if got != said:
             shown = f"{got[:200]} ..." if len(got) > 200 else got
-            found.append(Finding(task["output"], f"prints {shown!r}{_at(draw['values'])}, and the card says {said!r}"))
+            found.append(Finding(task["output"], f"prints {shown!r}{at(draw['values'])}, and the card says {said!r}"))
         if len(found) == MOST:
             break
     return found
@@ -127,11 +129,6 @@ def _sides(text: str, line: int, names: Mapping[str, Any]) -> str:
                     ]
                     return " against ".join(" ".join(repr(side).split())[:100] for side in sides)
     return ""
-
-
-def _at(values: Mapping[str, Any]) -> str:
-    """For which draw."""
-    return f" at {', '.join(f'{name} = {value}' for name, value in values.items())}" if values else ""
 
 
 def _run(task: Mapping[str, Any]) -> list[Finding]:

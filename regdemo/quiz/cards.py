@@ -219,6 +219,11 @@ def draws(vary: Mapping[str, tuple[Value, ...]], most: int) -> Iterator[dict[str
         yield {name: values[name] for name in vary}
 
 
+def at(values: Mapping[str, Value]) -> str:
+    """Where in a message to say for which draw."""
+    return f" at {', '.join(f'{name} = {value}' for name, value in values.items())}" if values else ""
+
+
 def fill_parameters(text: str, values: Mapping[str, Value]) -> str:
     r"""Replace each `{name}` by its value. LaTeX is left alone: `\frac{p}{2}`, `x_{p}` and `{{p}}` stay as they are.
 

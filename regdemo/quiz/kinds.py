@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 import textwrap
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import Block, Page
-from regdemo.quiz.cards import LETTERS, Card, CodeBlock, Fault, Kind, Numeric, Option, Value, WrongAnswer, draws
-from regdemo.quiz.text import clean, printable
+from regdemo.quiz.cards import LETTERS, Card, Fault, Kind, Numeric, Option, Value, WrongAnswer, at, draws
+from regdemo.quiz.parts import SHOW, Parts, Section, short
 
 if TYPE_CHECKING:
     from regdemo.quiz.answers import Split
 
 GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
 
-PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
-ROLES = ("check", "starter", "judge", "solution", "mutant")
 _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its card is loaded
 _LINE = 66  # columns: a line that had room for the next word and yet ends there ends a thought
 
@@ -32,22 +28,9 @@ _NESTED = re.compile(r"[ \t]*+(?:[-*+>]|\d+[.)]|```|~~~)")
 _TOGETHER = re.compile(r"\b(?:all|none|both|neither|either|any) of (?:the|these|them|those)\b|\babove\b", re.IGNORECASE)
 _NUMERIC = re.compile(r"\s*=(?![=>])")
 _TOLERANCE = re.compile(r"±|\+/?-|= *\[")
-_SHOW = re.compile(r"\S+ show\b")
 _OUTPUT = re.compile(r"\S+ output\b")
 # In code, `{{ x }}` is a template's own: a blank there has no space after its braces.
 _BLANK = re.compile(r"(?P<template>`[^`\n]*\{\{ [^`\n]*+`)|\{\{(?P<blank>(?:[^{}\n]|\{\w+\})*+)\}\}")
-
-
-class Section(NamedTuple):
-    """A heading with an id and the blocks of its card. It covers the page's blocks from start up to end."""
-
-    id: str
-    series: str
-    question: str
-    heading: Block
-    start: int
-    end: int
-    blocks: Sequence[Block] = ()
 
 
 def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -> tuple[Card | None, list[Fault]]:
@@ -64,119 +47,34 @@ def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -
     return Card(id=section.id, file=file, line=line, topic=topic, tags=tags, **fields), []
 
 
-def has_card_parts(page: Page, blocks: Sequence[Block]) -> bool:
-    """Whether blocks hold a form that is the format's own: a named part, a block with a role, a blank."""
-    return any(
-        _part(block)
-        or _role(block)[0]
-        or _SHOW.match(block.info)
-        or (block.kind in ("heading", "paragraph") and "{{" in page.source([block]))
-        for block in blocks
-    )
-
-
-def _part(heading: Block) -> str:
-    """The part of a card that a heading names, or nothing."""
-    name = heading.text.strip(" *_:").casefold() if heading.kind == "heading" else ""
-    return name if name in PARTS else ""
-
-
-def _role(fence: Block) -> tuple[str, str]:
-    """The role and the name in an info string like `python mutant: forgets to rescale`, or nothing."""
-    language, _, rest = fence.info.partition(" ")
-    role, _, name = rest.partition(":")
-    role = role.strip()
-    known = (language == "python" and role in ROLES) or (language == "toml" and role == "vary")
-    return (role, name.strip()) if known else ("", "")
-
-
 def is_option_list(page: Page, block: Block) -> bool:
     """Whether a block is a task list."""
     return any(_BOX.match(page.item(start, start + 1)) for start, _ in block.items)
 
 
-class _Reader:
-    """Reads one section. Every fault is collected, so that an author sees them all at once."""
-
-    def __init__(self, page: Page, section: Section, file: Path) -> None:
-        self.page = page
-        self.section = section
-        self.file = file
-        self.faults: list[Fault] = []
-        self.parts: dict[str, list[Block]] = {part: [] for part in ("question", *PARTS)}
-        self.named: set[str] = set()
-        self.code: list[CodeBlock] = []
-        self.vary: dict[str, tuple[Value, ...]] = {}
-        self._sort_blocks()
-
-    def fault(self, place: Block | int, message: str, at: str = "") -> None:
-        """Note a fault at a block, or at a line counted from 0: where `at` stands in it, or where its text begins."""
-        line = place if isinstance(place, int) else place.start
-        written = self.page.lines[line]
-        column = max(written.find(at) if at else -1, len(written) - len(written.lstrip()))
-        self.faults.append(Fault(self.file, line + 1, f"{self.section.id} {message}", column + 1))
+class _Reader(Parts):
+    """Reads one section: its fields, of which some hang on the card's kind."""
 
     def fields(self) -> dict[str, Any]:
         """The card's fields, as far as its section says them."""
         if not self.section.question:
             self.fault(self.section.heading, "has no question: write it after the colon")
-        follow_ups = map(_ID.match, self._points("follow-ups"))
+        follow_ups = map(_ID.match, self.points("follow-ups"))
         return {
             **self._kind(*self._question_and_answer()),
-            "key_points": self._points("key points"),
-            "hints": self._points("hints"),
+            "key_points": self.points("key points"),
+            "hints": self.points("hints"),
             "follow_ups": tuple(match[1] for match in follow_ups if match),
             "see_it": self._commands(),
-            "sources": self._points("sources"),
+            "sources": self.points("sources"),
             "vary": self.vary,
             "code": tuple(self.code),
         }
 
     def tags(self) -> list[str]:
         """The tags of its own: separated by commas, or a list, in lower case."""
-        words = ",".join(self._points("tags")).replace("`", "").split(",")
+        words = ",".join(self.points("tags")).replace("`", "").split(",")
         return [tag for word in words if (tag := " ".join(word.casefold().split()))]
-
-    # The section in parts
-
-    def _sort_blocks(self) -> None:
-        """Sort the blocks by the part they stand in. Blocks with a role are no part of any text."""
-        part, level = "question", 0
-        for block in self.section.blocks:
-            if not block.closed:
-                self.fault(block, "opens a code block that is never closed: end it with a line of ```")
-            if name := _part(block):
-                if name in self.named:
-                    self.fault(block, f"has a second part {name!r}: join the two")
-                self.named.add(name)
-                part, level = name, block.level
-                continue
-            if block.kind == "heading" and part != "question" and block.level <= level:
-                part = "answer"  # a heading of another name ends a part; what follows is more of the answer
-            role, name = _role(block)
-            if role == "vary":
-                self._vary(block)
-            elif role:
-                self.code.append(CodeBlock(role, name, block.text, block.start + 1))
-            else:
-                self.parts[part].append(block)
-
-    def _vary(self, block: Block) -> None:
-        """Note the values that each parameter may take."""
-        try:
-            table = tomllib.loads(block.text)
-        except (ValueError, RecursionError) as error:
-            self.fault(block, f"varies by a block that is not TOML, {printable(str(error))}: write p = [0.1, 0.2]")
-            return
-        for name, values in table.items():
-            if name in self.vary:
-                self.fault(block, f"varies {name} twice: join the two lists")
-            elif not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name):
-                self.fault(block, f"varies {name!r}: name a parameter by a letter, then letters, digits and _")
-            elif not isinstance(values, list) or not values or not all(map(_is_value, values)):
-                self.fault(block, f"varies {name} over {_short(values)}: list numbers or texts, {name} = [0.1, 0.2]")
-            else:
-                self.vary[name] = tuple(clean(value) if isinstance(value, str) else value for value in values)
 
     def _question_and_answer(self) -> tuple[list[Block], list[Block]]:
         """The blocks of either. Without a part named Answer the body is the answer, but for what has to be asked."""
@@ -190,13 +88,10 @@ class _Reader:
                 return body[: index + 1], body[index + 1 :]
             if self._is_numeric(block, in_prose=index > 0) or (shown and _OUTPUT.match(block.info)):
                 return body[:index], body[index:]
-            shown = shown or bool(_SHOW.match(block.info))
+            shown = shown or bool(SHOW.match(block.info))
         if shown or self._is_kata() or any(True for _ in self._blanks(body)):
             return body, []
         return [], body
-
-    def _points(self, part: str) -> tuple[str, ...]:
-        return tuple(text for _, text in self.page.points(self.parts[part]))
 
     def _commands(self) -> tuple[str, ...]:
         """The commands under `See it`: code spans, and the lines of code blocks."""
@@ -224,7 +119,7 @@ class _Reader:
             return self._numeric(question, answer)
         if any(True for _ in self._blanks(question)):
             return self._cloze(question, answer)
-        if any(_SHOW.match(block.info) for block in question):
+        if any(SHOW.match(block.info) for block in question):
             return self._predict(question, answer)
         return self._recall(question, answer)
 
@@ -322,10 +217,10 @@ class _Reader:
             try:
                 lowest, highest = numeric.bounds(values)
             except ArithmeticFault as fault:
-                self.fault(place, f"has a numeric answer without a value{_at(values)}: {fault}")
+                self.fault(place, f"has a numeric answer without a value{at(values)}: {fault}")
                 break
             if lowest > highest:
-                self.fault(place, f"has the range {lowest:g} to {highest:g}{_at(values)}: write the smaller end first")
+                self.fault(place, f"has the range {lowest:g} to {highest:g}{at(values)}: write the smaller end first")
                 break
         return numeric
 
@@ -335,7 +230,7 @@ class _Reader:
         except ArithmeticFault:
             tolerance = -1
         if tolerance < 0:
-            self.fault(place, f"has the tolerance {_short(text)}: write ± 0.01 or ± 1%")
+            self.fault(place, f"has the tolerance {short(text)}: write ± 0.01 or ± 1%")
         return max(tolerance, 0.0)
 
     def _draws(self) -> Iterator[dict[str, Value]]:
@@ -353,7 +248,7 @@ class _Reader:
                     try:
                         evaluate(answer, values)
                     except ArithmeticFault as fault:
-                        self.fault(line, f"has a wrong answer without a value{_at(values)}: {fault}")
+                        self.fault(line, f"has a wrong answer without a value{at(values)}: {fault}")
                         break
             found.append(WrongAnswer(answer.strip(), why.strip()))
         return tuple(found)
@@ -396,7 +291,7 @@ class _Reader:
     def _predict(self, question: list[Block], answer: list[Block]) -> dict[str, Any]:
         output = next((block for block in answer if _OUTPUT.match(block.info)), None)
         if not output or not output.text.strip():
-            shown = next(block for block in question if _SHOW.match(block.info))
+            shown = next(block for block in question if SHOW.match(block.info))
             self.fault(shown, "shows a program, but no output: add a block `text output` to its answer")
         explanation = self.page.source([block for block in answer if block is not output])
         return {
@@ -419,13 +314,6 @@ class _Reader:
         return self._texts("code", question, full, explanation)
 
 
-def _is_value(value: object) -> bool:
-    """Whether a parameter may take the value: a text, or a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return False
-    return isinstance(value, str) or (abs(value) <= 1e300)
-
-
 def _expression(text: str) -> str:
     """Arithmetic as an author writes it: in backticks, or with `{p}` for p."""
     return re.sub(r"\{(\w+)\}", r"\1", text.replace("`", "")).strip()
@@ -439,14 +327,3 @@ def _unmarked(text: str) -> str:
     if text[:2] in ("- ", "* ", "+ ") and not any(line.startswith(text[:2]) for line in lines[1:]):
         return "\n".join(line[2:] if number == 0 else line.removeprefix("  ") for number, line in enumerate(lines))
     return text
-
-
-def _short(value: object) -> str:
-    """A value as a message quotes it."""
-    text = printable(repr(value))
-    return text if len(text) <= 60 else f"{text[:50]} ..."
-
-
-def _at(values: Mapping[str, Value]) -> str:
-    """For which parameters a fault shows itself."""
-    return f" at {', '.join(f'{name} = {value}' for name, value in values.items())}" if values else ""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from regdemo.quiz.blocks import Block, Page, read, section_ends
 from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
-from regdemo.quiz.kinds import Section, has_card_parts, is_option_list, read_card
+from regdemo.quiz.kinds import is_option_list, read_card
+from regdemo.quiz.parts import Section, has_card_parts
 from regdemo.quiz.text import clean, slug
 
 _HEADING = re.compile(
