@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from helpers import take_terminal
 from regdemo.cli import app
 from regdemo.cli.compare import compare
 from regdemo.errors import ArgumentError
@@ -220,14 +221,6 @@ def test_ctrl_c_typed_at_a_terminal_ends_the_bar_and_shows_the_report():
     assert child.wait() == 130
     assert re.search(r"stopped at epoch \d+ of 20", rest)
     assert "Traceback" not in seen + rest
-
-
-def take_terminal():
-    """Make standard input the controlling terminal, so that what is typed at it arrives as signals."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def read(main):

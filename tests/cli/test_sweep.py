@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from helpers import take_terminal
 from regdemo.cli import app
 from regdemo.cli.sweep import _one_each, sweep
 from regdemo.lab import sweep as lab
@@ -83,14 +84,6 @@ def begun(path, command):
     while not any(int(percent) > 0 for percent in re.findall(r"(\d+)%", seen)):
         seen += os.read(main, 4096).decode()
     return main, child, seen
-
-
-def take_terminal():
-    """Make standard input the controlling terminal, so that what is typed at it arrives as signals."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def rest(main):

@@ -2,12 +2,9 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.adversarial_training import adversarial_training
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("epsilon", [0.05, 0.5])

@@ -4,13 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.attention_dropout import attention_dropout
-from regdemo.report import HeatMap, Report, Table
-
-
-def broken(report: Report) -> list[str]:
-    return [claim.statement for claim in report.claims if not claim.holds]
+from regdemo.report import HeatMap, Table
 
 
 # Each bound is missed by chance once in 10^9, so the about 500 claims below are once in 10^6.

@@ -5,16 +5,13 @@ import socket
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.augmentation import augmentation
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab import rewriting
 
 WORDS = ["<pad>", "</s>", "<unk>", "the", "film", "was", "not", "good", "but", "music", ":", "der", "gut", "nicht"]
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("text", ["one", "not good", "a b c", "the film was not good but the music was"])

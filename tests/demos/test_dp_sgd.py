@@ -2,13 +2,10 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.dp_sgd import dp_sgd
 from regdemo.lab import privacy
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("max_norm", [0.01, 1.0, 10.0])

@@ -8,16 +8,13 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded
 from regdemo.demos.drop_connect import _distance_to_gaussian, _mean_square, _relu_of_gaussian, drop_connect
-from regdemo.report import HeatMap, Report
+from regdemo.report import HeatMap
 
 TERMS = [0.7, -0.4, 1.1, 0.2, -0.9]
-
-
-def broken(report: Report) -> list[str]:
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 def noise(p: float, terms: list[float]) -> tuple[torch.Tensor, torch.Tensor]:

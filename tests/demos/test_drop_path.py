@@ -3,13 +3,10 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.drop_path import drop_path
-from regdemo.report import Curves, HeatMap, Report, Table
-
-
-def broken(report: Report) -> list[str]:
-    return [claim.statement for claim in report.claims if not claim.holds]
+from regdemo.report import Curves, HeatMap, Table
 
 
 # Each bound is missed by chance once in 10^9, so the about 250 claims below are once in 10^6.

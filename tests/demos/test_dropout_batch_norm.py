@@ -3,14 +3,10 @@ from math import pi
 import pytest
 import torch
 
+from helpers import tables
 from regdemo import regularizers
 from regdemo.demos import dropout_batch_norm as demo
 from regdemo.demos.dropout_batch_norm import dropout_batch_norm
-from regdemo.report import Table
-
-
-def tables(report):
-    return [block for block in report.blocks if isinstance(block, Table)]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

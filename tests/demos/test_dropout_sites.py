@@ -3,18 +3,10 @@
 import pytest
 import torch
 
+from helpers import broken, tables
 from regdemo.demos.dropout_sites import dropout_sites
 from regdemo.lab import transformer
 from regdemo.regularizers import Dropout, dropout
-from regdemo.report import Report, Table
-
-
-def broken(report: Report) -> list[str]:
-    return [claim.statement for claim in report.claims if not claim.holds]
-
-
-def tables(report: Report) -> list[Table]:
-    return [block for block in report.blocks if isinstance(block, Table)]
 
 
 # Each bound is missed by chance once in 10^9, so the about 100 claims below are once in 10^7.

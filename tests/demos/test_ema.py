@@ -4,11 +4,8 @@ import pytest
 import torch
 from torch.optim import swa_utils
 
+from helpers import broken
 from regdemo.demos.ema import _average, _shares, ema
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99, 0.9999])

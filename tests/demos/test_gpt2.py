@@ -6,14 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import broken
 from regdemo.demos.gpt2 import gpt2
 from regdemo.errors import ArgumentError
 from regdemo.lab import transformer
 from regdemo.report import Table
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize(("depth", "heads"), [(1, 1), (3, 5)])

@@ -4,12 +4,9 @@ import pytest
 import torch
 from torch.nn import utils
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.gradient_clipping import gradient_clipping
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("max_norm", [0.001, 0.1, 1.0, 100.0])

@@ -3,14 +3,11 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.input_noise import input_noise
 
 RIGHT = regularizers.input_noise
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 # Each bound is missed by chance once in 10^9.

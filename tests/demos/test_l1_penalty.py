@@ -3,12 +3,9 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.l1_penalty import l1_penalty
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.2, 0.5, 1.0])

@@ -3,12 +3,9 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.l2_penalty import l2_penalty
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("strength", [0.001, 0.1, 1.0])

@@ -4,13 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers import broken
 from regdemo.demos.label_smoothing import label_smoothing
 
 RIGHT = F.cross_entropy
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("smoothing", [0.001, 0.1, 0.5, 0.9])

@@ -2,15 +2,12 @@ import numpy as np
 import pytest
 from torch import nn
 
+from helpers import tables
 from regdemo import regularizers
 from regdemo.demos import layerwise_dropout as demo
 from regdemo.demos.layerwise_dropout import layerwise_dropout
 from regdemo.errors import ArgumentError
-from regdemo.report import Curves, Table
-
-
-def tables(report):
-    return [block for block in report.blocks if isinstance(block, Table)]
+from regdemo.report import Curves
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -2,14 +2,11 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.max_norm import max_norm
 
 RIGHT = regularizers.max_norm
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("limit", [0.1, 2.0, 10.0])

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.mc_dropout import mc_dropout
 from regdemo.report import Table
@@ -16,10 +17,6 @@ def test_every_claim_holds_at_every_rate_and_number_of_passes(p, samples, seed):
     assert [claim for claim in report.claims if not claim.holds] == []
 
 
-def failed(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
-
-
 def with_everything_in_training(model, x, samples, *, generator):
     modes = {module: module.training for module in model.modules()}
     model.train()
@@ -32,7 +29,7 @@ def with_everything_in_training(model, x, samples, *, generator):
 
 def test_model_train_fails_the_claim_on_batch_norms_statistics(monkeypatch):
     monkeypatch.setattr(regularizers, "mc_dropout", with_everything_in_training)
-    assert "Batch norm's statistics are left as they were" in failed(mc_dropout())
+    assert "Batch norm's statistics are left as they were" in broken(mc_dropout())
 
 
 def leaving_eval_behind(model, x, samples, *, generator):
@@ -43,7 +40,7 @@ def leaving_eval_behind(model, x, samples, *, generator):
 
 def test_modes_that_are_not_put_back_fail_a_claim(monkeypatch):
     monkeypatch.setattr(regularizers, "mc_dropout", leaving_eval_behind)
-    assert failed(mc_dropout()) == ["Each module's mode is left as found"]
+    assert broken(mc_dropout()) == ["Each module's mode is left as found"]
 
 
 def of_logits(model, x, samples, *, generator):
@@ -58,7 +55,7 @@ def of_logits(model, x, samples, *, generator):
 def test_averaging_logits_is_no_distribution(monkeypatch):
     monkeypatch.setattr(regularizers, "mc_dropout", of_logits)
     with torch.random.fork_rng(devices=[]):
-        assert "The mean of the passes is a distribution" in failed(mc_dropout())
+        assert "The mean of the passes is a distribution" in broken(mc_dropout())
 
 
 def test_at_rate_0_all_passes_agree_with_eval():

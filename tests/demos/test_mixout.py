@@ -2,12 +2,9 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.mixout import mixout
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.1, 0.5, 0.7, 0.99, 1 - 1e-6])

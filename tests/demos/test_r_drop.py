@@ -2,14 +2,11 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.r_drop import r_drop
 
 RIGHT = regularizers.r_drop
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-9, 0.3, 0.99, 1 - 1e-7, 1 - 2**-53])

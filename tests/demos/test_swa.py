@@ -3,11 +3,8 @@
 import pytest
 from torch.optim import swa_utils
 
+from helpers import broken
 from regdemo.demos.swa import swa
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("models", [2, 20, 200])

@@ -3,14 +3,11 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.token_masking import token_masking
 
 RIGHT = regularizers.token_masking
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 # Each bound is missed by chance once in 10^9.

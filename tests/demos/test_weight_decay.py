@@ -3,12 +3,9 @@
 import pytest
 import torch
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.weight_decay import weight_decay
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 @pytest.mark.parametrize("value", [0.001, 0.01, 0.1, 0.5, 1.0])

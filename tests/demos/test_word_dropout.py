@@ -2,14 +2,11 @@
 
 import pytest
 
+from helpers import broken
 from regdemo import regularizers
 from regdemo.demos.word_dropout import SENTENCE, word_dropout
 
 RIGHT = regularizers.word_dropout
-
-
-def broken(report):
-    return [claim.statement for claim in report.claims if not claim.holds]
 
 
 # Each bound is missed by chance once in 10^9.

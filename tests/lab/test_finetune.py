@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from helpers import texts
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab import finetune as lab
 from regdemo.lab.compare import Stopped
@@ -16,7 +17,7 @@ from regdemo.lab.recipe import Recipe
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.text import TextTask
 from regdemo.lab.training import Learner, PairedTraining
-from regdemo.report import Table, Text
+from regdemo.report import Table
 
 
 @pytest.fixture(autouse=True)
@@ -26,17 +27,13 @@ def small(monkeypatch):
     monkeypatch.setattr(lab, "TextTask", partial(TextTask, width=8, heads=2))
 
 
-def said(report):
-    return " ".join(block.text for block in report.blocks if isinstance(block, Text))
-
-
 def test_without_a_technique_named_all_of_the_arms_are_compared_with_none():
     report = finetune(seeds=8)
     assert report.holds
     assert report.parameters["technique"] == ", ".join(lab.ARMS)
     first = next(block for block in report.blocks if isinstance(block, Table))
     assert [row[0].split()[0] for row in first.rows] == ["none", *lab.ARMS]
-    assert "Before fine-tuning the GPT has a test loss of" in said(report)
+    assert "Before fine-tuning the GPT has a test loss of" in texts(report)
 
 
 def test_pretraining_and_fine_tuning_are_in_the_precision_asked_for():
@@ -166,7 +163,7 @@ def hugging_face_task(folder, words):
 def test_a_hugging_face_model_is_fine_tuned_by_its_folder(folder, words):
     report = finetune(["mixout", "embedding-noise", "word-dropout", "spatial-dropout"], model=folder, data=words)
     assert report.holds
-    assert "GPT2LMHeadModel" in said(report)
+    assert "GPT2LMHeadModel" in texts(report)
     assert json.dumps(report.parameters)
 
 

@@ -8,6 +8,7 @@ from math import nan
 import pytest
 import torch
 
+from helpers import texts
 from regdemo.errors import ArgumentError, FileError, RegdemoError
 from regdemo.lab import data, memory
 from regdemo.lab import sweep as module
@@ -19,7 +20,7 @@ from regdemo.lab.statistics import holm, mean_interval, p_value
 from regdemo.lab.sweep import sweep
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import GROUP, PairedTraining
-from regdemo.report import Curves, Table, Text
+from regdemo.report import Curves, Table
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +52,6 @@ def quick(out, cells=None, fail=lambda cell: None, **options):
     cells = [] if cells is None else cells
     options = {"task": "digits", "seeds": 8, "epochs": 2, "executor": lambda workers: Here(cells, fail)} | options
     return sweep(options.pop("techniques", "dropout"), out / "s.jsonl", **options)
-
-
-def texts(report):
-    return " ".join(block.text for block in report.blocks if isinstance(block, Text))
 
 
 def test_the_grid_is_none_and_every_technique_at_every_value_and_size_the_first_seeds_first(tmp_path):

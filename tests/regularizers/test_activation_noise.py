@@ -6,20 +6,13 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import ActivationNoise, activation_noise
 
 STD = 0.3
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 FALSE_ALARM = 1e-7  # of each test with an interval; the draws are seeded, so a test that passes keeps passing
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape, seed=0):
-    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
 
 
 @pytest.mark.parametrize("shape", [(), (6,), (2, 3, 4)])

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import (
     DropBlock,
@@ -20,14 +21,6 @@ from regdemo.regularizers import (
 
 P = 0.3
 FALSE_ALARM = 1e-7  # of each test with an interval; the draws are seeded, so a test that passes keeps passing
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape):
-    return torch.randn(shape, generator=seeded(), dtype=torch.float64)
 
 
 def by_torch(function, x, seed=0):

@@ -6,13 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers import draw
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import adversarial_training
-
-
-def draw(*shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-
 
 X, T = draw(9, 6) / 2, torch.tensor([1.0, -1.0, 1.0] * 3, dtype=torch.float64)
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import attention_dropout, attention_weights, keep_mask
 
@@ -16,10 +17,6 @@ SHAPES = [
     ((2, 3, 7, 4), (2, 3, 4, 4), (2, 3, 4, 4)),
     ((2, 3, 1, 4), (2, 3, 6, 4), (2, 3, 6, 4)),
 ]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draw(*shapes):

@@ -6,14 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import dp_sgd
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def loss(parameters, x, y):

@@ -6,14 +6,11 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import EmbeddingNoise, embedding_noise
 
 FALSE_ALARM = 1e-7  # of each test with an interval
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draw(*shape):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from helpers import seeded
 from regdemo import regularizers
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import (
@@ -41,10 +42,6 @@ def global_generator_as_found():
     """Some tests draw from it on purpose, and new Modules with weights always do."""
     with torch.random.fork_rng(devices=[]):
         yield
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @dataclass(frozen=True)

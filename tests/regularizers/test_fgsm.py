@@ -5,12 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from helpers import draw
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import fgsm
-
-
-def draw(*shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 def test_on_a_logistic_model_the_loss_is_the_closed_form():

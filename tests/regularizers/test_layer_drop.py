@@ -7,16 +7,13 @@ import torch
 from scipy import stats
 from torch import nn
 
+from helpers import seeded
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import DropPath, LayerDrop, keep_mask, layer_drop, set_dropout
 
 P = 0.3
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 LAYERS = [lambda x: x + 1, lambda x: 10 * x, torch.sin]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def linears(depth=4, p=P):

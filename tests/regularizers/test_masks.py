@@ -4,15 +4,12 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import masks
 from regdemo.regularizers.masks import LARGE, SMALL, RateModule, keep_mask, keep_masks, scale_kept
 
 FALSE_ALARM = 1e-7  # of each interval below; the draws are seeded, so a test that passes keeps passing
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def within(count, n, p):

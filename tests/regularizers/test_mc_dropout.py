@@ -4,14 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import Dropout, mc_dropout
 
 X = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture

@@ -8,15 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from helpers import seeded
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import Mixout, dropout, keep_mask, mixout
 
 P = 0.3
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def pair(dtype=torch.float64):

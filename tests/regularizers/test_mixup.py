@@ -3,18 +3,11 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import mixup
 
 FALSE_ALARM = 1e-7
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape):
-    return torch.randn(shape, generator=seeded(), dtype=torch.float64)
 
 
 @pytest.mark.parametrize("shape", [(6,), (6, 3), (6, 2, 4)])

@@ -5,18 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import DropPath, drop_path, drop_path_residual, keep_mask
 
 P = 0.3
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape):
-    return torch.randn(shape, generator=seeded(), dtype=torch.float64)
 
 
 # drop_path

@@ -2,15 +2,12 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import seeded
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import keep_mask, token_masking
 
 FALSE_ALARM = 1e-7  # of each test with an interval
 VOCABULARY, MASK = 1_000, 3
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draw(*shape):

@@ -6,15 +6,12 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import seeded
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import random_deletion, random_swap
 
 FALSE_ALARM = 1e-7  # of each test with an interval
 N = 20_000
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def within(count, n, p):

@@ -7,20 +7,13 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import WeightNoise, weight_noise
 
 STD = 0.3
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 FALSE_ALARM = 1e-7  # of each test with an interval; the draws are seeded, so a test that passes keeps passing
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def draw(*shape, seed=0):
-    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
 
 
 X, W, B, N = draw(5, 3), draw(2, 3, seed=1), draw(2, seed=2), draw(2, 3, seed=3)

@@ -6,14 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from helpers import seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import DropConnect, drop_connect, drop_connect_moments, dropout, keep_mask
 
 P = 0.3
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draw(*shapes):

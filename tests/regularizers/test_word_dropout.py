@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from helpers import seeded
 from regdemo.errors import ArgumentError, ProbabilityError
 from regdemo.regularizers import WordDropout, keep_mask, word_dropout
 from regdemo.regularizers.masks import scale_kept
@@ -14,10 +15,6 @@ P = 0.4
 FALSE_ALARM = 1e-7  # of each test with an interval
 IDS = torch.tensor([[0, 1, 2, 1], [3, 0, 0, 4]])
 MASK = torch.tensor([True, False, True, True, False])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def table(words=5, width=3):
