@@ -17,7 +17,6 @@ FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
 FORMAT = FOLDER / "README.md"
 LEVELS = {"screen", "onsite", "deep dive", "staff"}
-REPORTS = {"compare", "pitfalls"}  # commands that are no demo, and print a report
 
 
 def each(*kinds):

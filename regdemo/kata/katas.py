@@ -11,7 +11,6 @@ from regdemo.quiz.cards import Card, Fault
 from regdemo.quiz.decks import DeckError
 
 LEVELS = ("screen", "onsite", "deep dive", "staff")
-HUNT = "bug hunt"  # the tag of a kata whose starter runs and is wrong
 
 
 @dataclass(frozen=True)

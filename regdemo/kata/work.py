@@ -9,7 +9,6 @@ from pathlib import Path
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata.katas import Kata
 
-FOLDER = Path("katas")
 LARGEST = 1_000_000  # bytes in a file
 
 

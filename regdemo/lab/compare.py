@@ -49,7 +49,7 @@ def compare(
     """Train `seeds` networks of each arm, paired by seed, and report the differences.
 
     The networks of a pair have the same initial weights and the same batches; the arms advance in step.
-    techniques: names in `choices.TECHNIQUES`.  against: what they are compared with, a technique or none.
+    techniques: names in `techniques.TECHNIQUES`.  against: what they are compared with, a technique or none.
     task: a name in `data.TASKS`.  data, target: a text file instead, or a CSV and the column of it to predict.
     label_noise, train_size: what is done to its training examples.
     epochs: as many as make the task's steps if not given.

@@ -47,7 +47,7 @@ def finetune(
     """Fine-tune one pretrained network with each technique and without, over paired seeds, and report the differences.
 
     Every run starts from the same pretrained weights; the networks of a pair see the same batches.
-    techniques: names in `choices.TECHNIQUES`; ARMS if none is given.
+    techniques: names in `techniques.TECHNIQUES`; ARMS if none is given.
     data: a text to fine-tune on, instead of a later part of the one that is pretrained on.
     model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
     progress: told of the pretraining and of what follows as of one, in sequences that a network has been trained on.

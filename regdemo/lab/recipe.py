@@ -25,7 +25,7 @@ class Technique:
     Everything is batched: a tensor's first dimension is the member, one of S networks trained together, and what is
     done to one member must not depend on the others.
 
-    SITE: where it acts, in a word.  NEEDS: what a task must offer for it to make sense, of `data.OFFERS`.
+    SITE: where it acts, in a word.  NEEDS: what a task must offer for it to make sense, as its `offers` say.
     HOLDS: what it takes for itself, so that two that hold the same cannot be combined.
     """
 

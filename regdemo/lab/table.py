@@ -16,7 +16,7 @@ TEST_SHARE = 0.25
 MISSING = {"", "?", "na", "n/a", "nan", "null", "none"}
 
 
-def read_table(path: Path, target: str | None = None) -> Task:
+def read_table(path: Path, target: str | None) -> Task:
     """The task of predicting one column of a CSV file from the others.
 
     The first row names the columns if no cell of it is a number. target: a column's name; the last one if not given.

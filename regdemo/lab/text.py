@@ -28,12 +28,11 @@ MOST_SYMBOLS = 255  # the most frequent; all others are one more
 class TextTask(Task):
     """Sequences of characters: x (N, T) and y, the same one further, both int64 below `classes`.
 
-    symbols: the characters, in the order of their numbers; the last number stands for any other character.
+    The last number stands for any character that the alphabet lacks.
     width, heads, depth: of the GPT.  start: parameters to start from, each (1, ...), instead of random ones.
     """
 
     offers: frozenset[str] = OFFERS
-    symbols: str = ""
     width: int = 48
     heads: int = 4
     depth: int = 2
@@ -99,7 +98,6 @@ def task(text: str, title: str, origin: str) -> TextTask:
         x[new],
         y[new],
         classes=len(symbols) + 1,
-        symbols=symbols,
         batch=16,
         steps=420,
         learning_rate=5e-3,

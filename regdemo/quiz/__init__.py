@@ -1,1 +1,10 @@
-"""Cards parsed from markdown, grading, scheduling, history, the session. Knows nothing of any subject."""
+"""Cards parsed from markdown, grading, scheduling, history, the session. Knows nothing of any subject.
+
+a card        cards, text, arithmetic (expressions in it)
+from a page   blocks, parser, parts, kinds; of other people's pages styles, answers, titles
+from disk     decks, translations, workers, cache
+an answer     grading
+what was      history, database, schema, checkup, exchange
+what comes    schedule, standing, fitting
+a sitting     selection, session, interview, progress
+"""

@@ -69,8 +69,9 @@ def calibration(predictions: Sequence[Prediction]) -> list[Bin]:
     return found
 
 
-def wilson(share: float, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's interval of a share. Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953"""
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a share. Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953"""
+    z = 1.959964
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return max(0.0, middle - half), min(1.0, middle + half)

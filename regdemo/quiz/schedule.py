@@ -145,7 +145,7 @@ def capped(memory: Memory, plan: Plan) -> Memory:
     return memory._replace(next=plan.eve)
 
 
-def uncapped(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, Memory]:
+def uncapped(reviews: Iterable[Review], plan: Plan) -> dict[str, Memory]:
     """As `replay`, but for no interview: what can be kept for another day."""
     memories: dict[str, Memory] = {}
     for review in reviews:
