@@ -19,6 +19,7 @@ from regdemo.quiz.decks import Bank, read
 from regdemo.quiz.parts import PARTS, ROLES
 from regdemo.quiz.text import clean, printable
 
+LONGEST_JUDGE = 60  # lines of code that a reader may take in at once
 MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried
 
 _LINK = re.compile(r"\]\(<?([^)<>\s#]+)")
@@ -191,6 +192,9 @@ class _Reader:
                     yield self.error("", f"has a {block.role} that is not Python: {printable(str(error))}", line)
                 continue
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            if block.role == "judge" and (length := _length(tree, block.text)) >= LONGEST_JUDGE:
+                said = f"has a judge of {length} lines of code, where fewer than {LONGEST_JUDGE} are to be read at once"
+                yield self.warn("", f"{said}: share in a function what its tests repeat", block.line)
             if block.role == "check" and "answer" not in names and self.card.kind == "numeric":
                 yield self.warn(
                     "", "has a check that never looks at `answer`: it cannot notice a wrong one", block.line
@@ -255,6 +259,13 @@ def _links(file: Path, root: Path) -> Iterator[Remark]:
                     yield Remark(file, number + 1, found.start(1) + 1, "warning", message)
     except (OSError, ValueError):
         return  # said where the file was read
+
+
+def _length(tree: ast.Module, source: str) -> int:
+    """The lines of a judge that are code: neither blank, nor a docstring, which is a message."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)]
+    said = {line for one in functions for line in range(one.body[0].lineno, (one.body[0].end_lineno or 0) + 1)}
+    return sum(bool(line.strip()) and number not in said for number, line in enumerate(source.splitlines(), 1))
 
 
 def _short(text: str) -> str:

@@ -121,6 +121,16 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     assert remarks(tmp_path, SOUND.replace("This.", "[This](../gone.md), [that](https://example.org).")) == []
 
 
+@pytest.mark.parametrize(("lines", "remarks"), [(56, []), (57, [(5, "warning", "K1 has a judge of 60 lines of code")])])
+def test_a_judge_of_sixty_lines_of_code_is_too_long_its_messages_and_blank_lines_aside(tmp_path, lines, remarks):
+    body = "    f()\n" * lines
+    judge = f'def test_a():\n    """One message\n    over lines."""\n\n{body}\n\ndef f():\n    pass\n'
+    code = f"```python starter\n```\n```python judge\n{judge}```\n```python solution\n```\n"
+    (tmp_path / "deck.md").write_text(f"## K1: Write it.\n\n{code}\n```python mutant: m\n```\n### Hints\n- a\n")
+    found = [(line, level, message[:34]) for _, line, _, level, message in lint(tmp_path)]
+    assert found == remarks
+
+
 def test_a_judge_without_mutants_is_remarked_on(tmp_path):
     code = "".join(f"```python {role}\n```\n" for role in ("starter", "judge", "solution"))
     card = f"## K1: Write it\n\n{code}\n### Hints\n- Look.\n"
