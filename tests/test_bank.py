@@ -17,6 +17,23 @@ FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
 FORMAT = FOLDER / "README.md"
 LEVELS = {"screen", "onsite", "deep dive", "staff"}
+THEMES = {  # what an interview on regularization is about, and the decks that ask it
+    "dropout": "15_regularization dropout gaussian_dropout spatial_dropout drop_block",
+    "dropout in transformers": "attention_dropout dropout_sites gpt2 word_dropout",
+    "paths and layers": "drop_path layer_drop layerwise_dropout",
+    "weights": "drop_connect weight_noise mixout",
+    "penalties and weight decay": "l1_penalty l2_penalty weight_decay max_norm",
+    "targets and losses": "label_smoothing r_drop",
+    "inputs": "augmentation input_noise embedding_noise token_masking mixup fgsm adversarial_training activation_noise",
+    "gradients": "gradient_clipping dp_sgd",
+    "optimizers and averaging": "sam lookahead ema swa",
+    "schedules and early stopping": "annealed_dropout early_stopping",
+    "fine-tuning": "fine_tuning",
+    "theory": "theory mc_dropout",
+    "large models": "large_models",
+    "debugging": "debugging dropout_batch_norm batch_mixing compare",
+    "systems": "systems",
+}
 
 
 def each(*kinds):
@@ -53,6 +70,18 @@ def test_the_bank_holds_every_kind_in_number():
 @each()
 def test_a_card_says_at_which_level_it_is_asked(card):
     assert len(LEVELS & set(card.tags)) == 1
+
+
+def test_every_deck_belongs_to_one_theme():
+    decks_of_themes = [stem for stems in THEMES.values() for stem in stems.split()]
+    assert sorted(decks_of_themes) == sorted({card.topic for card in BANK.cards if card.kind != "code"})
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_theme_has_ten_cards_at_three_levels_or_more(theme):
+    cards = [card for card in BANK.cards if card.topic in THEMES[theme].split() and card.kind != "code"]
+    assert len(cards) >= 10
+    assert len({level for card in cards for level in LEVELS & set(card.tags)}) >= 3
 
 
 def test_many_questions_begin_a_chain_of_three():
