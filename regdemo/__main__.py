@@ -1,6 +1,17 @@
-"""Run the command line as `python -m regdemo`."""
+"""The console script, and `python -m regdemo`."""
 
-from regdemo.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line. It is imported here, so that Ctrl-C while that takes place is no traceback either."""
+    try:
+        from regdemo.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

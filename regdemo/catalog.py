@@ -96,12 +96,16 @@ class Demo:
             parameters=[p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]
         )
 
-    def run(self, **values: Any) -> Report:
-        """Run the demo; raise ArgumentError on a value outside its parameter's range."""
+    def check(self, **values: Any) -> None:
+        """Raise ArgumentError on a value outside its parameter's range."""
         for name, parameter in self.signature.parameters.items():
             for allowed in getattr(parameter.annotation, "__metadata__", ()):
                 if isinstance(allowed, Parameter | Words):
                     allowed.check(name, values.get(name, parameter.default))
+
+    def run(self, **values: Any) -> Report:
+        """Run the demo; raise ArgumentError as `check` does."""
+        self.check(**values)
         return self.function(**values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -87,7 +88,7 @@ def _say(message: str, code: int) -> int:
 
 
 def main() -> None:
-    """The console script."""
+    """What the console script runs."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark, not a traceback.
         if hasattr(stream, "reconfigure"):
@@ -98,4 +99,6 @@ def main() -> None:
     except BrokenPipeError:
         # The reader has gone; hand the interpreter's own last flush a stream that still takes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # Ctrl-C once more, while threads and libraries end, ends the rest at once, without a traceback of theirs.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from regdemo import catalog
 from regdemo.catalog import Demo
-from regdemo.cli.options import AsJson, Save, check_save, described, emit
+from regdemo.cli.options import AsJson, Save, check_save, described, emit, import_torch
 from regdemo.parameters import Parameter, Words
 
 
@@ -21,6 +21,8 @@ def command(name: str) -> TyperCommand:
 
     def run(*, as_json: bool, save: Path | None, **values: Any) -> None:
         check_save(save)
+        demo.check(**values)
+        import_torch()
         emit(demo.run(**values), as_json=as_json, save=save)
 
     parameters = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,17 @@ def check_save(save: Path | None) -> None:
         from regdemo.render import files
 
         files.check(save)
+
+
+def import_torch() -> None:
+    """Import torch. Ctrl-C waits until that is done: within it, torch would abort the process."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        import torch  # noqa: F401
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def emit(report: Report, *, as_json: bool, save: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regdemo.cli.options import AsJson, Save, check_save, described, emit
+from regdemo.cli.options import AsJson, Save, check_save, described, emit, import_torch
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED
 
@@ -45,6 +45,7 @@ def pitfalls(
     if name is not None:
         pitfall = gallery.find(name)
         check_save(save)
+        import_torch()
         emit(gallery.run(pitfall, seed=seed), as_json=as_json, save=save)
     elif run_all:
         _run_all(seed, as_json)
@@ -67,6 +68,7 @@ def _run_all(seed: int, as_json: bool) -> None:
 
     from regdemo import gallery
 
+    import_torch()
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
         pitfalls = bar.track(gallery.pitfalls(), description="Running pitfalls")

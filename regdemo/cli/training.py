@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from regdemo.cli.options import AsJson, Save, check_save, described, emit
+from regdemo.cli.options import AsJson, Save, check_save, described, emit, import_torch
 from regdemo.errors import ArgumentError
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, takers
 from regdemo.lab.data import PRECISIONS, TASKS
@@ -169,6 +169,7 @@ def _watched(run: Callable[..., Report], what: str, *, as_json: bool, save: Path
     from regdemo.lab.compare import Stopped
 
     check_save(save)
+    import_torch()
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     try:

@@ -82,7 +82,7 @@ def _chosen(names: Sequence[str], given: dict[str, list[float]], offers: frozens
     if NONE in names:
         raise ArgumentError(f"{NONE!r} is no technique: the arm without any is always there")
     if not LEAST <= len(names) <= MOST:
-        raise ArgumentError(f"there are {len(names)} techniques to combine: it must be from {LEAST} to {MOST}")
+        raise ArgumentError(f"techniques to combine: {len(names)} given, and it must be from {LEAST} to {MOST}")
     for name, some in given.items():
         if len(some) > 1:
             raise ArgumentError(f"{name} has {len(some)} values: a technique is there or not, so give it one")
@@ -187,6 +187,7 @@ def _verdicts(
                 effects[place[a, b]][metric],
                 p_values[place[a, b]],
                 (alone[a][metric], alone[b][metric]),
+                differences(levels[0], levels[1 + place[a, b]])[metric],
                 metric,
             )
             for a, b in combinations(range(len(names)), 2)
@@ -205,16 +206,27 @@ def _interaction(
     change: Sequence[float],
     corrected: float,
     alone: Sequence[Sequence[float]],
+    together: Sequence[float],
     metric: str,
 ) -> str:
-    """What the interaction of two techniques allows to say: "synergy" and "redundant" only where its interval does."""
+    """What the interaction of two techniques allows to say: "synergy" and "redundant" only where its interval does.
+
+    alone, together: what each changes without the other, and what both change. Of two that harm, the second mostly
+    harms less than it would alone, as there is less left to lose: that is no synergy.
+    """
     found, both = mean_interval(change), " and ".join(pair)
     size = f"{digits(found.value, sign=True)}{unit_of(metric)} [{digits(found.low)}, {digits(found.high)}]"
     if isnan(corrected) or found.low <= 0 <= found.high or corrected >= LEVEL:
         return f"No interaction shown in {what(metric)} between {both}: {size}."
     basis = f"{what(metric)} moves by {size} from the sum of what each does alone (corrected p-value {corrected:.1g})"
+
+    def better(change: Sequence[float]) -> bool:
+        return all(BETTER[metric] * end > 0 for end in (mean_interval(change).low, mean_interval(change).high))
+
     if BETTER[metric] * found.value > 0:
+        if not better(together):
+            return f"No synergy: {both} together do better than the sum of the two, not than neither; {basis}."
         return f"Synergy: {both} together do better than the sum of the two; {basis}."
-    if all(BETTER[metric] * end > 0 for d in alone for end in (mean_interval(d).low, mean_interval(d).high)):
+    if all(map(better, alone)):
         return f"Redundant: {both} each help, together by less than the sum of the two; {basis}."
     return f"In each other's way: {both} together do worse than the sum of the two; {basis}."

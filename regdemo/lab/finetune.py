@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regdemo.lab.choices import EPOCHS, NONE, SEEDS, arms, lists, shown
 from regdemo.lab.compare import Source, Stopped, train
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
 from regdemo.parameters import SEED
 from regdemo.report import Report, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ARMS = (
     "dropout",
@@ -70,7 +74,12 @@ def finetune(
     passes = ceil(STEPS / ceil(FINETUNED / BATCH)) if epochs is None else epochs
     whole = first + len(recipes) * seeds * passes * FINETUNED
     if model is None:
-        task, start = _pretrained(text, title, seed, device, precision, _part(progress, 0, first, whole)), "the GPT"
+        from regdemo.lab.memory import check_memory
+
+        corpus, fresh = _tasks(text, title, device, precision)
+        check_memory(fresh, recipes, seeds)
+        weights = _pretrained(corpus, seed, _part(progress, 0, first, whole))
+        task, start = replace(fresh, start=weights), "the GPT"
     else:
         from regdemo.lab.hugging_face import task as of_model
 
@@ -134,24 +143,16 @@ def _loss_before(task: TextTask) -> float:
     return Learner(task, Recipe(NONE), [0], seed=0).scores()[TEST_LOSS][0]
 
 
-def _pretrained(text: str, title: str, seed: int, device: str, precision: str, progress: Progress) -> TextTask:
-    """The task of fine-tuning on a text a GPT that was trained on Python's help texts, on the same device."""
-    from regdemo.lab.recipe import Recipe
-    from regdemo.lab.training import Learner, side_by_side
-
+def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask, TextTask]:
+    """The tasks of pretraining a GPT on Python's help texts, and of fine-tuning one on a text, on the same device."""
     early = topics()[: PRETRAINED * (CONTEXT + 1)]
     late = text[: (FINETUNED + TESTED) * (CONTEXT + 1)]
     symbols = alphabet(early + late)
     x, y = sequences(early, symbols)
     corpus = TextTask("", "", x, y, x[:1], y[:1], len(symbols) + 1, batch=32, learning_rate=3e-3)
-    learner = Learner(corpus.on(device, precision), Recipe(NONE), [0], seed=seed)
-    with side_by_side():  # one thread, whose sums come out the same whatever the number of threads
-        for epoch in range(PRETRAINING_EPOCHS):
-            learner.epoch()
-            progress(epoch + 1, PRETRAINING_EPOCHS)
     x, y = sequences(late, symbols)
     new = unseen(x, FINETUNED, title)
-    return replace(
+    fresh = replace(
         corpus,
         title=title,
         origin=f"{FINETUNED * (CONTEXT + 1):,} characters of {title} to fine-tune on, tested on "
@@ -165,5 +166,18 @@ def _pretrained(text: str, title: str, seed: int, device: str, precision: str, p
         steps=STEPS,
         learning_rate=2e-3,
         offers=OFFERS | {"pretrained"},
-        start=tuple(p.detach() for p in learner.parameters),
-    ).on(device, precision)
+    )
+    return corpus.on(device, precision), fresh.on(device, precision)
+
+
+def _pretrained(corpus: TextTask, seed: int, progress: Progress) -> tuple[Tensor, ...]:
+    """The weights of a GPT that was trained on a corpus."""
+    from regdemo.lab.recipe import Recipe
+    from regdemo.lab.training import Learner, side_by_side
+
+    learner = Learner(corpus, Recipe(NONE), [0], seed=seed)
+    with side_by_side():  # one thread, whose sums come out the same whatever the number of threads
+        for epoch in range(PRETRAINING_EPOCHS):
+            learner.epoch()
+            progress(epoch + 1, PRETRAINING_EPOCHS)
+    return tuple(p.detach() for p in learner.parameters)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from regdemo.errors import ArgumentError, FileError
 
@@ -46,7 +46,7 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
             )
     except (OSError, ValueError, ImportError) as error:
         # Of a name that is not cached transformers says that it could not connect, which it was not to try.
-        reason = str(error).strip().partition("\n")[0] if Path(model).exists() else "it is no folder, and not cached"
+        reason = str(error).strip().partition("\n")[0] if os.path.exists(model) else "it is no folder, and not cached"
         raise FileError(
             f"model {model!r} cannot be loaded from this machine ({reason}); nothing is downloaded here: give "
             "the folder of a sequence-to-sequence model, or fetch it first with `hf download`"

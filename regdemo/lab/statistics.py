@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from regdemo.report import Interval
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12  # of the largest value: what is smaller than that is 0, and not what was lost in adding
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
@@ -25,6 +26,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
     if n < 2:
         return Interval(fmean(values) if values else nan, nan, nan)
     mean, half = fmean(values), float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * _spread(values) / sqrt(n)
+    mean = mean if abs(mean) > ROUNDING * max(map(abs, values)) else 0.0
     return Interval(mean, mean - half, mean + half)
 
 
@@ -47,7 +49,7 @@ def p_value(differences: Sequence[float]) -> float:
 def _spread(values: Sequence[float]) -> float:
     """The sample standard deviation; exactly 0 where only rounding tells the values apart."""
     spread = stdev(values)
-    return spread if spread > 1e-12 * max(map(abs, values)) else 0.0
+    return spread if spread > ROUNDING * max(map(abs, values)) else 0.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -6,9 +6,13 @@ import csv
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab.data import CLASSIFIER, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEAST_ROWS = 20
 MOST_NUMBERED = 20  # whole numbers up to so many different ones are taken for classes, more for quantities
@@ -22,7 +26,8 @@ def read_table(path: Path, target: str | None) -> Task:
     The first row names the columns if no cell of it is a number. target: a column's name; the last one if not given.
     Texts, and at most MOST_NUMBERED different whole numbers, are classes; other numbers are predicted as such. Rows
     whose features an earlier row has are left out; a quarter of the rest is the test, by one random split for everyone.
-    Features, and numbers to predict, are standardized by the training rows' mean and deviation.
+    Features, and numbers to predict, are standardized by the training rows' mean and deviation, computed in float64,
+    where what differs by little, as times in seconds do, stays apart.
     Raises FileError, with the line, for what cannot be read or learned from; ArgumentError for an unknown target.
     """
     rows = _rows(path)
@@ -31,7 +36,10 @@ def read_table(path: Path, target: str | None) -> Task:
     if not any(_number(cell) is not None for cell in first):
         names, rows = first, rows[1:]
     if len(names) < 2:
-        raise FileError(f"{path}:{line}: there is one column: a target and at least one feature are needed")
+        raise FileError(
+            f"{path}:{line}: there is one column: a target and at least one feature are needed, parted by commas, "
+            "semicolons or tabs"
+        )
     column = _column(names, target)
     for at, row in rows:
         if len(row) != len(names):
@@ -41,8 +49,17 @@ def read_table(path: Path, target: str | None) -> Task:
     kept = {tuple(values): i for i, values in reversed(list(enumerate(features)))}
     order = sorted(kept.values())
     if len(order) < LEAST_ROWS:
-        raise FileError(f"{path}: there are {len(order)} different rows: at least {LEAST_ROWS} are needed")
-    return _task(path, names, column, [features[i] for i in order], [labels[i] for i in order], len(rows) - len(order))
+        raise FileError(
+            f"{path}: rows with features that no earlier row has: {len(order)}; at least {LEAST_ROWS} are needed"
+        )
+    return _task(
+        path,
+        names,
+        column,
+        [features[i] for i in order],
+        {rows[i][0]: labels[i] for i in order},
+        len(rows) - len(order),
+    )
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -80,7 +97,7 @@ def _number(cell: str) -> float | None:
         value = float(cell)
     except ValueError:
         return None
-    return value if isfinite(value) else None
+    return value if isfinite(value) and "_" not in cell else None  # Python reads 1_0 as 10
 
 
 def _feature(path: Path, line: int, name: str, cell: str) -> float:
@@ -101,11 +118,12 @@ def _target(path: Path, line: int, name: str, cell: str) -> str:
 
 
 def _task(
-    path: Path, names: list[str], column: int, features: list[list[float]], labels: list[str], repeated: int
+    path: Path, names: list[str], column: int, features: list[list[float]], lines: dict[int, str], repeated: int
 ) -> Task:
+    """The task of these features.  lines: where each row's label stands, and what it is."""
     import torch
 
-    target = names[column]
+    target, labels = names[column], list(lines.values())
     numbers = [_number(label) for label in labels]
     values = [number for number in numbers if number is not None]
     numeric = len(values) == len(labels)
@@ -114,22 +132,32 @@ def _task(
         raise FileError(f"{path}: {target!r} is {labels[0]!r} in every row: there is nothing to learn")
     classified = not numeric or (len(different) <= MOST_NUMBERED and all(value.is_integer() for value in values))
     if classified and len(different) > len(labels) // 2:
+        if 2 * len(values) > len(labels):
+            at = next(line for line, label in lines.items() if _number(label) is None)
+            raise FileError(
+                f"{path}:{at}: {target!r} is {lines[at]!r}, where most rows have a number: it must be finite"
+            )
         raise FileError(
             f"{path}: {target!r} has {len(different)} different texts in {len(labels)} rows: that is a name, no class"
         )
 
-    x = torch.tensor(features)
-    known: Sequence[float | str] = values if numeric else labels
-    place = {value: i for i, value in enumerate(different)}
-    y = torch.tensor([place[value] for value in known]) if classified else torch.tensor(values)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    test, train = order[: round(TEST_SHARE * len(x))], order[round(TEST_SHARE * len(x)) :]
-    mean, deviation = x[train].mean(0), x[train].std(0)
-    x = (x - mean) / torch.where(deviation > 0, deviation, 1)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    test, train = order[: round(TEST_SHARE * len(order))], order[round(TEST_SHARE * len(order)) :]
+    others = [name for i, name in enumerate(names) if i != column]
+    x, _ = _standardized(path, others, torch.tensor(features, dtype=torch.float64), train)
+    if len(set(map(tuple, x.tolist()))) < len(x):
+        raise FileError(
+            f"{path}: rows whose features differ are the same once these are standardized: a number is so far from the "
+            "others that it hides what tells them apart"
+        )
     scale = 1.0
-    if not classified:
-        scale = y[train].std().item() or 1.0
-        y = (y - y[train].mean()) / scale
+    if classified:
+        known: Sequence[float | str] = values if numeric else labels
+        place = {value: i for i, value in enumerate(different)}
+        y = torch.tensor([place[value] for value in known])
+    else:
+        y, deviation = _standardized(path, [target], torch.tensor(values, dtype=torch.float64)[:, None], train)
+        y, scale = y[:, 0], deviation.item()
     of = f"with {len(different)} classes of" if classified else "with the number"
     return Task(
         path.name,
@@ -142,6 +170,25 @@ def _task(
         y[test],
         classes=len(different) if classified else 0,
         scale=scale,
-        features=tuple(name for i, name in enumerate(names) if i != column),
+        features=tuple(others),
         offers=CLASSIFIER if classified else CLASSIFIER - {"classes"},
     )
+
+
+def _standardized(path: Path, names: Sequence[str], x: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
+    """The columns of x in float32, after (x - mean) / deviation over the training rows; and the deviations.
+
+    A column that is constant there is divided by 1.  Raises FileError for one with a number too large for that.
+    """
+    import torch
+
+    mean, deviation = x[train].mean(0), x[train].std(0)
+    rounding = 8 * torch.finfo(x.dtype).eps * x[train].abs().amax(0)
+    deviation = torch.where(deviation > rounding, deviation, 1)
+    x = ((x - mean) / deviation).float()
+    for name, fits in zip(names, (deviation.isfinite() & x.isfinite().all(0)).tolist(), strict=True):
+        if not fits:
+            raise FileError(
+                f"{path}: {name!r} has a number too large to be standardized: divide the column, or leave it out"
+            )
+    return x, deviation

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import FileError
 from regdemo.lab.data import Task
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def sequences(text: str, symbols: str) -> tuple[Tensor, Tensor]:
 def unseen(x: Tensor, first: int, title: str) -> list[int]:
     """The sequences from number `first` on that do not stand before it too: a text repeats itself, and that is no test.
 
-    Raises ArgumentError if there are fewer than a tenth of LEAST.
+    Raises FileError if there are fewer than a tenth of LEAST.
     """
     known = {tuple(row) for row in x[:first].tolist()}
     new = [i for i in range(first, len(x)) if tuple(x[i].tolist()) not in known]
     if len(new) < LEAST // 10:
-        raise ArgumentError(
+        raise FileError(
             f"{title} ends in what it began with: {len(new)} stretches are left to test on, of {LEAST // 10} needed"
         )
     return new
@@ -122,7 +122,7 @@ def shipped() -> TextTask:
 
 
 def own(path: Path) -> TextTask:
-    """The user's own text; raise FileError if it is no text, or too short."""
+    """The user's own text; raise FileError if it is no text, too short, or ends in what it began with."""
     text = read(path, LEAST)
     return task(
         text,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -183,6 +184,47 @@ def test_ctrl_c_exits_130_without_a_traceback(monkeypatch, capsys):
     put_in_place_of_dropout(monkeypatch, interrupted)
     assert app.run(["dropout"]) == 130
     assert capsys.readouterr().err == ""
+
+
+def child(program):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True)
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback():
+    done = child(
+        "import sys\n"
+        "class Press:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Press())\n"
+        "from regdemo.__main__ import main\n"
+        "main()"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_waits_until_torch_is_imported(tmp_path):
+    (tmp_path / "torch.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('whole', flush=True)"
+    )
+    done = child(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from regdemo.cli import app\n"
+        "sys.argv[1:] = ['dropout']\n"
+        "app.main()"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"whole\n", b"")
+
+
+def test_ctrl_c_once_more_while_python_ends_is_no_traceback():
+    done = child(
+        "import atexit, os, signal\n"
+        "from regdemo.cli import app\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "app.run = lambda arguments: 130\n"
+        "app.main()"
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_reader_that_leaves_is_neither_a_fault_nor_a_failed_claim():

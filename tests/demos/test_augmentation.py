@@ -151,7 +151,7 @@ def test_rewriting_prints_nothing_and_leaves_transformers_logging_as_it_was(mode
 
 
 def test_a_model_that_is_not_there_is_one_line_and_nothing_is_downloaded(tmp_path, models):
-    for name in ("nobody/no-such-model", str(tmp_path)):
+    for name in ("nobody/no-such-model", str(tmp_path), "a name too long for a file " * 20):
         with pytest.raises(FileError, match=r"cannot be loaded from this machine .*nothing is downloaded") as error:
             augmentation(model=name)
         assert repr(name) in str(error.value)

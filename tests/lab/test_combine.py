@@ -45,8 +45,8 @@ def test_subsets_are_all_of_them_the_empty_one_first():
     assert len(found) == 8
 
 
-def said(change, corrected=0.001, alone=((1.0, 1.1), (1.0, 1.1)), metric=metrics.TEST_ACCURACY):
-    return _interaction(PAIR, change, corrected, alone, metric)
+def said(change, corrected=0.001, alone=((1.0, 1.1), (1.0, 1.1)), together=(3.0, 3.1), metric=metrics.TEST_ACCURACY):
+    return _interaction(PAIR, change, corrected, alone, together, metric)
 
 
 def test_an_interval_around_0_shows_no_interaction():
@@ -61,6 +61,12 @@ def test_more_than_the_sum_is_synergy():
     assert said([2.0, 2.1, 1.9, 2.2]).startswith("Synergy: a and b together do better than the sum of the two")
 
 
+@pytest.mark.parametrize("together", [(-3.0, -3.1), (-3.0, 3.1)])
+def test_more_than_the_sum_is_no_synergy_where_both_are_not_shown_to_help(together):
+    text = said([2.0, 2.1, 1.9, 2.2], alone=((-3.0, -3.1), (-2.0, -2.1)), together=together)
+    assert text.startswith("No synergy: a and b together do better than the sum of the two, not than neither; test")
+
+
 def test_less_than_the_sum_of_two_that_help_is_redundant():
     assert said([-2.0, -2.1, -1.9, -2.2]).startswith("Redundant: a and b each help")
 
@@ -71,7 +77,7 @@ def test_less_than_the_sum_is_not_redundant_where_one_alone_is_not_shown_to_help
 
 
 def test_of_a_loss_less_is_better():
-    text = said([-0.2, -0.21, -0.19], metric=metrics.TEST_LOSS, alone=((-1.0, -1.1),) * 2)
+    text = said([-0.2, -0.21, -0.19], metric=metrics.TEST_LOSS, alone=((-1.0, -1.1),) * 2, together=(-2.0, -2.1))
     assert text.startswith("Synergy")
     assert "-0.2 nats" in text
     text = said([0.2, 0.21, 0.19], metric=metrics.TEST_LOSS, alone=((-1.0, -1.1),) * 2)
@@ -131,7 +137,7 @@ def test_ctrl_c_leaves_the_report_of_the_last_evaluated_epoch():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"techniques": ["dropout"]}, "1 techniques to combine: it must be from 2 to 5"),
+        ({"techniques": ["dropout"]}, "techniques to combine: 1 given, and it must be from 2 to 5"),
         ({"techniques": ["dropout", "none"]}, "'none' is no technique"),
         ({"techniques": ["dropout", "dropout"]}, "cannot have dropout twice"),
         ({"techniques": ["dropout", "r-drop"]}, "dropout and r-drop: both set the drop rate"),

@@ -11,6 +11,7 @@ import torch
 from helpers import texts
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab import finetune as lab
+from regdemo.lab import memory
 from regdemo.lab.compare import Stopped
 from regdemo.lab.finetune import finetune
 from regdemo.lab.recipe import Recipe
@@ -37,12 +38,10 @@ def test_without_a_technique_named_all_of_the_arms_are_compared_with_none():
 
 
 def test_pretraining_and_fine_tuning_are_in_the_precision_asked_for():
-    tasks = [
-        lab._pretrained(lab.topics()[5000:], "t", 0, "cpu", precision, lambda done, total: None)
-        for precision in ("float32", "bfloat16")
-    ]
-    assert [task.precision for task in tasks] == ["float32", "bfloat16"]
-    assert not torch.equal(tasks[0].start[0], tasks[1].start[0])
+    pairs = [lab._tasks(lab.topics()[5000:], "t", "cpu", precision) for precision in ("float32", "bfloat16")]
+    assert [(corpus.precision, fresh.precision) for corpus, fresh in pairs] == [("float32",) * 2, ("bfloat16",) * 2]
+    one, other = (lab._pretrained(corpus, 0, lambda done, total: None) for corpus, _ in pairs)
+    assert not torch.equal(one[0], other[0])
     assert finetune(["dropout"], precision="bfloat16").parameters["precision"] == "bfloat16"
 
 
@@ -54,9 +53,10 @@ def test_the_same_seed_gives_the_same_report_and_leaves_the_global_generator():
 
 
 def test_every_network_of_every_arm_starts_from_the_pretrained_weights():
-    task = lab._pretrained(lab.topics()[5000:], "t", 0, "cpu", "float32", lambda done, total: None)
+    corpus, fresh = lab._tasks(lab.topics()[5000:], "t", "cpu", "float32")
+    task = replace(fresh, start=lab._pretrained(corpus, 0, lambda done, total: None))
     run = PairedTraining(task, [Recipe("none"), Recipe("m", (TECHNIQUES["mixout"](),))], range(2), seed=0, epochs=1)
-    untrained = Learner(replace(task, start=()), Recipe("none"), [0], seed=0)
+    untrained = Learner(fresh, Recipe("none"), [0], seed=0)
     for place, start in enumerate(task.start):
         assert all(torch.equal(own, start[0]) for (arm,) in run.arms for own in arm.parameters[place])
     assert not torch.equal(untrained.parameters[0][0], task.start[0][0])
@@ -75,6 +75,21 @@ def test_a_text_that_is_too_short_is_refused_before_pretraining(tmp_path, monkey
     path = tmp_path / "own.txt"
     path.write_text("short")
     with pytest.raises(FileError, match=r"own.txt has 5 characters: the text must have at least 1,320$"):
+        finetune(data=path)
+
+
+def test_more_seeds_than_fit_in_memory_are_refused_before_pretraining(monkeypatch):
+    monkeypatch.setattr(lab, "_pretrained", None)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 1e6)
+    with pytest.raises(ArgumentError, match=r"seeds = 500 would take about .* GB of memory in 2 arms, and 0.0 GB are"):
+        finetune(["mixout"], seeds=500)
+
+
+def test_a_text_that_ends_in_what_it_began_with_is_refused_before_pretraining(tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "_pretrained", None)
+    path = tmp_path / "same.txt"
+    path.write_text("x" * 8000)
+    with pytest.raises(FileError, match=r"same.txt ends in what it began with: 0 stretches"):
         finetune(data=path)
 
 

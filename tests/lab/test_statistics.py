@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import isnan, nan
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -49,6 +50,13 @@ def test_values_that_are_all_the_same_have_an_interval_without_width_and_no_p_va
     interval = mean_interval(values)
     assert interval.low == interval.value == interval.high
     assert isnan(p_value(values))
+
+
+def test_a_mean_that_only_rounding_keeps_from_0_is_0():
+    values = [100 * share - 100 * 0.52 for share in (0.52, 0.55, 0.49)]
+    assert fmean(values) != 0
+    assert mean_interval(values).value == 0
+    assert mean_interval([0.1, 1e-9]).value != 0
 
 
 def closed_test(p_values, i):

@@ -87,6 +87,15 @@ def test_a_constant_feature_is_0(write):
     assert task.x[:, 1].unique().tolist() == [0]
 
 
+def test_features_that_differ_by_little_stay_apart(write):
+    seconds = 1_700_000_000
+    near, far = (
+        data.load("mnist1d", write("time,y", *(f"{start + i / 8},{i % 2}" for i in range(40)), name=f"{start}.csv"))
+        for start in (0, seconds)
+    )
+    torch.testing.assert_close(far.x, near.x)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -99,7 +108,18 @@ def test_a_constant_feature_is_0(write):
         ({3: '1,2,"cat'}, r"pets.csv:\d+: unexpected end"),
         ({i: f"{i},{i},cat" for i in range(1, 41)}, r"pets.csv: 'kind' is 'cat' in every row"),
         ({i: f"{i},{i},cat{i}" for i in range(1, 41)}, r"'kind' has 40 different texts in 40 rows"),
-        (dict.fromkeys(range(1, 41), "1,1,cat"), r"1 different rows: at least 20"),
+        (dict.fromkeys(range(1, 41), "1,1,cat"), r"features that no earlier row has: 1; at least 20"),
+        ({3: "1_0,1,cat"}, r"pets.csv:4: 'size' is '1_0'"),
+        ({3: "1e308,1,cat"}, r"'size' has a number too large to be standardized"),
+        (
+            {i: f"{i},1e30,cat" if i == 3 else f"0,{i},dog" for i in range(1, 41)},
+            "so far from the others that it",
+        ),
+        (
+            {i: f"{i},{i},{'inf' if i == 9 else i / 8}" for i in range(1, 41)},
+            r"pets.csv:10: 'kind' is 'inf', where",
+        ),
+        ({i: f"{i},{i},{1e308 * (i % 2) + i / 8}" for i in range(1, 41)}, r"'kind' has a number too large"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_with_its_line(write, change, said):
@@ -111,7 +131,7 @@ def test_what_cannot_be_learned_from_is_refused_with_its_line(write, change, sai
 def test_files_that_are_no_table_are_refused(write, tmp_path):
     with pytest.raises(FileError, match="is empty"):
         data.load("mnist1d", write(""))
-    with pytest.raises(FileError, match="one column"):
+    with pytest.raises(FileError, match=r"one column.*, parted by commas, semicolons or tabs"):
         data.load("mnist1d", write("a", "1"))
     with pytest.raises(FileError, match="cannot be read: No such file"):
         data.load("mnist1d", tmp_path / "none.csv")

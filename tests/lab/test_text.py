@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from regdemo import regularizers
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import FileError
 from regdemo.lab import data, text
 from regdemo.lab.choices import fitting
 from regdemo.lab.gpts import GPTs
@@ -247,7 +247,7 @@ def test_stretches_of_the_test_that_stand_in_the_training_text_are_left_out():
 
 
 def test_a_text_that_only_repeats_itself_is_refused():
-    with pytest.raises(ArgumentError, match=r"^t ends in what it began with: 0 stretches are left to test on, of 10"):
+    with pytest.raises(FileError, match=r"^t ends in what it began with: 0 stretches are left to test on, of 10"):
         text.task("x" * 5000, "t", "")
 
 
