@@ -73,7 +73,7 @@ def find(name: str) -> Pitfall:
     if found is None:
         near = " or ".join(map(repr, difflib.get_close_matches(name, names)))
         raise ArgumentError(
-            f"there is no pitfall {name!r}: {f'did you mean {near}?' if near else ''} regdemo pitfalls lists them all"
+            f"there is no pitfall {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo pitfalls` lists them all"
         )
     return found
 

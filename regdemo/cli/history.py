@@ -17,11 +17,19 @@ from regdemo.errors import FileError
 history = typer.Typer(
     help="Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 
 
-@history.command("export", epilog="Example: regdemo history export answers.jsonl")
+@history.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Without a command, its help."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@history.command(
+    "export", short_help="Every answer, as a line of JSON.", epilog="Example: regdemo history export answers.jsonl"
+)
 def export_history(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, standard output.")
@@ -37,7 +45,11 @@ def export_history(
     print(f"{_rows(len(reviews), len(marks))} written.", file=sys.stderr)
 
 
-@history.command("import", epilog="Example: regdemo history import answers.jsonl")
+@history.command(
+    "import",
+    short_help="Add the answers that your history lacks.",
+    epilog="Example: regdemo history import answers.jsonl",
+)
 def import_history(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote; - for standard input.")],
     home: Home = None,
@@ -66,7 +78,7 @@ def import_history(
     print(f"{counted(added, 'row')} added, {known:,} known already.")
 
 
-@history.command(epilog="Example: regdemo history check")
+@history.command(short_help="Look whether the history is whole.", epilog="Example: regdemo history check")
 def check(
     home: Home = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -101,7 +113,10 @@ def check(
         )
 
 
-@history.command(epilog="Example: regdemo history recover history.db.damaged-20260301T090000Z answers.jsonl")
+@history.command(
+    short_help="Write what can still be read of a damaged history.",
+    epilog="Example: regdemo history recover history.db.damaged-20260301T090000Z answers.jsonl",
+)
 def recover(
     damaged: Annotated[
         Path | None,

@@ -69,7 +69,7 @@ def overview(context: typer.Context, bank: BankPath = None, home: Home = None, f
         state = "failed" if one.card.id in last and last[one.card.id].rating == AGAIN else "passed" if due else ""
         if not state:
             state = "begun" if saved_at(folder / f"{one.name}.py") else "new"
-        rows.append([f"  {one.name}", one.level, state, due, one.card.question.partition("\n")[0].replace("`", "")])
+        rows.append([f"  {one.name}", one.level, state, due, _task(one)])
     passed = sum(row[2] == "passed" for row in rows)
     desk.page.table(f"{counted(len(rows), 'kata')}, {passed} passed", ["  name", "level", "state", "due", "task"], rows)
     following = next((one for one in desk.katas.values() if one.card.id not in memories), None)
@@ -168,7 +168,7 @@ def solution(
     desk.page.listed([("Source", source) for source in one.card.sources])
 
 
-@kata.command(epilog="Example: regdemo kata diff dropout")
+@kata.command(short_help="Your file against the reference.", epilog="Example: regdemo kata diff dropout")
 def diff(
     name: MaybeName = None,
     give_up: GiveUp = False,
@@ -191,7 +191,7 @@ def diff(
         desk.page.quiet(f"{folder / one.name}.py is the reference, word for word.")
 
 
-@kata.command(epilog="Example: regdemo kata doctor")
+@kata.command(short_help="Which walls of the box stand here.", epilog="Example: regdemo kata doctor")
 def doctor() -> None:
     """Which walls of the box around judged code stand on this computer."""
     from rich.console import Console
@@ -208,6 +208,12 @@ def doctor() -> None:
     missing = sum(not wall.on for wall in walls)
     if missing:
         page.quiet(f"\n{counted(missing, 'wall')} missing here: judge only code that you would run yourself.")
+
+
+def _task(one: Kata) -> str:
+    """What is to be written or found, without the words that all of them begin with, and the signature."""
+    task = one.card.question.partition("\n")[0].removeprefix("Write ").removeprefix("Find the bug: ")
+    return task.partition(": `")[0].replace("`", "")
 
 
 class _Desk:

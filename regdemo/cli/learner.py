@@ -50,10 +50,19 @@ Retention = Annotated[
         min=0.7, max=0.97, envvar="REGDEMO_RETENTION", help="How likely a card should still be recalled when it comes."
     ),
 ]
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day: write it as in 2026-12-15") from None
+
+
 Interview = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
+        parser=_day,
         metavar="YYYY-MM-DD",
         envvar="REGDEMO_INTERVIEW",
         help="The day of your interview: every card comes once more in the last day before it.",
@@ -95,6 +104,14 @@ def asking(bank: Path | None) -> str:
     from shlex import quote
 
     return f"regdemo quiz --bank {quote(str(bank))}" if bank else "regdemo quiz"
+
+
+def katas(number: int, bank: Path | None) -> str:
+    """Where cards of code are asked, since no quiz does."""
+    from shlex import quote
+
+    option = f" --bank {quote(str(bank))}" if bank else ""
+    return f"{counted(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata{option}`."
 
 
 def home_folder(home: Path | None) -> Path:

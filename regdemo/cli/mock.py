@@ -24,6 +24,7 @@ from regdemo.cli.learner import (
     asking,
     clock,
     home_folder,
+    katas,
     listed,
     load_bank,
     page_and_lines,
@@ -85,7 +86,8 @@ def mock(
         askable = [card for card in wanted if card.kind != "code"]
         lined_up = list(islice(questions(askable, memories, clock(), Random(drawn)), limit or MOST))
         if not lined_up:
-            page.quiet("There is nothing to ask: choose other topics, kinds or tags.")
+            code = f"{katas(len(wanted), bank)} " if wanted else ""
+            page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
         cards = [question.card for question in lined_up]
         session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock", plan=plan)
         interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes), asking(bank))
@@ -101,7 +103,7 @@ def mock(
                 print(json.dumps(card.told(), indent=2, ensure_ascii=False))
             elif interview.replies:
                 card.show(page)
-            else:
+            elif lined_up:
                 page.quiet("\nNo question was answered.")
 
 

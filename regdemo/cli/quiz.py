@@ -24,6 +24,7 @@ from regdemo.cli.learner import (
     counted,
     home_folder,
     in_words,
+    katas,
     listed,
     load_bank,
     page_and_lines,
@@ -80,15 +81,20 @@ def quiz(
             marked = history.flagged()
             wanted = [card for card in wanted if card.id in marked]
         askable = [card for card in wanted if card.kind != "code"]
-        if code := len(wanted) - len(askable):
-            page.quiet(f"{counted(code, 'code card')} {'is' if code == 1 else 'are'} not asked in a quiz.")
+        # Of a whole bank they are not missed; of cards that were chosen they would be.
+        if (code := len(wanted) - len(askable)) and (len(wanted) < len(loaded.cards) or not askable):
+            page.quiet(katas(code, bank))
         memories = standing(history, plan, folder / CACHE)
         if ids is not None or flagged:
             cards = askable[:limit]
         else:
             cards = pick(askable, memories, clock(), new=new, limit=limit, cram=cram)
         if not cards:
-            page.quiet(f"Nothing to ask now. {_outlook(askable, memories)}".rstrip())
+            why = ": no such card is flagged, and f flags one at any prompt" if flagged and not wanted else ""
+            page.quiet(f"Nothing to ask now{why}. {_outlook(askable, memories)}".rstrip())
+            if askable:
+                fresh = any(card.id not in memories for card in askable)
+                page.quiet(f"{'`--new 10` asks new ones' if fresh else '`--cram` asks cards before they are due'}.")
             if as_json:
                 print("[]")
             return

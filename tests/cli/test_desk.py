@@ -166,7 +166,7 @@ def test_f_flags_a_card_and_flagged_asks_it_alone(say, home):
     out = say("f\nq\n", "--flagged")
     assert re.findall(r"^── .* · (\S+) ─", out, re.MULTILINE) == ["Q3"]
     assert "no longer flagged" in out
-    assert say("", "--flagged").startswith("Nothing to ask now.")
+    assert say("", "--flagged").startswith("Nothing to ask now: no such card is flagged, and f flags")
 
 
 def test_a_changed_answer_is_said(say, tmp_path):

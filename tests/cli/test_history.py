@@ -162,3 +162,10 @@ def test_what_a_damaged_history_still_holds_can_be_imported(run, kept, tmp_path,
     assert (code, err) == (0, f"3 answers and 2 marks could be read of {aside}.\n")
     assert run("import", tmp_path / "saved")[1] == "5 rows added, 0 known already.\n"
     assert run("check")[0] == 0
+
+
+def test_without_a_command_history_prints_its_help_with_no_line_cut_short(capsys):
+    assert app.run(["history"]) == 0
+    out = capsys.readouterr().out
+    assert "recover  Write what can still be read of a damaged history." in out
+    assert "..." not in out.partition("Commands:")[2]

@@ -288,3 +288,12 @@ def test_doctor_names_every_wall(kata, capsys):
     said = capsys.readouterr().out
     assert "a forged result: the judge is another process" in said
     assert said.count("✓") + said.count("✗") == 9
+
+
+def test_the_list_tells_what_is_to_be_written_before_how_it_is_called(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run(["kata", "--home", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^  dropout +screen +new +inverted dropout$", out, re.MULTILINE)
+    assert re.search(r"^  fix_sam +onsite +new +a SAM that climbs", out, re.MULTILINE)

@@ -175,6 +175,11 @@ def test_json_tells_all_of_it_and_nothing_else(say):
     assert told["commands"][-1].endswith("--ids Q1,Q2")
 
 
+def test_a_choice_that_leaves_nothing_to_ask_says_so_once(say):
+    out = say("", "--kind", "numeric")
+    assert out == "There is nothing to ask: choose other topics, kinds or tags.\n"
+
+
 def test_limit_ends_it(say, home):
     say("right\n80\nmy words\n60\n", "--limit", "1")
     assert [r.card for r in read(home)] == ["Q1"]

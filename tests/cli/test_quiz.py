@@ -296,16 +296,26 @@ def test_an_id_that_is_not_there_exits_2_and_names_what_is(run, home):
 def test_when_nothing_is_due_the_next_card_is_told(run):
     say(run, "\n3\n", "--ids", "Q3")
     out = say(run, "", "--new", "0")
-    assert out == "Nothing to ask now. Q3 is the next due, in 2 days. 2 cards never answered.\n"
+    assert out == (
+        "Nothing to ask now. Q3 is the next due, in 2 days. 2 cards never answered.\n`--new 10` asks new ones.\n"
+    )
 
 
-def test_code_cards_are_not_asked_and_counted(run, deck):
+def test_when_all_was_answered_and_nothing_is_due_cram_is_offered(run, deck):
+    deck.write_text("## Q3: Why?\n\n### Answer\nBecause.\n")
+    say(run, "\n3\n")
+    assert say(run, "").endswith("\n`--cram` asks cards before they are due.\n")
+
+
+def test_code_cards_that_were_chosen_are_left_to_kata_and_those_of_a_whole_bank_are_not_spoken_of(run, deck):
     code = "```python starter\n...\n```\n\n```python judge\n...\n```\n\n```python solution\n...\n```\n"
     deck.write_text(f"{DECK}\n\n## Q4: Write it\n\n{code}", encoding="utf-8")
     out = say(run, "s\n" * 9)
-    assert "1 code card is not asked in a quiz." in out
+    assert "of code" not in out
     assert sequence(out) == ["Q1", "Q2", "Q3"]
-    assert "code card" not in say(run, "", "--ids", "Q1")
+    assert "of code" not in say(run, "", "--ids", "Q1")
+    assert say(run, "", "--ids", "Q1,Q4").startswith("1 card of code is left to `regdemo kata --bank ")
+    assert "is left to `regdemo kata" in say(run, "", "--kind", "code")
 
 
 def test_the_bundled_bank_is_the_default(capsys, monkeypatch):

@@ -100,7 +100,7 @@ def test_an_interview_is_forecast_by_topic(run):
     ("options", "said"),
     [
         (("--interview", "2026-03-14"), "2026-03-14 has passed"),
-        (("--interview", "tomorrow"), "'tomorrow'"),
+        (("--interview", "tomorrow"), "'tomorrow' is no day: write it as in 2026-12-15"),
         (("--retention", "0.5"), "0.5 is not in the range"),
         (("--fit",), "of your answers came on a later day"),
     ],
