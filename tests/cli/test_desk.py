@@ -11,6 +11,8 @@ from regdemo.cli import app
 from regdemo.cli.see import see
 from regdemo.quiz.history import History, read
 
+pytestmark = pytest.mark.usefixtures("home")
+
 DECK = """
 ## Q1: Which?
 
@@ -52,13 +54,6 @@ Because.
 
 ## Q4: The letter of keys is {{k}}, of queries {{q}}.
 """
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "home"
 
 
 @pytest.fixture

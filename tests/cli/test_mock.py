@@ -13,6 +13,8 @@ import pytest
 from regdemo.cli import app
 from regdemo.quiz.history import History, read
 
+pytestmark = pytest.mark.usefixtures("home")
+
 DECK = """
 ## Q1: Which?
 
@@ -38,13 +40,6 @@ Because.
 ### Follow-ups
 - Q1
 """
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "home"
 
 
 @pytest.fixture

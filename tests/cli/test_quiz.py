@@ -24,6 +24,8 @@ from regdemo.cli.lines import Lines
 from regdemo.quiz.history import History, read
 from regdemo.render.cards import Page
 
+pytestmark = pytest.mark.usefixtures("home")
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DECK = """
 ## Q1: Which *one* is [red]right[/red]?
@@ -71,14 +73,6 @@ Because of **that**.
 - the second
 - the third &#x202e;
 """
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """Each test's history is its own, by the variable that a user would set."""
-    monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "home"
 
 
 @pytest.fixture

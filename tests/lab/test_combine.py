@@ -1,26 +1,19 @@
 """Effects of a factorial against least squares, and what may be said of an interaction."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
 from regdemo.errors import ArgumentError
-from regdemo.lab import data, metrics
+from regdemo.lab import metrics
 from regdemo.lab.combine import _interaction, combine, effect, subsets
 from regdemo.lab.compare import Stopped
 from regdemo.report import Table, Text
 
+pytestmark = pytest.mark.usefixtures("small")
+
 PAIR = ("a", "b")
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """The digits, but 60 training and 40 test examples of them, and a small network."""
-    whole = data.load("digits")
-    few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch=20)
-    monkeypatch.setitem(data.TASKS, "digits", lambda: few)
 
 
 def quick(techniques=("dropout", "label-smoothing"), **options):

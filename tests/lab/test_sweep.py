@@ -22,13 +22,7 @@ from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import GROUP, PairedTraining
 from regdemo.report import Curves, Table
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    """The digits, but 60 training and 40 test examples of them, and a small network."""
-    whole = data.load("digits")
-    few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch=20)
-    monkeypatch.setitem(data.TASKS, "digits", lambda: few)
+pytestmark = pytest.mark.usefixtures("small")
 
 
 class Here(Executor):
