@@ -3,6 +3,7 @@ from fractions import Fraction
 import pytest
 import torch
 from scipy import stats
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
@@ -157,6 +158,12 @@ def test_from_the_size_on_at_which_bytes_are_drawn_a_word_serves_eight_elements(
     assert torch.equal(drawn.get_state(), expected.get_state())
 
 
+@pytest.mark.parametrize("p", [0.0, 0.001, 0.3])
+def test_a_large_mask_holds_no_byte_but_0_and_1(p):
+    # In a bool another would be true, too, but count for more in what is computed from its bytes.
+    assert set(keep_mask((2 * SMALL,), p, generator=seeded()).view(torch.uint8).tolist()) <= {0, 1}
+
+
 def test_at_rate_0_a_large_mask_keeps_everything():
     assert keep_mask((SMALL,), 0, generator=seeded()).all()
 
@@ -212,6 +219,20 @@ def test_the_backward_pass_keeps_a_bool_mask_and_no_copy_in_floats_where_memory_
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor.dtype), lambda _: None):
         scale_kept(torch.ones(size, dtype=dtype, requires_grad=True), torch.ones(size, dtype=torch.bool), 0.5)
     assert saved == [torch.bool]
+
+
+def test_a_large_mask_is_applied_with_one_new_tensor_of_floats():
+    made = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            made.append(function(*args, **(kwargs or {})))
+            return made[-1]
+
+    x, mask = torch.ones(LARGE), torch.ones(LARGE, dtype=torch.bool)
+    with Watch():
+        scale_kept(x, mask, 0.5)
+    assert len({tensor.data_ptr() for tensor in made if tensor.is_floating_point()}) == 1
 
 
 def test_the_scale_is_not_rounded_to_bfloat16():

@@ -26,8 +26,8 @@ def test_it_returns_probabilities_for_each_pass(model):
 
 
 def test_each_pass_is_a_forward_with_the_masks_drawn(model):
-    drawn = mc_dropout(model, X, samples=3, generator=seeded(5))
-    seed = int(torch.randint(2**31, (), generator=seeded(5)))
+    drawn = mc_dropout(model, X, samples=3, generator=seeded(4))  # whose draw from half or twice the range is another
+    seed = int(torch.randint(2**31, (), generator=seeded(4)))
     generator = seeded(seed)
     model.eval()
     hidden = model[:3](X)

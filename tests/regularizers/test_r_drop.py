@@ -59,6 +59,10 @@ def test_a_sequence_is_as_many_examples_and_an_ignored_label_is_left_out():
     torch.testing.assert_close(r_drop(first, second, target, 2.0), expected)
 
 
+def test_a_label_is_left_out_of_a_single_class_too():
+    assert r_drop(torch.ones(2, 1), torch.ones(2, 1), torch.tensor([0, -100])).item() == 0
+
+
 def test_an_ignored_example_gets_no_gradient():
     first, second, target = draw(3)
     target[1] = -100
@@ -128,6 +132,11 @@ def test_targets_that_are_no_class_indices_are_refused(shape, target):
 def test_a_target_of_another_shape_is_refused(shape):
     with pytest.raises(ArgumentError, match=r"^target has shape .* it must hold \(3,\) class indices"):
         r_drop(torch.ones(3, 4), torch.ones(3, 4), torch.zeros(shape, dtype=torch.long))
+
+
+def test_a_target_that_does_not_fit_a_batch_of_sequences_is_told_both_of_their_dimensions():
+    with pytest.raises(ArgumentError, match=r"^target has shape \(2,\) .* it must hold \(2, 3\) class indices"):
+        r_drop(torch.ones(2, 3, 4), torch.ones(2, 3, 4), torch.zeros(2, dtype=torch.long))
 
 
 def test_one_example_is_enough_and_none_is_refused():

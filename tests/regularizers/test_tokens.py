@@ -83,6 +83,11 @@ def test_each_pair_is_swapped_equally_often():
     assert (pairs > 0).sum() == 6
 
 
+def test_a_word_whose_uniform_draw_is_0_goes_before_padding(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.zeros(shape))
+    assert random_swap(torch.tensor([0, 0, 0, 5, 6]), padding=0).tolist() == [0, 0, 0, 6, 5]
+
+
 def test_after_several_swaps_so_many_words_stand_elsewhere():
     y = random_swap(torch.arange(5).expand(N, 5), 3, padding=-1, generator=seeded())
     assert within((y[:, 2] != 2).sum(), N, (1 - 1 / 5) * (1 - (1 - 2 / 4) ** 3))
