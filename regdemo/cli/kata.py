@@ -117,6 +117,7 @@ def check(
     folder: Folder = WHERE,
 ) -> None:
     """Judge your file. Exits with 0 if it passes, 1 if it does not."""
+    from regdemo.errors import FileError
     from regdemo.kata.client import Judge
     from regdemo.kata.work import latest
 
@@ -125,9 +126,16 @@ def check(
     with Judge([desk.bank_path, desk.home, folder.resolve()]) as judge:
         verdict = desk.judge(judge, one, seed)
         if watch:
-            desk.page.quiet(f"\nWaiting for you to save {folder / one.name}.py; Ctrl-C ends.")
-            for _ in _saves(folder / f"{one.name}.py"):
-                verdict = desk.judge(judge, one, seed)
+            file = folder / f"{one.name}.py"
+            desk.waiting(file)
+            with suppress(KeyboardInterrupt):  # also while it is judged: the verdict before then counts
+                for _ in _saves(file):
+                    desk.page.fresh()
+                    try:
+                        verdict = desk.judge(judge, one, seed)
+                    except FileError as error:  # which the next save may mend
+                        desk.page.quiet(str(error))
+                    desk.waiting(file)
     if not verdict.passed:
         raise typer.Exit(1)
 
@@ -273,6 +281,10 @@ class _Desk:
             self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
         return verdict
 
+    def waiting(self, file: Path) -> None:
+        """Say since when a file is watched: two verdicts that are the same can be told apart."""
+        self.page.quiet(f"\nJudged at {clock().astimezone():%H:%M:%S}. Waiting for you to save {file}; Ctrl-C ends.")
+
     def reveal(self, name: str | None, give_up: bool) -> Kata:
         """A kata whose solution may be seen: it was passed, or is given up now."""
         from regdemo.errors import ArgumentError
@@ -321,9 +333,8 @@ def _saves(file: Path) -> Iterator[None]:
     from regdemo.kata.work import saved_at
 
     seen = saved_at(file)
-    with suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(POLL)
-            if (now := saved_at(file)) and now != seen:
-                seen = now
-                yield None
+    while True:
+        time.sleep(POLL)
+        if (now := saved_at(file)) and now != seen:
+            seen = now
+            yield None

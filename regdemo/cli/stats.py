@@ -129,7 +129,7 @@ def stats(
         print(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     if not answers:
-        page.quiet(f"{counted(len(cards), 'card')}, none answered yet: begin with `regdemo quiz`.")
+        page.quiet(f"{counted(len(cards), 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
         return
     page.bars("Due", due)
     page.bars(

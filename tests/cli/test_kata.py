@@ -11,6 +11,7 @@ import pytest
 from regdemo.cli import app
 from regdemo.cli import kata as command
 from regdemo.kata import client
+from regdemo.kata.verdict import Verdict
 from regdemo.quiz.history import read
 
 DECK = '''
@@ -247,10 +248,10 @@ def test_watch_judges_again_on_every_save(kata, monkeypatch):
 
     def save_or_leave(seconds):
         times.append(seconds)
-        if len(times) == 3:
+        if len(times) == 4:
             raise KeyboardInterrupt
         file = kata.folder / "double.py"
-        file.write_text([WRONG, RIGHT][len(times) - 1])
+        file.write_bytes([WRONG.encode(), b"\xff", RIGHT.encode()][len(times) - 1])
         os.utime(file, (len(times), len(times)))
 
     monkeypatch.setattr(command.time, "sleep", save_or_leave)
@@ -261,11 +262,25 @@ def test_watch_judges_again_on_every_save(kata, monkeypatch):
         "double.py fails test 2",
         "double.py passes",
     ]
+    assert "katas/double.py is not UTF-8, at byte 0: save it as UTF-8 Judged at" in said
+
+
+def test_ctrl_c_while_a_save_is_judged_ends_with_the_verdict_before(kata, monkeypatch):
+    def judged(*args, **options):
+        monkeypatch.setattr(_Shared, "check", interrupted, raising=False)
+        return Verdict("failed", 2, 0, "test_it_doubles", "It doubles.")
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    kata("double")
+    monkeypatch.setattr(_Shared, "check", judged, raising=False)
+    monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)
+    monkeypatch.setattr(command, "_saves", lambda file: [None])
+    assert kata("check", "--watch")[0] == 1
 
 
 def test_a_judge_without_a_verdict_leaves_the_history_alone(kata, monkeypatch):
-    from regdemo.kata.verdict import Verdict
-
     kata("double")
     monkeypatch.setattr(_Shared, "check", lambda *args, **options: Verdict("lost"), raising=False)
     monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)

@@ -323,7 +323,7 @@ def test_the_bundled_bank_is_the_default(capsys, monkeypatch):
 
 def test_stats_before_the_first_answer_says_what_to_do_and_makes_no_file(run, home):
     code, out, _ = run(name="stats")
-    assert (code, out) == (0, "3 cards, none answered yet: begin with `regdemo quiz`.\n")
+    assert (code, out) == (0, f"3 cards, none answered yet in {home}: begin with `regdemo quiz`.\n")
     assert not home.exists()
 
 
