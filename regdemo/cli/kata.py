@@ -27,9 +27,13 @@ class Names(TyperGroup):
     """The commands, and besides them each kata's name: `kata NAME` is `kata start NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """A word that is no command is the name of a kata."""
+        """A word that is no command is the name of a kata. What was said before the word is the command's, too."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = ["start", *args]
+        for option in self.params:
+            name = option.name or ""
+            if ctx.params.get(name) is not None and ctx.get_parameter_source(name).name == "COMMANDLINE":
+                args[1:1] = [option.opts[0], str(ctx.params[name])]
         return super().resolve_command(ctx, args)
 
 

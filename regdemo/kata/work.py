@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata.katas import Kata
 
+FOLDER = Path("katas")  # where they are unless another one is named
 LARGEST = 1_000_000  # bytes in a file
 
 
@@ -44,7 +46,8 @@ def read(kata: Kata, folder: Path) -> str:
             raise FileError(f"{file} has {file.stat().st_size:,} bytes: a kata has at most {LARGEST:,}")
         return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise FileError(f"{file} is not there: `regdemo kata {kata.name}` writes its starter") from None
+        option = "" if folder == FOLDER else f" --dir {quote(str(folder))}"
+        raise FileError(f"{file} is not there: `regdemo kata {kata.name}{option}` writes its starter") from None
     except UnicodeDecodeError as error:
         raise FileError(f"{file} is not UTF-8, at byte {error.start:,}: save it as UTF-8") from None
     except OSError as error:

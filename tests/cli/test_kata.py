@@ -142,6 +142,19 @@ def test_a_kata_is_found_by_its_name_and_its_id(kata, name):
     assert (kata.folder / "double.py").exists()
 
 
+def test_an_option_before_the_name_counts_as_one_after_it(kata, capsys):
+    assert app.run(["kata", "--dir", "mine", "--bank", "deck.md", "double"]) == 0
+    assert "Wrote mine/double.py." in capsys.readouterr().out
+    assert app.run(["kata", "--dir", "yours", "--bank", "deck.md", "start", "halve", "--dir", "mine"]) == 0
+    assert [file.name for file in sorted((kata.folder.parent / "mine").iterdir())] == ["double.py", "halve.py"]
+    assert not kata.folder.exists()
+
+
+def test_a_file_that_is_not_there_is_written_in_the_folder_that_was_named(kata):
+    said = "regdemo: mine/double.py is not there: `regdemo kata double --dir mine` writes its starter"
+    assert kata("check", "double", "--dir", "mine") == (3, said)
+
+
 def test_a_name_that_is_unknown_gets_the_nearest(kata):
     assert kata("dubble") == (2, "regdemo: there is no kata 'dubble': the nearest are double, halve")
 
