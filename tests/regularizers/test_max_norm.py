@@ -68,6 +68,11 @@ def test_a_bad_limit_is_named(limit):
         max_norm(torch.ones(2, 2), limit)
 
 
+def test_the_first_dimension_may_be_counted_from_the_end():
+    weight = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+    torch.testing.assert_close(max_norm(weight, 1.0, dim=-2), torch.tensor([[0.6, 0.8], [0.3, 0.4]]))
+
+
 @pytest.mark.parametrize("dim", [2, -3])
 def test_a_dimension_that_is_not_there_is_named(dim):
     with pytest.raises(ArgumentError, match=rf"^dim = {dim} is not allowed: weight has the dimensions 0 to 1$"):
