@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -149,6 +150,31 @@ def _error(future: Future[Any]) -> BaseException | None:
         return error
 
 
+def _answers(address: str) -> bool:
+    """Whether a scheduler shakes hands at an address within TIMEOUT.
+
+    Of something else that listens there, such as a dashboard, distributed waits for more or takes the words for
+    lengths, and its client could not be closed. So a thread asks that may be left behind.
+    """
+    from distributed.comm import connect
+
+    found: list[bool] = []
+
+    async def shake_hands() -> None:
+        comm: Any = await connect(address, timeout=TIMEOUT)
+        found.append(True)
+        await comm.close()
+
+    def ask() -> None:
+        with suppress(Exception):
+            asyncio.run(shake_hands())
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    return bool(found)
+
+
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
     """A Dask cluster: what makes an executor on it, how many cells it trains at a time, and a check that it is there.
@@ -164,13 +190,16 @@ def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
     if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/:]+:\d+|(tcp|tls|ws|wss)://\[[^\s\]]+\]:\d+", address):
         raise ArgumentError(f"dask = {address!r} is no address of a scheduler: it is like tcp://host:8786")
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say, an error says in a line
+    nobody = RegdemoError(
+        f"no Dask scheduler answered at {address} within {TIMEOUT} s: start one with `dask scheduler`, and "
+        f"workers with `dask worker {address}`"
+    )
+    if not _answers(address):
+        raise nobody
     try:
         client: Any = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise RegdemoError(
-            f"no Dask scheduler answered at {address} within {TIMEOUT} s: start one with `dask scheduler`, and "
-            f"workers with `dask worker {address}`"
-        ) from error
+        raise nobody from error
     with client:
         try:
             client.wait_for_workers(1, timeout=TIMEOUT)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import sys
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from threading import Thread
 
 import pytest
 
@@ -101,6 +103,25 @@ def test_without_the_package_the_line_says_which_extra_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ArgumentError, match=r"pip install 'regdemo\[dask\]'"), cluster("tcp://127.0.0.1:1"):
         pass
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
+def test_what_listens_and_is_no_scheduler_is_no_answer(words, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(executors, "TIMEOUT", 0.5)
+    held = []
+
+    def answer(server):
+        held.append(server.accept()[0])
+        held[0].sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=answer, args=(server,), daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(RegdemoError, match=f"^no Dask scheduler answered at {address}"), executors.cluster(address):
+            pass
+    held[0].close()
 
 
 @pytest.mark.filterwarnings("ignore")
