@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from regdemo.regularizers import keep_masks
+
+AHEAD = 8  # masks drawn at a time: a call on a generator costs as much as the numbers of one
 
 
 def stream(seed: int, member: int, use: str, device: torch.device | str = "cpu") -> Generator:
@@ -32,10 +34,20 @@ class Draws:
     ) -> None:
         self.generators = [stream(seed, member, use, device) for member in members]
         self.dtype, self.device = dtype, torch.device(device)
+        self._masks: dict[tuple[float, ...], Iterator[Tensor]] = {}
 
     def keep(self, shape: Sequence[int], p: float) -> Tensor:
         """Masks, True with probability 1 - p."""
-        return keep_masks(shape, p, self.generators, device=self.device)
+        key = (*shape, p)
+        masks = self._masks.get(key)
+        mask = None if masks is None else next(masks, None)
+        if mask is None:
+            # The first may be the only one, as where the rate changes from step to step.
+            many = 1 if masks is None else AHEAD
+            drawn = keep_masks((many, *shape), p, self.generators, device=self.device)
+            self._masks[key] = masks = iter(drawn.unbind(1))
+            mask = next(masks)
+        return mask
 
     def normal(self, shape: Sequence[int]) -> Tensor:
         """Standard Gaussian numbers."""

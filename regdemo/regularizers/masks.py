@@ -129,11 +129,11 @@ def scale_kept(x: Tensor, mask: Tensor, p: float) -> Tensor:
 
 def _scale_kept(x: Tensor, mask: Tensor, scale: float) -> Tensor:
     """x * mask * scale, the shortest way."""
-    alike = x.shape == mask.shape and x.is_contiguous() and mask.is_contiguous() and not torch.compiler.is_compiling()
+    alike = x.shape == mask.shape and not torch.compiler.is_compiling()
     if alike and x.numel() < LARGE and x.dtype in (torch.float32, torch.float64):  # in others the scale would be coarse
         # From bytes, which torch converts faster than bool.
         return x * mask.view(torch.uint8).to(x.dtype).mul_(scale)
-    if alike:
+    if alike and x.is_contiguous() and mask.is_contiguous():
         apply: Any = _ScaleKept.apply  # typed in some versions of torch, untyped in others
         scaled: Tensor = apply(x, mask, scale)
         return scaled

@@ -14,7 +14,7 @@ from regdemo import regularizers
 from regdemo.lab import metrics
 from regdemo.lab.data import Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.streams import stream
+from regdemo.lab.streams import Draws, stream
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import Learner
 
@@ -213,13 +213,13 @@ def test_dp_sgds_noise_is_that_multiple_of_the_norm_over_the_batch(task):
     assert noise.std().item() == pytest.approx(3.0 * 0.7 / 20, rel=6 / (2 * len(noise)) ** 0.5)
 
 
-def by_hand(arm, member, x, generator, p=0.3):
-    """A pass under dropout with the masks of one stream."""
+def by_hand(arm, member, x, masks, p=0.3):
+    """A pass under dropout with the masks of one member."""
     network = module(arm.parameters, member)
     h = x
     for layer in network[:-1:2]:
         h = layer(h).relu()
-        h = h * regularizers.keep_mask(h.shape, p, generator=generator) / (1 - p)
+        h = h * masks.keep(h.shape, p)[0] / (1 - p)
     return network[-1](h)
 
 
@@ -227,7 +227,7 @@ def test_r_drop_minimizes_the_librarys_loss(task):
     arm = learner(task, "r-drop", p=0.3, alpha=2.0)
     x, y = task.x[BATCH], task.y[BATCH]
     for member in range(2):
-        masks = stream(3, member, "r-drop")
+        masks = Draws(3, [member], "r-drop", torch.float64)
         first, second = (by_hand(arm, member, x, masks) for _ in range(2))
         expected = regularizers.r_drop(first, second, y, 2.0)
         inputs, labels = arm.everyone(x), arm.everyone(y)
@@ -242,7 +242,7 @@ def test_mc_dropout_averages_the_probabilities_of_passes_with_masks_of_their_own
     arm = learner(task, "mc-dropout", p=0.3, samples=3)
     predicted = arm.predict(arm.everyone(task.test_x)).exp()
     for member in range(2):
-        masks = stream(3, member, "mc-dropout in prediction")
+        masks = Draws(3, [member], "mc-dropout in prediction", torch.float64)
         passes = [by_hand(arm, member, task.test_x, masks).softmax(-1) for _ in range(3)]
         torch.testing.assert_close(predicted[member], torch.stack(passes).mean(0))
 

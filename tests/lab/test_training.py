@@ -13,7 +13,7 @@ from regdemo.lab import metrics, training
 from regdemo.lab.choices import fitting
 from regdemo.lab.data import CLASSIFIER, Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.streams import Draws, stream
+from regdemo.lab.streams import AHEAD, Draws, stream
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import PairedTraining
 from regdemo.regularizers import keep_mask
@@ -64,7 +64,8 @@ def test_groups_of_members_learn_what_they_would_together(task, monkeypatch):
 def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
     run, (*_, last) = trained(task, [WITHOUT, WITH], [3], epochs=2)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4)).double()
-    weights, batches, masks = (stream(5, 3, use) for use in ("weights", "batches", "dropout"))
+    weights, batches = (stream(5, 3, use) for use in ("weights", "batches"))
+    masks = Draws(5, [3], "dropout", torch.float64)
     for layer in model[::2]:
         bound = layer.in_features**-0.5
         drawn = torch.empty(layer.in_features, layer.out_features, dtype=torch.float64)
@@ -76,7 +77,7 @@ def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
             h = task.x[batch]
             for linear in model[:-1:2]:
                 h = linear(h).relu()
-                h = h * keep_mask(h.shape, 0.3, generator=masks) / (1 - 0.3)
+                h = h * masks.keep(h.shape, 0.3)[0] / (1 - 0.3)
             optimizer.zero_grad()
             F.cross_entropy(model[-1](h), task.y[batch]).backward()
             optimizer.step()
@@ -147,6 +148,22 @@ def test_a_draw_stacks_what_each_member_draws_alone(draw):
     together, alone = (Draws(1, members, "use", torch.float64) for members in ([0, 1, 2], [2]))
     for _ in range(2):
         assert torch.equal(getattr(together, draw)(*arguments)[2:], getattr(alone, draw)(*arguments))
+
+
+def test_masks_are_drawn_ahead_from_the_second_of_a_shape_and_rate_on():
+    draws, generator = Draws(1, [0], "use", torch.float64), stream(1, 0, "use")
+    expected = [keep_mask((1, 50), 0.3, generator=generator)[0]]
+    expected += [mask for _ in range(2) for mask in keep_mask((AHEAD, 50), 0.3, generator=generator)]
+    assert torch.equal(torch.cat([draws.keep((50,), 0.3) for _ in expected]), torch.stack(expected))
+    assert len({tuple(mask.tolist()) for mask in expected}) == len(expected)
+
+
+def test_a_mask_of_another_shape_or_rate_is_none_of_those_drawn_ahead():
+    draws = Draws(1, [0, 1], "use", torch.float64)
+    for _ in range(3):
+        assert draws.keep((40, 50), 0.3).shape == (2, 40, 50)
+        assert draws.keep((50,), 0.3).shape == (2, 50)
+        assert draws.keep((40, 50), 0.9).double().mean() < 0.2  # of 4,000: 45 standard deviations from 0.7
 
 
 def test_a_resampled_task_gives_each_member_a_sample_of_its_own_with_repetition(task):

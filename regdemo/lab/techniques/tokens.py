@@ -126,7 +126,7 @@ class DropPath(Technique):
         if site != "residual":
             return h
         p = layerwise_rates(depth, self.p)[layer]
-        mask = self.draws.keep(h.shape[1:2], p).view(-1, *(1,) * (h.dim() - 2))
+        mask = self.draws.keep(h.shape[1:2], p).reshape(-1, *(1,) * (h.dim() - 2))
         return drop_path(h.flatten(0, 1), p, mask=mask).view_as(h)
 
 
