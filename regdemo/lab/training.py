@@ -164,7 +164,7 @@ class Learner:
     def backward(self, losses: Tensor) -> None:
         """Leave the gradient of the members' losses, (S,), in the parameters, where each has its own."""
         self.optimizer.zero_grad()
-        torch.autograd.backward(losses.sum())
+        torch.autograd.backward(losses, torch.ones_like(losses))
 
     @property
     def gradients(self) -> list[Tensor]:
