@@ -17,6 +17,7 @@ FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
 FORMAT = FOLDER / "README.md"
 LEVELS = {"screen", "onsite", "deep dive", "staff"}
+FREQUENCIES = {"common", "regular", "rare"}
 THEMES = {  # what an interview on regularization is about, and the decks that ask it
     "dropout": "15_regularization dropout gaussian_dropout spatial_dropout drop_block",
     "dropout in transformers": "attention_dropout dropout_sites gpt2 word_dropout",
@@ -70,6 +71,11 @@ def test_the_bank_holds_every_kind_in_number():
 @each()
 def test_a_card_says_at_which_level_it_is_asked(card):
     assert len(LEVELS & set(card.tags)) == 1
+
+
+@each("recall", "choice", "multi", "numeric", "cloze", "predict")
+def test_a_card_says_how_often_it_is_asked(card):
+    assert len(FREQUENCIES & set(card.tags)) == 1
 
 
 def test_every_deck_belongs_to_one_theme():
