@@ -1,3 +1,3 @@
 """Regularization for machine-learning interviews: demos that measure their claims, and a quiz."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

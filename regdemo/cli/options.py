@@ -40,7 +40,9 @@ def import_torch() -> None:
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        import torch  # noqa: F401
+        import torch
+
+        _ = torch.Tensor  # loads it now, where imports are lazy
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

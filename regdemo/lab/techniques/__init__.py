@@ -6,17 +6,14 @@ Importing this imports no torch: a command's help needs the names and the parame
 from regdemo.lab.recipe import Technique
 from regdemo.lab.techniques import activations, averaging, inputs, targets, tokens, updates, weights
 
-
-def _all(base: type[Technique]) -> list[type[Technique]]:
-    """Every technique below a class, in the order in which they are written."""
-    named = [base] if "NAME" in vars(base) else []
-    return named + [found for child in base.__subclasses__() for found in _all(child)]
-
-
 _MODULES = (inputs, activations, tokens, weights, targets, updates, averaging)
+# Read out of the modules rather than from a register, so that a module that is loaded lazily is loaded by it.
 TECHNIQUES: dict[str, type[Technique]] = {
-    technique.NAME: technique
+    value.NAME: value
     for module in _MODULES
-    for technique in _all(Technique)
-    if technique.__module__ == module.__name__
+    for value in vars(module).values()
+    if isinstance(value, type)
+    and issubclass(value, Technique)
+    and value.__module__ == module.__name__
+    and "NAME" in vars(value)
 }

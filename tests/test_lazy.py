@@ -1,0 +1,43 @@
+"""Lazy imports: what is loaded when, in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def printed(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["hashlib", "regdemo.quiz.schedule"])
+def test_a_module_is_loaded_at_its_first_use(module):
+    found = printed(
+        "from importlib.util import _LazyModule as Lazy\nfrom regdemo import lazy\nlazy.install()\n"
+        f"import {module}, sys\nmodule = sys.modules[{module!r}]\n"
+        "print(type(module) is Lazy)\nmodule.__doc__\nprint(type(module) is Lazy)"
+    )
+    assert found.split() == ["True", "False"]
+
+
+def test_a_name_taken_out_of_a_module_loads_it_at_once():
+    found = printed(
+        "from importlib.util import _LazyModule as Lazy\nfrom regdemo import lazy\nlazy.install()\n"
+        "from regdemo.errors import RegdemoError\nimport sys\nprint(type(sys.modules['regdemo.errors']) is Lazy)"
+    )
+    assert found == "False"
+
+
+def test_importing_the_package_leaves_other_peoples_imports_alone():
+    assert (
+        printed("import sys\nbefore = sys.meta_path[:]\nimport regdemo.errors\nprint(sys.meta_path == before)")
+        == "True"
+    )
+
+
+def test_a_module_that_does_not_exist_is_still_reported_at_the_import():
+    found = printed(
+        "from regdemo import lazy\nlazy.install()\n"
+        "try:\n    import regdemo.nothing\nexcept ModuleNotFoundError as error:\n    print(error)"
+    )
+    assert "regdemo.nothing" in found
