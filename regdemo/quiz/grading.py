@@ -26,12 +26,14 @@ class UnreadableAnswer(ArgumentError):
 class Grade:
     """share is the part that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
 
-    rating is what the scheduler should hear: a card not answered in full was not recalled, so it is "again".
+    picked holds the places of the options that the answer named. rating is what the scheduler should hear: a card not
+    answered in full was not recalled, so it is "again".
     """
 
     correct: bool
     share: float
     feedback: str = ""
+    picked: frozenset[int] = frozenset()
 
     @property
     def rating(self) -> Rating:
@@ -53,6 +55,23 @@ def grade(asked: Asked, response: str) -> Grade:
     return graders[asked.card.kind](asked, response.strip())
 
 
+def example(asked: Asked) -> str:
+    """What an answer to this card may look like: one that is not right. Empty where its form needs no example.
+
+    >>> from pathlib import Path
+    >>> from regdemo.quiz.cards import Card, Numeric
+    >>> card = Card("Q1", "numeric", "What is 3 / 8?", "0.375", Path("d.md"), 1, numeric=Numeric("3/8"))
+    >>> example(Asked(card, {}, card.question, card.answer))
+    '-2/7 or 1e-3'
+    """
+    candidates = {"multi": ("ab", "bc", "a", "b"), "numeric": ("3/8 or 1e-3", "-2/7 or 1e-3", "7/11 or 2.5e4")}
+    for candidate in candidates.get(asked.card.kind, ()):
+        with suppress(UnreadableAnswer):
+            if not any(grade(asked, part).correct for part in candidate.split(" or ")):
+                return candidate
+    return ""
+
+
 def grade_recall(ticked: int, total: int) -> Rating:
     """The rating that the share of key points said suggests: all of them good, half of them hard, fewer again.
 
@@ -70,17 +89,19 @@ def _choice(asked: Asked, response: str) -> Grade:
     if picked is None:
         raise UnreadableAnswer(f"{_quoted(response)} is no option: choose {_letters(asked)}, or type an option's text")
     option = asked.options[picked]
-    return Grade(option.correct, float(option.correct), option.feedback)
+    return Grade(option.correct, float(option.correct), option.feedback, frozenset([picked]))
 
 
 def _multi(asked: Asked, response: str) -> Grade:
     picked = _pick_several(asked.options, response)
     if not picked:
-        raise UnreadableAnswer(f"{_quoted(response)} names no options: choose from {_letters(asked)}, as in ab or a, b")
+        raise UnreadableAnswer(
+            f"{_quoted(response)} names no options: choose from {_letters(asked)}, for example {example(asked)}"
+        )
     right = [option.correct == (index in picked) for index, option in enumerate(asked.options)]
     said = [(LETTERS[index], asked.options[index].feedback) for index in sorted(picked)]
     lines = [f"**{letter})** {feedback}" for letter, feedback in said if feedback]
-    return Grade(all(right), sum(right) / len(right), "\n\n".join(lines))
+    return Grade(all(right), sum(right) / len(right), "\n\n".join(lines), frozenset(picked))
 
 
 def _pick(options: Sequence[Option], response: str) -> int | None:
@@ -118,7 +139,7 @@ def _numeric(asked: Asked, response: str) -> Grade:
     answers = _numbers(response, asked.values)
     if not answers:
         raise UnreadableAnswer(
-            f"{_quoted(response)} is no number: type one, as in 1.11 or 1e-3, or arithmetic, as in 1/0.9"
+            f"{_quoted(response)} isn't a number: type a number or arithmetic, for example {example(asked)}"
         )
     low, high = asked.card.numeric.bounds(asked.values)
     slack = 1e-9 * max(abs(low), abs(high))  # 0.7 + 0.1 is a little less than 0.8

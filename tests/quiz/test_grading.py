@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
-from regdemo.quiz.grading import Grade, UnreadableAnswer, grade, grade_recall
+from regdemo.quiz.grading import Grade, UnreadableAnswer, example, grade, grade_recall
 
 
 def asked(kind, **parts):
@@ -35,17 +35,17 @@ PREDICT = asked("predict", output="1 2\n3", wrong_answers=(WrongAnswer("1 2", "o
 
 @pytest.mark.parametrize("response", ["b", " B ", "b)", "(b)", "b.", "3"])
 def test_an_option_is_picked_by_letter_or_text(response):
-    assert grade(CHOICE, response) == Grade(True, 1.0, "yes")
+    assert grade(CHOICE, response) == Grade(True, 1.0, "yes", frozenset([1]))
 
 
 @pytest.mark.parametrize("response", ["The mean", "the  `mean`", "a"])
 def test_case_space_and_marks_of_an_options_text_do_not_count(response):
-    assert grade(CHOICE, response) == Grade(False, 0.0, "no")
+    assert grade(CHOICE, response) == Grade(False, 0.0, "no", frozenset([0]))
 
 
 def test_a_number_is_an_options_text_before_it_is_its_place():
     assert grade(CHOICE, "1").feedback == ""
-    assert grade(CHOICE, "2") == Grade(True, 1.0, "yes")
+    assert grade(CHOICE, "2") == Grade(True, 1.0, "yes", frozenset([1]))
 
 
 @pytest.mark.parametrize("response", ["", " ", "d", "z", "4", "0", "ab", "median", "9" * 5000])
@@ -133,8 +133,24 @@ def test_a_known_wrong_value_says_why_though_rounded():
 
 @pytest.mark.parametrize("response", ["", "abc", "1/0", "nan", "inf", "0,5", "1.11x", "9**9**9", "__import__('os')"])
 def test_what_is_no_number_is_asked_again(response):
-    with pytest.raises(UnreadableAnswer, match=r"is no number: type one, as in 1\.11 or 1e-3, or arithmetic"):
+    with pytest.raises(UnreadableAnswer, match="isn't a number: type a number or arithmetic, for example"):
         grade(numeric(), response)
+
+
+@pytest.mark.parametrize("right", ["3/8", "1e-3", "-2/7", "7/11", "1.11"])
+def test_the_example_of_a_number_is_never_accepted(right):
+    card = numeric(right)
+    assert [grade(card, part).correct for part in example(card).split(" or ")] == [False, False]
+
+
+@pytest.mark.parametrize("right", ["ab", "bc", "abc", "ac", "c"])
+def test_the_example_of_letters_is_never_accepted(right):
+    card = asked("multi", options=tuple(Option(letter, letter in right) for letter in "abc"))
+    assert not grade(card, example(card)).correct
+
+
+def test_the_options_that_were_picked_come_with_the_grade():
+    assert (grade(CHOICE, "the mean").picked, grade(MULTI, "ab").picked) == ({0}, {0, 1})
 
 
 # Cloze and predict
