@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 LARGEST = 300_000_000  # bytes of the database, unpacked
 MOST_NOTES = 100_000

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from regdemo.bank.apkg import Note
-from regdemo.quiz.text import clean
+from regdemo.text import clean
 
 MOST = 2_000  # cards in one deck
 LONGEST = 50_000  # characters in a field

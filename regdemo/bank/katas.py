@@ -13,7 +13,7 @@ from regdemo.kata.client import Judge
 from regdemo.kata.katas import Kata, katas
 from regdemo.kata.verdict import Verdict
 from regdemo.quiz.cards import Card, Fault
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 
 class Run(NamedTuple):

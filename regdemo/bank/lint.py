@@ -17,7 +17,7 @@ from regdemo.quiz.blocks import read as read_page
 from regdemo.quiz.cards import Card, at, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
 from regdemo.quiz.parts import PARTS, ROLES
-from regdemo.quiz.text import clean, printable
+from regdemo.text import clean, printable
 
 LONGEST_JUDGE = 60  # lines of code that a reader may take in at once
 MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried

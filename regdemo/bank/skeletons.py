@@ -13,7 +13,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Kind
 from regdemo.quiz.decks import DeckError, read
 from regdemo.quiz.parser import parse
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 _HEADS = {
     "recall": """\

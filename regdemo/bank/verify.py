@@ -22,7 +22,7 @@ from regdemo.bank import katas
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import read
 from regdemo.quiz.cards import Card, Fault, Value, draws, fill_parameters
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 TIME_LIMIT = 20.0  # seconds for one task
 MOST_DRAWS = 1_000  # of a card's parameters; more combinations are tried in even steps

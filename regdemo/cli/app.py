@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from regdemo import __version__
 from regdemo.cli.commands import Commands
 from regdemo.errors import RegdemoError
+from regdemo.text import clean
 
 app = typer.Typer(
     cls=Commands,
@@ -83,7 +84,7 @@ def _with_help(error: TyperException, arguments: Sequence[str]) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"regdemo: {message}", file=sys.stderr)
+    print(f"regdemo: {clean(message)}", file=sys.stderr)
     return code
 
 

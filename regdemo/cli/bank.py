@@ -30,7 +30,7 @@ from regdemo.cli.learner import (
     load_bank,
 )
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Asked

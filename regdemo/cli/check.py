@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from regdemo.cli.learner import counted
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 if TYPE_CHECKING:
     from regdemo.bank.lint import Remark

@@ -13,7 +13,7 @@ import typer
 
 from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, listed, load_bank
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 Target = Path | None
 

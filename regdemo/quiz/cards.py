@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 Kind = Literal["recall", "choice", "multi", "numeric", "cloze", "predict", "code"]
 Value = int | float | str

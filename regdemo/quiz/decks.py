@@ -15,9 +15,10 @@ from pathlib import Path
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cache import Cache
 from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
-from regdemo.quiz.text import printable, slug
+from regdemo.quiz.text import slug
 from regdemo.quiz.translations import translations
 from regdemo.quiz.workers import Job, parse_all, uncollected
+from regdemo.text import printable
 
 LARGEST = 10_000_000  # bytes in a file
 _BATCH = 32_000_000  # bytes held at once

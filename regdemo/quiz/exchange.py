@@ -16,7 +16,7 @@ from typing import Any
 
 from regdemo.errors import FileError
 from regdemo.quiz.history import COLUMNS, FIRST, MARK_COLUMNS, MODES, History, Mark, Review
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 _LATEST = 253_402_300_799_999_999  # microseconds: the last of the year 9999
 _GAP = 50_000  # rows in a row that cannot be read, after which no more are expected

@@ -10,7 +10,8 @@ from regdemo.quiz.blocks import Block, Page, read, section_ends
 from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
 from regdemo.quiz.kinds import is_option_list, read_card
 from regdemo.quiz.parts import Section, has_card_parts
-from regdemo.quiz.text import clean, slug
+from regdemo.quiz.text import slug
+from regdemo.text import clean
 
 _HEADING = re.compile(
     r"[\s*`]*+(?P<id>(?P<series>[A-Za-z]++)[\w.-]*+)[\s*`]*+:(?=[\s*]|$)[\s*]*+(?P<question>.*)", re.ASCII | re.DOTALL

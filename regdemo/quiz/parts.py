@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from regdemo.quiz.blocks import Block, Page
 from regdemo.quiz.cards import CodeBlock, Fault, Value
-from regdemo.quiz.text import clean, printable
+from regdemo.text import clean, printable
 
 PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
 ROLES = ("check", "starter", "judge", "solution", "mutant")

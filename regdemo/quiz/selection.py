@@ -12,7 +12,7 @@ from regdemo.quiz import schedule
 from regdemo.quiz.cards import Card, Kind
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.schedule import Memory
-from regdemo.quiz.text import printable
+from regdemo.text import printable
 
 KINDS = get_args(Kind)
 _MOST_NAMES = 12  # that a message lists whole; of more, it tells the nearest

@@ -11,23 +11,16 @@ from math import ceil, floor, isfinite, log10
 from typing import Literal
 
 from regdemo.report import Cell, Claim, HeatMap, Interval, Report
+from regdemo.text import clean
 
 Kind = Literal["text", "code", "link"]
 
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|(?P<link>https?://[^\s<>`]*[^\s<>`.,;:!?)\]])")
 
-# What a terminal obeys or XML cannot carry: control characters, lone surrogates, noncharacters.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def printable(text: str) -> str:
-    """The text with each character that could not be shown replaced."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
 
 def xml(text: str) -> str:
     """Text for HTML and SVG."""
-    return escape(printable(text))
+    return escape(clean(text))
 
 
 def inline(text: str) -> Iterator[tuple[Kind, str]]:
@@ -36,7 +29,7 @@ def inline(text: str) -> Iterator[tuple[Kind, str]]:
     >>> list(inline("see `p` at https://x.org."))
     [('text', 'see '), ('code', 'p'), ('text', ' at '), ('link', 'https://x.org'), ('text', '.')]
     """
-    text = printable(text)
+    text = clean(text)
     end = 0
     for match in _INLINE.finditer(text):
         if match.start() > end:

@@ -26,13 +26,13 @@ from regdemo.render.format import (
     limits,
     number,
     parameters,
-    printable,
     quiz_command,
     ticks,
     unbroken,
     verdict,
 )
 from regdemo.report import Block, Claim, Code, Curves, HeatMap, Report, Table, Text
+from regdemo.text import clean
 
 WIDEST = 100  # longer lines of prose are hard to read
 SHADES = " ░▒▓█"
@@ -211,7 +211,7 @@ def _gaps(texts: list[list[str]]) -> int:
 
 def _code(block: Code, console: Console) -> RenderableType:
     """The lines, set in; a program's words coloured, or those that a diff takes out and puts in."""
-    source = printable(block.source)
+    source = clean(block.source)
     if _plain(console):
         lines = Line(source)
     elif block.language == "diff":

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regdemo.quiz.blocks import read, section_ends
-from regdemo.quiz.text import clean
+from regdemo.text import clean
 
 
 def kinds(text):
