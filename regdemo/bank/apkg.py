@@ -56,7 +56,10 @@ def read(path: Path) -> Package:
             with archive.open(name) as packed, database.open("wb") as unpacked:
                 _unpack(packed, unpacked, path, compressed=name.endswith("b"))
             media = sum(name.isdecimal() for name in names)
-            return Package(list(_notes(database, path)), media)
+            try:
+                return Package(list(_notes(database, path)), media)
+            except (TypeError, ValueError, LookupError, AttributeError):
+                raise FileError(f"the notes in {_said(path)} aren't as Anki writes them: export it again") from None
     except OSError as error:
         raise FileError(f"{_said(path)} cannot be read, {error.strerror}: name a package of Anki's, .apkg") from None
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, ValueError) as error:

@@ -81,14 +81,19 @@ def _gaps(text: str) -> str:
         kept.append(answer)
         return f"{_OPEN}{len(kept) - 1}{_CLOSE}"
 
-    rest = markdown(_CLOZE.sub(keep, text))
+    rest = _markdown(_CLOZE.sub(keep, clean(text)))
     return re.sub(f"{_OPEN}(\\d+){_CLOSE}", lambda found: f"{{{{{kept[int(found[1])]}}}}}", rest)
 
 
 def markdown(text: str) -> str:
     """HTML as markdown: what is bold, code, a list or a formula stays so; scripts, styles and pictures go."""
+    return _markdown(clean(text))
+
+
+def _markdown(text: str) -> str:
+    """The same of a text that is clean already, and may hold the marks of gaps."""
     writer = _Writer()
-    writer.feed(clean(text))
+    writer.feed(text)
     writer.close()
     return writer.text()
 

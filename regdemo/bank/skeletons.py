@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
+from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Kind
 from regdemo.quiz.decks import DeckError, read
@@ -176,18 +175,7 @@ def append(deck: Path, card: str) -> int:
     try:
         old = target.read_text("utf-8") if target.exists() else f"# {deck.stem}\n"
         new = f"{old.rstrip()}\n\n{card.strip()}\n"
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-                stream.write(new)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o644)
-            os.replace(name, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        storage.atomic_write(target, new)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise FileError(f"{printable(str(deck))} cannot be written, {reason}: the card is not added") from None

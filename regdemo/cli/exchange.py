@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from regdemo import storage
 from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, listed, load_bank
 from regdemo.errors import ArgumentError, FileError
 from regdemo.text import printable
@@ -93,15 +92,6 @@ def import_cards(
 def _write(target: Path, data: bytes) -> None:
     """Replace a file as a whole, once the new one is on the disk."""
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            os.chmod(name, 0o644)
-            os.replace(name, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        storage.atomic_write(target, data)
     except OSError as error:
         raise FileError(f"{printable(str(target))} cannot be written, {error.strerror}: name another file") from None

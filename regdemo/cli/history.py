@@ -11,8 +11,15 @@ from typing import Annotated
 
 import typer
 
+from regdemo import storage
 from regdemo.cli.learner import Home, clock, counted, home_folder
 from regdemo.errors import FileError
+from regdemo.quiz import checkup
+from regdemo.quiz.database import NAME
+from regdemo.quiz.exchange import lines, parse, salvage, unite
+from regdemo.quiz.history import History, read_rows
+from regdemo.quiz.schedule import moment
+from regdemo.text import printable
 
 history = typer.Typer(
     help="Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
@@ -37,8 +44,6 @@ def export_history(
     home: Home = None,
 ) -> None:
     """Write every answer as a line of JSON, those undone and the rows that undo them too: `import` takes it back."""
-    from regdemo.quiz.exchange import lines
-    from regdemo.quiz.history import read_rows
 
     reviews, marks = read_rows(home_folder(home))
     _write(lines(reviews, marks), file)
@@ -58,15 +63,11 @@ def import_history(
 
     All are added or, where one line is wrong, none.
     """
-    from regdemo.quiz.exchange import parse, unite
-    from regdemo.quiz.history import History
 
     name = "standard input" if str(file) == "-" else str(file)
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        data = _standard_input() if str(file) == "-" else storage.read_file(file)
         text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise FileError(f"{name} cannot be read ({error.strerror}): name a file that `export` wrote") from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise FileError(f"{name}:{line}: this is no text in UTF-8: nothing was imported") from error
@@ -78,16 +79,19 @@ def import_history(
     print(f"{counted(added, 'row')} added, {known:,} known already.")
 
 
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(storage.LARGEST + 1)
+    if len(data) > storage.LARGEST:
+        raise FileError(f"standard input has more than {storage.LARGEST:,} bytes: nothing was imported")
+    return data
+
+
 @history.command(short_help="Look whether the history is whole.", epilog="Example: regdemo history check")
 def check(
     home: Home = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Look whether the history is whole: the file, its guards against change, every row. Exit code 3 if it is not."""
-    from regdemo.quiz import checkup
-    from regdemo.quiz.database import NAME
-    from regdemo.quiz.schedule import moment
-
     folder = home_folder(home)
     found = checkup.check(folder, clock())
     if as_json:
@@ -130,9 +134,6 @@ def recover(
     home: Home = None,
 ) -> None:
     """Write what can still be read of a damaged history, as `export` would: `import` takes it in. It is only read."""
-    from regdemo.quiz.database import NAME
-    from regdemo.quiz.exchange import lines, salvage
-
     folder = home_folder(home)
     path = folder / NAME if damaged is None else damaged
     if not path.exists() and (folder / path).exists():
@@ -146,20 +147,16 @@ def _rows(reviews: int, marks: int) -> str:
     return f"{counted(reviews, 'answer')} and {counted(marks, 'mark')}"
 
 
-def _write(lines: Iterable[str], file: Path | None) -> None:
-    text = "".join(f"{line}\n" for line in lines)
+def _write(rows: Iterable[str], file: Path | None) -> None:
+    text = "".join(f"{line}\n" for line in rows)
     if file is None:
         sys.stdout.write(text)
         return
     try:
-        out = file.open("x", encoding="utf-8", newline="\n")
+        storage.atomic_write(file, text, replace=False)
     except FileExistsError as error:
-        raise FileError(f"{file} is there already: name a new file") from error
+        raise FileError(f"{printable(str(file))} exists already: name a new file") from error
     except OSError as error:
-        raise FileError(f"{file} cannot be written ({error.strerror}): name another file") from error
-    try:
-        with out:
-            out.write(text)
-    except OSError as error:
-        file.unlink(missing_ok=True)  # half a history might be taken for a whole one
-        raise FileError(f"{file} could not be written whole ({error.strerror}): free some space") from error
+        raise FileError(
+            f"{printable(str(file))} could not be written whole ({error.strerror}): free some space"
+        ) from error

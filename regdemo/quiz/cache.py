@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from regdemo import storage
 from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, PassedOver, WrongAnswer
 from regdemo.quiz.workers import Job, parse_all
 
@@ -61,11 +62,8 @@ class Cache:
         """Keep the decks that were read, if any of them is new."""
         if self._new.keys() == self._old.keys():
             return
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part = self._file.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps({"version": self._version, "decks": self._new}, default=_plain), "utf-8")
-            part.replace(self._file)
+        text = json.dumps({"version": self._version, "decks": self._new}, default=_plain)
+        storage.write_cache(self._file, text.encode("utf-8", "surrogatepass"))
 
 
 def _pack(deck: Deck) -> list[Any]:

@@ -13,6 +13,7 @@ from regdemo.quiz.exchange import Row, fault_of
 from regdemo.quiz.history import opened, read_rows
 from regdemo.quiz.schedule import DAY, microseconds
 from regdemo.quiz.schema import STEPS, version
+from regdemo.text import printable
 
 MOST = 5  # faults of one kind that are told one by one
 
@@ -40,19 +41,19 @@ def check(home: Path, now: datetime) -> Checkup:
         if db is None:
             return Checkup()
         with database.faults(home / database.NAME):
-            faults = [f"the file: {line}" for (line,) in db.execute("PRAGMA integrity_check(5)") if line != "ok"]
-            faults += _guards(db)
+            database.check(db, home / database.NAME, always=True)
+            faults = _guards(db)
     reviews, marks = read_rows(home)
     rows: list[Row] = [*reviews, *marks]
     wrong = [f"{type(row).__name__.lower()} {row.id}: {fault}" for row in rows if (fault := fault_of(vars(row)))]
     ids = {review.id for review in reviews}
     undone = {mark.about for mark in marks if mark.what == "undo"}
     wrong += [
-        f"mark {mark.id} undoes {mark.about}, which is no answer"
+        f"mark {mark.id} undoes {mark.about}, which isn't an answer"
         for mark in marks
         if mark.what == "undo" and mark.about not in ids
     ]
-    faults += wrong[:MOST]
+    faults += map(printable, wrong[:MOST])
     if len(wrong) > MOST:
         faults.append(f"and {len(wrong) - MOST:,} rows more")
     times = [review.at for review in reviews]

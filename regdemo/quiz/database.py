@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from regdemo import storage
 from regdemo.errors import FileError
 from regdemo.quiz.schema import APPLICATION, VERSION, beside, version
+from regdemo.text import printable
 
 NAME = "history.db"
 PATIENCE = 10.0  # seconds to wait for a second session to finish its write
 # To look through a file takes 7 ms for each 1,000,000 bytes. A larger one is not looked through again unless another
 # program has changed it since; `history check` always does.
 LARGE = 4_000_000
+LOCK = "history.lock"  # held while a damaged file is set aside
 SOUND = Path("cache", "history.sound")  # beside the file: its size and time when this program last let go of it
 
 
@@ -55,8 +58,12 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         return db
 
 
-def check(db: sqlite3.Connection, path: Path) -> None:
-    """Raise FileError unless the file is a sound history of this version or an older one, or is empty."""
+def check(db: sqlite3.Connection, path: Path, *, always: bool = False) -> None:
+    """Raise FileError unless the file is a sound history of this version or an older one, or is empty.
+
+    This is the one judgement whether a history is damaged: its pages, its indices, and that every text is UTF-8.
+    always: look through a large file too that has not changed since it was last found sound.
+    """
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION:
@@ -69,11 +76,14 @@ def check(db: sqlite3.Connection, path: Path) -> None:
         )
     for table in ("reviews", "marks")[:written]:
         db.execute(f"SELECT id FROM {table} LIMIT 0")
-    if _is_known_sound(path):
+    if not always and _is_known_sound(path):
         return
-    (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if sound != "ok":
         raise _damaged(path, sound)
+    for table in ("reviews", "marks")[:written]:
+        for _ in db.execute(f"SELECT * FROM {table}"):
+            pass  # to fetch a row decodes its texts
 
 
 def _is_known_sound(path: Path) -> bool:
@@ -87,23 +97,12 @@ def seen_sound(path: Path) -> None:
     """Note, of a large file that was opened and written without a fault, that it need not be looked through again."""
     with suppress(OSError):
         if path.stat().st_size > LARGE:
-            note = path.parent / SOUND
-            note.parent.mkdir(exist_ok=True)
-            note.write_text(_seen(path), "ascii")
+            storage.write_cache(path.parent / SOUND, _seen(path))
 
 
 def _seen(path: Path) -> str:
     status = path.stat()
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
-
-
-def identity(path: Path) -> tuple[int, int] | None:
-    """What tells this file from one that takes its name later; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def set_aside(path: Path, fault: Damaged) -> str:
@@ -133,8 +132,10 @@ def faults(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a fault of ours, not of the file
+    except UnicodeDecodeError as error:  # in a message of SQLite's that quotes a damaged schema
+        raise _damaged(path, str(error)) from error
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
+        code = getattr(error, "sqlite_errorname", None) or ""
         if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             message = (
                 f"{path} cannot be opened for writing ({error}): "
@@ -146,7 +147,8 @@ def faults(path: Path) -> Iterator[None]:
             message = f"{path} has been held by another program for {PATIENCE:.0f} s: close that and try again"
         elif code.startswith("SQLITE_IOERR"):
             message = f"{path} could not be read or written ({error}): check the disk; what was saved before is safe"
-        elif code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or code == "SQLITE_ERROR":  # the last: no such table
+        # SQLITE_ERROR: no such table or column. Without a code: Python could not decode a text.
+        elif code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or code in ("SQLITE_ERROR", ""):
             raise _damaged(path, str(error)) from error
         else:
             message = f"{path} could not be used ({error}); what was saved before is safe"
@@ -154,4 +156,4 @@ def faults(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, fact: str) -> Damaged:
-    return Damaged(f"{path} is damaged ({' '.join(fact.split())})")
+    return Damaged(f"{path} is damaged ({printable(' '.join(fact.split()))})")

@@ -116,9 +116,20 @@ def unite(history: History, reviews: Iterable[Review], marks: Iterable[Mark], na
 
     Raises FileError, with nothing added, where a row contradicts one of the same id, or undoes what is not there.
     """
+    rows: list[Row] = [*reviews, *marks]
+    with history.transaction():  # two imports at once: the second one sees what the first one added
+        added = _lacking(history, rows, name)
+        if added:
+            history.add_all(
+                [row for row in added if isinstance(row, Review)], [row for row in added if isinstance(row, Mark)]
+            )
+    return len(added), len(rows) - len(added)
+
+
+def _lacking(history: History, rows: list[Row], name: str) -> list[Row]:
+    """The rows that the history lacks, each once. Raises FileError as `unite`."""
     kept_reviews, kept_marks = history.rows()
     kept: list[Row] = [*kept_reviews, *kept_marks]
-    rows: list[Row] = [*reviews, *marks]
     there = {row.id: row for row in kept}
     added: dict[str, Row] = {}
     for row in rows:
@@ -130,17 +141,15 @@ def unite(history: History, reviews: Iterable[Review], marks: Iterable[Mark], na
                 f"{name}: the row of id {printable(row.id)[:40]} says something else than the history's: "
                 "rows never change, so one of the two was forged; nothing was imported"
             )
-    new_reviews = [row for row in added.values() if isinstance(row, Review)]
-    new_marks = [row for row in added.values() if isinstance(row, Mark)]
-    for mark in new_marks:
-        if mark.what == "undo" and not isinstance(there.get(mark.about) or added.get(mark.about), Review):
+    for mark in added.values():
+        if not isinstance(mark, Mark) or mark.what != "undo":
+            continue
+        if not isinstance(there.get(mark.about) or added.get(mark.about), Review):
             raise FileError(
                 f"{name}: mark {printable(mark.id)[:40]} undoes {printable(mark.about)[:40]}, an answer that is "
                 "neither here nor in the history: import the file that has it first; nothing was imported"
             )
-    if added:
-        history.add_all(new_reviews, new_marks)
-    return len(added), len(rows) - len(added)
+    return [*added.values()]
 
 
 def salvage(path: Path) -> tuple[list[Review], list[Mark]]:

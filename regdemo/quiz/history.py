@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from regdemo import storage
 from regdemo.quiz import database, schema
 from regdemo.quiz.schema import VERSION, version
 
@@ -98,14 +99,10 @@ class History:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise database.no_home(home, error.strerror) from error
-        before = database.identity(self.path)
         try:
             self._db = self._open()
-        except database.Damaged as error:
-            # Another session may have set it aside, and begun a new one, since.
-            if database.identity(self.path) == before:
-                self.notice = database.set_aside(self.path, error)
-            self._db = self._open()
+        except database.Damaged:
+            self._db = self._open_anew(home)
 
     def _open(self) -> sqlite3.Connection:
         db = database.connect(self.path, "rwc")
@@ -123,13 +120,25 @@ class History:
             raise
         return db
 
+    def _open_anew(self, home: Path) -> sqlite3.Connection:
+        """Set a damaged file aside and begin a new one: of several sessions that find it damaged, the first does.
+
+        The file is judged again once the lock is held, since another session may have begun a new one since.
+        """
+        with storage.file_lock(home / database.LOCK):
+            try:
+                return self._open()
+            except database.Damaged as error:
+                self.notice = database.set_aside(self.path, error)
+            return self._open()
+
     def add(self, review: Review) -> None:
         """Append one review; when this returns, it is on the disk. Raises FileError if it could not be kept."""
         self.add_all([review])
 
     def add_all(self, reviews: Iterable[Review], marks: Iterable[Mark] = ()) -> None:
         """Append all of these or, if one of them cannot be kept, none. As `add` in all else."""
-        with self._writing() as db:
+        with self.transaction() as db:
             db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", map(astuple, reviews))
             db.executemany(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", map(astuple, marks))
 
@@ -191,16 +200,22 @@ class History:
             return {card for (card,) in self._db.execute(query, (tip.review, tip.mark))}
 
     def _mark(self, mark: Mark) -> None:
-        with self._writing() as db:
+        with self.transaction() as db:
             # Never before what it follows, even if the clock went back or stood still.
             (last,) = db.execute("SELECT max(at) FROM marks WHERE about = ?", (mark.about,)).fetchone()
             mark = replace(mark, at=max(mark.at, (last or 0) + 1))
             db.execute(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", astuple(mark))
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: when it ends well, its rows are on the disk, else none of them is in the history."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What is read and written within it is one step to every other session: all its rows are kept, or none.
+
+        When it ends well, its rows are on the disk. One within another is part of the outer one.
+        """
         with database.faults(self.path):
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -215,7 +230,7 @@ class History:
         self._db.close()
 
     def __enter__(self) -> History:
-        """Itself."""
+        """Return the open history."""
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
+from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.report import Report
 
@@ -39,20 +39,9 @@ def save(report: Report, path: Path) -> None:
     Raises ArgumentError and FileError as `check` does, and FileError when the disk is full or fails.
     """
     check(path)
-    target = Path(os.path.realpath(path))  # a link is followed, not replaced
-    draft = target.with_name(f".regdemo-{os.getpid()}.tmp")
     data = FORMS[path.suffix.lower()](report).encode("utf-8", errors="replace")
     try:
-        try:
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                shutil.copymode(target, draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        storage.atomic_write(path, data)
     except OSError as error:
         raise FileError(f"cannot save as {path}: {error.strerror or error}") from error
 

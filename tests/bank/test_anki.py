@@ -257,6 +257,42 @@ def test_a_database_that_computes_for_ever_is_stopped(tmp_path, monkeypatch):
         apkg.read(packed(tmp_path, {"collection.anki2": database.read_bytes()}))
 
 
+@pytest.mark.parametrize(
+    ("models", "model"),
+    [
+        ([{"name": "Basic"}], 1),
+        ({"1": {"name": "Basic", "flds": 5}}, 1),
+        ({"1": {"flds": []}}, 1),
+        ({"one": {"name": "Basic", "flds": []}}, 1),
+        (7, 1),
+        ({}, "no number"),
+        ({}, None),
+    ],
+)
+def test_kinds_of_note_that_are_malformed_end_in_one_line(models, model, tmp_path):
+    database = tmp_path / "c.db"
+    with sqlite3.connect(database) as db:
+        db.execute("create table col (models text)")
+        db.execute("insert into col values (?)", (json.dumps(models),))
+        db.execute("create table notes (id, guid, mid, tags, flds)")
+        db.execute("insert into notes values (1, 'g', ?, '', 'a')", (model,))
+    db.close()
+    with pytest.raises(FileError, match="aren't as Anki writes them"):
+        apkg.read(packed(tmp_path, {"collection.anki2": database.read_bytes()}))
+
+
+def test_a_note_of_a_kind_that_is_missing_keeps_its_fields(tmp_path):
+    database = tmp_path / "c.db"
+    with sqlite3.connect(database) as db:
+        db.execute("create table col (models text)")
+        db.execute("insert into col values ('{}')")
+        db.execute("create table notes (id, guid, mid, tags, flds)")
+        db.execute("insert into notes values (1, 'g', 5, '', 'a')")
+    db.close()
+    (note,) = apkg.read(packed(tmp_path, {"collection.anki2": database.read_bytes()})).notes
+    assert note.fields == {"Field 1": "a"}
+
+
 def test_html_of_any_depth_is_read():
     assert deck.markdown("<b>" * 10_000 + "x" + "</b>" * 10_000).strip("*") == "x"
 

@@ -70,7 +70,7 @@ def test_a_file_that_is_there_is_not_overwritten(run, kept, tmp_path):
     (tmp_path / "mine").write_text("mine")
     code, _, err = run("export", tmp_path / "mine")
     assert (code, (tmp_path / "mine").read_text()) == (3, "mine")
-    assert re.fullmatch(r"regdemo: .*mine is there already.*\n", err)
+    assert re.fullmatch(r"regdemo: .*mine exists already.*\n", err)
 
 
 def test_an_export_that_the_disk_cuts_short_leaves_no_half_of_it(kept, tmp_path):
@@ -135,7 +135,10 @@ def test_answers_dated_ahead_are_noted_and_no_fault(run, home):
         (["DROP TRIGGER a_review_is_never_changed", "UPDATE reviews SET kind = '' WHERE id = 'r2'"], "'kind' is"),
         (["DROP TRIGGER a_mark_is_never_deleted"], "a_mark_is_never_deleted is missing"),
         (["DROP INDEX reviews_in_time", "CREATE INDEX reviews_in_time ON reviews (card)"], "was changed"),
-        (["DROP TRIGGER a_review_is_never_deleted", "DELETE FROM reviews WHERE id = 'r1'"], "undoes r1, which is no"),
+        (
+            ["DROP TRIGGER a_review_is_never_deleted", "DELETE FROM reviews WHERE id = 'r1'"],
+            "which isn't an answer",
+        ),
     ],
 )
 def test_what_was_forged_is_found(forged, said, run, kept):

@@ -1,6 +1,8 @@
 """Carried elsewhere and back, a history is the same; united, it is a union; damaged, what can be read is saved."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -229,3 +231,30 @@ def test_of_what_was_no_history_nothing_is_saved(tmp_path):
     assert salvage(tmp_path / "diary") == salvage(tmp_path / "empty") == ([], [])
     with pytest.raises(FileError, match="is no file"):
         salvage(tmp_path / "none")
+
+
+def test_an_import_reads_the_history_and_adds_to_it_in_one_transaction(tmp_path, monkeypatch):
+    """Else two imports of the same rows at once would both find them lacking."""
+    rows, states = History.rows, []
+
+    def watched(self):
+        states.append(self._db.in_transaction)
+        return rows(self)
+
+    monkeypatch.setattr(History, "rows", watched)
+    with History(tmp_path) as kept:
+        unite(kept, [REVIEW], [], "f")
+    assert states == [True]
+
+
+def test_the_same_import_twice_at_once_adds_each_row_once(tmp_path):
+    reviews = [replace(REVIEW, id=f"r{number}") for number in range(500)]
+    ready = threading.Barrier(2)
+
+    def take(_):
+        with History(tmp_path) as kept:
+            ready.wait()
+            return unite(kept, reviews, [], "f")
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(take, range(2))) == [(0, 500), (500, 0)]

@@ -6,11 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import astuple, replace
+from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
+from regdemo import storage
 from regdemo.errors import FileError
-from regdemo.quiz import database, history, schema
+from regdemo.quiz import checkup, database, history, schema
 from regdemo.quiz.history import History, Review, flagged, read
 
 REVIEW = Review(
@@ -390,16 +393,47 @@ def test_each_damaged_file_keeps_a_name_of_its_own(tmp_path):
     assert {path.read_bytes()[:1] for path in tmp_path.glob("history.db.damaged*")} == {b"0", b"1", b"2"}
 
 
-def test_two_sessions_set_a_damaged_file_aside_once(tmp_path):
+@pytest.mark.parametrize("moment", ["before the lock", "in the middle of setting it aside"])
+def test_two_sessions_that_both_find_a_file_damaged_set_it_aside_once(moment, tmp_path, monkeypatch):
+    """Each interleaving is forced: the second session looks at the file while the first one is at that moment."""
     (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
+    begun, found = threading.Event(), threading.Event()
+    file_lock, set_aside = storage.file_lock, database.set_aside
+
+    def lock_and_meet(path):
+        if threading.current_thread().name == "second":
+            found.set()
+        elif moment == "before the lock":
+            begun.set()
+            assert found.wait(10)
+        return file_lock(path)
+
+    def set_aside_and_meet(path, fault):
+        if not begun.is_set():
+            begun.set()
+            assert found.wait(10)
+        return set_aside(path, fault)
+
+    monkeypatch.setattr(storage, "file_lock", lock_and_meet)
+    monkeypatch.setattr(database, "set_aside", set_aside_and_meet)
+    faults = []
 
     def begin(name):
-        with History(tmp_path) as kept:
-            kept.add(review(name))
+        try:
+            with History(tmp_path) as kept:
+                kept.add(review(name))
+        except BaseException as error:
+            faults.append(error)
 
-    at_once(begin)
+    first, second = (threading.Thread(target=begin, args=(name,), name=name) for name in ("first", "second"))
+    first.start()
+    assert begun.wait(10)
+    second.start()
+    first.join()
+    second.join()
+    assert faults == []
     assert len(list(tmp_path.glob("history.db.damaged*"))) == 1
-    assert {r.id for r in read(tmp_path)} == {"id a", "id b"}
+    assert {r.id for r in read(tmp_path)} == {"id first", "id second"}
 
 
 def test_damage_that_cannot_be_set_aside_is_said_and_left_as_it_is(tmp_path, monkeypatch):
@@ -418,7 +452,7 @@ def test_a_large_file_is_looked_through_again_only_after_another_program_changed
     check = database.check
 
     def watched(db, path):
-        db.set_trace_callback(lambda statement: looks.append(1) if "quick_check" in statement else None)
+        db.set_trace_callback(lambda statement: looks.append(1) if "integrity_check" in statement else None)
         check(db, path)
         db.set_trace_callback(None)
 
@@ -505,3 +539,42 @@ def test_an_answer_cut_short_in_its_commit_is_rolled_back_by_the_next_session(tm
     assert [r.id for r in read(tmp_path / "killed")] == ["id 0"]
     filled(tmp_path / "killed", 0)
     assert [r.id for r in read(tmp_path / "killed")] == ["id 0"]
+
+
+def test_a_text_that_is_not_utf8_is_damage_and_set_aside(tmp_path):
+    filled(tmp_path)
+    path = tmp_path / "history.db"
+    data = path.read_bytes()
+    at = data.index(b"id 1")
+    path.write_bytes(data[:at] + b"\xff" + data[at + 1 :])
+    aside(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"reviews_of_a_card", b"a_review_is_never_changed", b"TABLE reviews", b"share"])
+def test_a_schema_whose_text_is_not_utf8_is_damage_and_set_aside(name, tmp_path):
+    filled(tmp_path)
+    path = tmp_path / "history.db"
+    data = path.read_bytes()
+    at = data.index(name)
+    path.write_bytes(data[:at] + b"\xff" + data[at + 1 :])
+    aside(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_file_is_judged_the_same_by_a_check_and_by_the_next_quiz(seed, tmp_path):
+    filled(tmp_path, 40)
+    path = tmp_path / "history.db"
+    data, random = bytearray(path.read_bytes()), Random(seed)
+    for _ in range(random.choice([1, 5, 30])):
+        data[random.randrange(100, len(data))] = random.randrange(256)
+    path.write_bytes(data)
+    try:
+        checkup.check(tmp_path, datetime.now(UTC))
+        judged = ""
+    except FileError as error:
+        judged = str(error)
+    try:
+        with History(tmp_path) as kept:
+            assert ("set aside" in kept.notice) == ("sets it aside" in judged)
+    except FileError:
+        assert judged
