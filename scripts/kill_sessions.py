@@ -25,7 +25,7 @@ from regdemo.cli import app
 from regdemo.quiz import checkup
 from regdemo.quiz.history import History, read_rows
 from regdemo.quiz.schedule import PLAN, replay
-from regdemo.quiz.standing import standing
+from regdemo.quiz.states import card_states
 
 CARDS = 12
 STEPS = {"answer": r"^Saved as .*$", "undo": r"^Took back your answer to .*$", "flag": r"^Q\d+ is .*flagged.*$"}
@@ -85,7 +85,7 @@ def main() -> int:
                 print(f"kill {kill}: faults {found.faults}, lost {dict(lost)}, kept {kept}, confirmed {confirmed}")
                 return 1
         with History(home) as history:
-            if standing(history, PLAN, home / "cache") != replay(history.reviews()):
+            if card_states(history, PLAN, home / "cache") != replay(history.reviews()):
                 print("what was kept of the replay is not what a replay says")
                 return 1
     told = ", ".join(f"{count:,} {step}s" for step, count in sorted(confirmed.items()))

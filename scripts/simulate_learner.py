@@ -28,8 +28,8 @@ from fsrs.scheduler import LOWER_BOUNDS_PARAMETERS, UPPER_BOUNDS_PARAMETERS
 from scipy import stats
 
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, DAY, EASY, GOOD, HARD, PLAN, Memory, Plan, after, microseconds, queue
-from regdemo.quiz.session import TIMES
+from regdemo.quiz.schedule import AGAIN, DAY, EASY, GOOD, HARD, PLAN, CardState, Plan, after, microseconds, queue
+from regdemo.quiz.session import MOST_ASKED
 
 CARDS, DAYS, LATER = 200, 60, 30
 BUDGETS = (5, 10, 20)  # minutes a day
@@ -37,7 +37,7 @@ NEW, KNOWN, FAILED = 40, 12, 30  # seconds for a card that is new, one that is r
 RETENTIONS = (0.8, 0.85, 0.9)
 FIXED = (1, 2, 3, 4, 5, 7, 10, 14, 21, 30)  # days
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
-Schedule = Callable[[Memory | None, Review], Memory]
+Schedule = Callable[[CardState | None, Review], CardState]
 
 
 class Learner:
@@ -99,7 +99,7 @@ def practise(seed: int, schedule: Schedule, minutes: int) -> Result:
             review = Review(id, microseconds(now), "recall", rating, 1.0, "", "", "", 0, 0, "")
             memories[id] = schedule(memories.get(id), review)
             times[id] += 1
-            if rating == AGAIN and times[id] < TIMES:
+            if rating == AGAIN and times[id] < MOST_ASKED:
                 waiting.append(id)
             now, left = now + timedelta(seconds=cost), left - cost
         spent.append(minutes - left / 60)

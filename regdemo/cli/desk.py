@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import redirect_stdout
-from itertools import compress
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from regdemo.cli.learner import clock, counted, in_words
+from regdemo.quiz import grading
+from regdemo.quiz.outcome import Outcome, Pick, Verdict
+from regdemo.quiz.schedule import Mode, Rating
 
 if TYPE_CHECKING:
     from regdemo.cli.lines import Lines
     from regdemo.quiz.cards import Asked
-    from regdemo.quiz.grading import Grade
-    from regdemo.quiz.session import Saved, Session
+    from regdemo.quiz.session import Reply, Session
     from regdemo.render.cards import Page
 
 KEYS = "h hint · s skip · f flag · u undo · q quit · ? help"
@@ -31,6 +32,7 @@ PROMPTS = {
     "predict": ("output", "What the program prints, a space for each new line."),
     "grade": ("grade", f"{GRADES}; or the letters of the key points you made, as in ab."),
 }
+MARKS = {Pick.RIGHT: "✓", Pick.WRONG: "✗", Pick.MISSED: "→", Pick.LEFT_OUT: " "}
 ESCAPE = "\\"  # before an answer that would be taken for a key
 
 
@@ -63,14 +65,16 @@ class Desk:
         session, page = self._session, self._page
         while True:
             try:
-                while asked := session.ask():
+                while question := session.question:
+                    asked = question.asked
                     self._question(asked)
                     try:
-                        grade, saved = self._recall(asked) if asked.card.kind == "recall" else self._graded(asked)
+                        saved = self._recall(asked) if asked.card.kind == "recall" else self._graded(asked)
                     except Skip:
+                        session.skip()
                         page.quiet("Skipped.")
                         continue
-                    self.transcript[-1] |= answered(grade, saved)
+                    self.transcript[-1] |= answered(session.replies[-1])
                     self._answered = asked
                     next_ids = ",".join(id for id in asked.card.follow_ups if id in ids)
                     page.listed(
@@ -80,7 +84,8 @@ class Desk:
                             *under("Next", [f"`{self._follow} --ids {next_ids}`"] if next_ids else []),
                         ]
                     )
-                    page.quiet(f"\nSaved as {name(saved.review.rating)}. {self._when(saved)}")
+                    assert saved.rating
+                    page.quiet(f"\nSaved as {saved.rating.title}. {self._when(saved)}")
                     if self._lines.person:
                         self._pause(asked)
                 return
@@ -94,56 +99,59 @@ class Desk:
         session, page = self._session, self._page
         self.transcript.append(told(asked))
         page.fresh()
-        if session.number == 1:
+        question = session.question
+        assert question
+        if question.number == 1:
             page.quiet(KEYS)
-        right = sum(review.rating > 1 for review in session.saved)
-        notes = [f"{right}/{len(session.saved)} right"] if session.saved else []
+        notes = [f"{session.right}/{len(session.saved)} right"] if session.saved else []
         notes += [f"day {self._streak + 1} in a row"] if self._streak else []
-        page.rule(f"{session.number} of {session.number + session.left} · {asked.card.id}", " · ".join(notes))
+        page.rule(f"{question.number} of {question.number + question.left} · {asked.card.id}", " · ".join(notes))
         if self._news:
             page.quiet(self._news)
             self._news = ""
-        if session.changed():
-            page.quiet("Its answer has changed since you last gave one.")
+        for note in question.notes:
+            page.quiet(note.value)
         page.text(asked.question)
         page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
         page.quiet("\nMore than one is right.\n" if asked.card.kind == "multi" else "")
 
-    def _graded(self, asked: Asked) -> tuple[Grade, Saved]:
+    def _graded(self, asked: Asked) -> Outcome:
         """A card graded by itself. What cannot be read is asked again."""
-        from regdemo.quiz.grading import UnreadableAnswer
-
         page = self._page
         while True:
             try:
-                grade, saved = self._session.answer(self._line(asked, asked.card.kind, len(asked.options)))
-            except UnreadableAnswer as error:
+                found = self._session.answer(self._line(asked, asked.card.kind, len(asked.options)))
+            except grading.UnreadableAnswer as error:
                 page.quiet(str(error))
                 continue
-            page.verdict(grade.correct, verdict(asked, grade))
-            page.text(grade.feedback)
-            if grade.correct:
-                page.text(asked.explanation)
-            else:
-                page.text(asked.answer, "The answer")
-            return grade, saved
+            assert found
+            right = found.verdict is Verdict.RIGHT
+            page.verdict(right, verdict(found))
+            page.text(found.why)
+            page.listed([(f"{MARKS[one.pick]} {one.letter})", one.text + reason(one.why)) for one in found.reasons])
+            page.text(found.explanation if right or found.options else found.answer, "" if right else "The answer")
+            return found
 
-    def _recall(self, asked: Asked) -> tuple[None, Saved]:
+    def _recall(self, asked: Asked) -> Outcome:
         """A card graded by the learner: by a number, or by the key points made, which suggest one."""
         session, page = self._session, self._page
-        response = self._line(asked, "recall")
+        session.answer(self._line(asked, "recall"))
         page.text(asked.answer)
 
         def read(note: str) -> str:
             return self._line(asked, "grade", len(asked.key_points), note)
 
-        rating, share, _ = tick(page, read, asked, session.suggest, session.best)
-        return None, session.rate(rating, response, share)
+        question = session.question
+        assert question
+        rating, made = tick(page, read, asked, session.suggest, question.best)
+        found = session.rate(rating, made=made)
+        assert found
+        return found
 
-    def _when(self, saved: Saved) -> str:
+    def _when(self, saved: Outcome) -> str:
         if saved.again:
             return "It comes again at the end."
-        if saved.review.mode == "cram":
+        if self._session.policy.mode is Mode.CRAM or not saved.due:
             return "A cram moves no schedule."
         return f"It comes again {in_words(saved.due - clock())}."
 
@@ -190,7 +198,9 @@ class Desk:
                 self._page.quiet("The answer is shown already: no hint helps now.")
             elif hint := self._session.hint():
                 self._page.text(hint, "Hint")
-                self._page.quiet(f"\nThe best grade is now {name(self._session.best)}.")
+                question = self._session.question
+                assert question
+                self._page.quiet(f"\nThe best grade is now {question.best.title}.")
             else:
                 self._page.quiet("No more hints.")
 
@@ -198,12 +208,15 @@ class Desk:
         """Take the last answer back, and leave the question that waits for the one that comes back."""
         review = self._session.undo()
         if not review:
-            self._page.quiet("There is nothing to undo: no answer was saved in this sitting.")
+            self._page.quiet("There is nothing to undo: no answer was saved yet.")
             return
-        self._news = f"Took back your answer to {review.card}, which was saved as {name(review.rating)}."
-        if self.transcript[-1]["rating"] is None:
+        self._news = f"Took back your answer to {review.card}, which was saved as {Rating(review.rating).title}."
+        if self.transcript and self.transcript[-1]["rating"] is None:
             self.transcript.pop()  # it is asked again
-        next(entry for entry in reversed(self.transcript) if entry["rating"] and not entry["undone"])["undone"] = True
+        for entry in reversed(self.transcript):
+            if entry["rating"] and not entry["undone"]:
+                entry["undone"] = True
+                break
         raise Undone
 
     def _flag(self, asked: Asked) -> None:
@@ -226,31 +239,29 @@ class Desk:
 
 
 def tick(
-    page: Page, read: Callable[[str], str], asked: Asked, suggest: Callable[[int], int], best: int = 4
-) -> tuple[int, float | None, frozenset[str] | None]:
-    """The learner's own grade of a recall card, at most best; the share of its key points that were ticked, and which.
+    page: Page, read: Callable[[str], str], asked: Asked, suggest: Callable[[int], Rating], best: Rating = Rating.EASY
+) -> tuple[Rating, frozenset[int] | None]:
+    """The learner's own grade of a recall card, at most best; the places of the key points that were ticked, if any.
 
-    The last two are None where nothing was ticked. suggest: the rating that so many key points come to.
+    suggest: the rating that so many key points come to.
     """
     points = LETTERS[: len(asked.key_points)]
     page.listed(list(zip(points, asked.key_points, strict=False)), "Key points")
-    grades = " · ".join(GRADES.split(" · ")[:best])
     page.quiet("\nTick what you said, as in ab, or grade yourself:" if points else "")
-    page.quiet(grades)
-    rating, share, ticked = suggest(len(points)), None, None
+    page.quiet(" · ".join(f"{rating:d} {rating.title}" for rating in Rating if rating <= best))
+    rating, ticked = suggest(len(points)), None
     while True:
         line = read(f", Enter is {rating}")
         if line in ("", "1", "2", "3", "4"):
             if int(line or rating) > best:
-                page.quiet(f"With a hint {name(best)} is the best grade.")
-            return min(int(line or rating), best), share, ticked
+                page.quiet(f"With a hint {best.title} is the best grade.")
+            return Rating(min(int(line or rating), best)), ticked
         made = set(line.lower()) - set(" ,")
         if points and made <= set(points):
-            said = [letter in made for letter in points]
-            rating, share = suggest(len(made)), len(made) / len(points)
-            ticked = frozenset(compress(asked.key_points, said))
-            page.listed([("✓" if one else "·", point) for one, point in zip(said, asked.key_points, strict=False)])
-            page.quiet(f"{len(made)} of {len(points)}: {name(rating)}. Enter keeps that, 1 to 4 changes it.")
+            ticked = frozenset(map(points.index, made))
+            rating = suggest(len(made))
+            page.listed([("✓" if one in ticked else "·", point) for one, point in enumerate(asked.key_points)])
+            page.quiet(f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that, 1 to 4 changes it.")
         else:
             page.quiet(f"{line!r} is no grade. {PROMPTS['grade'][1]}")
 
@@ -266,19 +277,18 @@ def under(label: str, items: Sequence[str]) -> list[tuple[str, str]]:
     return [(f"{'' if i else label:6} ", item) for i, item in enumerate(items)]
 
 
-def verdict(asked: Asked, grade: Grade) -> str:
+def verdict(found: Outcome) -> str:
     """Right or wrong, and how much of it was right."""
-    if grade.correct:
-        return "Right"
-    parts = len(asked.options) or len(asked.blanks)
-    right = round(grade.share * parts)
-    noun = "option" if asked.options else "blank"
-    return f"Wrong: {right} of {counted(parts, noun)} right" if 0 < right < parts else "Wrong"
+    right, parts = found.parts
+    if found.verdict is not Verdict.PARTLY:
+        return str(found.verdict.value)
+    what = counted(parts, "right option" if found.options else "gap")
+    return f"{found.verdict.value}: {right} of {what}"
 
 
-def name(rating: int) -> str:
-    """What a rating is called."""
-    return GRADES.split(" · ")[rating - 1][2:]
+def reason(why: str) -> str:
+    """The reason of an option, under it."""
+    return f"\n\n{why}" if why else ""
 
 
 def told(asked: Asked) -> dict[str, Any]:
@@ -302,17 +312,22 @@ def told(asked: Asked) -> dict[str, Any]:
     }
 
 
-def answered(grade: Grade | None, saved: Saved) -> dict[str, Any]:
+def feedback(found: Outcome) -> str:
+    """Why what was answered is wrong."""
+    return found.why or "\n\n".join(one.why for one in found.options if one.pick is Pick.WRONG and one.why)
+
+
+def answered(reply: Reply) -> dict[str, Any]:
     """What an answer adds to its question in a transcript."""
-    review = saved.review
+    review, found = reply.review, reply.outcome
     return {
         "response": review.response,
-        "correct": grade.correct if grade else review.rating > 1,
+        "correct": reply.right if reply.question.card.kind == "recall" else found.verdict is Verdict.RIGHT,
         "share": round(review.share, 4),
-        "rating": name(review.rating).lower(),
-        "feedback": grade.feedback if grade else "",
+        "rating": found.rating.name.lower() if found.rating else None,
+        "feedback": feedback(found),
         "hints": review.hints,
-        "due": saved.due.isoformat(),
+        "due": found.due.isoformat() if found.due else None,
     }
 
 

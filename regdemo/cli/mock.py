@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regdemo.cli.desk import ESCAPE, LETTERS, PROMPTS, flagged, tick
 from regdemo.cli.learner import (
     CACHE,
     BankPath,
@@ -30,13 +30,14 @@ from regdemo.cli.learner import (
     page_and_lines,
     plan_for,
 )
-from regdemo.cli.scorecard import Reply, Scorecard
+from regdemo.cli.scorecard import Scorecard
+from regdemo.quiz import grading
+from regdemo.quiz.session import Note
 
 if TYPE_CHECKING:
     from regdemo.cli.lines import Lines
     from regdemo.quiz.cards import Asked
-    from regdemo.quiz.interview import Question
-    from regdemo.quiz.session import Session
+    from regdemo.quiz.session import Question, Session
     from regdemo.render.cards import Page
 
 MOST = 1000  # questions that are ever lined up
@@ -70,8 +71,8 @@ def mock(
     from regdemo.quiz.history import History
     from regdemo.quiz.interview import questions
     from regdemo.quiz.selection import narrow
-    from regdemo.quiz.session import Session
-    from regdemo.quiz.standing import standing
+    from regdemo.quiz.session import MOCK, Session
+    from regdemo.quiz.states import card_states
 
     folder = home_folder(home)
     loaded = load_bank(bank, folder)
@@ -82,15 +83,15 @@ def mock(
         if history.notice:
             page.quiet(history.notice)
         plan = plan_for(folder)
-        memories = standing(history, plan, folder / CACHE)
+        states = card_states(history, plan, folder / CACHE)
         askable = [card for card in wanted if card.kind != "code"]
-        lined_up = list(islice(questions(askable, memories, clock(), Random(drawn)), limit or MOST))
-        if not lined_up:
+        cards = list(islice(questions(askable, states, clock(), Random(drawn)), limit or MOST))
+        if not cards:
             code = f"{katas(len(wanted), bank)} " if wanted else ""
             page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
-        cards = [question.card for question in lined_up]
-        session = Session(cards, history, memories, seed=drawn, now=clock, mode="mock", plan=plan)
-        interview = _Interview(session, lined_up, page, lines, timedelta(minutes=minutes), asking(bank))
+        end = clock() + timedelta(minutes=minutes)
+        session = Session(cards, history, states, seed=drawn, now=clock, policy=MOCK, plan=plan, deadline=end)
+        interview = _Interview(session, page, lines, asking(bank))
         try:
             interview.take()
             interview.grade()
@@ -98,109 +99,88 @@ def mock(
             raise typer.Exit(130) from None
         finally:
             # Shown however it ends: the last question, q, the end of input, Ctrl-C, a disk that takes no more.
-            card = Scorecard(interview.replies, interview.took, bank)
+            card = Scorecard(session.replies, interview.took, bank)
             if as_json:
                 print(json.dumps(card.told(), indent=2, ensure_ascii=False))
-            elif interview.replies:
+            elif session.replies:
                 card.show(page)
-            elif lined_up:
+            elif cards:
                 page.quiet("\nNo question was answered.")
 
 
 class _Interview:
     """The questions asked one by one, then graded, then scored. follow: the command that asks cards of this bank."""
 
-    def __init__(
-        self,
-        session: Session,
-        lined_up: Sequence[Question],
-        page: Page,
-        lines: Lines,
-        length: timedelta,
-        follow: str,
-    ) -> None:
-        self.replies: list[Reply] = []
+    def __init__(self, session: Session, page: Page, lines: Lines, follow: str) -> None:
         self._session = session
-        self._lined_up = lined_up
         self._page = page
         self._lines = lines
         self._follow = follow
         self._begun = clock()
-        self._end = self._begun + length
         self.took = timedelta()
         self._again = ""  # what was taken back, to be said when its question comes again
 
     def take(self) -> None:
         """Ask until the time is up, the questions are, or the learner has enough."""
         try:
-            # A question that was on the screen in time may be answered anew, too.
-            while (self._again or clock() < self._end) and (asked := self._session.ask()):
-                self._question(asked)
+            while question := self._session.question:
+                self._question(question)
                 self._again = ""
                 with suppress(Undone):
-                    self._reply(asked)
+                    self._reply(question)
         except EOFError:
             pass
         finally:
             self.took = clock() - self._begun
-        if clock() >= self._end:
+        if not self._session.time_left:
             self._page.quiet("\nThe time is up.")
 
     def grade(self) -> None:
         """Let the learner grade the recall cards, which could not be done before. The end of input leaves the rest."""
-        from regdemo.cli.desk import tick
-        from regdemo.quiz.grading import grade_recall
-        from regdemo.quiz.schedule import RATINGS
-
-        spoken = [reply for reply in self.replies if not reply.graded]
+        spoken = [reply for reply in self._session.replies if not reply.graded]
         for number, reply in enumerate(spoken, 1):
-            asked, page = reply.asked, self._page
-            total = len(asked.key_points)
+            question, page = reply.question, self._page
             page.fresh()
-            page.rule(f"Grade {number} of {len(spoken)} · {asked.card.id}")
-            page.text(asked.question)
+            page.rule(f"Grade {number} of {len(spoken)} · {question.card.id}")
+            page.text(question.asked.question)
             page.text(reply.review.response, "You said")
-            page.text(asked.answer, "The answer")
-
-            def suggest(made: int, total: int = total) -> int:
-                return RATINGS.index(grade_recall(made, total)) + 1 if total else 3
-
+            page.text(question.asked.answer, "The answer")
             try:
-                rating, share, made = tick(page, partial(self._grade_line, asked), asked, suggest)
+                rating, made = tick(
+                    page,
+                    partial(self._grade_line, question.asked),
+                    question.asked,
+                    partial(self._session.suggest, question=question),
+                )
             except EOFError:
                 return
-            share = float(rating > 1) if share is None else share
-            reply.review = self._session.regrade(reply.review, rating, share)
-            reply.graded, reply.made = True, made
+            self._session.regrade(reply, rating, made=made)
 
-    def _question(self, asked: Asked) -> None:
-        from regdemo.cli.desk import LETTERS
-
-        page, number = self._page, self._session.number
+    def _question(self, question: Question) -> None:
+        page, asked = self._page, question.asked
         page.fresh()
-        if number == 1:
+        if question.number == 1:
             page.quiet(f"{RULES}\n{KEYS}")
-        follows = " · follow-up" if self._lined_up[number - 1].follows else ""
-        page.rule(f"Question {number} · {asked.card.id}{follows}", f"{self._left()} left")
+        follows = " · follow-up" if Note.FOLLOW_UP in question.notes else ""
+        page.rule(f"Question {question.number} · {asked.card.id}{follows}", f"{self._left()} left")
         if self._again:
             page.quiet(self._again)
         page.text(asked.question)
         page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
         page.quiet("\nMore than one is right.\n" if asked.card.kind == "multi" else "")
 
-    def _reply(self, asked: Asked) -> None:
+    def _reply(self, question: Question) -> None:
         """Take the answer and how sure it is, and save both. Raises EOFError when the learner has enough."""
-        from regdemo.quiz.grading import UnreadableAnswer, grade
-
-        session, spoken = self._session, asked.card.kind == "recall"
+        session, spoken = self._session, question.card.kind == "recall"
         while True:
-            response = self._line(asked)
-            if not response and (spoken or response is None):
-                self.replies.append(Reply(asked, session.rate(1).review))
+            response = self._line(question.asked)
+            if response is None or (spoken and not response):
+                session.skip()
                 return
             try:
-                result = None if spoken else grade(asked, response or "")
-            except UnreadableAnswer as error:
+                if not spoken:
+                    grading.grade(question.asked, response)
+            except grading.UnreadableAnswer as error:
                 self._page.quiet(str(error))
                 continue
             sure, leave = None, None
@@ -211,20 +191,14 @@ class _Interview:
                 continue
             except (EOFError, KeyboardInterrupt) as error:
                 leave = error  # once the answer is saved
-            if spoken:
-                # It counts as not known until it is graded at the end, and so is kept whatever happens before.
-                saved = session.rate(1, response or "", sure=sure)
-            else:
-                _, saved = session.answer(response or "", sure)
-            self.replies.append(Reply(asked, saved.review, result, graded=not spoken))
+            # A spoken answer counts as not known until it is graded at the end, and so is kept whatever happens before.
+            session.answer(response, sure=sure)
             if leave:
                 raise leave
             return
 
     def _line(self, asked: Asked) -> str | None:
         """The next line that is an answer; None if the learner passes."""
-        from regdemo.cli.desk import ESCAPE, LETTERS, PROMPTS
-
         before, allowed = (
             ("your answer", "Your answer, on one line.") if asked.card.kind == "recall" else PROMPTS[asked.card.kind]
         )
@@ -249,21 +223,16 @@ class _Interview:
         if not review:
             self._page.quiet("There is nothing to undo: no answer was saved in this interview.")
             return
-        self.replies.pop()
         self._again = f"Took back your answer to {review.card}: {review.response or '(passed)'}"
         raise Undone
 
     def _flag(self, asked: Asked) -> None:
-        from regdemo.cli.desk import flagged
-
         self._page.quiet(flagged(self._session, asked, self._follow))
 
     def _left(self) -> str:
-        return minutes_left(self._end - clock())
+        return minutes_left(self._session.time_left or timedelta())
 
     def _grade_line(self, asked: Asked, note: str) -> str:
-        from regdemo.cli.desk import LETTERS
-
         while True:
             line = self._lines.read(f"grade{note}")
             if line not in set("fq") - set(LETTERS[: len(asked.key_points)]):

@@ -34,7 +34,7 @@ from regdemo.cli.learner import (
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
-    from regdemo.quiz.schedule import Memory
+    from regdemo.quiz.schedule import CardState
 
 
 def quiz(
@@ -66,8 +66,8 @@ def quiz(
     from regdemo.cli.desk import Desk
     from regdemo.quiz.history import History
     from regdemo.quiz.selection import narrow, pick
-    from regdemo.quiz.session import Session
-    from regdemo.quiz.standing import standing
+    from regdemo.quiz.session import CRAM, QUIZ, Session
+    from regdemo.quiz.states import card_states
 
     folder = home_folder(home)
     plan = plan_for(folder, retention, interview)
@@ -84,38 +84,38 @@ def quiz(
         # Of a whole bank they are not missed; of cards that were chosen they would be.
         if (code := len(wanted) - len(askable)) and (len(wanted) < len(loaded.cards) or not askable):
             page.quiet(katas(code, bank))
-        memories = standing(history, plan, folder / CACHE)
+        states = card_states(history, plan, folder / CACHE)
         if ids is not None or flagged:
             cards = askable[:limit]
         else:
-            cards = pick(askable, memories, clock(), new=new, limit=limit, cram=cram)
+            cards = pick(askable, states, clock(), new=new, limit=limit, cram=cram)
         if not cards:
             why = ": no such card is flagged, and f flags one at any prompt" if flagged and not wanted else ""
-            page.quiet(f"Nothing to ask now{why}. {_outlook(askable, memories)}".rstrip())
+            page.quiet(f"Nothing to ask now{why}. {_outlook(askable, states)}".rstrip())
             if askable:
-                fresh = any(card.id not in memories for card in askable)
+                fresh = any(card.id not in states for card in askable)
                 page.quiet(f"{'`--new 10` asks new ones' if fresh else '`--cram` asks cards before they are due'}.")
             if as_json:
                 print("[]")
             return
         drawn = SystemRandom().randrange(2**32) if seed is None else seed
-        session = Session(cards, history, memories, seed=drawn, now=clock, mode="cram" if cram else "quiz", plan=plan)
+        policy = CRAM if cram else QUIZ
+        session = Session(cards, history, states, seed=drawn, now=clock, policy=policy, plan=plan, bank=loaded.cards)
         desk = Desk(session, page, lines, streak(history.times()), asking(bank))
         try:
             desk.take({card.id for card in loaded.cards})
         finally:
             # Said however it ends: the last card, q, the end of input, Ctrl-C, a disk that takes no more.
-            right = sum(review.rating > 1 for review in session.saved)
-            saved = f"{counted(len(session.saved), 'answer')} saved, {right} right."
-            page.quiet(f"\n{saved} {_outlook(askable, session.memories)}")
+            saved = f"{counted(len(session.saved), 'answer')} saved, {session.right} right."
+            page.quiet(f"\n{saved} {_outlook(askable, session.states)}")
             if as_json:
                 print(json.dumps(desk.transcript, indent=2, ensure_ascii=False))
 
 
-def _outlook(cards: Sequence[Card], memories: Mapping[str, Memory]) -> str:
+def _outlook(cards: Sequence[Card], states: Mapping[str, CardState]) -> str:
     """What is due, or when the next card is."""
     now = clock()
-    coming = sorted((memories[card.id].due, card.id) for card in cards if card.id in memories)
+    coming = sorted((states[card.id].due, card.id) for card in cards if card.id in states)
     due = sum(time <= now for time, _ in coming)
     fresh = len(cards) - len(coming)
     parts = []

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regdemo.cli.desk import MARKS, feedback, reason, told, verdict
 from regdemo.cli.learner import asking
+from regdemo.quiz.outcome import Verdict
+from regdemo.quiz.schedule import Rating
 
 if TYPE_CHECKING:
-    from regdemo.quiz.cards import Asked
-    from regdemo.quiz.grading import Grade
-    from regdemo.quiz.history import Review
     from regdemo.quiz.interview import Calibration
+    from regdemo.quiz.session import Reply
     from regdemo.render.cards import Page
 
 BAR = 20  # columns
-
-
-@dataclass
-class Reply:
-    """A question and its answer. grade is None for a recall card; graded is False while the learner has not graded it.
-
-    made: the key points that were ticked, None if none were looked at.
-    """
-
-    asked: Asked
-    review: Review
-    grade: Grade | None = None
-    graded: bool = True
-    made: frozenset[str] | None = None
-
-    @property
-    def right(self) -> bool:
-        """Whether it counts as known."""
-        return self.review.rating > 1
-
-    @property
-    def missed(self) -> list[str]:
-        """The key points to say next time; all of them where the answer was wrong and none was ticked."""
-        if self.made is None:
-            return [] if self.right else list(self.asked.key_points)
-        return [point for point in self.asked.key_points if point not in self.made]
 
 
 class Scorecard:
@@ -58,17 +32,17 @@ class Scorecard:
         self._calibration = calibration(
             [(reply.review.sure, reply.right) for reply in self._graded if reply.review.sure is not None]
         )
-        self._weak = [reply for reply in replies if not reply.graded or not reply.right or reply.missed]
-        commands = dict.fromkeys(command for reply in self._weak for command in reply.asked.see_it)
+        self._weak = [reply for reply in replies if not reply.graded or not reply.right or missed(reply)]
+        commands = dict.fromkeys(command for reply in self._weak for command in reply.question.asked.see_it)
         if self._weak:
-            commands[f"{asking(bank)} --ids {','.join(reply.asked.card.id for reply in self._weak)}"] = None
+            commands[f"{asking(bank)} --ids {','.join(reply.question.card.id for reply in self._weak)}"] = None
         self._commands = list(commands)
 
     def topics(self) -> list[tuple[str, int, int]]:
         """Each topic with how many of its answers were right and how many there were, the weakest first."""
         counts: dict[str, list[int]] = {}
         for reply in self._graded:
-            count = counts.setdefault(reply.asked.card.topic, [0, 0])
+            count = counts.setdefault(reply.question.card.topic, [0, 0])
             count[0] += reply.right
             count[1] += 1
         rows = [(topic, right, asked) for topic, (right, asked) in counts.items()]
@@ -76,21 +50,23 @@ class Scorecard:
 
     def told(self) -> dict[str, Any]:
         """All of it as plain values."""
-        from regdemo.cli.desk import name, told
-
         found = self._calibration
         return {
             "seconds": round(self._took.total_seconds(), 3),
             "answers": [
                 {
-                    **{key: value for key, value in told(reply.asked).items() if key not in ("due", "undone", "hints")},
+                    **{
+                        key: value
+                        for key, value in told(reply.question.asked).items()
+                        if key not in ("due", "undone", "hints")
+                    },
                     "response": reply.review.response,
                     "sure": reply.review.sure,
                     "correct": reply.right if reply.graded else None,
                     "share": round(reply.review.share, 4) if reply.graded else None,
-                    "rating": name(reply.review.rating).lower() if reply.graded else None,
-                    "feedback": reply.grade.feedback if reply.grade else "",
-                    "missed": reply.missed,
+                    "rating": Rating(reply.review.rating).name.lower() if reply.graded else None,
+                    "feedback": feedback(reply.outcome),
+                    "missed": missed(reply),
                 }
                 for reply in self._replies
             ],
@@ -108,21 +84,20 @@ class Scorecard:
 
     def show(self, page: Page) -> None:
         """Print it."""
-        from regdemo.cli.desk import LETTERS, verdict
-
         right = sum(reply.right for reply in self._graded)
         waiting = len(self._replies) - len(self._graded)
         page.fresh()
         for reply in self._weak:
-            page.rule(f"To say better · {reply.asked.card.id}")
-            page.text(reply.asked.question)
-            page.listed([(f"{a})", option.text) for a, option in zip(LETTERS, reply.asked.options, strict=False)])
+            page.rule(f"To say better · {reply.question.card.id}")
+            page.text(reply.question.asked.question)
+            found = reply.outcome
             page.text(reply.review.response or "(passed)", "You said")
-            if reply.grade:
-                page.verdict(reply.right, verdict(reply.asked, reply.grade))
-                page.text(reply.grade.feedback)
-            page.text(reply.asked.answer, "The answer")
-            page.listed([("·", point) for point in reply.missed], "Say next time")
+            if reply.question.card.kind != "recall":
+                page.verdict(found.verdict is Verdict.RIGHT, verdict(found))
+            page.text(found.why)
+            page.listed([(f"{MARKS[one.pick]} {one.letter})", one.text + reason(one.why)) for one in found.options])
+            page.text(found.explanation if found.options else found.answer, "The answer")
+            page.listed([("·", point) for point in missed(reply)], "Say next time")
         page.rule("Score card", f"{right} of {len(self._graded)} right")
         if waiting:
             page.quiet(f"{waiting} not graded: they count as not known until a quiz asks them.")
@@ -170,3 +145,8 @@ def _judged(found: Calibration) -> str:
     if found.tail >= 0.025:
         return f"{said}chance alone may do that with so few answers."
     return f"{said}{'too sure' if found.stated > found.right else 'not sure enough'}, by more than chance would do."
+
+
+def missed(reply: Reply) -> list[str]:
+    """The key points to make next time; none that are known while the answer waits for its grade."""
+    return list(reply.outcome.missed_points) if reply.graded else []

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, PLAN, Memory, Plan, after, moment
+from regdemo.quiz.schedule import AGAIN, PLAN, CardState, Plan, after, moment
 
 NAME = "fsrs.json"
 NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
@@ -38,22 +38,22 @@ class Prediction(NamedTuple):
         return -math.log(self.recall if self.recalled else max(1e-12, 1 - self.recall))
 
 
-def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Prediction], dict[str, Memory]]:
+def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Prediction], dict[str, CardState]]:
     """What the plan said before each review, and where each card stands after all, as `schedule.replay`.
 
     Of a card's first day nothing is predicted. reviews: in the order of time.
     """
-    memories: dict[str, Memory] = {}
+    states: dict[str, CardState] = {}
     found = []
     for review in reviews:
         if review.mode == "cram":
             continue
-        before = memories.get(review.card)
+        before = states.get(review.card)
         if before and (moment(review.at) - moment(before.last)).days > 0:
             recall = before.recall(moment(review.at))
             found.append(Prediction(review.card, review.at, recall, review.rating > AGAIN))
-        memories[review.card] = after(before, review, plan)
-    return found, memories
+        states[review.card] = after(before, review, plan)
+    return found, states
 
 
 @dataclass(frozen=True)

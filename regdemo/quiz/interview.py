@@ -8,21 +8,14 @@ from random import Random
 from typing import NamedTuple
 
 from regdemo.quiz.cards import Card
-from regdemo.quiz.schedule import Memory
+from regdemo.quiz.schedule import CardState
 
 CHAIN = 3  # questions at most on one subject: the first and its follow-ups
 NEVER_ASKED = 0.5  # what a card counts for that has no history, where 1 is forgotten and 0 is sure
 BINS = 5
 
 
-class Question(NamedTuple):
-    """A card of the interview, and whether it follows up the one before it."""
-
-    card: Card
-    follows: bool
-
-
-def questions(cards: Iterable[Card], memories: Mapping[str, Memory], now: datetime, rng: Random) -> Iterator[Question]:
+def questions(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime, rng: Random) -> Iterator[Card]:
     """Every card once. A topic is drawn by how weak it is, a card of it evenly; then come its follow-ups.
 
     A topic's weakness is the mean, over its cards, of the probability that the card is forgotten now. A chain goes from
@@ -33,7 +26,7 @@ def questions(cards: Iterable[Card], memories: Mapping[str, Memory], now: dateti
     weak: dict[str, list[float]] = {}
     for card in left.values():
         topics.setdefault(card.topic, []).append(card.id)
-        forgotten = 1 - memories[card.id].recall(now) if card.id in memories else NEVER_ASKED
+        forgotten = 1 - states[card.id].recall(now) if card.id in states else NEVER_ASKED
         weak.setdefault(card.topic, []).append(forgotten)
     weights = {topic: sum(values) / len(values) + 1e-6 for topic, values in weak.items()}
     while left:
@@ -44,13 +37,13 @@ def questions(cards: Iterable[Card], memories: Mapping[str, Memory], now: dateti
             del topics[topic]
             continue
         card = left.pop(rng.choice(ids))
-        yield Question(card, False)
+        yield card
         for _ in range(CHAIN - 1):
             follow_up = next((id for id in card.follow_ups if id in left), None)
             if follow_up is None:
                 break
             card = left.pop(follow_up)
-            yield Question(card, True)
+            yield card
 
 
 class Bin(NamedTuple):

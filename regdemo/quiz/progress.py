@@ -12,7 +12,7 @@ from math import sqrt
 from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import Memory, Plan, kept_up
+from regdemo.quiz.schedule import CardState, Plan, simulate_practice
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the bins in which predictions are held against what came
 
@@ -95,26 +95,26 @@ class Topic:
     kept: float | None
 
 
-def topics(cards: Iterable[Card], memories: Mapping[str, Memory], now: datetime, plan: Plan) -> list[Topic]:
+def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime, plan: Plan) -> list[Topic]:
     """Each topic in the order of the bank."""
     ids: dict[str, list[str]] = {}
     for card in cards:
         ids.setdefault(card.topic, []).append(card.id)
     found = []
     for name, all_ids in ids.items():
-        known = [memories[id] for id in all_ids if id in memories]
+        known = [states[id] for id in all_ids if id in states]
         left = kept = None
         if plan.interview:
-            left = sum(memory.recall(plan.interview) for memory in known) / len(all_ids)
-            kept = sum(kept_up(memory, now, plan).recall(plan.interview) for memory in known) / len(all_ids)
+            left = sum(state.recall(plan.interview) for state in known) / len(all_ids)
+            kept = sum(simulate_practice(state, now, plan).recall(plan.interview) for state in known) / len(all_ids)
         found.append(
             Topic(
                 name=name,
                 cards=len(all_ids),
                 answered=len(known),
-                learned=sum(memory.learned for memory in known),
-                due=sum(memory.due <= now for memory in known),
-                recall=sum(memory.recall(now) for memory in known) / len(known) if known else None,
+                learned=sum(state.learned for state in known),
+                due=sum(state.due <= now for state in known),
+                recall=sum(state.recall(now) for state in known) / len(known) if known else None,
                 left=left,
                 kept=kept,
             )

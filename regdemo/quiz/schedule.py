@@ -1,10 +1,11 @@
-"""When a card comes again: FSRS, replayed over the raw reviews, so that nothing but the history need ever be stored.
+"""When a card comes again: FSRS, replayed over the raw reviews, so that only the history has to be stored.
 
-FSRS models the memory of a card by its stability S, in days: the probability to recall it t days after a review is
+FSRS models the memory of a card by its stability S, in days. The probability of recalling the card t days after a
+review is
 
     R(t) = (1 + F t / S)^-w,    with F such that R(S) = 0.9
 
-and the card is due when R has fallen to the retention that is wanted.
+and the card is due when R has fallen to the wanted retention.
 https://github.com/open-spaced-repetition/fsrs4anki/wiki/The-Algorithm
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -22,10 +24,41 @@ from fsrs.scheduler import DEFAULT_PARAMETERS
 from regdemo.errors import ArgumentError
 from regdemo.quiz.history import Review
 
-RATINGS = ("again", "hard", "good", "easy")
-AGAIN, HARD, GOOD, EASY = 1, 2, 3, 4
+
+class Rating(IntEnum):
+    """How well a card was recalled, as FSRS takes it."""
+
+    AGAIN = 1
+    HARD = 2
+    GOOD = 3
+    EASY = 4
+
+    @property
+    def right(self) -> bool:
+        """Whether the card counts as recalled."""
+        return self > Rating.AGAIN
+
+    @property
+    def title(self) -> str:
+        """Its name on a screen: `Again`."""
+        return self.name.capitalize()
+
+
+AGAIN, HARD, GOOD, EASY = Rating
+RATINGS = tuple(rating.name.lower() for rating in Rating)
+
+
+class Mode(StrEnum):
+    """What the learner was doing when a review was made. What is crammed moves no schedule."""
+
+    QUIZ = "quiz"
+    MOCK = "mock"
+    CRAM = "cram"
+    KATA = "kata"
+
+
 LEARNED = 21.0  # days of stability from which a card counts as learned
-RETENTIONS = (0.7, 0.97)  # below, a card is as good as new when it comes; above, it comes every few days for ever
+RETENTIONS = (0.7, 0.97)  # below, a card is nearly forgotten when it comes; above, it comes every few days
 
 # One short step: a card that was failed is due again in ten minutes, one that was known goes straight to days.
 STEP = (timedelta(minutes=10),)
@@ -46,11 +79,11 @@ def moment(at: int) -> datetime:
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides when a card comes again, besides its reviews.
+    """What decides when a card comes again, in addition to its reviews.
 
     retention: how likely a card should still be recalled when it comes; in RETENTIONS.  interview: the moment at which
     all should be known: a card comes once more in the last day before it, if not earlier.  parameters: FSRS's, by
-    default those fitted to many learners.  Raises ArgumentError for values that FSRS would take, but make nonsense of.
+    default those fitted to many learners.  Raises ArgumentError for values outside what FSRS can schedule.
     """
 
     retention: float = 0.9
@@ -73,7 +106,7 @@ class Plan:
         return fsrs.Scheduler(self.parameters, self.retention, STEP, STEP, enable_fuzzing=False)
 
     @cached_property
-    def eve(self) -> int | None:
+    def deadline(self) -> int | None:
         """A day before the interview, in microseconds; a card last answered before it is due then at the latest."""
         return microseconds(self.interview - DAY) if self.interview else None
 
@@ -81,8 +114,8 @@ class Plan:
 PLAN = Plan()
 
 
-class Memory(NamedTuple):
-    """Where one card stands after its reviews, of which `failed` were Again. Times are in microseconds since 1970."""
+class CardState(NamedTuple):
+    """What FSRS knows of one card after its reviews, of which `failed` were Again. Times: microseconds since 1970."""
 
     state: int  # fsrs.State
     step: int | None
@@ -110,12 +143,24 @@ class Memory(NamedTuple):
         return float((1 + (0.9 ** (-1 / self.decay) - 1) * days / self.stability) ** -self.decay)
 
 
-def after(before: Memory | None, review: Review, plan: Plan = PLAN) -> Memory:
-    """Where a card stands after one more review; before is None if it is the first."""
-    return capped(_after(before, review.rating, review.at, plan), plan)
+def counts(review: Review) -> bool:
+    """Whether a review moves the schedule. What was crammed says little of the memory weeks later."""
+    return review.mode != Mode.CRAM
 
 
-def _after(before: Memory | None, rating: int, at: int, plan: Plan) -> Memory:
+def after(before: CardState | None, review: Review, plan: Plan = PLAN) -> CardState:
+    """The state of a card after one more review; before is None if it is the first."""
+    return with_deadline(reviewed(before, review.rating, review.at, plan), plan)
+
+
+def due_dates(state: CardState | None, now: datetime, plan: Plan = PLAN) -> dict[Rating, datetime]:
+    """When the card would be due after each rating given now; state is None for a card that was never answered."""
+    at = max(microseconds(now), state.last if state else 0)
+    return {rating: with_deadline(reviewed(state, rating, at, plan), plan).due for rating in Rating}
+
+
+def reviewed(before: CardState | None, rating: int, at: int, plan: Plan = PLAN) -> CardState:
+    """The state after a rating at a time, whenever the interview is."""
     # An id is handed in because fsrs sleeps a millisecond to make one up; nothing reads it.
     card = fsrs.Card(card_id=0, due=EPOCH)
     reviews = failed = 0
@@ -125,7 +170,7 @@ def _after(before: Memory | None, rating: int, at: int, plan: Plan) -> Memory:
         card.stability, card.difficulty = before.stability, before.difficulty
         card.last_review = moment(before.last)
     card, _ = plan.scheduler.review_card(card, fsrs.Rating(rating), moment(at))
-    return Memory(
+    return CardState(
         state=card.state.value,
         step=card.step,
         stability=card.stability or 0.0,
@@ -138,44 +183,40 @@ def _after(before: Memory | None, rating: int, at: int, plan: Plan) -> Memory:
     )
 
 
-def capped(memory: Memory, plan: Plan) -> Memory:
-    """The memory with its card due on the eve of the interview at the latest, unless it was answered since."""
-    if plan.eve is None or memory.last >= plan.eve or memory.next <= plan.eve:
-        return memory
-    return memory._replace(next=plan.eve)
+def with_deadline(state: CardState, plan: Plan) -> CardState:
+    """The state with its card due a day before the interview at the latest, unless it was answered since."""
+    if plan.deadline is None or state.last >= plan.deadline or state.next <= plan.deadline:
+        return state
+    return state._replace(next=plan.deadline)
 
 
-def uncapped(reviews: Iterable[Review], plan: Plan) -> dict[str, Memory]:
-    """As `replay`, but for no interview: what can be kept for another day."""
-    memories: dict[str, Memory] = {}
-    for review in reviews:
-        if review.mode != "cram":
-            memories[review.card] = _after(memories.get(review.card), review.rating, review.at, plan)
-    return memories
+def replay_without_deadline(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, CardState]:
+    """As `replay`, whenever the interview is: what can be kept for another day."""
+    states: dict[str, CardState] = {}
+    for review in filter(counts, reviews):
+        states[review.card] = reviewed(states.get(review.card), review.rating, review.at, plan)
+    return states
 
 
-def replay(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, Memory]:
-    """Where each card stands, by its id. reviews: in the order of time.
-
-    What was crammed says little of the memory weeks later: a cram's answers count for nothing here.
-    """
-    return {id: capped(memory, plan) for id, memory in uncapped(reviews, plan).items()}
+def replay(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, CardState]:
+    """The state of each card, by its id. reviews: in the order of time."""
+    return {id: with_deadline(state, plan) for id, state in replay_without_deadline(reviews, plan).items()}
 
 
-def kept_up(memory: Memory, now: datetime, plan: Plan) -> Memory:
-    """Where a card will stand at the plan's interview if from now on each review comes when due and is Good."""
+def simulate_practice(state: CardState, now: datetime, plan: Plan) -> CardState:
+    """The state at the plan's interview if from now on each review comes when due and is Good."""
     assert plan.interview, "a plan with an interview"
     at, end = microseconds(now), microseconds(plan.interview)
-    while (at := max(at, memory.next)) < end:
-        memory = capped(_after(memory, GOOD, at, plan), plan)
-    return memory
+    while (at := max(at, state.next)) < end:
+        state = with_deadline(reviewed(state, GOOD, at, plan), plan)
+    return state
 
 
-def queue(ids: Iterable[str], memories: Mapping[str, Memory], now: datetime, *, new: int) -> list[str]:
+def queue(ids: Iterable[str], states: Mapping[str, CardState], now: datetime, *, new: int) -> list[str]:
     """The ids to ask now: those due, the most overdue first, then up to `new` never answered, in the order given.
 
-    Of cards that are due at the same time, as on the eve of an interview, the least stable comes first.
+    Of cards that are due at the same time, as a day before an interview, the least stable comes first.
     """
     ids, at = list(ids), microseconds(now)
-    due = [(memory.next, memory.stability, id) for id in ids if (memory := memories.get(id)) and memory.next <= at]
-    return [id for _, _, id in sorted(due)] + [id for id in ids if id not in memories][:new]
+    due = [(state.next, state.stability, id) for id in ids if (state := states.get(id)) and state.next <= at]
+    return [id for _, _, id in sorted(due)] + [id for id in ids if id not in states][:new]

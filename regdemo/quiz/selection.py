@@ -11,7 +11,7 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz import schedule
 from regdemo.quiz.cards import Card, Kind
 from regdemo.quiz.decks import Bank
-from regdemo.quiz.schedule import Memory
+from regdemo.quiz.schedule import CardState
 from regdemo.text import printable
 
 KINDS = get_args(Kind)
@@ -46,7 +46,7 @@ def narrow(
 
 def pick(
     cards: Iterable[Card],
-    memories: Mapping[str, Memory],
+    states: Mapping[str, CardState],
     now: datetime,
     *,
     new: int,
@@ -60,12 +60,12 @@ def pick(
     """
     by_id = {card.id: card for card in cards}
     if cram:
-        known = [id for id in by_id if id in memories]
-        ids = sorted(known, key=lambda id: memories[id].recall(now)) + [id for id in by_id if id not in memories]
+        known = [id for id in by_id if id in states]
+        ids = sorted(known, key=lambda id: states[id].recall(now)) + [id for id in by_id if id not in states]
     else:
-        ids = schedule.queue(by_id, memories, now, new=len(by_id))
-    again = interleave(by_id[id] for id in ids if id in memories)
-    fresh = interleave(by_id[id] for id in ids if id not in memories)
+        ids = schedule.queue(by_id, states, now, new=len(by_id))
+    again = interleave(by_id[id] for id in ids if id in states)
+    fresh = interleave(by_id[id] for id in ids if id not in states)
     return [*again, *fresh[:new]][:limit]
 
 

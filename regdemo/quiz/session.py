@@ -1,28 +1,622 @@
-"""One sitting: which card comes, what its answer is worth, and the answer on the disk before the next question.
+"""One practice session: what is asked, what an answer comes to, and the answer on the disk before the next question.
 
-Nothing here reads or prints: the caller asks, and hands in the clock.
+Every face (terminal, page, assistant) drives this `Session`; nothing here reads, prints or knows a subject. A face
+shows `session.question`, enters what the learner did, and shows the `Outcome` that comes back:
+
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from regdemo.quiz.cards import Card, Option
+    >>> from regdemo.quiz.history import History
+    >>> options = (Option("1/2", True, "Half are kept."), Option("2", False, "That is 1/(1-p)."))
+    >>> card = Card("Q1", "choice", "p is 0.5. What fraction is kept?", "", Path("d.md"), 1, options=options)
+    >>> history = History(Path(mkdtemp()))
+    >>> session = Session([card], history, {}, seed=0, now=lambda: datetime(2026, 3, 1, 9, tzinfo=UTC))
+    >>> [option.text for option in session.question.asked.options]
+    ['1/2', '2']
+    >>> outcome = session.answer("b")
+    >>> outcome.verdict, [(option.letter, option.pick.value, option.why) for option in outcome.reasons]
+    (<Verdict.WRONG: 'Wrong'>, [('a', 'missed', 'Half are kept.'), ('b', 'wrong', 'That is 1/(1-p).')])
+    >>> session.question.notes  # it failed, so it comes again; until the end, when `question` is None
+    (<Note.COMES_AGAIN: 'You answered this card earlier in this session.'>,)
+    >>> session.undo().rating, session.replies
+    (<Rating.AGAIN: 1>, [])
+    >>> history.close()
+
+- `question` stays the same until it is answered, rated or skipped. Its `token` is a string that a form or a tool call
+  carries: each method takes it back as `token=`. The same token twice is saved once, and the second call returns the
+  first outcome; a token outlives the session (a server that restarts), and one whose card has changed or whose answer
+  was taken back raises `StaleQuestion`. Without a token the current question is meant.
+- `answer(response)` grades choice, multi, numeric, cloze and predict cards and saves them. For a recall card it saves
+  nothing: it returns the answer, the key points and the grades with their due dates; then `rate(rating)` or
+  `rate(made={0, 2})` (the places of the key points that were made) saves it. An answer that cannot be read raises
+  `UnreadableAnswer`, and the question stays.
+- `hint()`, `skip()`, `flag()`, `undo()`, `follow_up(id)` and `regrade(reply, ...)` do what they say.
+- The `Policy` decides the rest. Under MOCK feedback comes at the end: `answer` saves, returns None, and `replies` hold
+  the outcomes; recall answers count as failed until `regrade` grades them.
+- `Question.as_plain()` and `outcome.as_plain(...)` are JSON.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
-from random import Random
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import Any
 from uuid import uuid4
 
-from regdemo.quiz import schedule
-from regdemo.quiz.cards import Asked, Card
+from regdemo.errors import ArgumentError
+from regdemo.quiz import grading, outcome, schedule
+from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, PLAN, RATINGS, Memory, Plan
+from regdemo.quiz.schedule import PLAN, CardState, Mode, Plan, Rating
 
-if TYPE_CHECKING:
-    from regdemo.quiz.grading import Grade
+MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
 
-TIMES = 3  # how often a card that keeps failing is asked in one sitting
+
+class StaleQuestion(ArgumentError):
+    """A token whose question can no longer be answered: its card has changed or gone, or the answer was taken back."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a session is for.
+
+    mode: what its reviews say the learner did.  feedback_at_end: nothing is told until the end.  repeats: a failed card
+    comes again.  asks_certainty: the learner says how sure they are of each answer.
+    """
+
+    mode: Mode
+    feedback_at_end: bool = False
+    repeats: bool = True
+    asks_certainty: bool = False
+
+
+QUIZ = Policy(Mode.QUIZ)
+CRAM = Policy(Mode.CRAM)
+MOCK = Policy(Mode.MOCK, feedback_at_end=True, repeats=False, asks_certainty=True)
+
+
+class Note(Enum):
+    """What to say with a question."""
+
+    ANSWER_CHANGED = "The answer to this card has changed since you last gave one."
+    FOLLOW_UP = "A follow-up to the question before."
+    COMES_AGAIN = "You answered this card earlier in this session."
+
+
+@dataclass(frozen=True)
+class Question:
+    """A card as it is asked. hints: those shown so far; number, left: progress; review: the id of its review to be."""
+
+    asked: Asked
+    number: int
+    left: int
+    notes: tuple[Note, ...] = ()
+    hints: tuple[str, ...] = ()
+    review: str = field(default_factory=lambda: uuid4().hex, compare=False)
+    session: str = ""
+    seed: int = 0
+    draw: int = 1
+    since: int = 0  # microseconds since 1970
+
+    @property
+    def card(self) -> Card:
+        """The card that is asked."""
+        return self.asked.card
+
+    @property
+    def hints_left(self) -> int:
+        """How many hints the card still has."""
+        return len(self.asked.hints) - len(self.hints)
+
+    @property
+    def best(self) -> Rating:
+        """The best rating that this question can still get: Easy for a recall card, else Good; each hint lowers it."""
+        best = Rating.EASY if self.card.kind == "recall" else Rating.GOOD
+        return Rating(max(Rating.AGAIN, best - len(self.hints)))
+
+    @property
+    def token(self) -> str:
+        """All that is needed to take the answer later, in another session too."""
+        parts = [self.card.id, self.session, self.review, self.seed, self.draw, self.since, len(self.hints)]
+        text = json.dumps([*parts, fingerprint(self.card)], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def as_plain(self) -> dict[str, Any]:
+        """What a face may show before the answer, as JSON."""
+        asked, card = self.asked, self.card
+        return {
+            "token": self.token,
+            "id": card.id,
+            "kind": card.kind,
+            "topic": card.topic,
+            "tags": list(card.tags),
+            "text": asked.question,
+            "options": [
+                {"letter": letter, "text": option.text} for letter, option in zip(LETTERS, asked.options, strict=False)
+            ],
+            "gaps": len(asked.blanks),
+            "hints": list(self.hints),
+            "hints_left": self.hints_left,
+            "best": self.best.name.lower(),
+            "number": self.number,
+            "left": self.left,
+            "notes": [note.name.lower() for note in self.notes],
+        }
+
+
+@dataclass
+class Reply:
+    """A question with its answer. graded: False while a recall answer of an interview waits for its grade."""
+
+    question: Question
+    review: Review
+    outcome: outcome.Outcome
+    graded: bool = True
+    before: CardState | None = None
+    again: bool = False
+
+    @property
+    def right(self) -> bool:
+        """Whether it counts as recalled."""
+        return Rating(self.review.rating).right
+
+
+class Session:
+    """Cards asked one by one. See the module for how to drive it.
+
+    A card that fails comes again at the end, until it is right or was asked MOST_ASKED times. What is drawn for a card
+    follows from the seed, its id and how often it was asked, whatever other cards there are.
+
+    states: what the scheduler knows of the cards.  now: the clock.  bank: every card that a follow-up, an undo or an
+    old token may name; without it, `cards`.  deadline: no new question after it.
+    """
+
+    def __init__(
+        self,
+        cards: Iterable[Card],
+        history: History,
+        states: Mapping[str, CardState],
+        *,
+        seed: int,
+        now: Callable[[], datetime],
+        policy: Policy = QUIZ,
+        plan: Plan = PLAN,
+        bank: Iterable[Card] = (),
+        deadline: datetime | None = None,
+    ) -> None:
+        self.states = dict(states)
+        self.policy = policy
+        self.deadline = deadline
+        self.replies: list[Reply] = []
+        self._queue = deque(cards)
+        self._bank = {card.id: card for card in [*bank, *self._queue]}
+        self._history = history
+        self._seed = seed
+        self._now = now
+        self._plan = plan
+        self._id = uuid4().hex
+        self._number = 0
+        self._times: Counter[str] = Counter()
+        self._asked: list[Card] = []  # in their order, to know what follows up what
+        self._question: Question | None = None
+        self._response = ""  # to a recall card that waits for its grade
+        self._retaken: str | None = (
+            None  # the card of an answer that was taken back: it may be answered after the deadline
+        )
+        self._settled: dict[str, outcome.Outcome | None] = {}  # by the id of the review
+        self._undone: set[str] = set()
+
+    # What to show
+
+    @property
+    def question(self) -> Question | None:
+        """What waits for an answer; None at the end."""
+        if self._question is None and self._queue and (self._retaken or not self._time_is_up()):
+            self._ask(self._queue.popleft())
+        return self._question
+
+    @property
+    def saved(self) -> list[Review]:
+        """The reviews of this session, in their order."""
+        return [reply.review for reply in self.replies]
+
+    @property
+    def right(self) -> int:
+        """How many answers of this session count as recalled."""
+        return sum(reply.right for reply in self.replies)
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """Until the deadline, if there is one; never less than nothing."""
+        return max(timedelta(), self.deadline - self._now()) if self.deadline else None
+
+    def grades(self, token: str | None = None) -> tuple[outcome.GradeChoice, ...]:
+        """The ratings that the question can still get, each with when the card would be due."""
+        return self._grades(self._open(token))
+
+    def suggest(self, made: int, question: Question | None = None) -> Rating:
+        """The rating that so many key points come to: all is Good, half of them Hard, fewer Again; at most `best`."""
+        question = question or self._current()
+        points = len(question.asked.key_points)
+        rating = Rating[grading.grade_recall(made, points).upper()] if points else Rating.GOOD
+        return min(rating, question.best)
+
+    # What was entered
+
+    def hint(self, token: str | None = None) -> str | None:
+        """The next hint of the card, or None when there is no more. Each lowers `question.best` by one."""
+        question = self._open(token)
+        if question is not self._question:
+            raise StaleQuestion(f"{question.card.id} isn't the current question: hints are given to that one")
+        if not question.hints_left:
+            return None
+        hint = question.asked.hints[len(question.hints)]
+        self._question = replace(question, hints=(*question.hints, hint))
+        return hint
+
+    def answer(self, response: str, *, sure: float | None = None, token: str | None = None) -> outcome.Outcome | None:
+        """Grade an answer and save it: wrong is Again, right is Good, or `best`. See the module on recall cards.
+
+        sure: how sure of it the learner was, 0 to 1. Returns None where feedback comes at the end. Raises
+        UnreadableAnswer, with nothing saved, where the response cannot be read.
+        """
+        if (settled := self._find_settled(token)) is not None:
+            return settled[0]
+        question = self._open(token)
+        asked = question.asked
+        if asked.card.kind != "recall":
+            grade = grading.grade(asked, response)
+            rating = min(Rating[grade.rating.upper()], question.best)
+            return self._tell(self._save(question, rating, grade.share, response, sure, grade))
+        if self.policy.feedback_at_end:
+            return self._tell(self._save(question, Rating.AGAIN, 0.0, response, sure, graded=not response.strip()))
+        self._response = response
+        return outcome.describe(
+            asked,
+            response,
+            outcome.Verdict.UNGRADED,
+            0.0,
+            key_points=outcome.key_points(asked, None),
+            follow_ups=self._follow_ups(asked.card),
+            grades=self._grades(question),
+        )
+
+    def rate(
+        self,
+        rating: int | None = None,
+        *,
+        made: Collection[int] | None = None,
+        response: str | None = None,
+        sure: float | None = None,
+        token: str | None = None,
+    ) -> outcome.Outcome | None:
+        """Save a recall card as the learner graded it, at most as `best`.
+
+        made: the places of the key points that were made; without a rating they suggest it.  response: what was said,
+        by default what `answer` was given.
+        """
+        if (settled := self._find_settled(token)) is not None:
+            return settled[0]
+        question = self._open(token)
+        said = self._response if response is None and question is self._question else response or ""
+        rating, share = self._rated(question, rating, made)
+        return self._tell(self._save(question, rating, share, said, sure, made=made))
+
+    def skip(self, token: str | None = None) -> outcome.Outcome | None:
+        """Go on without an answer; the outcome says what would have been right. In an interview it counts as failed."""
+        if (settled := self._find_settled(token)) is not None:
+            return settled[0]
+        question = self._open(token)
+        if self.policy.feedback_at_end:
+            return self._tell(self._save(question, Rating.AGAIN, 0.0, "", None, verdict=outcome.Verdict.SKIPPED))
+        found = outcome.describe(
+            question.asked,
+            "",
+            outcome.Verdict.SKIPPED,
+            0.0,
+            key_points=outcome.key_points(question.asked, None),
+            follow_ups=self._follow_ups(question.card),
+        )
+        self._settle(question, found)
+        return found
+
+    def regrade(self, reply: Reply, rating: int | None = None, *, made: Collection[int] | None = None) -> Reply:
+        """Save an answer of this session again with another grade; the old row is then undone.
+
+        A card that is graded by itself can only be graded down. Raises ArgumentError for a grade that is too good.
+        """
+        question = reply.question
+        best = question.best if question.card.kind == "recall" else Rating(reply.review.rating)
+        if rating is not None and rating > best:
+            raise ArgumentError(f"{Rating(rating).title} is too good a grade for this answer: at most {best.title}")
+        rating, share = self._rated(question, rating, made)
+        if question.card.kind != "recall":
+            share = reply.review.share
+        better = replace(reply.review, rating=rating, share=share, id=uuid4().hex)
+        self._history.add(better)  # first, since an answer that is there twice loses nothing
+        self._history.undo(reply.review, schedule.microseconds(self._now()))
+        reply.review, reply.graded = better, True
+        if self.policy.mode is not Mode.CRAM:
+            self.states[better.card] = schedule.after(reply.before, better, self._plan)
+        reply.outcome = replace(
+            reply.outcome,
+            verdict=reply.outcome.verdict if question.card.kind != "recall" else _recalled(rating, share),
+            share=share,
+            rating=rating,
+            key_points=outcome.key_points(question.asked, made),
+            due=self._due(question.card),
+        )
+        self._settled[question.review] = self._tell(reply)
+        return reply
+
+    def undo(self) -> Review | None:
+        """Take back the last answer; its question comes next. None if there is none.
+
+        The answer is kept, and a new row says that it no longer counts. Where this session has none, the last answer of
+        an earlier one to a card of this bank is taken back, unless feedback comes at the end.
+        """
+        if self.replies:
+            reply = self.replies[-1]
+            self._history.undo(reply.review, schedule.microseconds(self._now()))
+            self.replies.pop()
+            card, review = reply.question.card, reply.review
+            if reply.before:
+                self.states[card.id] = reply.before
+            else:
+                self.states.pop(card.id, None)
+            self._undone.add(reply.question.review)
+            self._settled.pop(reply.question.review, None)
+            self._put_back_question()
+            if reply.again and card in self._queue:
+                self._queue.remove(card)
+            self._put_back(card)
+        elif not self.policy.feedback_at_end and (found := self._last_review()):
+            review, card = found, self._bank[found.card]
+            self._history.undo(review, schedule.microseconds(self._now()))
+            self._undone.add(review.id)
+            self.states.pop(card.id, None)
+            self.states.update(schedule.replay(self._history.reviews(card.id), self._plan))
+            self._put_back_question()
+            self._move_to_front(card)
+        else:
+            return None
+        self._retaken = card.id
+        return review
+
+    def flag(self, card: Card | None = None) -> bool:
+        """Flag a card, by default the current one, or take its flag off; whether it has one now."""
+        id = (card or self._current().card).id
+        flagged = id not in self._history.flagged()
+        self._history.flag(id, schedule.microseconds(self._now()), flagged=flagged)
+        return flagged
+
+    def follow_up(self, id: str) -> None:
+        """Ask a card of the bank next. Raises ArgumentError for an id that the bank does not hold."""
+        if id not in self._bank:
+            raise ArgumentError(f"there is no card {id[:40]!r} in this bank")
+        self._put_back_question()
+        self._move_to_front(self._bank[id])
+
+    # Inside
+
+    def _current(self) -> Question:
+        if not (question := self.question):
+            raise ArgumentError("the session is over: no question waits for an answer")
+        return question
+
+    def _time_is_up(self) -> bool:
+        return self.deadline is not None and self._now() >= self.deadline
+
+    def _ask(self, card: Card) -> None:
+        self._number += 1
+        self._times[card.id] += 1
+        notes = []
+        if card.id in self.states and self._has_changed(card):
+            notes.append(Note.ANSWER_CHANGED)
+        if self._asked and card.id in self._asked[-1].follow_ups:
+            notes.append(Note.FOLLOW_UP)
+        if self._times[card.id] > 1:
+            notes.append(Note.COMES_AGAIN)
+        self._asked.append(card)
+        draw = self._times[card.id]
+        self._response = ""
+        self._question = Question(
+            asked=_draw(card, self._seed, draw),
+            number=self._number,
+            left=len(self._queue),
+            notes=tuple(notes),
+            session=self._id,
+            seed=self._seed,
+            draw=draw,
+            since=schedule.microseconds(self._now()),
+        )
+
+    def _has_changed(self, card: Card) -> bool:
+        last = self._history.reviews(card.id)[-1:]
+        return any(review.answer != fingerprint(card) for review in last)
+
+    def _put_back_question(self) -> None:
+        """Make the current question the next, as if it had not been asked."""
+        if self._question:
+            self._put_back(self._question.card)
+            self._question = None
+
+    def _put_back(self, card: Card) -> None:
+        self._queue.appendleft(card)
+        self._times[card.id] -= 1
+        self._number -= 1
+        self._asked.pop()
+
+    def _move_to_front(self, card: Card) -> None:
+        if card in self._queue:
+            self._queue.remove(card)
+        self._queue.appendleft(card)
+
+    def _last_review(self) -> Review | None:
+        askable = {id for id, card in self._bank.items() if card.kind != "code"}
+        return next((review for review in reversed(self._history.reviews()) if review.card in askable), None)
+
+    def _follow_ups(self, card: Card) -> tuple[str, ...]:
+        return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].kind != "code")
+
+    def _grades(self, question: Question) -> tuple[outcome.GradeChoice, ...]:
+        dates = schedule.due_dates(self.states.get(question.card.id), self._now(), self._plan)
+        return tuple(outcome.GradeChoice(rating, due) for rating, due in dates.items() if rating <= question.best)
+
+    def _rated(self, question: Question, rating: int | None, made: Collection[int] | None) -> tuple[Rating, float]:
+        """A rating within what is possible, and the share that goes with it."""
+        points = len(question.asked.key_points)
+        if made is not None and not set(made) <= set(range(points)):
+            raise ArgumentError(f"{question.card.id} has {points} key points: name them by their places from 0")
+        if rating is None:
+            if made is None:
+                raise ArgumentError("there is no grade: give a rating from 1 to 4, or the key points that were made")
+            rating = self.suggest(len(set(made)), question)
+        chosen = min(Rating(rating), question.best)
+        return chosen, len(set(made)) / points if made is not None and points else float(chosen.right)
+
+    def _open(self, token: str | None) -> Question:
+        """The question of a token that can still be answered."""
+        if token is None:
+            return self._current()
+        read = self._read(token)
+        current = self._question
+        return current if current and current.review == read.review else read
+
+    def _find_settled(self, token: str | None) -> tuple[outcome.Outcome | None] | None:
+        """What a question came to that was answered or skipped before, in a tuple of one; None for one that was not."""
+        if token is None:
+            return None
+        question = self._read(token)
+        if question.review in self._settled:
+            return (self._settled[question.review],)
+        if question.review in self._undone:
+            raise StaleQuestion(
+                f"the answer to {question.card.id} was taken back: answer the question as it comes again"
+            )
+        if question.session == self._id:
+            return None
+        for review in self._history.reviews(question.card.id):
+            if review.id == question.review:
+                return (self._tell(self._known(question, review)),)
+        if any(review.id == question.review for review in self._history.rows()[0]):
+            raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
+        return None
+
+    def _read(self, token: str) -> Question:
+        try:
+            text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            id, session, review, seed, draw, since, hints, mark = json.loads(text)
+            numbers = [int(number) for number in (seed, draw, since, hints)]
+            id, session, review = str(id), str(session), str(review)
+        except (ValueError, TypeError) as error:
+            raise StaleQuestion("this question's token cannot be read: reload to get the next question") from error
+        card = self._bank.get(id)
+        if card is None or fingerprint(card) != mark:
+            raise StaleQuestion(f"{id[:40]!r} has changed in its deck or has gone from it since it was asked: reload")
+        asked = _draw(card, numbers[0], numbers[1])
+        given = asked.hints[: numbers[3]]
+        return Question(asked, 0, len(self._queue), (), given, review, session, *numbers[:3])
+
+    def _known(self, question: Question, review: Review) -> Reply:
+        """An answer that an earlier session saved, graded again to say what it came to."""
+        grade = None
+        if question.card.kind != "recall" and review.response:
+            grade = grading.grade(question.asked, review.response)
+        return Reply(question, review, self._describe(question, review, grade, None, None))
+
+    def _save(
+        self,
+        question: Question,
+        rating: Rating,
+        share: float,
+        response: str,
+        sure: float | None,
+        grade: grading.Grade | None = None,
+        *,
+        made: Collection[int] | None = None,
+        graded: bool = True,
+        verdict: outcome.Verdict | None = None,
+    ) -> Reply:
+        asked, card, now = question.asked, question.card, schedule.microseconds(self._now())
+        drawn = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
+        review = Review(
+            card=card.id,
+            # Answers keep their order, even if the clock stands still or goes back.
+            at=max(now, self.replies[-1].review.at + 1 if self.replies else 0),
+            kind=card.kind,
+            rating=rating,
+            share=share,
+            response=response,
+            asked=json.dumps({key: value for key, value in drawn.items() if value}, ensure_ascii=False),
+            answer=fingerprint(card),
+            hints=len(question.hints),
+            took=max(0, now - question.since) // 1000,
+            session=self._id,
+            mode=self.policy.mode,
+            sure=sure,
+            id=question.review,
+        )
+        self._history.add(review)
+        before = self.states.get(card.id)
+        if schedule.counts(review):
+            self.states[card.id] = schedule.after(before, review, self._plan)
+        again = rating is Rating.AGAIN and self.policy.repeats and self._times[card.id] < MOST_ASKED
+        verdict = outcome.Verdict.UNGRADED if not graded else verdict
+        found = self._describe(question, review, grade, made, verdict, again)
+        reply = Reply(question, review, found, graded, before, again)
+        self.replies.append(reply)
+        self._settle(question, self._tell(reply))
+        if again:
+            self._queue.append(card)
+        return reply
+
+    def _describe(
+        self,
+        question: Question,
+        review: Review,
+        grade: grading.Grade | None,
+        made: Collection[int] | None,
+        verdict: outcome.Verdict | None,
+        again: bool = False,
+    ) -> outcome.Outcome:
+        rating = Rating(review.rating)
+        if verdict is None:
+            verdict = _graded(question.asked, grade) if grade else _recalled(rating, review.share)
+        return outcome.describe(
+            question.asked,
+            review.response,
+            verdict,
+            review.share,
+            grade,
+            key_points=outcome.key_points(question.asked, made),
+            follow_ups=self._follow_ups(question.card),
+            rating=rating,
+            due=self._due(question.card),
+            again=again,
+        )
+
+    def _due(self, card: Card) -> datetime | None:
+        return self.states[card.id].due if card.id in self.states else None
+
+    def _settle(self, question: Question, found: outcome.Outcome | None) -> None:
+        """Note what a question came to. It, or its card if it comes from an earlier session, is asked no more."""
+        self._settled[question.review] = found
+        self._retaken = None
+        if self._question and question.card == self._question.card:
+            self._question = None
+        elif question.session != self._id and question.card in self._queue:
+            self._queue.remove(question.card)
+
+    def _tell(self, reply: Reply) -> outcome.Outcome | None:
+        return None if self.policy.feedback_at_end else reply.outcome
 
 
 def fingerprint(card: Card) -> str:
@@ -31,196 +625,23 @@ def fingerprint(card: Card) -> str:
 
     right = sorted(option.text for option in card.options if option.correct)
     graded = [right, card.numeric and astuple(card.numeric), card.blanks, card.output]
-    told = graded if any(graded) else card.answer
-    return sha256(json.dumps(told).encode()).hexdigest()[:16]
+    content = graded if any(graded) else card.answer
+    return sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class Saved:
-    """An answer that is on the disk. due: when its card is due; again: whether it comes once more in this sitting."""
-
-    review: Review
-    due: datetime
-    again: bool
+def _draw(card: Card, seed: int, draw: int) -> Asked:
+    return card.ask(random.Random(f"{seed} {card.id} {draw}"))
 
 
-class Session:
-    """Cards asked one by one: ask() draws the next question, then answer() or rate() deals with it, or it is skipped.
+def _graded(asked: Asked, grade: grading.Grade) -> outcome.Verdict:
+    if grade.correct:
+        return outcome.Verdict.RIGHT
+    # An option that was rightly left out is part of the share, but no answer.
+    found = any(asked.options[place].correct for place in grade.picked) if asked.options else grade.share > 0
+    return outcome.Verdict.PARTLY if found else outcome.Verdict.WRONG
 
-    A card that fails comes again at the end, until it is right or was asked TIMES times. What is drawn for a card
-    follows from the seed, its id and how often it was asked, whatever other cards there are. mode: as in a Review; what
-    is crammed moves no schedule, and in a mock interview no card comes again.
-    """
 
-    def __init__(
-        self,
-        cards: Iterable[Card],
-        history: History,
-        memories: Mapping[str, Memory],
-        *,
-        seed: int,
-        now: Callable[[], datetime],
-        mode: str = "quiz",
-        plan: Plan = PLAN,
-    ) -> None:
-        self.number = 0
-        self.saved: list[Review] = []
-        self._queue = deque(cards)
-        self._history = history
-        self.memories = dict(memories)
-        self._seed = seed
-        self._now = now
-        self._mode = mode
-        self._plan = plan
-        self._times: Counter[str] = Counter()
-        self._id = uuid4().hex
-        self._asked: Asked | None = None  # what waits for its answer
-        self._undoable: list[tuple[Card, Memory | None, bool]] = []  # for each saved answer, what was before it
-
-    @property
-    def left(self) -> int:
-        """How many questions are still to come."""
-        return len(self._queue)
-
-    @property
-    def best(self) -> int:
-        """The best rating that the question can still get: Easy if the learner grades it, else Good; less by each hint.
-
-        It is Again where there are as many hints as that: what had to be told was not recalled.
-        """
-        return max(AGAIN, (EASY if self._current.card.kind == "recall" else GOOD) - self._hints)
-
-    @property
-    def _current(self) -> Asked:
-        assert self._asked, "ask() first"
-        return self._asked
-
-    def ask(self) -> Asked | None:
-        """The next question, or None at the end. One that was neither answered nor rated counts as skipped."""
-        self._asked = None
-        if not self._queue:
-            return None
-        card = self._queue.popleft()
-        self.number += 1
-        self._times[card.id] += 1
-        self._asked = card.ask(Random(f"{self._seed} {card.id} {self._times[card.id]}"))
-        self._hints = 0
-        self._since = self._now()
-        return self._asked
-
-    def hint(self) -> str | None:
-        """The next hint of the card, or None when there is no more. Each lowers `best` by one."""
-        if self._hints == len(self._current.hints):
-            return None
-        self._hints += 1
-        return self._current.hints[self._hints - 1]
-
-    def answer(self, response: str, sure: float | None = None) -> tuple[Grade, Saved]:
-        """Grade the answer to a card that is graded by itself, and save it: wrong is Again, right is Good, or `best`.
-
-        sure: how sure of it the learner was, 0 to 1. Raises UnreadableAnswer, with nothing saved, where the response
-        cannot be read.
-        """
-        from regdemo.quiz.grading import grade  # here, since the first question should not wait for it
-
-        result = grade(self._current, response)
-        return result, self._save(self._worth(result.rating), result.share, response, sure)
-
-    def suggest(self, made: int) -> int:
-        """The rating that so many key points come to: all is Good, half of them Hard, fewer Again; at most `best`."""
-        from regdemo.quiz.grading import grade_recall
-
-        points = len(self._current.key_points)
-        return self._worth(grade_recall(made, points) if points else "good")
-
-    def rate(self, rating: int, response: str = "", share: float | None = None, sure: float | None = None) -> Saved:
-        """Save a recall card as the learner rated it, at most as `best`.
-
-        share: of its key points; without, 0 for Again, 1 else.
-        """
-        rating = min(rating, self.best)
-        return self._save(rating, float(rating > AGAIN) if share is None else share, response, sure)
-
-    def undo(self) -> Review | None:
-        """Take back the last answer of this sitting, by a new row; its question comes next. None if there is none."""
-        if not self.saved:
-            return None
-        review = self.saved[-1]
-        self._history.undo(review, schedule.microseconds(self._now()))
-        self.saved.pop()
-        card, before, again = self._undoable.pop()
-        if before:
-            self.memories[card.id] = before
-        else:
-            self.memories.pop(card.id, None)
-        if self._asked:
-            self._put_back(self._asked.card)
-        if again and card in self._queue:
-            self._queue.remove(card)
-        self._put_back(card)
-        self._asked = None
-        return review
-
-    def _put_back(self, card: Card) -> None:
-        """Make a card that was asked the next, as if it had not been."""
-        self._queue.appendleft(card)
-        self._times[card.id] -= 1
-        self.number -= 1
-
-    def regrade(self, review: Review, rating: int, share: float) -> Review:
-        """Save an answer of this sitting anew, as it is graded later; the old row is then undone."""
-        better = replace(review, rating=rating, share=share, id=uuid4().hex)
-        self._history.add(better)  # first, since of an answer that stands twice nothing is lost
-        self._history.undo(review, schedule.microseconds(self._now()))
-        place = self.saved.index(review)
-        self.saved[place] = better
-        _, before, _ = self._undoable[place]
-        self.memories[better.card] = schedule.after(before, better, self._plan)
-        return better
-
-    def changed(self) -> bool:
-        """Whether the right answer to the question is another than when the card was last answered."""
-        card = self._current.card
-        last = self._history.reviews(card.id)[-1:] if card.id in self.memories else []
-        return any(review.answer != fingerprint(card) for review in last)
-
-    def flag(self, card: Card) -> bool:
-        """Flag a card, or take its flag off; whether it has one now."""
-        flagged = card.id not in self._history.flagged()
-        self._history.flag(card.id, schedule.microseconds(self._now()), flagged=flagged)
-        return flagged
-
-    def _worth(self, name: str) -> int:
-        return min(RATINGS.index(name) + 1, self.best)
-
-    def _save(self, rating: int, share: float, response: str, sure: float | None) -> Saved:
-        asked, now = self._current, self._now()
-        card = asked.card
-        told = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
-        review = Review(
-            card=card.id,
-            # Answers keep their order, even if the clock stands still or goes back.
-            at=max(schedule.microseconds(now), self.saved[-1].at + 1 if self.saved else 0),
-            kind=card.kind,
-            rating=rating,
-            share=share,
-            response=response,
-            asked=json.dumps({key: value for key, value in told.items() if value}, ensure_ascii=False),
-            answer=fingerprint(card),
-            hints=self._hints,
-            took=(now - self._since) // timedelta(milliseconds=1),
-            session=self._id,
-            mode=self._mode,
-            sure=sure,
-        )
-        self._history.add(review)
-        self.saved.append(review)
-        self._asked = None
-        before = self.memories.get(card.id)
-        if self._mode != "cram":
-            self.memories[card.id] = schedule.after(before, review, self._plan)
-        again = rating == AGAIN and self._times[card.id] < TIMES and self._mode != "mock"
-        if again:
-            self._queue.append(card)
-        self._undoable.append((card, before, again))
-        return Saved(review, self.memories[card.id].due if card.id in self.memories else now, again)
+def _recalled(rating: Rating, share: float) -> outcome.Verdict:
+    if rating.right:
+        return outcome.Verdict.RIGHT
+    return outcome.Verdict.PARTLY if share > 0 else outcome.Verdict.WRONG

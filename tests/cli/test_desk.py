@@ -107,9 +107,9 @@ def test_each_hint_says_what_the_best_grade_is_now(say, home):
 
 def test_what_was_right_of_a_partly_right_answer_is_told(say, home):
     out = say("first\n", "--ids", "Q2")
-    assert "✗ Wrong: 3 of 4 options right" in out
+    assert "✗ Partly right: 1 of 2 right options" in out
     assert [review.share for review in read(home)][:1] == [0.75]
-    assert "✗ Wrong: 1 of 2 blanks right" in say("k; v\n", "--ids", "Q4")
+    assert "✗ Partly right: 1 of 2 gaps" in say("k; v\n", "--ids", "Q4")
 
 
 def test_key_points_that_were_made_are_ticked_and_the_grade_can_be_changed(say, home):
@@ -168,7 +168,7 @@ def test_a_changed_answer_is_said(say, tmp_path):
     say("\n3\n", "--ids", "Q3")
     assert "has changed" not in say("", "--ids", "Q3")
     (tmp_path / "deck.md").write_text(DECK.replace("Because.", "Because of that."), encoding="utf-8")
-    assert "Its answer has changed since you last gave one." in say("", "--ids", "Q3")
+    assert "The answer to this card has changed since you last gave one." in say("", "--ids", "Q3")
 
 
 # See it

@@ -129,7 +129,7 @@ def test_a_question_can_be_flagged_when_it_is_asked_and_when_it_is_graded(say, h
 
 def test_the_score_card_shows_the_options_that_a_letter_stood_for(say):
     out = say("wrong\n90\nq\n")
-    assert re.search(r"^[ab]\) wrong$", out.split("To say better")[1], re.MULTILINE)
+    assert re.search(r"^✗ [ab]\) wrong$", out.split("To say better")[1], re.MULTILINE)
 
 
 def test_what_cannot_be_read_is_asked_again(say, home):

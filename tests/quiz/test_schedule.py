@@ -10,7 +10,19 @@ import pytest
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, PLAN, Plan, after, kept_up, microseconds, queue, replay
+from regdemo.quiz.schedule import (
+    AGAIN,
+    EASY,
+    GOOD,
+    HARD,
+    PLAN,
+    Plan,
+    after,
+    microseconds,
+    queue,
+    replay,
+    simulate_practice,
+)
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -141,7 +153,7 @@ def test_what_comes_on_the_eve_comes_with_the_least_stable_first():
 def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_is_left():
     plan = Plan(interview=START + 90 * DAY)
     left = after(None, review(GOOD), plan)
-    kept = kept_up(left, START + DAY, plan)
+    kept = simulate_practice(left, START + DAY, plan)
     assert left.recall(plan.interview) < 0.7 < 0.97 < kept.recall(plan.interview)
     assert kept.last == microseconds(plan.interview - DAY)
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from regdemo.quiz import standing as module
+from regdemo.quiz import states as module
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import PLAN, Plan, microseconds, replay, uncapped
-from regdemo.quiz.standing import standing
+from regdemo.quiz.schedule import PLAN, Plan, microseconds, replay, replay_without_deadline
+from regdemo.quiz.states import card_states
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,20 +34,20 @@ def replays(monkeypatch):
     def counted(reviews, plan):
         reviews = list(reviews)
         counts.append(len(reviews))
-        return uncapped(reviews, plan)
+        return replay_without_deadline(reviews, plan)
 
-    monkeypatch.setattr(module, "uncapped", counted)
+    monkeypatch.setattr(module, "replay_without_deadline", counted)
     return counts
 
 
 def test_it_is_what_a_replay_says(history, tmp_path):
     for _ in range(2):
-        assert standing(history, PLAN, tmp_path) == replay(history.reviews())
+        assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
 
 
 def test_what_was_replayed_before_is_not_replayed_again(history, tmp_path, replays):
-    standing(history, PLAN, tmp_path)
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     assert replays == [16]
 
 
@@ -63,25 +63,25 @@ def test_what_was_replayed_before_is_not_replayed_again(history, tmp_path, repla
     ],
 )
 def test_only_the_cards_that_later_rows_speak_of_are_replayed(change, replayed, history, tmp_path, replays):
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     change(history)
-    assert standing(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
     assert replays[1:] == replayed
 
 
 def test_a_card_whose_every_answer_was_undone_is_new_again(history, tmp_path):
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     for each in history.reviews("a"):
         history.undo(each, 0)
-    assert standing(history, PLAN, tmp_path).keys() == set("bcd")
+    assert card_states(history, PLAN, tmp_path).keys() == set("bcd")
 
 
 def test_after_many_changes_it_is_kept_anew(history, tmp_path, monkeypatch, replays):
     monkeypatch.setattr(module, "MANY", 2)
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     history.add_all([review(card, 999) for card in "abc"])
     for _ in range(2):
-        assert standing(history, PLAN, tmp_path) == replay(history.reviews())
+        assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
     assert replays == [16, 19]
 
 
@@ -89,29 +89,29 @@ def test_after_many_changes_it_is_kept_anew(history, tmp_path, monkeypatch, repl
     "plan", [Plan(retention=0.8), Plan(parameters=(0.3, *PLAN.parameters[1:]))], ids=["retention", "parameters"]
 )
 def test_what_another_plan_kept_is_not_used(plan, history, tmp_path):
-    standing(history, PLAN, tmp_path)
-    assert standing(history, plan, tmp_path) == replay(history.reviews(), plan) != replay(history.reviews())
+    card_states(history, PLAN, tmp_path)
+    assert card_states(history, plan, tmp_path) == replay(history.reviews(), plan) != replay(history.reviews())
 
 
 def test_an_interview_only_caps_what_was_kept(history, tmp_path, replays):
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     soon = Plan(interview=START + 250 * HOUR)
-    assert standing(history, soon, tmp_path) == replay(history.reviews(), soon) != replay(history.reviews())
-    assert standing(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, soon, tmp_path) == replay(history.reviews(), soon) != replay(history.reviews())
+    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
     assert replays == [16]
 
 
 def test_what_another_history_left_is_not_used(history, tmp_path):
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     with History(tmp_path / "other") as other:
         other.add_all([replace(each, rating=1) for each in reversed(history.reviews())])
-        assert standing(other, PLAN, tmp_path) == replay(other.reviews()) != replay(history.reviews())
+        assert card_states(other, PLAN, tmp_path) == replay(other.reviews()) != replay(history.reviews())
 
 
 def test_a_file_of_a_longer_history_is_not_used(history, tmp_path):
     with History(tmp_path / "other") as other:
-        standing(history, PLAN, tmp_path)
-        assert standing(other, PLAN, tmp_path) == {}
+        card_states(history, PLAN, tmp_path)
+        assert card_states(other, PLAN, tmp_path) == {}
 
 
 def nonsense(text):
@@ -124,14 +124,14 @@ def nonsense(text):
     "damage", [lambda text: "", lambda text: text[:-9], lambda text: "[]", lambda text: "{" * 9999, nonsense]
 )
 def test_a_file_that_was_damaged_is_made_anew(damage, history, tmp_path):
-    standing(history, PLAN, tmp_path)
+    card_states(history, PLAN, tmp_path)
     (file,) = tmp_path.glob("standing-*.json")
     whole = file.read_text()
     file.write_text(damage(whole))
-    assert standing(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
     assert file.read_text() == whole
 
 
 def test_a_folder_that_takes_no_file_costs_nothing_but_time(history, tmp_path):
     (tmp_path / "file").touch()
-    assert standing(history, PLAN, tmp_path / "file") == replay(history.reviews())
+    assert card_states(history, PLAN, tmp_path / "file") == replay(history.reviews())
