@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from regdemo import __version__
 from regdemo.cli.commands import Commands
-from regdemo.errors import RegdemoError
+from regdemo.errors import FileError, RegdemoError
 from regdemo.text import clean
 
 app = typer.Typer(
@@ -61,11 +62,16 @@ def run(arguments: Sequence[str]) -> int:
         return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except SystemExit:  # how rich and Typer leave when the reader of a pipe has gone
-        return 141
+    except SystemExit as error:
+        # Rich and Typer leave like this when the reader of a pipe has gone, and Typer when completion is installed.
+        if isinstance(error.__context__, BrokenPipeError):
+            return 141
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, BrokenPipeError):
+            return 141
         return _say(f"an error inside regdemo ({type(error).__name__}: {error}); --debug shows where", 70)
 
 
@@ -88,8 +94,39 @@ def _say(message: str, code: int) -> int:
     return code
 
 
+class _Output(io.FileIO):
+    """Standard output whose faults are said as such, wherever they come up, and not taken for those of another file."""
+
+    def write(self, data: Any, /) -> int:
+        """Write, and raise FileError where the system refuses."""
+        try:
+            return super().write(data) or 0
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileError(
+                f"standard output could not be written ({error.strerror}): free some space, or send it elsewhere"
+            ) from error
+
+
+def _complete_streams() -> bool:
+    """Put something in the place of each standard stream that is closed; whether the output was."""
+    closed = sys.stdout is None
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return closed
+
+
 def main() -> None:
     """What the console script runs."""
+    closed = _complete_streams()
+    if not closed and not sys.stdout.isatty():
+        raw = _Output(sys.stdout.fileno(), "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), sys.stdout.encoding, "replace")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets a question mark, not a traceback.
         if hasattr(stream, "reconfigure"):
@@ -97,9 +134,13 @@ def main() -> None:
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone; hand the interpreter's own last flush a stream that still takes it.
+    except (BrokenPipeError, FileError) as error:
+        # Hand the interpreter's own last flush a stream that still takes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, FileError) and code == 0:
+            code = _say(str(error), error.exit_code)
+    if closed and code == 0:
+        code = _say("standard output is closed, so nothing could be printed: send it somewhere", 3)
     # Ctrl-C once more, while threads and libraries end, ends the rest at once, without a traceback of theirs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)

@@ -235,6 +235,52 @@ def test_a_reader_that_leaves_is_neither_a_fault_nor_a_failed_claim():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def shell(command, **environment):
+    """A command line run by a shell, where `regdemo` is this one."""
+    words = f'regdemo() {{ {sys.executable} -m regdemo "$@"; }}; {command}'
+    return subprocess.run(
+        ["bash", "-c", words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this platform")
+@pytest.mark.parametrize("command", ["list", "--help", "dropout", "pitfalls", "stats", "quiz </dev/null"])
+def test_an_output_that_takes_nothing_more_is_said_in_one_line(command, tmp_path):
+    done = shell(f"regdemo {command} >/dev/full", REGDEMO_HOME=str(tmp_path))
+    assert (done.returncode, done.stderr) == (
+        3,
+        "regdemo: standard output could not be written (No space left on device): "
+        "free some space, or send it elsewhere\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["list", "--help", "--version"])
+def test_a_closed_output_is_said_in_one_line(command):
+    done = shell(f"regdemo {command} >&-")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "standard output is closed" in done.stderr
+
+
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("2>&-", 0)])
+def test_a_closed_input_or_error_output_changes_nothing(closed, code):
+    assert shell(f"regdemo list {closed}").stdout == shell("regdemo list").stdout
+
+
+def test_a_fault_is_not_printed_as_output_where_standard_error_is_closed():
+    done = shell("regdemo nothing 2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+def test_completion_is_shown_and_installed_with_exit_code_0(option, tmp_path):
+    done = shell(f"regdemo {option} bash", HOME=str(tmp_path), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_output_that_cannot_show_a_character_is_no_error():
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-m", "regdemo", "dropout"], capture_output=True, env=environment)
