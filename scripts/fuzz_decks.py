@@ -10,15 +10,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
 
 from regdemo.bank.skeletons import skeleton
 from regdemo.errors import RegdemoError
-from regdemo.quiz.cards import Deck, Kind
+from regdemo.quiz.cards import Deck
 from regdemo.quiz.grading import UnreadableAnswer, grade
+from regdemo.quiz.kinds import kind_names
 from regdemo.quiz.parser import parse
 
-KINDS = get_args(Kind)
+KINDS = kind_names()
 PIECES = [
     "## Q1: What is a mask?", "## Q2:", "## ", "### Answer", "### Key points", "### Wrong answers", "### Hints",
     "### Follow-ups", "### See it", "### Sources", "### Tags", "- [ ] a", "- [x] b", "  - nested", "- [X]", "* item",

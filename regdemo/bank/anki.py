@@ -13,10 +13,9 @@ from typing import Any
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import LETTERS, Asked, Card
-from regdemo.quiz.kinds import GAP
+from regdemo.quiz.kinds.cloze import GAPS
 
 _MODEL, _CLOZE_MODEL = 1_764_028_800, 1_764_028_801  # for ever: Anki knows the two kinds of note by them
-_GAPS = re.compile(f"{GAP}|▁\\d+▁▁")
 _OBEYED = re.compile(r"\[(?=sound:|anki:|/?latex|/?\$)", re.IGNORECASE)
 _CSS = """\
 .card { font-family: system-ui, sans-serif; font-size: 18px; line-height: 1.5; max-width: 42em; margin: auto; }
@@ -90,7 +89,7 @@ def _cloze(asked: Asked) -> str:
     # Two braces would end the gap, two colons begin its hint: a space between them says the same.
     texts = (_html(blank[0], inline=True).replace("}}", "} }").replace("::", ": :") for blank in asked.blanks)
     gaps = (f"{{{{c1::{text}}}}}" for text in texts)
-    return _GAPS.sub(lambda found: next(gaps, found[0]), _html(asked.question))
+    return GAPS.sub(lambda found: next(gaps, found[0]), _html(asked.question))
 
 
 def _back(asked: Asked) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import Page
 from regdemo.quiz.blocks import read as read_page
-from regdemo.quiz.cards import Card, at, draws, fill_parameters
+from regdemo.quiz.cards import Card, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
+from regdemo.quiz.kinds import find_kind
 from regdemo.quiz.parts import PARTS, ROLES
 from regdemo.text import clean, printable
 
@@ -137,52 +136,14 @@ class _Reader:
 
     def _answer(self) -> Iterator[Remark]:
         """What the kind of card wants."""
-        card = self.card
-        if card.kind == "recall" and not card.key_points:
-            yield self.warn("", "has no key points to grade an answer by: list 3 to 5 under a heading Key points")
-        for text, times in Counter(" ".join(option.text.split()).casefold() for option in card.options).items():
-            if times > 1:
-                option = next(one for one in card.options if " ".join(one.text.split()).casefold() == text)
-                yield self.error(option.text, f"has the option {_short(option.text)} {times} times: leave one of them")
-        if not card.fixed_order or any(option.feedback for option in card.options):
-            for option in card.options:
-                if not option.feedback:
-                    why = "right" if option.correct else "wrong"
-                    remedy = f"nest under it why it is {why}"
-                    yield self.warn(option.text, f"has an option without feedback, {_short(option.text)}: {remedy}")
-        if card.kind == "numeric":
-            yield from self._wrong_answers()
-        if card.kind == "code" and not any(block.role == "mutant" for block in card.code):
-            yield self.warn("", "has a judge that was never seen to fail: add blocks `python mutant: what it forgets`")
-        if card.kind in ("recall", "numeric", "code") and not card.hints:
+        kind = find_kind(self.card.kind)
+        for flaw in kind.lint(self.card, self.draws):
+            yield self._at(self.card, flaw.words, flaw.message, flaw.level, flaw.line)
+        if kind.needs_hints and not self.card.hints:
             yield self.warn("", "has no hint: ask under a heading Hints what would lead to the answer")
 
-    def _wrong_answers(self) -> Iterator[Remark]:
-        """Known wrong answers: there are some, they say why, and none of them is right."""
-        if not self.card.wrong_answers:
-            yield self.warn("", "knows no wrong answer: list under Wrong answers what is often computed, `= 1/p: why`")
-        for wrong in self.card.wrong_answers:
-            if not wrong.why:
-                yield self.warn(
-                    wrong.answer, f"does not say why {_short(wrong.answer)} is wrong: write it after a colon"
-                )
-            for values in self.draws:
-                try:
-                    low, high = self.card.numeric.bounds(values) if self.card.numeric else (1, 0)
-                    right = low <= evaluate(wrong.answer, values) <= high
-                except ArithmeticFault:
-                    continue  # said by the parser, where it tried these values
-                if right:
-                    yield self.error(
-                        wrong.answer, f"calls {_short(wrong.answer)} wrong, and it is right{at(values)}: vary less"
-                    )
-                    break
-
     def _checks(self) -> Iterator[Remark]:
-        """A numeric answer is recomputed by a program that looks at it."""
-        checks = [block for block in self.card.code if block.role == "check"]
-        if self.card.kind == "numeric" and not checks:
-            yield self.warn("", "has no check: add a block `python check` that computes the answer in another way")
+        """Programs can be read, and a check looks at the answer."""
         for block in self.card.code:
             try:
                 tree = ast.parse(block.text)
@@ -215,7 +176,7 @@ class _Reader:
                 if fault := self.command_fault(filled):
                     yield self.warn(command, f"shows itself by {_short(filled)}, which would not run: {fault}")
                     break
-        if card.kind in ("recall", "numeric") and not card.sources:
+        if find_kind(card.kind).needs_sources and not card.sources:
             yield self.warn("", "has no source: name under Sources, with a link, who says so")
         for source in card.sources:
             if not re.search(r"https?://\S", source):

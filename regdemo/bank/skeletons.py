@@ -5,121 +5,14 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
 
 from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz.cards import Kind
 from regdemo.quiz.decks import DeckError, read
+from regdemo.quiz.kinds import find_kind
 from regdemo.quiz.parser import parse
 from regdemo.text import printable
 
-_HEADS = {
-    "recall": """\
-## {id}: What is asked?
-
-### Answer
-What is to be said, in the words of an interview.
-
-### Key points
-- the first thing that must be said
-- the second
-- the third
-""",
-    "choice": """\
-## {id}: Which of these is asked?
-
-- [ ] a wrong option
-  - Why it is wrong.
-- [x] the right option
-  - Why it is right.
-- [ ] another wrong option
-  - Why it is wrong.
-- [ ] a third wrong option
-  - Why it is wrong.
-""",
-    "multi": """\
-## {id}: Which of these are asked?
-
-- [x] a right option
-  - Why it is right.
-- [x] another right option
-  - Why it is right.
-- [ ] a wrong option
-  - Why it is wrong.
-- [ ] another wrong option
-  - Why it is wrong.
-""",
-    "numeric": """\
-## {id}: What is twice {p}?
-
-```toml vary
-p = [0.1, 0.2, 0.5]
-```
-
-### Answer
-= 2*p ± 1%
-
-Why it is so.
-
-### Wrong answers
-- = p/2: that is half of it.
-
-```python check
-assert answer == pytest.approx(p + p)
-```
-""",
-    "cloze": """\
-## {id}: The missing word is {{word|term}}.
-
-### Answer
-Why it is this word.
-""",
-    "predict": """\
-## {id}: What is printed?
-
-```python show
-print(1 + 1)
-```
-
-### Answer
-
-```text output
-2
-```
-
-Why it is printed.
-""",
-    "code": """\
-## {id}: Write a function that doubles
-
-```python starter
-def double(x):
-    ...
-```
-
-```python judge
-def test_two_is_doubled_to_four():
-    \"""Twice two is four.\"""
-    assert double(2) == 4
-
-
-def test_a_negative_number_is_doubled():
-    \"""Twice minus three is minus six.\"""
-    assert double(-3) == -6
-```
-
-```python solution
-def double(x):
-    return 2 * x
-```
-
-```python mutant: squares
-def double(x):
-    return x * x
-```
-""",
-}
 _TAIL = """
 ### Hints
 - What leads to the answer without saying it?
@@ -131,11 +24,10 @@ _TAIL = """
 
 def skeleton(kind: str, id: str) -> str:
     """A card of a kind that could be asked as it stands. Raises ArgumentError for an unknown kind or a bad id."""
-    if kind not in _HEADS:
-        raise ArgumentError(f"{kind!r} is no kind of card: choose one of {', '.join(get_args(Kind))}")
+    head = find_kind(kind).skeleton
     if not re.fullmatch(r"[A-Za-z][\w.-]*[0-9][\w.-]*", id, re.ASCII):
-        raise ArgumentError(f"{id!r} is no id: begin with a letter, and have a number in it, as in Q18.2")
-    return _HEADS[kind].replace("{id}", id) + _TAIL
+        raise ArgumentError(f"{id!r} isn't an id: begin with a letter, and have a number in it, as in Q18.2")
+    return head.replace("{id}", id) + _TAIL
 
 
 def next_id(deck: Path | None) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from regdemo.text import printable
 
-Kind = Literal["recall", "choice", "multi", "numeric", "cloze", "predict", "code"]
+Kind = str  # the name of one of `kinds.every_kind()`
 Value = int | float | str
 
 LETTERS = string.ascii_lowercase

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from regdemo.quiz.blocks import Block, Page, read, section_ends
 from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
-from regdemo.quiz.kinds import is_option_list, read_card
-from regdemo.quiz.parts import Section, has_card_parts
+from regdemo.quiz.kinds import every_kind
+from regdemo.quiz.kinds.choice import is_option_list
+from regdemo.quiz.parts import Parts, Section, has_card_parts
 from regdemo.quiz.text import slug
 from regdemo.text import clean
 
@@ -76,11 +77,41 @@ def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[s
     return Deck(tuple(cards), tuple(faults), tuple(passed_over), broken=tuple(broken))
 
 
+def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -> tuple[Card | None, list[Fault]]:
+    """The card of a section, or its faults. A heading that says nothing more is neither."""
+    if not section.blocks and "{{" not in section.question:
+        return None, []
+    parts = Parts(page, section, file)
+    if not section.question:
+        parts.fault(section.heading, "has no question: write it after the colon")
+    kinds = every_kind()
+    parts.split_body(*(kind.split_body for kind in kinds))
+    fields = next(kind for kind in kinds if kind.detects(parts)).build(parts)
+    if parts.faults:
+        return None, sorted(parts.faults, key=lambda fault: fault.line)
+    card = Card(
+        id=section.id,
+        file=file,
+        line=section.heading.start + 1,
+        topic=tags[-1] if tags else "",
+        tags=tuple(dict.fromkeys([*tags, *parts.tags()])),
+        key_points=parts.points("key points"),
+        hints=parts.points("hints"),
+        follow_ups=parts.follow_ups(),
+        see_it=parts.commands(),
+        sources=parts.points("sources"),
+        vary=parts.vary,
+        code=tuple(parts.code),
+        **fields,
+    )
+    return card, []
+
+
 def _foreign_deck(page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
     """The cards of a page in a style of its own. Its patterns take time to compile, so they are imported late."""
     import hashlib
 
-    from regdemo.quiz.styles import find
+    from regdemo.quiz.styles.finder import find
 
     topic = tags[-1] if tags else ""
     cards: list[Card] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from regdemo.text import clean, printable
 
 PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
 ROLES = ("check", "starter", "judge", "solution", "mutant")
+_ID = re.compile(r"\W*+([A-Za-z][\w-]*+(?:\.[\w-]++)*+)", re.ASCII)
 SHOW = re.compile(r"\S+ show\b")
 
 
@@ -60,6 +61,7 @@ class Parts:
     """A section's blocks by part. Every fault is collected, so that an author sees them all at once.
 
     named: the parts that have a heading.  code: the blocks with a role.  vary: the values of each parameter.
+    question, answer: the blocks of either; without a part Answer, the kinds of card tell where the body turns.
     """
 
     def __init__(self, page: Page, section: Section, file: Path) -> None:
@@ -72,6 +74,8 @@ class Parts:
         self.code: list[CodeBlock] = []
         self.vary: dict[str, tuple[Value, ...]] = {}
         self._sort_blocks()
+        self.question: list[Block] = self.parts["question"]
+        self.answer: list[Block] = self.parts["answer"]
 
     def fault(self, place: Block | int, message: str, at: str = "") -> None:
         """Note a fault at a block, or at a line counted from 0: where `at` stands in it, or where its text begins."""
@@ -83,6 +87,32 @@ class Parts:
     def points(self, part: str) -> tuple[str, ...]:
         """The points of a part: its list's items, or its paragraphs."""
         return tuple(text for _, text in self.page.points(self.parts[part]))
+
+    def split_body(self, *turns: Callable[[Parts, Sequence[Block]], int | None]) -> None:
+        """Without a part Answer, split the body where the first of the kinds says, or let all of it answer."""
+        if "answer" not in self.named:
+            body = self.parts["question"] + self.parts["answer"]
+            split = min((place for turn in turns if (place := turn(self, body)) is not None), default=0)
+            self.question, self.answer = body[:split], body[split:]
+
+    def tags(self) -> list[str]:
+        """The tags of its own: separated by commas, or a list, in lower case."""
+        words = ",".join(self.points("tags")).replace("`", "").split(",")
+        return [tag for word in words if (tag := " ".join(word.casefold().split()))]
+
+    def follow_ups(self) -> tuple[str, ...]:
+        """The ids under Follow-ups."""
+        return tuple(match[1] for match in map(_ID.match, self.points("follow-ups")) if match)
+
+    def commands(self) -> tuple[str, ...]:
+        """The commands under See it: code spans, and the lines of code blocks."""
+        commands: list[str] = []
+        for block in self.parts["see it"]:
+            if block.kind == "fence":
+                commands += filter(None, map(str.strip, block.text.split("\n")))
+            else:
+                commands += re.findall(r"`([^`\n]+)`", self.page.source([block]))
+        return tuple(commands)
 
     def _sort_blocks(self) -> None:
         """Sort the blocks by the part they stand in. Blocks with a role are no part of any text."""

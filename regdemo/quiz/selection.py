@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
-from typing import get_args
 
 from regdemo.errors import ArgumentError
+from regdemo.quiz import kinds as card_kinds
 from regdemo.quiz import schedule
-from regdemo.quiz.cards import Card, Kind
+from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.schedule import CardState
 from regdemo.text import printable
 
-KINDS = get_args(Kind)
 _MOST_NAMES = 12  # that a message lists whole; of more, it tells the nearest
 
 
@@ -36,7 +35,7 @@ def narrow(
         wanted = _known("topic", topics, [card.topic for card in bank.cards])
         cards = [card for card in cards if _folded(card.topic) in wanted]
     if kinds:
-        wanted = _known("kind", kinds, KINDS)
+        wanted = _known("kind", kinds, card_kinds.kind_names())
         cards = [card for card in cards if card.kind in wanted]
     if tags:
         wanted = _known("tag", tags, [tag for card in bank.cards for tag in card.tags])

@@ -255,7 +255,7 @@ def test_filters_choose_what_is_asked(options, asked, say):
 def test_an_unknown_name_exits_2_in_one_line_and_makes_no_history(run, home):
     code, out, err = run("", "--kind", "essay")
     assert (code, out) == (2, "")
-    assert re.fullmatch(r"regdemo: there is no kind 'essay': choose from recall, [^\n]+\n", err)
+    assert re.fullmatch(r"regdemo: there is no kind 'essay': choose from choice, [^\n]+\n", err)
     assert not home.exists()
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdemo.quiz.answers import Text, folds, names_answer, plain, split
 from regdemo.quiz.parser import parse
+from regdemo.quiz.styles.answers import Text, folds, names_answer, plain, split
 
 
 def read(text):

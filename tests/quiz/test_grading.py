@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
 from regdemo.quiz.grading import Grade, UnreadableAnswer, example, grade, grade_recall
+from regdemo.quiz.kinds.predict import difference, same_output
 
 
 def asked(kind, **parts):
@@ -50,7 +51,7 @@ def test_a_number_is_an_options_text_before_it_is_its_place():
 
 @pytest.mark.parametrize("response", ["", " ", "d", "z", "4", "0", "ab", "median", "9" * 5000])
 def test_what_names_no_option_is_asked_again(response):
-    with pytest.raises(UnreadableAnswer, match="no option: choose a to c, or type an option's text"):
+    with pytest.raises(UnreadableAnswer, match="isn't an option: choose a to c, or type an option's text"):
         grade(CHOICE, response)
 
 
@@ -189,8 +190,62 @@ def test_another_output_is_wrong(response):
     assert not grade(PREDICT, response).correct
 
 
-def test_a_known_wrong_output_says_why():
-    assert grade(PREDICT, "1  2").feedback == "one line more"
+def test_a_known_wrong_output_says_why_below_the_difference():
+    assert grade(PREDICT, "1  2").feedback.endswith("```\n\none line more")
+
+
+@pytest.mark.parametrize(
+    ("output", "response"),
+    [
+        ("[1.11, 0.0, 3.33]", "[1.11,0.0,3.33]"),
+        ("0.0", "0"),
+        ("0.0", "0."),
+        ("[nan, 0.0, 0.0]", "[nan, 0, 0]"),
+        ("[1. 0.]", "[1,0]"),
+        ("(1, 2)\n[3]", "(1,2) [3]"),
+        ("0.001", "1e-3"),
+        ("True 1", "True  1"),
+        ("tensor([1., 0.])", "tensor([1.,0.])"),
+        ("-inf", "-inf"),
+        ("a: 0.50", "a:0.50"),
+    ],
+)
+def test_an_output_is_compared_by_value_and_without_space(output, response):
+    assert grade(asked("predict", output=output), response).correct
+
+
+@pytest.mark.parametrize(
+    ("output", "response"),
+    [
+        ("[1, 2]", "[1, 3]"),
+        ("[1, 2]", "(1, 2)"),
+        ("[[1], 2]", "[[1, 2]]"),
+        ("12", "1 2"),
+        ("1.5", "1 .5"),
+        ("1\n2", "1"),
+        ("True", "true"),
+        ("True", "1"),
+        ("nan", "0"),
+        ("ab", "a b"),
+        ("a: 0.50", "a: 0.5"),
+        ("1_000 x", "1000 x"),
+        ("0", "-1"),
+    ],
+)
+def test_an_output_of_another_value_or_text_is_wrong(output, response):
+    assert not grade(asked("predict", output=output), response).correct
+
+
+def test_a_wrong_output_is_shown_below_the_right_one():
+    wrong = grade(asked("predict", output="[1, 2]\n[3, 4]"), "[1, 2]\n[3, 5]")
+    assert wrong.feedback == "```text\nyours:  [3, 5]\nprints: [3, 4]\n            ^\n```"
+
+
+@given(st.text("[](), 0123456789.eE+-_nainfTrueFls\n`"), st.text("[](), 0123456789.eE+-_nainfTrueFls\n`"))
+def test_what_is_graded_wrong_has_a_difference_and_what_is_right_equals_itself(one, other):
+    assert same_output(one, one)
+    assert same_output(one, other) == same_output(other, one)
+    assert difference(one, other).startswith("```text\n")
 
 
 def test_an_empty_output_is_asked_again():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from regdemo.quiz.cards import CodeBlock, Numeric, Option, WrongAnswer
-from regdemo.quiz.kinds import GAP
+from regdemo.quiz.kinds.cloze import GAP
 from regdemo.quiz.parser import parse
 
 
@@ -304,7 +304,7 @@ def test_a_parameter_that_varies_twice_is_a_fault():
 def test_a_blank_in_the_question_is_a_cloze():
     card = read("## Z1: Dropout scales by `1/({{1-p|1 - p}})`.\n\nThe {{mean\\|average}} is kept.\n\n### Answer\nSo.\n")
     assert (card.kind, card.blanks) == ("cloze", (("1-p", "1 - p"), ("mean", "average")))
-    assert card.question == "Dropout scales by `1/(▁1▁▁)`.\n\nThe ▁2▁▁ is kept."
+    assert card.question == "Dropout scales by `1/((1)▁▁▁▁)`.\n\nThe (2)▁▁▁▁ is kept."
     assert card.answer == "Dropout scales by `1/(1-p)`.\n\nThe mean is kept.\n\nSo."
     assert card.explanation == "So."
 

@@ -64,7 +64,7 @@ def test_names_of_one_filter_are_alternatives_and_filters_add_up(wanted, found):
     [
         ({"topics": ["mixpu"]}, "no topic 'mixpu': choose from drop_path, mixup, Noise"),
         ({"tags": ["net"]}, "no tag 'net': choose from"),
-        ({"kinds": ["essay"]}, "no kind 'essay': choose from recall, choice"),
+        ({"kinds": ["essay"]}, "no kind 'essay': choose from choice, cloze"),
         ({"ids": ["A9"]}, "no card 'A9': the nearest are A"),
     ],
 )

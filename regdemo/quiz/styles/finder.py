@@ -11,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import NamedTuple
 
-from regdemo.quiz.answers import (
+from regdemo.quiz.blocks import MARKER, Block, Page
+from regdemo.quiz.styles.answers import (
     Fold,
     Split,
     answer_mark,
@@ -25,8 +26,7 @@ from regdemo.quiz.answers import (
     split,
     text_of,
 )
-from regdemo.quiz.blocks import MARKER, Block, Page
-from regdemo.quiz.titles import Title, first_word, read_title
+from regdemo.quiz.styles.titles import Title, first_word, read_title
 
 _ASIDE_WORDS = frozenset({"see", "show", "click", "view", "expand", "example", "code", "output", "note", "tip"})
 _ABOUT_QUESTIONS = re.compile(r"question|interview|quiz|flash ?cards?|\bq ?(?:&|and) ?a\b|\bfaq|exam\b|trivia", re.I)

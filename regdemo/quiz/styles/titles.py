@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from regdemo.quiz.answers import plain
+from regdemo.quiz.styles.answers import plain
 
 # A text asks if it ends as a question, has `versus` in it, or begins with one of these words.
 _ASKING = """

@@ -1,0 +1,55 @@
+"""The kinds of card, one file each: how a section is recognized as one, read, graded, and checked by `bank lint`.
+
+A new kind is a new module here with an instance `KIND` of a subclass of `CardKind`; nothing else lists it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz.cards import Asked
+from regdemo.quiz.kinds.base import CardKind, Grade
+
+
+@cache
+def every_kind() -> tuple[CardKind, ...]:
+    """All kinds, in the order in which a section is tried for them."""
+    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"]
+    found: list[CardKind] = [importlib.import_module(f"{__name__}.{name}").KIND for name in names]
+    return tuple(sorted(found, key=lambda kind: kind.precedence))
+
+
+def kind_names() -> tuple[str, ...]:
+    """What the kinds are called, as in `--kind`."""
+    return tuple(sorted(kind.name for kind in every_kind()))
+
+
+def find_kind(name: str) -> CardKind:
+    """The kind of this name. Raises ArgumentError for any other."""
+    for kind in every_kind():
+        if kind.name == name:
+            return kind
+    raise ArgumentError(f"{name!r} isn't a kind of card: choose one of {', '.join(kind_names())}")
+
+
+def grade(asked: Asked, response: str) -> Grade:
+    """Grade the answer to a card that can be graded without the learner, as its kind does.
+
+    Raises UnreadableAnswer if the response cannot be read, ArgumentError for a recall or a code card.
+    """
+    return find_kind(asked.card.kind).grade(asked, response.strip())
+
+
+def example(asked: Asked) -> str:
+    """What an answer to this card may look like: one that is not right. Empty where its form needs no example.
+
+    >>> from pathlib import Path
+    >>> from regdemo.quiz.cards import Card, Numeric
+    >>> card = Card("Q1", "numeric", "What is 3 / 8?", "0.375", Path("d.md"), 1, numeric=Numeric("3/8"))
+    >>> example(Asked(card, {}, card.question, card.answer))
+    '-2/7 or 1e-3'
+    """
+    return find_kind(asked.card.kind).example(asked)

@@ -1,0 +1,131 @@
+"""What every kind of card can do, and what several of them share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz.blocks import Block
+from regdemo.quiz.cards import Asked, Card, Value, WrongAnswer
+from regdemo.quiz.parts import Parts
+
+Rating = Literal["again", "hard", "good"]
+Level = Literal["error", "warning"]
+
+
+class UnreadableAnswer(ArgumentError):
+    """An answer that cannot be graded as it stands. The message says what is allowed; ask again."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """share is the part that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
+
+    picked holds the places of the options that the answer named. rating is what the scheduler should be told: a card
+    not answered in full was not recalled, so it is "again".
+    """
+
+    correct: bool
+    share: float
+    feedback: str = ""
+    picked: frozenset[int] = frozenset()
+
+    @property
+    def rating(self) -> Rating:
+        """ "good" if it was right, else "again"."""
+        return "good" if self.correct else "again"
+
+
+class Flaw(NamedTuple):
+    """What `bank lint` says about a card, at the line that begins with these words, or at this line, or its heading."""
+
+    message: str
+    words: str = ""
+    level: Level = "warning"
+    line: int = 0
+
+
+class CardKind:
+    """One kind of card.
+
+    name: as in `--kind`.  precedence: kinds with a lower one are tried first.  skeleton: a card of this kind that
+    could be asked as it is, with {id} for its id.  examples: of answers; the first that is not right is shown.
+    needs_hints, needs_sources: whether `bank lint` misses them.
+    """
+
+    name: ClassVar[str]
+    precedence: ClassVar[int]
+    skeleton: ClassVar[str]
+    examples: ClassVar[tuple[str, ...]] = ()
+    needs_hints: ClassVar[bool] = False
+    needs_sources: ClassVar[bool] = False
+
+    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+        """How many blocks of a body without a part Answer belong to the question, if this kind can tell."""
+        return None
+
+    def detects(self, parts: Parts) -> bool:
+        """Whether the section is a card of this kind, provided it is of no kind tried before."""
+        raise NotImplementedError
+
+    def build(self, parts: Parts) -> dict[str, Any]:
+        """The card's fields that depend on its kind. What is wrong with the section is noted in `parts`."""
+        raise NotImplementedError
+
+    def grade(self, asked: Asked, response: str) -> Grade:
+        """Grade an answer. Raises UnreadableAnswer if it cannot be read, ArgumentError if text cannot be graded."""
+        raise ArgumentError(f"{asked.card.id} is a {self.name} card: it cannot be graded by its text")
+
+    def example(self, asked: Asked) -> str:
+        """What an answer to this card may look like: one that is not right. Empty where its form needs no example."""
+        for candidate in self.examples:
+            with suppress(UnreadableAnswer):
+                if not any(self.grade(asked, part).correct for part in candidate.split(" or ")):
+                    return candidate
+        return ""
+
+    def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
+        """What makes a card of this kind weak or wrong. drawn: combinations of the values of its parameters."""
+        yield from ()
+
+
+def texts(kind: str, parts: Parts, question: Sequence[Block], answer: str, explanation: str) -> dict[str, Any]:
+    """The fields that every kind has."""
+    asked = "\n\n".join(filter(None, [parts.section.question, parts.page.source(question)]))
+    return {"kind": kind, "question": asked, "answer": answer, "explanation": explanation}
+
+
+def wrong_answers(parts: Parts, check: Callable[[int, str], str] | None = None) -> tuple[WrongAnswer, ...]:
+    """The items `answer: why` of the part Wrong answers. check: turns an answer into the form that is graded."""
+    found: list[WrongAnswer] = []
+    for line, point in parts.page.points(parts.parts["wrong answers"]):
+        answer, _, why = point.partition(":")
+        answer = check(line, answer) if check else answer
+        found.append(WrongAnswer(answer.strip(), why.strip()))
+    return tuple(found)
+
+
+def reason_for(asked: Asked, response: str) -> str:
+    """Why a known wrong answer is wrong, or nothing."""
+    return next((wrong.why for wrong in asked.wrong_answers if folded(wrong.answer) == folded(response)), "")
+
+
+def folded(text: str) -> str:
+    """The text without case, extra space and the marks of markdown."""
+    return " ".join(re.sub("[`*_]", "", unicodedata.normalize("NFKC", text)).casefold().split())
+
+
+def quoted(response: str) -> str:
+    """A response as a message quotes it."""
+    return repr(response if len(response) <= 40 else f"{response[:30]} ...")
+
+
+def excerpt(text: str) -> str:
+    """Part of a card as a message of `bank lint` quotes it."""
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else f"{text[:50]} ...")

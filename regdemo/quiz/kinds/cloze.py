@@ -1,0 +1,157 @@
+"""Cloze: `{{blanks}}` in the question, filled by text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from regdemo.quiz.blocks import Block
+from regdemo.quiz.cards import Asked
+from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
+from regdemo.quiz.parts import Parts
+
+GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
+GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")
+
+_LONGEST = 1_000  # characters in a blank
+# In code, `{{ x }}` is a template's own: a blank there has no space after its braces.
+_OPENING = re.compile(r"`[^`\n]*\{\{ [^`\n]*+`|(?P<braces>\{\{)")
+_BRACE = re.compile(r"[{}\n]")
+_BAR = re.compile(r"(?P<formula>\$[^$]*\$)|\\?(?P<bar>\|)")
+
+
+class Blank(NamedTuple):
+    """A `{{blank}}`: where in a text it is, and what is between its braces."""
+
+    start: int
+    end: int
+    inside: str
+
+
+def find_blanks(text: str) -> Iterator[Blank]:
+    r"""The blanks of a line or more. Braces inside a blank come in pairs, as in LaTeX.
+
+    >>> [blank.inside for blank in find_blanks(r"The {{$\frac{1}{2}$|half}} of {{it}}.")]
+    ['$\\frac{1}{2}$|half', 'it']
+    """
+    start = 0
+    while opening := _OPENING.search(text, start):
+        start = opening.end()
+        if not opening["braces"]:
+            continue
+        depth = 0
+        for brace in _BRACE.finditer(text, start, start + _LONGEST):
+            if brace[0] == "{":
+                depth += 1
+            elif brace[0] == "}" and depth:
+                depth -= 1
+            else:
+                if text.startswith("}}", brace.start()):
+                    yield Blank(opening.start(), brace.start() + 2, text[start : brace.start()])
+                    start = brace.start() + 2
+                break
+
+
+def fill_blanks(text: str, fillings: Iterator[str]) -> str:
+    """The text with the next filling in the place of each blank."""
+    parts: list[str] = []
+    end = 0
+    for blank in find_blanks(text):
+        parts += [text[end : blank.start], next(fillings)]
+        end = blank.end
+    return "".join([*parts, text[end:]])
+
+
+def gaps(count: int) -> list[str]:
+    """How so many blanks are shown: several with their numbers."""
+    return [GAP] if count == 1 else [f"({number}){GAP}" for number in range(1, count + 1)]
+
+
+class Cloze(CardKind):
+    """Text is missing."""
+
+    name = "cloze"
+    precedence = 50
+    skeleton = """\
+## {id}: The missing word is {{word|term}}.
+
+### Answer
+Why it is this word.
+"""
+
+    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+        """All of a body with a blank asks."""
+        return len(body) if any(_blanks(parts, body)) else None
+
+    def detects(self, parts: Parts) -> bool:
+        """Whether the question has a blank."""
+        return any(_blanks(parts, parts.question))
+
+    def build(self, parts: Parts) -> dict[str, Any]:
+        """What is right in each blank, best first; the question with gaps, and the same text in full."""
+        blanks = tuple(map(_alternatives, _blanks(parts, parts.question)))
+        if not all(map(all, blanks)):
+            parts.fault(parts.section.heading, "has an empty blank: write {{answer}}, or {{answer|alternative}}")
+        explanation = parts.page.source(parts.answer)
+        full = _filled(parts, [blank[0] for blank in blanks])
+        return {
+            **texts(self.name, parts, parts.question, f"{full}\n\n{explanation}".strip(), explanation),
+            "question": _filled(parts, gaps(len(blanks))),
+            "blanks": blanks,
+            "wrong_answers": wrong_answers(parts),
+        }
+
+    def grade(self, asked: Asked, response: str) -> Grade:
+        """By text: the blanks in order, with ; between them. Case and space do not count."""
+        count = len(asked.blanks)
+        answers = [response]
+        if count > 1:
+            answers = re.split("[;\n]" if ";" in response or "\n" in response else ",", response)
+        if len(answers) != count or not all(map(str.strip, answers)):
+            allowed = "type it" if count == 1 else f"type all {count} in order, with ; between them"
+            raise UnreadableAnswer(f"{quoted(response)} does not fill the blank{'s' * (count > 1)}: {allowed}")
+        right = [
+            _squeezed(answer) in map(_squeezed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)
+        ]
+        return Grade(all(right), sum(right) / count, "" if all(right) else reason_for(asked, response))
+
+
+KIND = Cloze()
+
+
+def _pieces(parts: Parts, question: Sequence[Block]) -> Iterator[tuple[str, bool]]:
+    """The texts of a question, and whether each is prose, where blanks can be."""
+    yield parts.section.question, True
+    for block in question:
+        yield parts.page.source([block]), block.kind not in ("fence", "code")
+
+
+def _blanks(parts: Parts, question: Sequence[Block]) -> Iterator[str]:
+    """What is inside the blanks of a question."""
+    for text, is_prose in _pieces(parts, question):
+        if is_prose and "{{" in text:
+            yield from (blank.inside or " " for blank in find_blanks(text))
+
+
+def _filled(parts: Parts, fillings: Sequence[str]) -> str:
+    """The question with a text in the place of each blank."""
+    rest = iter(fillings)
+    pieces = _pieces(parts, parts.question)
+    return "\n\n".join(fill_blanks(text, rest) if is_prose else text for text, is_prose in pieces)
+
+
+def _alternatives(blank: str) -> tuple[str, ...]:
+    """The texts between the bars of a blank; a bar inside a formula is part of it."""
+    found: list[str] = []
+    start = 0
+    for bar in _BAR.finditer(blank):
+        if bar["bar"]:
+            found.append(blank[start : bar.start()].strip())
+            start = bar.end()
+    return (*found, blank[start:].strip())
+
+
+def _squeezed(text: str) -> str:
+    """The text folded, and without any space."""
+    return folded(text).replace(" ", "")

@@ -1,0 +1,75 @@
+"""Code: a kata. A starter, a judge that tests it, solutions that pass, and mutants that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from regdemo.quiz.blocks import Block
+from regdemo.quiz.cards import Card, Value
+from regdemo.quiz.kinds.base import CardKind, Flaw, texts
+from regdemo.quiz.parts import Parts
+
+
+class Code(CardKind):
+    """A function is to be written; `regdemo kata` asks it."""
+
+    name = "code"
+    precedence = 10
+    needs_hints = True
+    skeleton = """\
+## {id}: Write a function that doubles
+
+```python starter
+def double(x):
+    ...
+```
+
+```python judge
+def test_two_is_doubled_to_four():
+    \"""Twice two is four.\"""
+    assert double(2) == 4
+
+
+def test_a_negative_number_is_doubled():
+    \"""Twice minus three is minus six.\"""
+    assert double(-3) == -6
+```
+
+```python solution
+def double(x):
+    return 2 * x
+```
+
+```python mutant: squares
+def double(x):
+    return x * x
+```
+"""
+
+    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+        """All of a kata's body asks."""
+        return len(body) if self.detects(parts) else None
+
+    def detects(self, parts: Parts) -> bool:
+        """Whether a block has a role other than check."""
+        return any(block.role != "check" for block in parts.code)
+
+    def build(self, parts: Parts) -> dict[str, Any]:
+        """The task, and the first solution as its answer."""
+        roles = [block.role for block in parts.code]
+        for role in ("starter", "judge", "solution"):
+            if (number := roles.count(role)) != 1 and not (number and role == "solution"):
+                parts.fault(parts.section.heading, f"has {number} blocks `python {role}`: a code card has one")
+        solution = next((block.text for block in parts.code if block.role == "solution"), "")
+        explanation = parts.page.source(parts.answer)
+        full = f"```python\n{solution}```\n\n{explanation}".strip()
+        return texts(self.name, parts, parts.question, full, explanation)
+
+    def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
+        """The judge was seen to fail."""
+        if not any(block.role == "mutant" for block in card.code):
+            yield Flaw("has a judge that was never seen to fail: add blocks `python mutant: what it forgets`")
+
+
+KIND = Code()

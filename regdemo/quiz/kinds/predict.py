@@ -1,0 +1,181 @@
+"""Predict: a program is shown, and its output is asked for."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Any
+
+from regdemo.quiz.blocks import Block
+from regdemo.quiz.cards import Asked, Card, Value
+from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, reason_for, texts, wrong_answers
+from regdemo.quiz.parts import SHOW, Parts
+
+_OUTPUT = re.compile(r"\S+ output\b")
+_NUMBER = r"[-+]?(?:(?:[0-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])|[-+]?(?:nan|inf)\b"
+_VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>True|False|None)\b|(?P<bracket>[\[\]()])|(?P<gap>[\s,]+)")
+_WORD = re.compile(r"\w+(?:\.\w*)*|[^\w\s]")
+_SHOWN = re.compile(r"^(?:```|~~~)\S+ show\b[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
+
+
+class Predict(CardKind):
+    """The output is told in advance."""
+
+    name = "predict"
+    precedence = 60
+    skeleton = """\
+## {id}: What is printed?
+
+```python show
+print(1 + 1)
+```
+
+### Answer
+
+```text output
+2
+```
+
+Why it is printed.
+"""
+
+    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+        """Behind the program, its output begins the answer."""
+        shown = next((index for index, block in enumerate(body) if SHOW.match(block.info)), None)
+        if shown is None:
+            return None
+        return next((i for i in range(shown, len(body)) if _OUTPUT.match(body[i].info)), len(body))
+
+    def detects(self, parts: Parts) -> bool:
+        """Whether the question shows a program."""
+        return any(SHOW.match(block.info) for block in parts.question)
+
+    def build(self, parts: Parts) -> dict[str, Any]:
+        """The program's output."""
+        output = next((block for block in parts.answer if _OUTPUT.match(block.info)), None)
+        if not output or not output.text.strip():
+            shown = next(block for block in parts.question if SHOW.match(block.info))
+            parts.fault(shown, "shows a program, but no output: add a block `text output` to its answer")
+        explanation = parts.page.source([block for block in parts.answer if block is not output])
+        return {
+            **texts(self.name, parts, parts.question, parts.page.source(parts.answer), explanation),
+            "output": output.text.strip("\n") if output else "",
+            "wrong_answers": wrong_answers(parts),
+        }
+
+    def grade(self, asked: Asked, response: str) -> Grade:
+        """By value where both are numbers, lists and tuples, else by text; space does not count. See `same_output`."""
+        if not response:
+            raise UnreadableAnswer("an empty answer: type what the program prints, a space for each new line")
+        if same_output(response, asked.output):
+            return Grade(True, 1.0)
+        said = [difference(response, asked.output), reason_for(asked, response)]
+        return Grade(False, 0.0, "\n\n".join(filter(None, said)))
+
+    def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
+        """A reader can follow the program: it defines or imports what it calls."""
+        for program in _SHOWN.findall(card.question):
+            for name in unknown_calls(program):
+                message = f"calls {name}, which it neither defines nor imports: show what {name} does"
+                yield Flaw(message, name)
+
+
+KIND = Predict()
+
+
+def same_output(response: str, output: str) -> bool:
+    """Whether a response says what a program prints.
+
+    Numbers, lists and tuples are compared by value, everything else by its words and signs; space does not count.
+
+    >>> same_output("[1.11,0,nan]", "[1.11, 0.0, nan]"), same_output("0.", "0.0"), same_output("a b", "ab")
+    (True, True, False)
+    """
+    one, other = _values(response), _values(output)
+    if one is not None and other is not None:
+        return one == other
+    return _WORD.findall(response) == _WORD.findall(output)
+
+
+def _values(text: str) -> list[str | float] | None:
+    """The numbers, words and brackets of a text, or None if it has anything else. nan is written as a word: it equals
+    itself here."""
+    found: list[str | float] = []
+    end = 0
+    while end < len(text):
+        token = _VALUE.match(text, end)
+        if not token:
+            return None
+        end = token.end()
+        if token["number"]:
+            number = float(token["number"].replace("_", ""))
+            found.append("nan" if math.isnan(number) else number)
+        elif not token["gap"]:
+            found.append(token[0])
+    return found
+
+
+def difference(response: str, output: str) -> str:
+    """Both texts under each other as a code block, with a mark under what differs.
+
+    >>> print(difference("[1, 2]", "[1, 3]"))
+    ```text
+    yours:  [1, 2]
+    prints: [1, 3]
+                ^
+    ```
+    """
+    ours, theirs = response.split("\n"), output.split("\n")
+    if len(ours) != len(theirs):
+        ours, theirs = [" ".join(response.split())], [" ".join(output.split())]
+    lines: list[str] = []
+    for one, other in zip(ours, theirs, strict=True):
+        if one == other:
+            continue
+        same = SequenceMatcher(None, one[:500], other[:500], autojunk=False).get_matching_blocks()
+        marks = ["^"] * len(other[:500])
+        for match in same:
+            marks[match.b : match.b + match.size] = " " * match.size
+        gaps = [one.b + one.size for one, after in pairwise(same) if one.a + one.size < after.a]
+        for place in gaps:  # what only the response has
+            marks[place : place + 1] = "^"
+        lines += [f"yours:  {one[:500]}", f"prints: {other[:500]}", f"        {''.join(marks)}".rstrip()]
+    return "\n".join(["```text", *lines[:30], "```"])
+
+
+def unknown_calls(program: str) -> list[str]:
+    """The names through which a program calls what a reader cannot know.
+
+    Known is what the program defines or imports, what Python has built in, and torch.
+
+    >>> unknown_calls("import torch\\nx = torch.ones(2)\\nprint(dropout(x))")
+    ['dropout']
+    """
+    try:
+        tree = ast.parse(program)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+    known = {*dir(builtins), "torch"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            known.add(node.name)
+        elif isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            known.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+    called = [_root(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return list(dict.fromkeys(name for name in called if name and name not in known))
+
+
+def _root(function: ast.expr) -> str:
+    """The name that a call begins with: x in `x.y.z()`; nothing for the result of another call."""
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    return function.id if isinstance(function, ast.Name) else ""

@@ -1,0 +1,1 @@
+"""Other people's markdown: one file for each style in which questions are written."""
