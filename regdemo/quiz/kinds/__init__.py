@@ -14,25 +14,23 @@ from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade
 
 
-@cache
-def every_kind() -> tuple[CardKind, ...]:
-    """All kinds, in the order in which a section is tried for them."""
-    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "base"]
-    found: list[CardKind] = [importlib.import_module(f"{__name__}.{name}").KIND for name in names]
-    return tuple(sorted(found, key=lambda kind: kind.precedence))
-
-
 def kind_names() -> tuple[str, ...]:
-    """What the kinds are called, as in `--kind`."""
-    return tuple(sorted(kind.name for kind in every_kind()))
+    """What the kinds are called, as in `--kind`: their modules have the same names."""
+    return tuple(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
 
 
 def find_kind(name: str) -> CardKind:
     """The kind of this name. Raises ArgumentError for any other."""
-    for kind in every_kind():
-        if kind.name == name:
-            return kind
-    raise ArgumentError(f"{name!r} isn't a kind of card: choose one of {', '.join(kind_names())}")
+    if name not in kind_names():
+        raise ArgumentError(f"{name!r} isn't a kind of card: choose one of {', '.join(kind_names())}")
+    kind: CardKind = importlib.import_module(f"{__name__}.{name}").KIND
+    return kind
+
+
+@cache
+def every_kind() -> tuple[CardKind, ...]:
+    """All kinds, in the order in which a section is tried for them."""
+    return tuple(sorted(map(find_kind, kind_names()), key=lambda kind: kind.precedence))
 
 
 def grade(asked: Asked, response: str) -> Grade:

@@ -7,12 +7,14 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz.blocks import Block
 from regdemo.quiz.cards import Asked, Card, Value, WrongAnswer
-from regdemo.quiz.parts import Parts
+
+if TYPE_CHECKING:
+    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.parts import Parts
 
 Rating = Literal["again", "hard", "good"]
 Level = Literal["error", "warning"]

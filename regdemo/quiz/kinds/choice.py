@@ -6,13 +6,15 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from regdemo.quiz.blocks import Block, Page
 from regdemo.quiz.cards import LETTERS, Asked, Card, Option, Value
+from regdemo.quiz.kinds import numeric
 from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, folded, quoted, texts
-from regdemo.quiz.kinds.numeric import is_numeric
-from regdemo.quiz.parts import Parts
+
+if TYPE_CHECKING:
+    from regdemo.quiz.blocks import Block, Page
+    from regdemo.quiz.parts import Parts
 
 _LINE = 66  # columns: a line that had room for the next word and yet ends there ends a thought
 _BOX = re.compile(r"\[([ xX]?)\](?:[^\S\n]+|$)", re.MULTILINE)
@@ -60,7 +62,7 @@ class Choice(CardKind):
     def build(self, parts: Parts) -> dict[str, Any]:
         """The options, in the order of the file; they are shuffled unless one speaks of the others."""
         lists = [block for block in parts.question if is_option_list(parts.page, block)]
-        if parts.answer and is_numeric(parts, parts.answer[0]):
+        if parts.answer and numeric.is_numeric(parts, parts.answer[0]):
             parts.fault(lists[0], "has an option list and a numeric answer: leave one of them")
         if len(lists) > 1:
             parts.fault(lists[1], "has a second option list: join the two")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from regdemo.quiz.blocks import Block
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
-from regdemo.quiz.parts import Parts
+
+if TYPE_CHECKING:
+    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.parts import Parts
 
 GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
 GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")

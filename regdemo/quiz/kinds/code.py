@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from regdemo.quiz.blocks import Block
 from regdemo.quiz.cards import Card, Value
 from regdemo.quiz.kinds.base import CardKind, Flaw, texts
-from regdemo.quiz.parts import Parts
+
+if TYPE_CHECKING:
+    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.parts import Parts
 
 
 class Code(CardKind):

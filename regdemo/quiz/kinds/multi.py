@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from regdemo.quiz.cards import LETTERS, Asked, Option
 from regdemo.quiz.kinds.base import Grade, UnreadableAnswer, quoted
 from regdemo.quiz.kinds.choice import Choice, is_option_list, letter_range, pick, ticks
-from regdemo.quiz.parts import Parts
+
+if TYPE_CHECKING:
+    from regdemo.quiz.parts import Parts
 
 
 class Multi(Choice):

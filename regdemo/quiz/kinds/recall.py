@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regdemo.quiz.cards import Card, Value
 from regdemo.quiz.kinds.base import CardKind, Flaw, texts, wrong_answers
-from regdemo.quiz.parts import Parts
 from regdemo.quiz.styles import answers
+
+if TYPE_CHECKING:
+    from regdemo.quiz.parts import Parts
 
 
 class Recall(CardKind):
