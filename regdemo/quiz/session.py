@@ -54,7 +54,7 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz import grading, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import PLAN, CardState, Mode, Plan, Rating
+from regdemo.quiz.schedule import LEARNER, PLAN, CardState, Mode, Plan, Rating
 
 MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
 
@@ -248,6 +248,10 @@ class Session:
         rating = Rating[grading.grade_recall(made, points).upper()] if points else Rating.GOOD
         return min(rating, question.best)
 
+    def question_of(self, token: str) -> Question:
+        """The question of a token; of the current one's token, the current one. Raises StaleQuestion."""
+        return self._open(token)
+
     # What was entered
 
     def hint(self, token: str | None = None) -> str | None:
@@ -296,18 +300,19 @@ class Session:
         response: str | None = None,
         sure: float | None = None,
         token: str | None = None,
+        graded_by: str = LEARNER,
     ) -> outcome.Outcome | None:
         """Save a recall card as the learner graded it, at most as `best`.
 
         made: the places of the key points that were made; without a rating they suggest it.  response: what was said,
-        by default what `answer` was given.
+        by default what `answer` was given.  graded_by: who or what chose the grade.
         """
         if (settled := self._find_settled(token)) is not None:
             return settled[0]
         question = self._open(token)
         said = self._response if response is None and question is self._question else response or ""
         rating, share = self._rated(question, rating, made)
-        return self._tell(self._save(question, rating, share, said, sure, made=made))
+        return self._tell(self._save(question, rating, share, said, sure, made=made, graded_by=graded_by))
 
     def skip(self, token: str | None = None) -> outcome.Outcome | None:
         """Go on without an answer; the outcome says what would have been right. In an interview it counts as failed."""
@@ -327,7 +332,14 @@ class Session:
         self._settle(question, found)
         return found
 
-    def regrade(self, reply: Reply, rating: int | None = None, *, made: Collection[int] | None = None) -> Reply:
+    def regrade(
+        self,
+        reply: Reply,
+        rating: int | None = None,
+        *,
+        made: Collection[int] | None = None,
+        graded_by: str = LEARNER,
+    ) -> Reply:
         """Save an answer of this session again with another grade; the old row is then undone.
 
         A card that is graded by itself can only be graded down. Raises ArgumentError for a grade that is too good.
@@ -339,11 +351,11 @@ class Session:
         rating, share = self._rated(question, rating, made)
         if question.card.kind != "recall":
             share = reply.review.share
-        better = replace(reply.review, rating=rating, share=share, id=uuid4().hex)
+        better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
         self._history.undo(reply.review, schedule.microseconds(self._now()))
         reply.review, reply.graded = better, True
-        if self.policy.mode is not Mode.CRAM:
+        if schedule.counts(better, self._plan):
             self.states[better.card] = schedule.after(reply.before, better, self._plan)
         reply.outcome = replace(
             reply.outcome,
@@ -501,11 +513,17 @@ class Session:
             raise StaleQuestion(
                 f"the answer to {question.card.id} was taken back: answer the question as it comes again"
             )
+        if review := self._find_kept(question):
+            return (self._tell(self._known(question, review)),)
+        return None
+
+    def _find_kept(self, question: Question) -> Review | None:
+        """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
         if question.session == self._id:
             return None
         for review in self._history.reviews(question.card.id):
             if review.id == question.review:
-                return (self._tell(self._known(question, review)),)
+                return review
         if any(review.id == question.review for review in self._history.rows()[0]):
             raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
         return None
@@ -544,6 +562,7 @@ class Session:
         made: Collection[int] | None = None,
         graded: bool = True,
         verdict: outcome.Verdict | None = None,
+        graded_by: str = LEARNER,
     ) -> Reply:
         asked, card, now = question.asked, question.card, schedule.microseconds(self._now())
         drawn = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
@@ -562,11 +581,15 @@ class Session:
             session=self._id,
             mode=self.policy.mode,
             sure=sure,
+            graded_by=graded_by,
             id=question.review,
         )
-        self._history.add(review)
+        with self._history.transaction():  # so that of two processes that hold the token one saves it
+            if known := self._find_kept(question):
+                return self._known(question, known)
+            self._history.add(review)
         before = self.states.get(card.id)
-        if schedule.counts(review):
+        if schedule.counts(review, self._plan):
             self.states[card.id] = schedule.after(before, review, self._plan)
         again = rating is Rating.AGAIN and self.policy.repeats and self._times[card.id] < MOST_ASKED
         verdict = outcome.Verdict.UNGRADED if not graded else verdict
