@@ -80,6 +80,13 @@ def _list() -> Any:
     return _made(list_demos, "regdemo list --json")
 
 
+@_command("search", "Find your way", "Find cards, demos, pitfalls, katas and the guide by words.")
+def _search() -> Any:
+    from regdemo.cli.search import search
+
+    return _made(search, "regdemo search softmax temperature")
+
+
 @_command(
     "pitfalls",
     "Find your way",
