@@ -123,6 +123,13 @@ def _kata() -> Any:
     return typer.main.get_group(kata)
 
 
+@_command("web", "Practise", "The same practice in a browser page, served by this machine for this machine.")
+def _web() -> Any:
+    from regdemo.cli.web import web
+
+    return _made(web, "regdemo web")
+
+
 @_command("stats", "Practise", "What is due, what is learned, and what is weak.")
 def _stats() -> Any:
     from regdemo.cli.stats import stats
