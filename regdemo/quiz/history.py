@@ -174,6 +174,17 @@ class History:
             for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
                 yield at
 
+    def introduced_since(self, at: int) -> int:
+        """How many cards, those of code apart, have their first answer at this time or later."""
+        query = (
+            f"SELECT count(DISTINCT card) FROM reviews WHERE at >= ? AND kind != 'code' AND {_KEPT} "
+            f"AND card NOT IN (SELECT card FROM reviews WHERE at < ? AND {_KEPT} "
+            "AND card IN (SELECT card FROM reviews WHERE at >= ?))"
+        )
+        with database.faults(self.path):
+            (count,) = self._db.execute(query, (at, at, at)).fetchone()
+        return int(count)
+
     def tip(self) -> Tip:
         """Up to where the history goes."""
         with database.faults(self.path):

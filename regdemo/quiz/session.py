@@ -51,7 +51,7 @@ from typing import Any
 from uuid import uuid4
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import grading, outcome, schedule
+from regdemo.quiz import grading, kinds, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import LEARNER, PLAN, CardState, Mode, Plan, Rating
@@ -111,6 +111,11 @@ class Question:
         return self.asked.card
 
     @property
+    def self_graded(self) -> bool:
+        """Whether the learner grades the answer, as on a recall card."""
+        return kinds.find_kind(self.card.kind).self_graded
+
+    @property
     def hints_left(self) -> int:
         """How many hints the card still has."""
         return len(self.asked.hints) - len(self.hints)
@@ -118,7 +123,7 @@ class Question:
     @property
     def best(self) -> Rating:
         """The best rating that this question can still get: Easy for a recall card, else Good; each hint lowers it."""
-        best = Rating.EASY if self.card.kind == "recall" else Rating.GOOD
+        best = Rating.EASY if self.self_graded else Rating.GOOD
         return Rating(max(Rating.AGAIN, best - len(self.hints)))
 
     @property
@@ -275,7 +280,7 @@ class Session:
             return settled[0]
         question = self._open(token)
         asked = question.asked
-        if asked.card.kind != "recall":
+        if not question.self_graded:
             grade = grading.grade(asked, response)
             rating = min(Rating[grade.rating.upper()], question.best)
             return self._tell(self._save(question, rating, grade.share, response, sure, grade))
@@ -345,11 +350,11 @@ class Session:
         A card that is graded by itself can only be graded down. Raises ArgumentError for a grade that is too good.
         """
         question = reply.question
-        best = question.best if question.card.kind == "recall" else Rating(reply.review.rating)
+        best = question.best if question.self_graded else Rating(reply.review.rating)
         if rating is not None and rating > best:
             raise ArgumentError(f"{Rating(rating).title} is too good a grade for this answer: at most {best.title}")
         rating, share = self._rated(question, rating, made)
-        if question.card.kind != "recall":
+        if not question.self_graded:
             share = reply.review.share
         better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
@@ -359,7 +364,7 @@ class Session:
             self.states[better.card] = schedule.after(reply.before, better, self._plan)
         reply.outcome = replace(
             reply.outcome,
-            verdict=reply.outcome.verdict if question.card.kind != "recall" else _recalled(rating, share),
+            verdict=reply.outcome.verdict if not question.self_graded else _recalled(rating, share),
             share=share,
             rating=rating,
             key_points=outcome.key_points(question.asked, made),
@@ -546,7 +551,7 @@ class Session:
     def _known(self, question: Question, review: Review) -> Reply:
         """An answer that an earlier session saved, graded again to say what it came to."""
         grade = None
-        if question.card.kind != "recall" and review.response:
+        if not question.self_graded and review.response:
             grade = grading.grade(question.asked, review.response)
         return Reply(question, review, self._describe(question, review, grade, None, None))
 
