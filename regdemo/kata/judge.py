@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from regdemo.errors import RegdemoError
-from regdemo.kata import sandbox, source
+from regdemo.kata import katas, sandbox, source
 from regdemo.kata.katas import Kata
 from regdemo.kata.verdict import State, Verdict
+from regdemo.quiz import decks
 
 SECONDS = 10  # for one run
 START = 60  # seconds within which torch must be loaded
@@ -138,6 +139,29 @@ class Judge:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def check_source(
+    name: str, text: str, *, bank: Path | None = None, seed: int | None = None, weaker: bool = False
+) -> Verdict:
+    """Judge the text of a kata's file, in a sandbox. Takes about three seconds, most of which torch takes to load.
+
+    name: the kata's name or id.  bank: a deck or a folder of decks; without it, the bundled ones.  seed: of the judge's
+    random numbers; a verdict comes again with its own.  weaker: see `Judge`.  Nothing is printed or recorded.
+    The verdict names the first test that failed (`test`), says what it asks for (`message`), what was measured or how
+    the code failed (`detail`), and the line of the file (`line`, 0 if no single line is to blame).
+
+    Raises ArgumentError for a name that does not exist, DeckError for a bank that cannot be read, WeakSandboxError
+    where a part of the sandbox does not exist.
+
+    >>> verdict = check_source("dropout", "def dropout(x, p, training, generator):\\n    return y")
+    >>> verdict.state, verdict.line, verdict.message
+    (<State.UNLOADABLE: 'unloadable'>, 2, "dropout.py, line 2: the name 'y' is defined nowhere: return y")
+    """
+    path = bank or decks.bundled()
+    kata = katas.find(katas.katas(decks.load(path).cards), name)
+    with Judge([path], weaker=weaker) as judge:
+        return judge.check(kata, text, seed=seed)
 
 
 def _environment() -> dict[str, str]:

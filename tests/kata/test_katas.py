@@ -6,6 +6,7 @@ from regdemo.bank import katas as bank
 from regdemo.bank.katas import Judged, Run, faults
 from regdemo.cli import kata as command
 from regdemo.errors import ArgumentError
+from regdemo.kata import check_source
 from regdemo.kata.judge import Judge
 from regdemo.kata.katas import LEVELS, find, katas
 from regdemo.kata.verdict import State, Verdict
@@ -83,6 +84,15 @@ def test_a_card_that_does_not_keep_its_word_is_a_fault_at_its_line(one, said):
 )
 def test_a_card_that_keeps_its_word_is_none(one):
     assert faults([one]) == []
+
+
+def test_other_faces_get_a_verdict_for_a_name_and_a_text_and_nothing_is_printed(capfd):
+    starter = KATAS["soft_threshold"].starter
+    verdict = check_source("soft_threshold", starter + "\nprint('x')\n", seed=3)
+    assert (verdict.state, verdict.done, verdict.seed, verdict.output) == (State.FAILED, 0, 3, "x\n")
+    assert verdict.test in dict(bank.tests(KATAS["soft_threshold"]))
+    assert starter.splitlines()[verdict.line - 1].strip() == "raise NotImplementedError"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_name_that_is_unknown_is_refused():
