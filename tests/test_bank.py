@@ -111,7 +111,7 @@ def test_the_study_guide_answers_q18():
 
 
 def test_the_page_on_the_format_is_read_and_holds_no_card():
-    assert FORMAT in [passed.file for passed in BANK.passed_over]
+    assert FORMAT not in [card.file for card in BANK.cards]
     assert [card.id for card in BANK.cards if card.file == FORMAT] == []
 
 

@@ -58,7 +58,7 @@ def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -
                 remarks += _Reader(card, source, bank, command_fault).remarks()
         if file not in bank.made_ids:
             remarks += source.slips()
-    for file in {*by_file, *(passed.file for passed in bank.passed_over)}:
+    for file in {*by_file, *(skipped.file for skipped in bank.skipped)}:
         remarks += _links(file, path)
     return sorted(set(remarks))
 

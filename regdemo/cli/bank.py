@@ -8,9 +8,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,10 +31,12 @@ from regdemo.cli.learner import (
     load_bank,
 )
 from regdemo.errors import ArgumentError, FileError
+from regdemo.quiz import decks, selection
 from regdemo.text import printable
 
 if TYPE_CHECKING:
-    from regdemo.quiz.cards import Asked
+    from regdemo.quiz.cards import Asked, Card
+    from regdemo.quiz.decks import Bank
     from regdemo.render.cards import Page
 
 bank = typer.Typer(
@@ -51,7 +54,7 @@ def root(context: typer.Context) -> None:
 
 @bank.command(
     "list",
-    short_help="The cards by kind, and what was passed over.",
+    short_help="The cards by kind, and what was left out.",
     epilog="Example: regdemo bank list --kind numeric",
 )
 def list_cards(
@@ -59,43 +62,76 @@ def list_cards(
     topic: Topics = None,
     kind: Kinds = None,
     tag: Tags = None,
+    left_out: Annotated[
+        bool, typer.Option("--skipped", help="What was left out instead, each with its place and why.")
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """The cards, how many there are of each kind, and each heading that was passed over."""
+    """The cards, how many there are of each kind, and how much was left out: questions without an answer, headings.
+
+    Ids that are duplicated in somebody else's files are told apart, and said.
+    """
     loaded = load_bank(bank, home_folder(home))
     names = {"topics": listed(topic), "kinds": listed(kind), "tags": listed(tag)}
-    cards = list(loaded.cards)
-    if any(names.values()):
-        from regdemo.quiz.selection import narrow  # slow to import
-
-        cards = narrow(loaded, **names)
+    cards = selection.narrow(loaded, **names) if any(names.values()) else list(loaded.cards)
     if as_json:
-        rows = [
-            {
-                "id": card.id,
-                "kind": card.kind,
-                "question": card.question,
-                "answer": card.answer,
-                "tags": card.tags,
-                "file": str(card.file),
-                "line": card.line,
-            }
-            for card in cards
-        ]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"cards": list(map(_row, cards)), "skipped": _skipped_rows(loaded)}, indent=2, ensure_ascii=False
+            )
+        )
+        return
+    if left_out:
+        for one in loaded.skipped:
+            print(f"{place(one.file, one.line)}: {one.reason}: {printable(one.text)}".removesuffix(": "))
+        print("\n".join(_counts(loaded)) or "Nothing was left out.")
         return
     width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
     wide = min(max((len(card.id) for card in cards), default=0), 24)
     lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.question.partition(chr(10))[0])}" for card in cards]
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
+    kinds = ", ".join(f"{number:,} {name}" for name, number in decks.Bank(tuple(cards)).kinds().most_common())
+    lines += ["", f"{counted(len(cards), 'card')}: {kinds or 'none'}."]
     if not any(names.values()):
-        lines += [""] if loaded.passed_over else []
-        lines += [f"{place(one.file, one.line)}: passed over: {printable(one.heading)}" for one in loaded.passed_over]
-    counts = loaded.kinds() if len(cards) == len(loaded.cards) else type(loaded)(tuple(cards)).kinds()
-    kinds = ", ".join(f"{number:,} {name}" for name, number in counts.most_common())
-    over = "" if any(names.values()) else f"; {counted(len(loaded.passed_over), 'heading')} passed over"
-    print("\n".join([*lines, "", f"{counted(len(cards), 'card')}: {kinds or 'none'}{over}."]))
+        lines += [f"{place(one.file, one.line)}: {one.message}" for one in loaded.remarks]
+        lines += _counts(loaded)
+    print("\n".join(lines))
+
+
+def _row(card: Card) -> dict[str, Any]:
+    """A card as `bank list --json` prints it."""
+    return {
+        "id": card.id,
+        "kind": card.kind,
+        "question": card.question,
+        "answer": card.answer,
+        "options": [{"text": option.text, "correct": option.correct} for option in card.options],
+        "blanks": card.blanks,
+        "tags": card.tags,
+        "file": str(card.file),
+        "line": card.line,
+    }
+
+
+def _skipped_rows(loaded: Bank) -> list[dict[str, Any]]:
+    """What was left out as `bank list --json` prints it."""
+    return [{"file": str(one.file), "line": one.line, "reason": one.reason, "text": one.text} for one in loaded.skipped]
+
+
+def _counts(loaded: Bank) -> list[str]:
+    """A line for each reason for which something was left out."""
+    counts = Counter(one.reason for one in loaded.skipped)
+    lines = [f"Left out: {_counted_reason(number, reason)}." for reason, number in counts.most_common()]
+    return [*lines, "`regdemo bank list --skipped` lists them."] if lines else []
+
+
+def _counted_reason(number: int, reason: str) -> str:
+    """`2 questions without an answer`: the first word of a reason is its noun."""
+    noun, _, rest = reason.partition(" ")
+    if reason in ("empty file", "symbolic link"):
+        noun, rest = reason, ""
+    return f"{counted(number, noun)} {rest}".strip()
 
 
 @bank.command(short_help="One card, its place and its history.", epilog="Example: regdemo bank show Q18.2")

@@ -2,7 +2,7 @@
 
 a card        cards, text, arithmetic (expressions in it)
 from a page   blocks, parser, parts, kinds; of other people's pages styles, answers, titles
-from disk     decks, translations, workers, cache
+from disk     decks, translations, files, cache
 an answer     grading
 what was      history, database, schema, checkup, exchange
 what comes    schedule, standing, fitting

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from regdemo import storage
-from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, PassedOver, WrongAnswer
-from regdemo.quiz.workers import Job, parse_all
+from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, Reason, Skipped, WrongAnswer
+from regdemo.quiz.files import Job, parse_file
 
 _FIELDS = [field.name for field in fields(Card)]
 _MAKE: dict[str, Callable[[Any], Any]] = {
@@ -52,7 +52,7 @@ class Cache:
                 decks[key] = _unpack(self._old[key], job.file)
                 self._new[key] = self._old[key]
         fresh = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in decks]
-        for (key, _), deck in zip(fresh, parse_all([job for _, job in fresh]), strict=True):
+        for (key, _), deck in zip(fresh, [parse_file(job) for _, job in fresh], strict=True):
             decks[key] = deck
             if not deck.faults:
                 self._new[key] = _pack(deck)
@@ -67,16 +67,19 @@ class Cache:
 
 
 def _pack(deck: Deck) -> list[Any]:
-    return [[list(vars(card).values()) for card in deck.cards], deck.passed_over, deck.made_ids, deck.numbered]
+    cards = [list(vars(card).values()) for card in deck.cards]
+    return [cards, deck.skipped, deck.made_ids, deck.numbered, deck.own, deck.headings]
 
 
 def _unpack(packed: list[Any], file: Path) -> Deck:
-    cards, passed_over, made_ids, numbered = packed
+    cards, skipped, made_ids, numbered, own, headings = packed
     return Deck(
         tuple(_card(dict(zip(_FIELDS, values, strict=True)), file) for values in cards),
-        passed_over=tuple(PassedOver(file, line, heading) for _, line, heading in passed_over),
+        skipped=tuple(Skipped(file, line, Reason(reason), text) for _, line, reason, text in skipped),
         made_ids=made_ids,
         numbered=numbered,
+        own=own,
+        headings=tuple(headings),
     )
 
 
@@ -98,5 +101,5 @@ def _digest(text: str, data: bytes = b"") -> str:
 
 def _version() -> str:
     """A text that changes with the modules of this package."""
-    modules = sorted(Path(__file__).parent.glob("*.py"))
+    modules = sorted(Path(__file__).parent.glob("**/*.[pt][yo]*"))
     return _digest(repr([(module.name, module.stat().st_size, module.stat().st_mtime_ns) for module in modules]))

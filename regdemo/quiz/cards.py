@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -180,12 +181,27 @@ class Fault(NamedTuple):
         return f"{printable(str(self.file))}:{self.line}: {self.message}"
 
 
-class PassedOver(NamedTuple):
-    """A heading, or a whole file, that was not read as a card."""
+class Reason(StrEnum):
+    """Why something in a file is not asked. The values are what a line of `bank list` counts."""
+
+    NO_ANSWER = "question without an answer"
+    UNDECIDED = "question whose marks disagree"
+    HEADING = "heading without a question"
+    FOLD = "fold without a question"
+    NO_CARD = "file without a card"
+    TRANSLATION = "translation"
+    EMPTY = "empty file"
+    LINK = "symbolic link"
+    UNREADABLE = "file that cannot be read"
+
+
+class Skipped(NamedTuple):
+    """What was not read as a card: its place, why, and its own words."""
 
     file: Path
     line: int
-    heading: str
+    reason: Reason
+    text: str
 
 
 class Deck(NamedTuple):
@@ -193,14 +209,18 @@ class Deck(NamedTuple):
 
     made_ids: the file has none of its own; a question asked twice has the same one.
     numbered: its ids only count, Q1, Q2, Q3, as those of another file may.
+    own: it is written in this project's format, with parts that have names.
+    headings: of a file without cards, what it seems to be about.
     """
 
     cards: tuple[Card, ...] = ()
     faults: tuple[Fault, ...] = ()
-    passed_over: tuple[PassedOver, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     made_ids: bool = False
     numbered: bool = False
     broken: tuple[tuple[Path, int, str], ...] = ()
+    own: bool = False
+    headings: tuple[str, ...] = ()
 
 
 def draws(vary: Mapping[str, tuple[Value, ...]], most: int) -> Iterator[dict[str, Value]]:

@@ -14,15 +14,18 @@ from pathlib import Path
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cache import Cache
-from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
+from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
+from regdemo.quiz.files import Job, parse_file, uncollected
+from regdemo.quiz.styles import finder
 from regdemo.quiz.text import slug
 from regdemo.quiz.translations import translations
-from regdemo.quiz.workers import Job, parse_all, uncollected
 from regdemo.text import printable
 
 LARGEST = 10_000_000  # bytes in a file
 _BATCH = 32_000_000  # bytes held at once
-_ENDINGS = (".md", ".markdown")
+_ENDINGS = (".md", ".markdown", ".qmd", ".mdx")
+_NO_DECKS = ("readme", "contributing", "license", "code_of_conduct", "changelog", "security")  # names of other texts
+_MOST_SEEN = 8  # headings that a message quotes
 _EXAMPLE = "a card begins at a heading with an id and a colon, `## Q1: What is dropout?`"
 
 
@@ -36,14 +39,16 @@ class DeckError(FileError):
 
 @dataclass(frozen=True)
 class Bank:
-    """The cards of every file, those with the lowest ids first, and what was passed over.
+    """The cards of every file, those with the lowest ids first, and what was left out.
 
     made_ids: the files without ids of their own, read in the style they have.
+    remarks: ids that are duplicated in files of somebody else's, each with the id that its card has here.
     """
 
     cards: tuple[Card, ...]
-    passed_over: tuple[PassedOver, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     made_ids: frozenset[Path] = frozenset()
+    remarks: tuple[Fault, ...] = ()
     _by_id: dict[str, Card] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +79,8 @@ def load(path: Path, cache: Path | None = None) -> Bank:
 
     cache: a folder in which to keep what was read, so that unchanged files load at once the next time.
     Raises DeckError, which lists every fault found: a file that is missing, empty, over 10 MB or not UTF-8 text,
-    a broken card, an id used twice, no card at all. In a folder an empty file is passed over.
+    a broken card, an id used twice in files of this project's format, no card at all. In a folder an empty file is
+    skipped.
     """
     with uncollected():
         bank, faults = read(path, cache)
@@ -86,39 +92,59 @@ def load(path: Path, cache: Path | None = None) -> Bank:
 def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
     """`load` for whoever wants the sound cards and the faults alike."""
     faults: list[Fault] = []
-    passed_over: list[PassedOver] = []
-    decks: list[Deck] = []
+    skipped: list[Skipped] = []
+    decks: list[tuple[Path, Deck]] = []
     kept = Cache(cache, path) if cache else None
-    for jobs in _batches(_jobs(path, faults, passed_over)):
-        decks += kept.read(jobs) if kept else parse_all(jobs)
+    for jobs in _batches(_jobs(path, faults, skipped)):
+        found = kept.read(jobs) if kept else list(map(parse_file, jobs))
+        decks += zip((job.file for job in jobs), found, strict=True)
     if kept:
         kept.save()
     decks.sort(key=_order)
-    cards = _distinct(decks)
-    places = [(card.file, card.line, card.id) for card in cards]
-    for deck in decks:
+    cards, remarks = _distinct([deck for _, deck in decks])
+    places = [(card.file, card.line, card.id) for _, deck in decks if deck.own for card in deck.cards]
+    for file, deck in decks:
         faults += deck.faults
-        passed_over += deck.passed_over
-        places += deck.broken
+        places += deck.broken if deck.own else ()
+        skipped += _left_out(file, deck, has_cards=bool(cards))
     faults += _repeated_ids(places)
     if not cards and not faults:
-        place = "below this folder" if path.is_dir() else "here"
-        faults.append(Fault(path, 1, f"there is no card {place}: {_EXAMPLE}"))
-    made = frozenset(card.file for deck in decks if deck.made_ids for card in deck.cards)
-    return Bank(tuple(cards), tuple(passed_over), made), sorted(faults)
+        faults.append(Fault(path, 1, _nothing_found(path, [deck for _, deck in decks])))
+    made = frozenset(card.file for _, deck in decks if deck.made_ids for card in deck.cards)
+    return Bank(tuple(cards), tuple(sorted(skipped)), made, tuple(remarks)), sorted(faults)
 
 
-def _order(deck: Deck) -> tuple[bool, list[str | int]]:
+def _left_out(file: Path, deck: Deck, *, has_cards: bool) -> list[Skipped]:
+    """What of a file is not asked. Of a file without a card the headings are not listed one by one."""
+    found = [one for one in deck.skipped if deck.cards or one.reason is not Reason.HEADING]
+    if deck.cards or deck.faults or (has_cards and file.stem.lower() in _NO_DECKS):
+        return found
+    return [*found, Skipped(file, 1, Reason.NO_CARD, deck.headings[0] if deck.headings else "")]
+
+
+def _nothing_found(path: Path, decks: Sequence[Deck]) -> str:
+    """What to say where no card is: the styles that are known, and the headings that were seen."""
+    place = "below this folder" if path.is_dir() else "here"
+    styles = ", ".join(style.name for style in finder.STYLES)
+    seen = [printable(heading) for deck in decks for heading in deck.headings]
+    headings = "; ".join(f"{heading[:40]!r}" for heading in seen[:_MOST_SEEN]) or "none"
+    more = f" and {len(seen) - _MOST_SEEN:,} more" if len(seen) > _MOST_SEEN else ""
+    return f"there is no card {place}: {_EXAMPLE}. Other styles: {styles}. Headings seen: {headings}{more}"
+
+
+def _order(read: tuple[Path, Deck]) -> tuple[bool, list[str | int]]:
     """Decks come in the order of their first ids, Q2 before Q10; those without ids of their own after them."""
+    deck = read[1]
     if deck.made_ids or not deck.cards:
         return True, []
     return False, [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", deck.cards[0].id)]
 
 
-def _distinct(decks: Sequence[Deck]) -> list[Card]:
-    """The cards of all decks, their ids told apart where it is no fault that they are equal.
+def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
+    """The cards of all decks, with ids that differ where it is no fault that they are equal, and what to say of them.
 
-    A made id that was there before is numbered. Ids by which two files only number their questions get the file's name.
+    A made id that was there before is numbered, and so is an id in a file of somebody else's. Ids by which two files
+    only number their questions get the file's name.
     """
     owners: dict[str, set[int]] = {}
     for number, deck in enumerate(decks):
@@ -127,27 +153,37 @@ def _distinct(decks: Sequence[Deck]) -> list[Card]:
     shared = [numbers for numbers in owners.values() if len(numbers) > 1]
     alike = {number for numbers in shared if all(decks[one].numbered for one in numbers) for number in numbers}
     cards: list[Card] = []
-    times: Counter[str] = Counter()
+    remarks: list[Fault] = []
+    taken: dict[str, tuple[Card, bool]] = {}
     for number, deck in enumerate(decks):
         for card in deck.cards:
-            name = f"{slug(card.topic)}.{card.id}" if number in alike else card.id
-            times[name] += 1
-            if deck.made_ids and times[name] > 1:
-                name += f"-{times[name]}"
-            cards.append(card if name == card.id else replace(card, id=name))
-    return cards
+            name = wanted = f"{slug(card.topic)}.{card.id}" if number in alike else card.id
+            first, is_own = taken.get(wanted, (card, True))
+            if not (is_own and deck.own):
+                times = 2
+                while name in taken:
+                    name = f"{wanted}-{times}"
+                    times += 1
+            if name != wanted and not deck.made_ids:
+                place = f"{printable(str(first.file))}:{first.line}"
+                said = f"{wanted} is the id of the card at {place} too: this one is asked as {name}, give it its own"
+                remarks.append(Fault(card.file, card.line, said))
+            card = card if name == card.id else replace(card, id=name)
+            taken.setdefault(name, (card, deck.own))
+            cards.append(card)
+    return cards, remarks
 
 
-def _jobs(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> Iterator[Job]:
+def _jobs(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[Job]:
     """The files that hold text, each with what is in it."""
-    for file, tags in _files(path, faults, passed_over):
+    for file, tags in _files(path, faults, skipped):
         data = _data(file)
         if isinstance(data, Fault):
             faults.append(data)
         elif not data.removeprefix(BOM_UTF8).strip():
             if file == path:
                 faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
-            passed_over.append(PassedOver(file, 1, "(an empty file)"))
+            skipped.append(Skipped(file, 1, Reason.EMPTY, ""))
         else:
             yield Job(data, file, tags)
 
@@ -165,7 +201,7 @@ def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     yield batch
 
 
-def _files(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """The files to read, each with its tags: the folders it lies in, and its own name."""
     if not path.is_dir():
         yield path, (_topic(path),)
@@ -174,11 +210,10 @@ def _files(path: Path, faults: list[Fault], passed_over: list[PassedOver]) -> It
     originals = translations(files, path)
     for file in files:
         if file.is_symlink():
-            passed_over.append(PassedOver(file, 1, "(a symbolic link)"))
+            skipped.append(Skipped(file, 1, Reason.LINK, ""))
         elif file in originals:
             original = originals[file]
-            of = f" of {printable(original.name)}" if original else ""
-            passed_over.append(PassedOver(file, 1, f"(a translation{of})"))
+            skipped.append(Skipped(file, 1, Reason.TRANSLATION, f"of {printable(original.name)}" if original else ""))
         else:
             folders = map(printable, file.parent.relative_to(path).parts)
             yield file, tuple(dict.fromkeys([*folders, _topic(file)]))

@@ -2,96 +2,96 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
 from regdemo.quiz.blocks import Block, Page, read, section_ends
-from regdemo.quiz.cards import Card, Deck, Fault, PassedOver
+from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
 from regdemo.quiz.kinds import every_kind
 from regdemo.quiz.kinds.choice import is_option_list
 from regdemo.quiz.parts import Parts, Section, has_card_parts
+from regdemo.quiz.styles import finder
+from regdemo.quiz.styles.base import Document
+from regdemo.quiz.styles.folds import with_details
 from regdemo.quiz.text import slug
 from regdemo.text import clean
 
 _HEADING = re.compile(
     r"[\s*`]*+(?P<id>(?P<series>[A-Za-z]++)[\w.-]*+)[\s*`]*+:(?=[\s*]|$)[\s*]*+(?P<question>.*)", re.ASCII | re.DOTALL
 )
-
-# Other people's questions have one of these on some line. Where none is, their many patterns need not be compiled.
-_MAY_ASK = re.compile(
-    r"[?？؟]|^[^`]*[ \t]::[ \t]|^[^\w<]*+<details"
-    r"|^[^\w|`]*+(?:\d++\W*+)?(?:q|ques|question|a|ans|answer|correct)\W{0,3}\d*\W{0,3}[:.)]"
-    r"|^[ \t]*+(?:(?:[-+*]|\d++[.)])[ \t]+)?(?:#|\*\*|__)\W*+"
-    r"(?:\d|(?:(?:q|ques|question)\W*\d+|what|why|how|explain|describe|define|compare|differences?|list|name|discuss|"
-    r"write|implement|tell|give|true|find)\b)",
-    re.IGNORECASE,
-)
-_NAME_MAY_ASK = re.compile(r"(?:what|why|how|which|when|explain|describe|compare|differences?)\b", re.IGNORECASE)
+_MOST_HEADINGS = 20  # of a file without cards, that a message may quote
 
 
 def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
-    """Read the cards of one markdown text, in their order, and every fault in it.
+    """Read the cards of one markdown text, in their order, every fault in it, and what is not asked.
 
-    A text without ids is read in the style it has, and each id is made from the file's name and the question.
+    What a file says explicitly wins: headings with ids make the cards where there are any. A text without ids is read
+    in the style it has, and each id is made from the file's name and the question.
     file is what cards and faults name; tags are given to each card, the last of them is its topic.
     """
-    page = read(clean(text))
+    text = clean(text)
+    page = read(text)
     sections = _sections(page)
     # `L2: a penalty` looks like an id too: a series of ids counts only if at least one of it is a card beyond doubt.
     trusted = {section.series for section in sections if _is_card(page, section)}
     own = [section for section in sections if section.series in trusted]
-    if own and any(has_card_parts(page, page.blocks[section.start : section.end]) for section in own):
-        return _own_deck(own, page, file, tags)
-    may_ask = any(_MAY_ASK.search(line) for number, line in enumerate(page.lines) if number not in page.code)
-    if may_ask or (tags and _NAME_MAY_ASK.match(tags[-1])):
-        foreign = _foreign_deck(page, file, tags)
-        if len(foreign.cards) > 2 * len(own):  # a stray `Q7:` among questions in another style
+    if any(has_card_parts(page, page.blocks[section.start : section.end]) for section in own):
+        return _own_deck(own, page, file, tags, strict=True)
+    foreign = _foreign_deck(text, page, file, tags)
+    if own:
+        inside = {line for section in own for line in range(section.heading.start, _end_line(page, section))}
+        outside = sum(card.line - 1 not in inside for card in foreign.cards)
+        if outside > len(own):  # a stray `Q7:` among questions in another style
             return foreign
+    elif foreign.cards or not sections:
+        return foreign
     deck = _own_deck(own or sections, page, file, tags)
     numbers = [int(card.id[1:]) if re.fullmatch("[Qq][0-9]{1,4}", card.id) else 0 for card in deck.cards]
     return deck._replace(numbered=len(numbers) >= 3 and numbers[0] == 1 and numbers == sorted(set(numbers)))
 
 
-def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
-    """The cards of sections with ids."""
+def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[str, ...], strict: bool = False) -> Deck:
+    """The cards of sections with ids. strict: a card without an answer is a fault, its author knows the format."""
     cards: list[Card] = []
     faults: list[Fault] = []
-    passed_over: list[PassedOver] = []
+    skipped: list[Skipped] = []
     broken: list[tuple[Path, int, str]] = []
     ends = {section.start: section.end for section in sections}
-    covered = 0
     for section in sections:
-        passed_over += _headings(page.blocks[covered : section.start], file)
-        covered = max(covered, section.end)
+        line = section.heading.start + 1
         section = section._replace(blocks=_own_blocks(page.blocks, section, ends))
-        card, its_faults = read_card(page, section, file, tags)
-        faults += its_faults
-        if card:
-            cards.append(card)
-        elif its_faults:
-            broken.append((file, section.heading.start + 1, section.id))
+        if not section.blocks and "{{" not in section.question:
+            skipped.append(Skipped(file, line, Reason.NO_ANSWER, section.heading.text))
+            continue
+        parts = Parts(page, section, file)
+        card = _card(parts, tags)
+        if parts.left_out and strict and not parts.faults:
+            parts.fault(section.heading, f"{parts.left_out[1]}: write one answer below the heading, or under Answer")
+        faults += sorted(parts.faults, key=lambda fault: fault.line)
+        if parts.faults:
+            broken.append((file, line, section.id))
+        elif parts.left_out:
+            reason, detail = parts.left_out
+            skipped.append(Skipped(file, line, reason, f"{section.heading.text} ({detail})"))
         else:
-            passed_over += _headings([section.heading], file)
-    passed_over += _headings(page.blocks[covered:], file)
-    return Deck(tuple(cards), tuple(faults), tuple(passed_over), broken=tuple(broken))
+            cards.append(card)
+    return Deck(tuple(cards), tuple(faults), tuple(skipped), broken=tuple(broken), own=strict)
 
 
-def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -> tuple[Card | None, list[Fault]]:
-    """The card of a section, or its faults. A heading that says nothing more is neither."""
-    if not section.blocks and "{{" not in section.question:
-        return None, []
-    parts = Parts(page, section, file)
+def _card(parts: Parts, tags: tuple[str, ...]) -> Card:
+    """The card of a section. What is wrong with it is noted in its parts."""
+    section = parts.section
     if not section.question:
         parts.fault(section.heading, "has no question: write it after the colon")
     kinds = every_kind()
     parts.split_body(*(kind.split_body for kind in kinds))
     fields = next(kind for kind in kinds if kind.detects(parts)).build(parts)
-    if parts.faults:
-        return None, sorted(parts.faults, key=lambda fault: fault.line)
-    card = Card(
+    return Card(
         id=section.id,
-        file=file,
+        file=parts.file,
         line=section.heading.start + 1,
         topic=tags[-1] if tags else "",
         tags=tuple(dict.fromkeys([*tags, *parts.tags()])),
@@ -104,21 +104,18 @@ def read_card(page: Page, section: Section, file: Path, tags: tuple[str, ...]) -
         code=tuple(parts.code),
         **fields,
     )
-    return card, []
 
 
-def _foreign_deck(page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
-    """The cards of a page in a style of its own. Its patterns take time to compile, so they are imported late."""
-    import hashlib
-
-    from regdemo.quiz.styles.finder import find
-
+def _foreign_deck(text: str, page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
+    """The cards of a page in a style of its own."""
+    rewritten, lines = with_details(text)
+    page = read(rewritten) if rewritten != text else page
     topic = tags[-1] if tags else ""
+    document = Document(page, " ".join(tags), topic)
+    entries, left_out = finder.find(document)
     cards: list[Card] = []
-    covered: set[int] = set()
-    for entry in find(page, " ".join(tags), topic):
+    for entry in entries:
         found = entry.split
-        covered.update(range(entry.start, entry.end))
         digest = hashlib.sha256(" ".join(found.question.split()).casefold().encode()).hexdigest()
         cards.append(
             Card(
@@ -127,21 +124,58 @@ def _foreign_deck(page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
                 question=found.question,
                 answer=found.answer,
                 file=file,
-                line=entry.start + 1,
+                line=lines[entry.start] + 1,
                 explanation=found.explanation,
                 topic=topic,
                 tags=tags,
                 options=found.options,
+                blanks=found.blanks,
                 fixed_order=True,
             )
         )
-    outside = [block for block in page.blocks if block.start not in covered]
-    return Deck(tuple(cards), passed_over=tuple(_headings(outside, file)), made_ids=True)
+    skipped = [
+        Skipped(file, lines[one.line] + 1, one.reason, f"{one.title} ({one.detail})" if one.detail else one.title)
+        for one in left_out
+    ]
+    headings = [block.text for block in page.blocks if block.kind == "heading"][:_MOST_HEADINGS]
+    skipped += _unused(document, entries, [one.line for one in left_out], file, lines)
+    return Deck(tuple(cards), skipped=tuple(sorted(skipped)), made_ids=True, headings=() if cards else tuple(headings))
 
 
-def _headings(blocks: Sequence[Block], file: Path) -> list[PassedOver]:
-    """The headings among blocks, as passed over."""
-    return [PassedOver(file, block.start + 1, block.text) for block in blocks if block.kind == "heading"]
+def _unused(
+    document: Document, entries: Sequence[finder.Entry], known: Sequence[int], file: Path, lines: Sequence[int]
+) -> list[Skipped]:
+    """The headings with text below them and the folds that hold no question, where others of the page do."""
+    found: list[Skipped] = []
+    used = sorted([(entry.start, entry.end) for entry in entries] + [(line, line + 1) for line in known])
+
+    def is_used(start: int, end: int) -> bool:
+        place = bisect_right(used, (end - 1, len(document.page.lines)))
+        return place > 0 and used[place - 1][1] > start
+
+    key_lines = {document.blocks[key.first].start for key in document.keys}
+    blocks = document.blocks
+    for index, end in section_ends(blocks).items():
+        last = blocks[end - 1].end
+        says_something = index + 1 < len(blocks) and blocks[index + 1].kind not in ("heading", "rule")
+        is_title = index == 0 and blocks[index].level == 1
+        if (
+            says_something
+            and not is_title
+            and not is_used(blocks[index].start, last)
+            and blocks[index].start not in key_lines
+        ):
+            found.append(Skipped(file, lines[blocks[index].start] + 1, Reason.HEADING, blocks[index].text))
+    for fold in document.other_folds:
+        line = document.line_at(fold.start)
+        if not is_used(line, document.line_at(fold.end) + 1):
+            found.append(Skipped(file, lines[line] + 1, Reason.FOLD, fold.summary))
+    return found
+
+
+def _end_line(page: Page, section: Section) -> int:
+    """The line at which a section ends."""
+    return page.blocks[section.end].start if section.end < len(page.blocks) else len(page.lines)
 
 
 def _sections(page: Page) -> list[Section]:

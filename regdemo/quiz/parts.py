@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from regdemo.quiz.blocks import Block, Page
-from regdemo.quiz.cards import CodeBlock, Fault, Value
+from regdemo.quiz.cards import CodeBlock, Fault, Reason, Value
 from regdemo.text import clean, printable
 
 PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
@@ -61,6 +61,7 @@ class Parts:
     """A section's blocks by part. Every fault is collected, so that an author sees them all at once.
 
     named: the parts that have a heading.  code: the blocks with a role.  vary: the values of each parameter.
+    left_out: why the section is not asked although nothing is broken in it.
     question, answer: the blocks of either; without a part Answer, the kinds of card tell where the body turns.
     """
 
@@ -69,6 +70,7 @@ class Parts:
         self.section = section
         self.file = file
         self.faults: list[Fault] = []
+        self.left_out: tuple[Reason, str] | None = None
         self.parts: dict[str, list[Block]] = {part: [] for part in ("question", *PARTS)}
         self.named: set[str] = set()
         self.code: list[CodeBlock] = []

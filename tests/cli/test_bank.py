@@ -51,7 +51,7 @@ def run(capsys, *arguments):
     return code, out, err
 
 
-def test_list_is_one_line_a_card_then_what_was_passed_over_and_the_counts(bank, capsys, monkeypatch):
+def test_list_is_one_line_a_card_then_the_counts(bank, capsys, monkeypatch):
     monkeypatch.chdir(bank)
     code, out, _ = run(capsys, "list", "--bank", ".")
     lines = out.splitlines()
@@ -62,13 +62,80 @@ def test_list_is_one_line_a_card_then_what_was_passed_over_and_the_counts(bank, 
         "Q10         numeric  What is {p}?",
     ]
     assert lines[3].split()[1:] == ["recall", "Why", "is", "it", "so?"]
-    assert lines[4:] == [
-        "",
-        "deep/d.md:1: passed over: Title",
-        "e.md:1: passed over: Questions",
-        "",
-        "4 cards: 2 recall, 1 choice, 1 numeric; 2 headings passed over.",
+    assert lines[4:] == ["", "4 cards: 2 recall, 1 choice, 1 numeric."]
+
+
+FOREIGN = """\
+# Questions
+
+## Q1. What is a mask?
+
+Zeros and ones.
+
+## Q2. What is p?
+
+Answer:
+
+## Q3. Which?
+
+- [x] a
+- [ ] b
+
+Answer: B
+
+## Thanks
+
+To all.
+"""
+
+
+def test_list_ends_with_a_line_for_each_kind_of_what_was_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.md").write_text(FOREIGN)
+    (tmp_path / "notes.md").write_text("# Notes\n\nNone.\n")
+    _, out, _ = run(capsys, "list", "--bank", ".")
+    assert out.splitlines()[2:] == [
+        "1 card: 1 recall.",
+        "Left out: 1 question without an answer.",
+        "Left out: 1 question whose marks disagree.",
+        "Left out: 1 heading without a question.",
+        "Left out: 1 file without a card.",
+        "`regdemo bank list --skipped` lists them.",
     ]
+    _, out, _ = run(capsys, "list", "--bank", ".", "--skipped")
+    assert out.splitlines()[:4] == [
+        "d.md:7: question without an answer: What is p?",
+        "d.md:11: question whose marks disagree: Which? (marks disagree: A and B)",
+        "d.md:18: heading without a question: Thanks",
+        "notes.md:1: file without a card: Notes",
+    ]
+    _, out, _ = run(capsys, "list", "--bank", ".", "--json")
+    rows = json.loads(out)["skipped"]
+    assert rows[0] == {"file": "d.md", "line": 7, "reason": "question without an answer", "text": "What is p?"}
+    assert len(rows) == 4
+
+
+def test_of_the_bundled_bank_nothing_is_left_out(capsys):
+    _, out, _ = run(capsys, "list")
+    assert "Left out" not in out
+
+
+def test_where_nothing_is_found_the_styles_and_the_headings_are_named(tmp_path, capsys):
+    (tmp_path / "notes.md").write_text("# Notes\n\n## On masks\n\nNone.\n")
+    code, _, err = run(capsys, "list", "--bank", tmp_path)
+    assert code == 3
+    assert "`## Q1: What is dropout?`" in err
+    assert "tables, headings, folds, Q and A" in err
+    assert err.endswith("Headings seen: 'Notes'; 'On masks'\n")
+
+
+def test_a_duplicated_id_of_somebody_elses_is_said_below_the_counts(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.md").write_text("## Q2: What is p?\n\nA rate.\n\n## Q2: What is q?\n\n1 - p.\n")
+    _, out, _ = run(capsys, "list", "--bank", ".")
+    assert out.splitlines()[-1] == (
+        "d.md:5: Q2 is the id of the card at d.md:1 too: this one is asked as Q2-2, give it its own"
+    )
 
 
 def test_without_a_command_its_help_is_printed_whole(capsys):
@@ -80,17 +147,22 @@ def test_without_a_command_its_help_is_printed_whole(capsys):
 
 def test_list_as_json_has_these_names_and_no_more(bank, capsys):
     _, out, _ = run(capsys, "list", "--bank", bank, "--json")
-    first, *rest = json.loads(out)
+    report = json.loads(out)
+    assert list(report) == ["cards", "skipped"]
+    first, *rest = report["cards"]
     assert first == {
         "id": "Q1",
         "kind": "recall",
         "question": "Who?",
         "answer": "I.",
+        "options": [],
+        "blanks": [],
         "tags": ["deep", "d"],
         "file": str(bank / "deep" / "d.md"),
         "line": 3,
     }
     assert [one["kind"] for one in rest] == ["choice", "numeric", "recall"]
+    assert rest[0]["options"] == [{"text": "a", "correct": False}, {"text": "b", "correct": True}]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +277,7 @@ def test_a_package_goes_to_anki_and_back(bank, capsys, tmp_path):
     assert run(capsys, "import", file, "--out", out)[:2] == (0, "4 cards in 1 deck.\n")
     code, _, err = run(capsys, "import", file, "--out", out)
     assert (code, err) == (3, f"regdemo: {out} is there already: name a new file with --out\n")
-    assert len(json.loads(run(capsys, "list", "--bank", out, "--json")[1])) == 4
+    assert len(json.loads(run(capsys, "list", "--bank", out, "--json")[1])["cards"]) == 4
 
 
 def test_what_is_no_package_is_said_in_one_line(bank, capsys):

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regdemo.quiz.parser import parse
-from regdemo.quiz.styles.answers import Text, folds, names_answer, plain, split
+from regdemo.quiz.styles.answers import Split, split
+from regdemo.quiz.styles.folds import find_folds
+from regdemo.quiz.styles.markup import Text, title_text
+from regdemo.quiz.styles.titles import names_answer
 
 
 def read(text):
@@ -111,6 +114,7 @@ def test_a_mark_far_below_is_no_answer_to_the_question():
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30).map("".join), st.sampled_from(["", "Why?"]))
 def test_what_is_split_has_a_question_an_answer_and_as_many_right_options_as_its_kind_says(body, title):
     found = split(title, Text(body, body))
+    found = found if isinstance(found, Split) else None
     right = sum(option.correct for option in found.options) if found else 0
     assert found is None or (found.question and found.answer)
     assert found is None or found.kind == ("recall", "choice", "multi")[min(right, 2)]
@@ -118,7 +122,7 @@ def test_what_is_split_has_a_question_an_answer_and_as_many_right_options_as_its
 
 def test_folds_in_folds_are_not_counted():
     text = "<details><summary>a</summary><details>b</details></details> <details>c</details> <details>"
-    assert [fold.summary for fold in folds(Text(text, text))] == ["a", ""]
+    assert [fold.summary for fold in find_folds(Text(text, text))] == ["a", ""]
 
 
 @pytest.mark.parametrize(
@@ -126,18 +130,18 @@ def test_folds_in_folds_are_not_counted():
 )
 def test_a_summary_that_names_an_answer_reveals_it(summary):
     text = f"<details><summary>{summary}</summary>a</details>"
-    assert folds(Text(text, text))[0].reveals
+    assert find_folds(Text(text, text))[0].reveals
 
 
 @pytest.mark.parametrize("summary", ["What is the answer?", "Hint", "Term 1"])
 def test_other_summaries_do_not(summary):
     text = f"<details><summary>{summary}</summary>a</details>"
-    assert not folds(Text(text, text))[0].reveals
+    assert not find_folds(Text(text, text))[0].reveals
 
 
 def test_hints_folded_away_are_told_from_answers():
     text = "<details><summary>Show hint</summary>a</details>"
-    assert folds(Text(text, text))[0].hints
+    assert find_folds(Text(text, text))[0].hints
 
 
 @pytest.mark.parametrize("heading", ["Answer", "Answer: D", "**Solution**:", "Explanation", "Correct answer: B"])
@@ -154,4 +158,4 @@ def test_other_headings_do_not(heading):
     "title", ["**a b**", "[a b](#c)", "<a name='c'></a>a b", "✨ a b", "_a b_", "![x](y) a b", "a b"]
 )
 def test_a_title_is_read_as_words(title):
-    assert plain(title).removeprefix("x ") == "a b"
+    assert title_text(title).removeprefix("x ") == "a b"

@@ -1,14 +1,14 @@
 """Decks on disk, whole ones and broken ones."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz import decks, workers
+from regdemo.quiz import decks
+from regdemo.quiz.cards import Reason
 from regdemo.quiz.decks import DeckError, load
 
 CARD = "## {}: What is it?\n\nThis.\n"
@@ -103,7 +103,7 @@ def test_utf16_is_not_taken_for_a_binary_file(tmp_path):
     assert "is not UTF-8" in refused(path)[0][2]
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path):
+def test_a_byte_order_mark_is_skipped(tmp_path):
     assert load(deck(tmp_path, text=b"\xef\xbb\xbf" + CARD.format("Q1").encode())).cards[0].id == "Q1"
 
 
@@ -139,30 +139,42 @@ def test_a_folder_without_a_card_says_so(tmp_path):
     assert message.startswith("there is no card below this folder: a card begins at")
 
 
-def test_an_empty_file_in_a_folder_is_passed_over(tmp_path):
+def test_an_empty_file_in_a_folder_is_skipped(tmp_path):
     deck(tmp_path)
     empty = deck(tmp_path, "e.md", "\n")
-    assert [(one.file, one.heading) for one in load(tmp_path).passed_over] == [(empty, "(an empty file)")]
+    assert [(one.file, one.reason) for one in load(tmp_path).skipped] == [(empty, Reason.EMPTY)]
 
 
-def test_an_id_used_twice_names_both_places(tmp_path):
-    path = deck(tmp_path, text=CARD.format("Q1") + CARD.format("Q1"))
-    assert refused(path) == [(path, 4, f"Q1 is the id of the card at {path}:1 too: give each its own")]
+OWN = CARD + "\n### Hints\n- Look.\n"
 
 
-def test_an_id_used_in_two_files_names_both_places(tmp_path):
-    first, second = deck(tmp_path, "a.md"), deck(tmp_path, "b.md")
+def test_an_id_used_twice_in_decks_of_this_format_names_both_places(tmp_path):
+    path = deck(tmp_path, text=OWN.format("Q1") + OWN.format("Q1"))
+    assert refused(path) == [(path, 7, f"Q1 is the id of the card at {path}:1 too: give each its own")]
+
+
+def test_an_id_used_in_two_files_of_this_format_names_both_places(tmp_path):
+    first, second = deck(tmp_path, "a.md", OWN.format("Q1")), deck(tmp_path, "b.md", OWN.format("Q1"))
     assert refused(tmp_path) == [(second, 1, f"Q1 is the id of the card at {first}:1 too: give each its own")]
 
 
+def test_an_id_used_twice_in_a_file_of_somebody_elses_is_asked_twice_and_said(tmp_path):
+    path = deck(tmp_path, text=CARD.format("Q2") + CARD.format("Q2") + CARD.format("Q2-2") + CARD.format("Q2"))
+    bank = load(path)
+    assert [card.id for card in bank.cards] == ["Q2", "Q2-2", "Q2-2-2", "Q2-3"]
+    said = f"Q2 is the id of the card at {path}:1 too: this one is asked as Q2-2, give it its own"
+    assert bank.remarks[0] == (path, 4, said, 1)
+    assert len(bank.remarks) == 3
+
+
 def test_an_id_used_twice_is_named_though_its_cards_are_broken(tmp_path):
-    path = deck(tmp_path, text="## Q1: a?\n- [ ] b\n- [ ] c\n\n## Q1: a?\nx\n\n## Q1:\ny\n")
+    path = deck(tmp_path, text="## Q1: a?\n- [ ] b\n- [ ] c\n\n## Q1: a?\nx\n### Hints\n- h\n\n## Q1:\ny\n")
     assert [(line, message.partition(" ")[2][:20]) for _, line, message in refused(path)] == [
         *(
             (2, "has an option list w"),
             (5, "is the id of the car"),
-            (8, "has no question: wri"),
-            (8, "is the id of the car"),
+            (10, "has no question: wri"),
+            (10, "is the id of the car"),
         ),
     ]
 
@@ -170,9 +182,9 @@ def test_an_id_used_twice_is_named_though_its_cards_are_broken(tmp_path):
 def test_every_fault_of_every_file_is_listed(tmp_path):
     deck(tmp_path, "a.md", "## Q1: a?\n- [ ] b\n- [ ] c\n\n## Q2: a?\n### Answer\n= x\n")
     deck(tmp_path, "b.md", b"\0")
-    deck(tmp_path, "c.md", CARD.format("Q3") + CARD.format("Q3"))
+    deck(tmp_path, "c.md", OWN.format("Q3") + OWN.format("Q3"))
     assert [(file.name, line) for file, line, _ in refused(tmp_path)] == [
-        *(("a.md", 2), ("a.md", 7), ("b.md", 1), ("c.md", 4)),
+        *(("a.md", 2), ("a.md", 7), ("b.md", 1), ("c.md", 7)),
     ]
 
 
@@ -195,7 +207,7 @@ def test_a_symbolic_link_below_the_folder_is_not_followed(tmp_path):
     (bank / "folder").symlink_to(outside, target_is_directory=True)
     loaded = load(bank)
     assert [card.id for card in loaded.cards] == ["Q1"]
-    assert [one.heading for one in loaded.passed_over] == ["(a symbolic link)"] * 2
+    assert [one.reason for one in loaded.skipped] == [Reason.LINK] * 2
 
 
 def test_a_link_that_the_user_names_is_followed(tmp_path):
@@ -211,7 +223,7 @@ def test_a_translation_is_told_from_its_original(tmp_path):
     translated = deck(tmp_path, "fr/README-fr.md", CARD.format("Q1"))
     loaded = load(tmp_path)
     assert [card.file.name for card in loaded.cards] == ["README.md"]
-    assert [(one.file, one.heading) for one in loaded.passed_over] == [(translated, "(a translation of README.md)")]
+    assert list(loaded.skipped) == [(translated, 1, Reason.TRANSLATION, "of README.md")]
 
 
 def test_files_that_only_number_their_questions_do_not_collide(tmp_path):
@@ -265,26 +277,18 @@ def test_decks_come_in_the_order_of_their_first_ids_and_foreign_ones_last(tmp_pa
 # Many files
 
 
-def test_files_parsed_side_by_side_are_the_same(tmp_path):
-    for number in range(20):
-        deck(tmp_path, f"{number}.md", CARD.format(f"X{number}") if number else b"caf\xe9")
-    program = (
-        "import sys; from pathlib import Path; from regdemo.quiz import decks, workers; path = Path(sys.argv[1])\n"
-        "alone = decks.read(path); workers._ENOUGH = 0; workers.os.sched_getaffinity = lambda _: {0, 1}\n"
-        "from concurrent.futures import process; spawned = []\n"
-        "launch = process.ProcessPoolExecutor._launch_processes\n"
-        "process.ProcessPoolExecutor._launch_processes = lambda self: spawned.append(1) or launch(self)\n"
-        "print(decks.read(path) == alone, len(alone[0].cards), len(alone[1]), len(spawned))"
-    )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("True 19 1 1\n", "")
-
-
 def test_a_folder_is_read_in_batches(tmp_path, monkeypatch):
     for number in range(5):
         deck(tmp_path, f"{number}.md", CARD.format(f"X{number}"))
     monkeypatch.setattr(decks, "_BATCH", 40)
     sizes = []
-    monkeypatch.setattr(decks, "parse_all", lambda jobs: sizes.append(len(jobs)) or workers.parse_all(jobs))
+    batches = decks._batches
+
+    def counted(jobs):
+        for batch in batches(jobs):
+            sizes.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(decks, "_batches", counted)
     assert len(load(tmp_path).cards) == 5
     assert sizes == [2, 2, 1]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regdemo.quiz.cards import Reason
 from regdemo.quiz.parser import parse
 
 FILE = Path("d.md")
@@ -25,7 +26,7 @@ def test_a_card_ends_at_the_next_heading_of_its_level_or_higher():
         ("Q1", 3, "x\n\n### More\n\ny"),
         ("Q2", 9, "w"),
     ]
-    assert [(one.line, one.heading) for one in deck.passed_over] == [(1, "Title"), (7, "Notes"), (11, "End")]
+    assert deck.skipped == ()
 
 
 def test_a_rule_between_cards_belongs_to_neither():
@@ -36,7 +37,6 @@ def test_a_rule_between_cards_belongs_to_neither():
 def test_an_answer_of_the_cards_own_level_is_still_its_answer():
     deck = read("## Q1: a?\n## Answer\nx\n## Sources\ny\n")
     assert [(card.question, card.answer) for card in deck.cards] == [("a?", "x")]
-    assert [one.heading for one in deck.passed_over] == ["Sources"]
 
 
 def test_a_card_inside_another_is_cut_out_of_it():
@@ -87,13 +87,13 @@ def test_headings_with_ids_are_cards_where_nothing_else_is():
 def test_examples_in_code_blocks_are_no_cards():
     deck = read("# The format\n\n````markdown\n## Q1: a?\n\n```python check\nx\n```\n````\n\nAs `## Q2: b?` shows.\n")
     assert deck.cards == ()
-    assert [one.heading for one in deck.passed_over] == ["The format"]
+    assert deck.headings == ("The format",)
 
 
-def test_a_heading_with_nothing_below_it_is_passed_over():
+def test_a_heading_with_nothing_below_it_is_a_question_without_an_answer():
     deck = read("## Q1: a?\n\n## Q2: b?\nx\n")
     assert [card.id for card in deck.cards] == ["Q2"]
-    assert [(one.line, one.heading) for one in deck.passed_over] == [(1, "Q1: a?")]
+    assert [(one.line, one.reason, one.text) for one in deck.skipped] == [(1, Reason.NO_ANSWER, "Q1: a?")]
 
 
 def test_a_broken_card_is_not_among_the_cards():
@@ -156,7 +156,7 @@ DECKS = st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=60).map(
 
 
 @given(DECKS | st.text())
-def test_any_text_is_read_as_cards_faults_and_headings_passed_over(text):
+def test_any_text_is_read_as_cards_faults_and_what_is_skipped(text):
     deck = read(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for card in deck.cards:
@@ -164,7 +164,7 @@ def test_any_text_is_read_as_cards_faults_and_headings_passed_over(text):
         assert card.answer
         assert deck.made_ids or card.id in lines[card.line - 1]
         assert sum(option.correct for option in card.options) == {"choice": 1}.get(card.kind, len(right(card)))
-    assert all(1 <= found.line <= len(lines) for found in (*deck.faults, *deck.passed_over))
+    assert all(1 <= found.line <= len(lines) for found in (*deck.faults, *deck.skipped))
 
 
 def right(card):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from regdemo.quiz.cards import Reason
 from regdemo.quiz.parser import parse
 
 
@@ -203,9 +204,10 @@ def test_tasks_among_questions_are_told_by_their_full_stop():
     assert [question for question, _ in read(text)] == asked
 
 
-def test_headings_outside_the_questions_are_passed_over():
-    deck = parse("# Questions\n\n## Masks\n\n### What is a mask?\n\nZeros.\n\n#### More\n\nOnes.\n", Path("d.md"))
-    assert [(one.line, one.heading) for one in deck.passed_over] == [(1, "Questions"), (3, "Masks")]
+def test_headings_outside_the_questions_are_skipped_unless_they_group_or_name_the_page():
+    text = "# Questions\n\n## Masks\n\n### What is a mask?\n\nZeros.\n\n#### More\n\nOnes.\n\n## Thanks\n\nTo all.\n"
+    deck = parse(text, Path("d.md"))
+    assert list(deck.skipped) == [(Path("d.md"), 13, Reason.HEADING, "Thanks")]
 
 
 def test_terms_in_folds_of_a_quiz_are_questions():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from regdemo.quiz.cards import Card, Value
+from regdemo.quiz.cards import Card, Reason, Value
 from regdemo.quiz.kinds.base import CardKind, Flaw, texts, wrong_answers
 from regdemo.quiz.styles import answers
 
@@ -42,8 +42,14 @@ What is to be said, in the words of an interview.
 
     def build(self, parts: Parts) -> dict[str, Any]:
         """The answer. A body that tells its answer in a style of its own may make it a choice."""
-        if "answer" not in parts.named and (found := _split(parts)):
-            return {**found, "wrong_answers": wrong_answers(parts)}
+        if "answer" not in parts.named and parts.answer:
+            found = answers.split_blocks(parts.section.question, parts.page, parts.answer)
+            if isinstance(found, answers.Split):
+                return {**_fields(found), "wrong_answers": wrong_answers(parts)}
+            if found:
+                parts.left_out = Reason.UNDECIDED, found.reason
+            else:
+                parts.left_out = Reason.NO_ANSWER, "has no answer"
         text = parts.page.source(parts.answer) or parts.page.source(parts.parts["key points"])
         if not text:
             parts.fault(parts.section.heading, "has no answer: write it below the heading, or under a heading Answer")
@@ -58,11 +64,8 @@ What is to be said, in the words of an interview.
 KIND = Recall()
 
 
-def _split(parts: Parts) -> dict[str, Any] | None:
+def _fields(found: answers.Split) -> dict[str, Any]:
     """The fields of a card whose body tells its answer by a line `Answer:`, a fold, or lettered options."""
-    found = answers.split_blocks(parts.section.question, parts.page, parts.answer)
-    if not found:
-        return None
     return {
         "kind": found.kind,
         "question": found.question,

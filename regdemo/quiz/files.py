@@ -1,0 +1,57 @@
+"""Files to parse: what is in them, and the deck that it is."""
+
+from __future__ import annotations
+
+import gc
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from regdemo.quiz import parser
+from regdemo.quiz.cards import Deck, Fault
+
+LONGEST = 100_000  # lines in a file: each costs memory while it is parsed
+WIDEST = 1_000_000  # bytes in a line
+
+
+class Job(NamedTuple):
+    """A file to parse: what is in it, and what its cards are tagged with."""
+
+    data: bytes
+    file: Path
+    tags: tuple[str, ...]
+
+
+def parse_file(job: Job) -> Deck:
+    """The deck in a file's bytes, or its fault."""
+    data, file, tags = job
+    place = data.find(b"\0")
+    if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
+        said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"
+    elif (lines := data.count(b"\n")) > LONGEST:
+        place, said = 0, f"has {lines:,} lines: a deck has at most {LONGEST:,}, split it"
+    elif len(data) > WIDEST and (width := max(map(len, data.splitlines()))) > WIDEST:
+        place, said = 0, f"has a line of {width:,} bytes: a deck has at most {WIDEST:,} in a line, break it"
+    else:
+        try:
+            return parser.parse(data.decode("utf-8-sig"), file, tags)
+        except UnicodeDecodeError as error:
+            place = error.start
+            said = f"is not UTF-8, 0x{data[place]:02x} at byte {place:,}: save it as UTF-8"
+        except RecursionError:
+            place, said = 0, "is nested too deeply: flatten its lists and quotes"
+    return Deck(faults=(Fault(file, data.count(b"\n", 0, place) + 1, said),))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without garbage collection, which would look through ten thousand cards again and again as they are made."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
