@@ -47,7 +47,7 @@ def ratio(command: list[str], baseline: str, rounds: int) -> list[float]:
 def main() -> None:
     """Print one row a command."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    demos = sys.argv[2:] or [entry.name for entry in catalog.entries()]
+    demos = sys.argv[2:] or [demo.name for demo in catalog.demos()]
     print(f"Median of {rounds} paired runs [least, most], and what the ratio may not exceed.")
     rows = [
         (["--help"], LIGHT, 1.5),

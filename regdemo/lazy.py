@@ -1,26 +1,69 @@
 """The one lazy mechanism: as a command, a module is loaded when it is first used, not when it is imported.
 
 Imports stand at the top of every module. `install()`, which only the console script calls, hands the import system
-importlib's LazyLoader for our own modules and for a few libraries that take long to load. Then
+a lazy loader for our own modules and for a few libraries that take long to load. Then
 
     import torch                          # loaded at the first `torch.something`
     from regdemo.quiz import grading      # loaded at the first `grading.something`
     from regdemo.quiz.cards import Card   # loaded now, since a name is taken out of it
 
 so `regdemo --help` reads no tensor library, and `import regdemo` in somebody's own program changes nothing.
+It is importlib's LazyLoader, whose modules a second `import torch` would load: the import system looks at their spec.
 https://docs.python.org/3/library/importlib.html#importlib.util.LazyLoader
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
 from types import ModuleType
+from typing import Any
 
 # Libraries that are slow to load and that some commands can do without. Their submodules load as usual.
 HEAVY = frozenset({"fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext", "rich", "scipy", "sklearn", "torch"})
+
+
+_LOADING = RLock()
+
+
+class LazyModule(ModuleType):
+    """A module that waits for its first attribute; its spec does not count."""
+
+    def __getattribute__(self, name: str) -> Any:
+        """Load the module, then look the attribute up."""
+        if name == "__spec__":
+            return super().__getattribute__(name)
+        with _LOADING:
+            if object.__getattribute__(self, "__class__") is LazyModule:
+                spec = super().__getattribute__("__spec__")
+                self.__class__ = ModuleType  # type: ignore[assignment]
+                try:
+                    spec.loader.exec_module(self)
+                except BaseException:
+                    self.__class__ = LazyModule
+                    raise
+        return getattr(self, name)
+
+
+class LazyLoader(Loader):
+    """Makes a module that another loader fills when it is used."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """What the other loader makes."""
+        made: ModuleType | None = self.loader.create_module(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Let the module wait."""
+        if module.__spec__:
+            module.__spec__.loader = module.__loader__ = self.loader
+        module.__class__ = LazyModule
 
 
 class LazyFinder:
@@ -34,7 +77,7 @@ class LazyFinder:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec and spec.loader:
-            spec.loader = importlib.util.LazyLoader(spec.loader)
+            spec.loader = LazyLoader(spec.loader)
         return spec
 
 

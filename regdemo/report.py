@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from typing import Any, Literal
 
 
@@ -11,8 +12,8 @@ from typing import Any, Literal
 class Claim:
     """A statement checked against a measurement: it holds when |measured - expected| <= tolerance.
 
-    formula says where `expected` comes from, reason why `tolerance` is what it is.
-    A measurement that is not a number never holds.
+    formula says where `expected` comes from, reason why `tolerance` is what it is.  code: in a pitfall, which of the
+    two codes it is about.  A measurement that is not a number never holds.
     """
 
     statement: str
@@ -21,6 +22,7 @@ class Claim:
     measured: float
     tolerance: float
     reason: str
+    code: Literal["", "broken", "fixed"] = ""
 
     @property
     def holds(self) -> bool:
@@ -72,13 +74,17 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: y over x, with a band from low to high where the two are given."""
+    """One curve: y over x, with a band from low to high where the two are given.
+
+    style: "bars" stand on 0, each centred at its x and as wide as the gap between the first two.
+    """
 
     name: str
     x: list[float]
     y: list[float]
     low: list[float] = field(default_factory=list)
     high: list[float] = field(default_factory=list)
+    style: Literal["line", "points", "bars"] = "line"
 
 
 @dataclass(frozen=True)
@@ -106,11 +112,30 @@ Block = Text | Table | HeatMap | Curves | Code
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """What a demo measured: the report without what is written down once for all parameters.
+
+    picture: the blocks that show the technique, and that a short report shows.  blocks: the rest, in order.
+    """
+
+    title: str
+    claims: list[Claim]
+    blocks: list[Block]
+    picture: list[Block] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(claim.holds for claim in self.claims)
+
+
+@dataclass(frozen=True)
 class Report:
     """A demo's result.
 
-    parameters: what it ran with, seed included.  blocks: what to look at, in order.
-    say: what to say in the interview.  wrong_answer: the usual wrong one.  cards: ids of the cards to try next.
+    parameters: what it ran with, seed included.  picture: the blocks that show the technique, and that a short report
+    shows.  blocks: the rest, in order.  say: what to say in the interview.  wrong_answer: the usual wrong one.
+    cards: ids of the cards to try next.
     """
 
     title: str
@@ -120,6 +145,7 @@ class Report:
     say: str
     wrong_answer: str
     cards: list[str]
+    picture: list[Block] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -131,11 +157,17 @@ class Report:
         plain: dict[str, Any] = asdict(self)
         for claim, out in zip(self.claims, plain["claims"], strict=True):
             out["holds"] = claim.holds
-        plain["blocks"] = [
-            {"kind": type(block).__name__.lower(), **out}
-            for block, out in zip(self.blocks, plain["blocks"], strict=True)
-        ]
+        for key, blocks in (("picture", self.picture), ("blocks", self.blocks)):
+            plain[key] = [
+                {"kind": type(block).__name__.lower(), **out} for block, out in zip(blocks, plain[key], strict=True)
+            ]
         return {key: _finite(value) for key, value in plain.items()}
+
+    def _repr_html_(self) -> str:
+        """The report as a notebook shows it."""
+        # By name, since the writers import this module: a report must not need them to be made.
+        html: str = import_module("regdemo.render.html").article(self)
+        return html
 
 
 def _finite(value: Any) -> Any:

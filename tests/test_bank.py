@@ -8,7 +8,7 @@ from statistics import mean
 
 import pytest
 
-from regdemo import catalog, gallery
+from regdemo import catalog
 from regdemo.bank.lint import lint
 from regdemo.cli.see import why_not
 from regdemo.quiz import decks
@@ -102,7 +102,7 @@ def test_many_questions_begin_a_chain_of_three():
 def test_every_pitfall_has_a_card_that_shows_it():
     shown = {command for card in BANK.cards for command in card.see_it}
     assert [
-        name for name in (pitfall.name for pitfall in gallery.pitfalls()) if f"regdemo pitfalls {name}" not in shown
+        name for name in (pitfall.name for pitfall in catalog.pitfalls()) if f"regdemo pitfalls {name}" not in shown
     ] == []
 
 
@@ -124,7 +124,7 @@ def test_the_examples_of_the_format_are_cards_of_the_kinds_they_show(tmp_path):
 
 def test_every_demo_has_a_deck_of_four_cards_or_more():
     topics = [card.topic for card in BANK.cards]
-    assert [stem for stem in (*catalog.stems(), "compare") if topics.count(stem) < 4] == []
+    assert [stem for stem in (*(demo.stem for demo in catalog.demos()), "compare") if topics.count(stem) < 4] == []
 
 
 @each("choice", "multi")

@@ -13,7 +13,7 @@ def printed(program: str) -> str:
 @pytest.mark.parametrize("module", ["hashlib", "regdemo.quiz.schedule"])
 def test_a_module_is_loaded_at_its_first_use(module):
     found = printed(
-        "from importlib.util import _LazyModule as Lazy\nfrom regdemo import lazy\nlazy.install()\n"
+        "from regdemo import lazy\nfrom regdemo.lazy import LazyModule as Lazy\nlazy.install()\n"
         f"import {module}, sys\nmodule = sys.modules[{module!r}]\n"
         "print(type(module) is Lazy)\nmodule.__doc__\nprint(type(module) is Lazy)"
     )
@@ -22,7 +22,7 @@ def test_a_module_is_loaded_at_its_first_use(module):
 
 def test_a_name_taken_out_of_a_module_loads_it_at_once():
     found = printed(
-        "from importlib.util import _LazyModule as Lazy\nfrom regdemo import lazy\nlazy.install()\n"
+        "from regdemo import lazy\nfrom regdemo.lazy import LazyModule as Lazy\nlazy.install()\n"
         "from regdemo.errors import RegdemoError\nimport sys\nprint(type(sys.modules['regdemo.errors']) is Lazy)"
     )
     assert found == "False"
@@ -41,3 +41,12 @@ def test_a_module_that_does_not_exist_is_still_reported_at_the_import():
         "try:\n    import regdemo.nothing\nexcept ModuleNotFoundError as error:\n    print(error)"
     )
     assert "regdemo.nothing" in found
+
+
+def test_a_second_import_does_not_load_a_module():
+    # The import system looks at the spec of a module that is there already.
+    found = printed(
+        "from regdemo import lazy\nfrom regdemo.lazy import LazyModule as Lazy\nlazy.install()\n"
+        "import regdemo.quiz.schedule, sys\nimport hashlib\nimport hashlib\nprint(type(hashlib) is Lazy)"
+    )
+    assert found == "True"

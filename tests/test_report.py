@@ -43,7 +43,7 @@ def test_a_report_holds_when_all_its_claims_do():
 
 
 def test_a_reports_json_has_the_public_keys():
-    keys = ["title", "parameters", "claims", "blocks", "say", "wrong_answer", "cards"]
+    keys = ["title", "parameters", "claims", "blocks", "say", "wrong_answer", "cards", "picture"]
     assert list(as_json(report())) == keys
 
 
@@ -56,6 +56,7 @@ def test_a_claims_json_has_the_public_keys_and_whether_it_holds():
         "measured": 2,
         "tolerance": 0.5,
         "reason": "exact",
+        "code": "",
         "holds": False,
     }
 
@@ -85,7 +86,7 @@ def test_every_block_is_tagged_with_its_kind():
     assert (heatmap["kind"], heatmap["values"], heatmap["low"], heatmap["high"]) == ("heatmap", [[0.0, 1.0]], 0, 1)
     assert code == {"kind": "code", "title": "what mends it", "source": "-x\n+y", "language": "diff", "note": ""}
     assert curves["kind"] == "curves"
-    assert curves["series"] == [{"name": "with", "x": [0.0], "y": [1.0], "low": [0.5], "high": [1.5]}]
+    assert curves["series"] == [{"name": "with", "x": [0.0], "y": [1.0], "low": [0.5], "high": [1.5], "style": "line"}]
 
 
 @pytest.mark.parametrize("value", [nan, inf, -inf])

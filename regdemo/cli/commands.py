@@ -20,7 +20,7 @@ class Commands(TyperGroup):
         """Every command: those written by hand, then the map's."""
         from regdemo import catalog
 
-        return [*BY_HAND, *(entry.name for entry in catalog.entries())]
+        return [*BY_HAND, *(demo.name for demo in catalog.demos())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One command. A name that is unknown loads them all, so that the nearest names can be suggested."""
@@ -37,8 +37,8 @@ class Commands(TyperGroup):
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, (panel, line) in LISTED.items():
             groups.setdefault(panel, []).append((name, line))
-        for entry in catalog.entries():
-            groups.setdefault(f"Demos: {entry.acts_on}", []).append((entry.name, entry.what))
+        for demo in catalog.demos():
+            groups.setdefault(f"Demos: {demo.acts_on}", []).append((demo.name, demo.what))
         for title, rows in groups.items():
             with formatter.section(title):
                 formatter.write_dl(rows)
@@ -80,13 +80,6 @@ def _list() -> Any:
     return _made(list_demos, "regdemo list --json")
 
 
-@_command("search", "Find your way", "Find cards, demos, pitfalls, katas and the guide by words.")
-def _search() -> Any:
-    from regdemo.cli.search import search
-
-    return _made(search, "regdemo search softmax temperature")
-
-
 @_command(
     "pitfalls",
     "Find your way",
@@ -121,13 +114,6 @@ def _kata() -> Any:
     from regdemo.cli.kata import kata
 
     return typer.main.get_group(kata)
-
-
-@_command("web", "Practise", "The same practice in a browser page, served by this machine for this machine.")
-def _web() -> Any:
-    from regdemo.cli.web import web
-
-    return _made(web, "regdemo web")
 
 
 @_command("stats", "Practise", "What is due, what is learned, and what is weak.")

@@ -4,50 +4,55 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from regdemo import catalog
 from regdemo.catalog import Demo
-from regdemo.cli.options import AsJson, Save, check_save, described, emit, import_torch
+from regdemo.cli.options import AsJson, Claims, Full, Save, check_save, described, emit, import_torch
 from regdemo.parameters import Parameter, Words
 
 
 def command(name: str) -> TyperCommand:
     """The command of one demo."""
-    demo = catalog.load(name.replace("-", "_"))
+    demo = catalog.demo(name)
 
-    def run(*, as_json: bool, save: Path | None, **values: Any) -> None:
+    def run(*, claims: bool, full: bool, as_json: bool, save: Path | None, **values: Any) -> None:
         check_save(save)
         demo.check(**values)
         import_torch()
-        emit(demo.run(**values), as_json=as_json, save=save)
+        emit(demo.run(**values), as_json=as_json, save=save, short=not full, claims=claims)
 
+    shared = {"claims": (Claims, False), "full": (Full, False), "as_json": (AsJson, False), "save": (Save, None)}
     parameters = [
-        *(p.replace(annotation=_option(p.name, p.annotation)) for p in demo.signature.parameters.values()),
-        inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
-        inspect.Parameter("save", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Save),
+        _keyword(parameter, _option(parameter, kind, allowed), default)
+        for parameter, (kind, allowed, default) in demo.parameters.items()
     ]
+    parameters += [_keyword(option, annotation, default) for option, (annotation, default) in shared.items()]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(demo.name, help=demo.help, short_help=demo.entry.what, epilog=f"Example: {_example(demo)}")(run)
+    app.command(demo.name, help=demo.help, short_help=demo.what, epilog=f"Example: {_example(demo)}")(run)
     return typer.main.get_command(app)  # type: ignore[return-value]
 
 
-def _option(name: str, annotation: Any) -> Any:
-    """`Annotated[type, Parameter or Words]` as Typer's own option."""
-    kind, *metadata = get_args(annotation)
-    parameter = next(item for item in metadata if isinstance(item, Parameter | Words))
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _option(name: str, kind: type, allowed: Parameter | Words) -> Any:
+    """A parameter as Typer's option: its range in words, its value called by what it is."""
+    flag = f"--{name.replace('_', '-')}"
     if kind is bool:
-        return Annotated[kind, typer.Option(f"--{name.replace('_', '-')}", help=parameter.help)]
-    return Annotated[kind, typer.Option(help=described(parameter))]
+        return Annotated[kind, typer.Option(flag, help=allowed.help)]
+    metavar = {int: "N", str: "TEXT"}.get(kind, "X")
+    return Annotated[kind, typer.Option(flag, metavar=metavar, help=described(allowed))]
 
 
 def _example(demo: Demo) -> str:
     """The command with its first parameter at the default."""
-    first = next(iter(demo.signature.parameters.values()))
-    return f"{demo.command} --{first.name.replace('_', '-')} {first.default}"
+    name, (_, _, default) = next(iter(demo.parameters.items()))
+    return f"{demo.command} --{name.replace('_', '-')} {default}"

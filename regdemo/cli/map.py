@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from regdemo import catalog
 
 
 def list_demos(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Every technique: where it acts, what it does, the command that shows it."""
-    from regdemo.catalog import entries
-
     if as_json:
-        print(
-            json.dumps(
-                [
-                    {"name": entry.stem, "acts_on": entry.acts_on, "title": entry.title, "command": entry.command}
-                    for entry in entries()
-                ],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
-        return
+        shown = [
+            {"name": demo.stem, "acts_on": demo.acts_on, "title": demo.title, "command": demo.command}
+            for demo in catalog.demos()
+        ]
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        print_by_place({demo: (demo.command, demo.what) for demo in catalog.demos()})
 
-    from rich.console import Console
-    from rich.table import Table
 
+def print_by_place(rows: Mapping[catalog.Demo | catalog.Pitfall, tuple[str, str]]) -> None:
+    """A line of two columns for each demo or pitfall, under the place where its technique acts."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
-    for place, here in groupby(entries(), lambda entry: entry.acts_on):
+    for place, here in groupby(rows, lambda listing: listing.acts_on):
         table.add_row(f"[bold default]{place}[/]", "")
-        for entry in here:
-            table.add_row(f"  {entry.command}", entry.what)
+        for listing in here:
+            name, text = rows[listing]
+            table.add_row(f"  {name}", text)
     Console(highlight=False).print(table)

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import torch
 import typer
 
 from regdemo.parameters import SEED, Parameter, Words
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from regdemo.report import Report
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Claims = Annotated[bool, typer.Option("--claims", help="Show each claim: expected, measured, and its tolerance.")]
+Full = Annotated[bool, typer.Option("--full", help="Show everything: every table, every claim.")]
 Save = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the report as well; its ending chooses .html, .svg, .json or .txt."),
@@ -40,14 +43,12 @@ def import_torch() -> None:
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        import torch
-
         _ = torch.Tensor  # loads it now, where imports are lazy
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def emit(report: Report, *, as_json: bool, save: Path | None) -> None:
+def emit(report: Report, *, as_json: bool, save: Path | None, short: bool = False, claims: bool = False) -> None:
     """Print the report, write it where asked, and exit 1 if one of its claims does not hold."""
     from rich.console import Console
 
@@ -56,7 +57,7 @@ def emit(report: Report, *, as_json: bool, save: Path | None) -> None:
     if as_json:
         print(files.to_json(report), end="")
     else:
-        terminal.show(report, Console(highlight=False))
+        terminal.show(report, Console(highlight=False), short=short, claims=claims)
     if save is not None:
         files.save(report, save)
         Console(stderr=True, highlight=False).print(f"Saved {save}", markup=False)

@@ -37,15 +37,12 @@ def see(command: str) -> str:
 
 def why_not(command: str) -> str:
     """Why a command would not run as `see` runs it, found out without running it; nothing if it would."""
-    from regdemo.parameters import Parameter, Words
-
     try:
         name, arguments = _words(command)
         values = _parsed(name, arguments).params
-        stem = name.replace("-", "_")
-        for parameter in catalog.load(stem).signature.parameters.values() if stem in catalog.stems() else ():
-            (allowed,) = [item for item in parameter.annotation.__metadata__ if isinstance(item, Parameter | Words)]
-            allowed.check(parameter.name, values[parameter.name])
+        demos = {demo.name: demo for demo in catalog.demos()}
+        if name in demos:
+            demos[name].check(**{parameter: values[parameter] for parameter in demos[name].parameters})
     except TyperException as error:
         return error.format_message().rstrip(".")
     except RegdemoError as error:
@@ -59,7 +56,7 @@ def _words(command: str) -> tuple[str, list[str]]:
         program, name, *arguments = shlex.split(command)
     except ValueError:
         program, name, arguments = "", "", []
-    if program != "regdemo" or (name.replace("-", "_") not in catalog.stems() and name not in SHOWS):
+    if program != "regdemo" or (name not in {demo.name for demo in catalog.demos()} and name not in SHOWS):
         raise ArgumentError(f"only regdemo's own demos are, {', '.join(f'`regdemo {show}`' for show in SHOWS)}")
     return name, arguments
 

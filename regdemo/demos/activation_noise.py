@@ -10,11 +10,30 @@ from __future__ import annotations
 from math import sqrt
 from typing import Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, mean_of_squares, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 ACTS_ON = "activations"
+SAY = (
+    "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: std^2 "
+    "|w|^2 for a linear layer and a squared error, which is weight decay. Its size is absolute, so a network can "
+    "outgrow it, unless a norm layer or weight decay holds the scale. Dropout's noise is relative."
+)
+WRONG_ANSWER = (
+    "'It is Gaussian dropout.' That multiplies, and its noise grows with the activation. Also wrong: leaving it on in "
+    "eval, where each prediction pays std^2 |w|^2; a bare x + std * torch.randn_like(x) in forward does that, since "
+    "it does not ask self.training."
+)
+CARDS = (
+    "Q18.224",
+    "Q18.225",
+    "Q18.226",
+    "Q18.227",
+)
 
 FEATURES, EXAMPLES = 8, 200
 SCALES = (1, 10, 100)
@@ -26,11 +45,8 @@ def activation_noise(
     std: Annotated[float, Parameter("Standard deviation of the noise.", 0, 10)] = 0.5,
     draws: Annotated[int, count("Draws of the noise on the whole batch.", 1, 1_000)] = 100,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure noise of size std on a linear layer's input, in `draws` passes over one batch."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
 
@@ -92,9 +108,8 @@ def activation_noise(
             *_with(1e-6, mean_of_squares([P / (1 - P)], n)),
         )
     )
-    return Report(
+    return Measurement(
         title=f"Activation noise of size {std:g}",
-        parameters={"std": std, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -119,17 +134,6 @@ def activation_noise(
                 note="By growing its activations a network gets rid of added noise. Multiplied noise grows along.",
             ),
         ],
-        say=(
-            "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: "
-            "std^2 |w|^2 for a linear layer and a squared error, which is weight decay. Its size is absolute, so a "
-            "network can outgrow it, unless a norm layer or weight decay holds the scale. Dropout's noise is relative."
-        ),
-        wrong_answer=(
-            "'It is Gaussian dropout.' That multiplies, and its noise grows with the activation. Also wrong: leaving "
-            "it on in eval, where each prediction pays std^2 |w|^2; a bare x + std * torch.randn_like(x) in forward "
-            "does that, since it does not ask self.training."
-        ),
-        cards=["Q18.224", "Q18.225", "Q18.226", "Q18.227"],
     )
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "Adversarial training minimizes the loss at the worst inputs near each example, by making them afresh with FGSM "
+    "in each step: half the loss clean, half attacked, in the original recipe. It buys robustness to that attack, at "
+    "a second backward pass and some clean accuracy. Several smaller steps, PGD, are the stronger version; in NLP the "
+    "step is taken in the embeddings."
+)
+WRONG_ANSWER = (
+    "'Attack the training set once, and add it to the data.' The attack belongs to the weights of the moment: it has "
+    "to be made again in each step. Nor is it noise: random signs of the same size leave the loss under attack about "
+    "where it was. And robustness to one-step FGSM is not robustness to every attack."
+)
+CARDS = (
+    "Q18.432",
+    "Q18.433",
+    "Q18.434",
+    "Q18.435",
+)
 
 EXAMPLES, WEAK = 400, 60  # two sets of as many examples; inputs that each say a little
 STEPS, LR = 300, 0.5
@@ -30,12 +50,8 @@ def adversarial_training(
     epsilon: Annotated[float, Parameter("Largest change of an input.", 0.05, 0.5)] = 0.2,
     clean: Annotated[float, Parameter("The clean loss's share.", 0, 0.9)] = 0.5,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Train a logistic model of one strong input and many weak ones, with and without attacked inputs."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
 
@@ -50,11 +66,11 @@ def adversarial_training(
     noise = epsilon * (2.0 * torch.randint(2, x.shape, generator=generator, dtype=torch.float64) - 1)
 
     def plain(w: Tensor, inputs: Tensor = x) -> Tensor:
-        return F.softplus(-t * (inputs @ w)).mean()
+        return torch.nn.functional.softplus(-t * (inputs @ w)).mean()
 
     def worst(w: Tensor) -> Tensor:
         """The loss in the worst corner of each example's box, in closed form."""
-        return F.softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
+        return torch.nn.functional.softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
 
     def adversarial(w: Tensor) -> Tensor:
         return regularizers.adversarial_training(x, lambda inputs: plain(w, inputs), epsilon, clean=clean)
@@ -101,9 +117,8 @@ def adversarial_training(
     rows: list[list[Cell]] = [
         [name, *right[name], *losses[name], (w[1:].abs().sum() / w.abs().sum()).item()] for name, w in ways.items()
     ]
-    return Report(
+    return Measurement(
         title=f"Adversarial training at epsilon = {epsilon:g}, clean share {clean:g}",
-        parameters={"epsilon": epsilon, "clean": clean, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -119,23 +134,10 @@ def adversarial_training(
                 "change them.",
             ),
         ],
-        say=(
-            "Adversarial training minimizes the loss at the worst inputs near each example, by making them afresh with "
-            "FGSM in each step: half the loss clean, half attacked, in the original recipe. It buys robustness to that "
-            "attack, at a second backward pass and some clean accuracy. Several smaller steps, PGD, are the stronger "
-            "version; in NLP the step is taken in the embeddings."
-        ),
-        wrong_answer=(
-            "'Attack the training set once, and add it to the data.' The attack belongs to the weights of the moment: "
-            "it has to be made again in each step. Nor is it noise: random signs of the same size leave the loss "
-            "under attack about where it was. And robustness to one-step FGSM is not robustness to every attack."
-        ),
-        cards=["Q18.432", "Q18.433", "Q18.434", "Q18.435"],
     )
 
 
 def _gradient(loss: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
-    import torch
 
     leaf = w.clone().requires_grad_()
     return torch.autograd.grad(loss(leaf), leaf)[0]

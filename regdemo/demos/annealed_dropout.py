@@ -9,14 +9,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Curves, Report, Series, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "schedules"
+SAY = (
+    "Annealed dropout lowers the rate to 0 during training; early dropout, for models that underfit, switches it off "
+    "after the first part; late dropout, for models that overfit, switches it on after it. The rate is a function of "
+    "the step, set on every module before each one, and it has to arrive at exactly 0."
+)
+WRONG_ANSWER = (
+    "'Lower p after each epoch.' With three epochs of fine-tuning that makes three stairs, and the last one is not 0. "
+    "And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an attention's float, where it was."
+)
+CARDS = (
+    "Q18.204",
+    "Q18.205",
+    "Q18.206",
+    "Q18.207",
+)
 
 UNITS = 2_000  # activations dropped in each step
 
@@ -27,13 +45,8 @@ def annealed_dropout(
     epochs: Annotated[int, count("Epochs of the run.", 2, 50)] = 5,
     steps: Annotated[int, count("Steps in each epoch.", 2, 50)] = 20,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Follow the schedules of rate p over `epochs` times `steps` steps; early and late dropout meet halfway."""
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     total = epochs * steps
@@ -47,7 +60,7 @@ def annealed_dropout(
     }
     by_epoch = [regularizers.annealed_dropout(step // steps, epochs, p) for step in range(total)]
 
-    model = nn.Sequential(nn.Identity(), regularizers.Dropout(0.9))
+    model = torch.nn.Sequential(torch.nn.Identity(), regularizers.Dropout(0.9))
     x, dropped = torch.ones(UNITS), []
     for rate_ in rates["annealed"]:
         regularizers.set_dropout(model, rate_)
@@ -55,9 +68,11 @@ def annealed_dropout(
 
     annealed = rates["annealed"]
     mean = p * (total + 1) / (2 * total)
-    with torch.random.fork_rng(devices=[]):  # F.dropout takes no generator: lend it the global one, and put it back
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # torch.nn.functional.dropout takes no generator: lend it the global one, and put it back
         torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        written_in_the_code = _zeros(F.dropout(x, p))
+        written_in_the_code = _zeros(torch.nn.functional.dropout(x, p))
     claims = [
         Claim(
             "The mean rate of the annealed run is about p/2",
@@ -99,7 +114,7 @@ def annealed_dropout(
             *rounding(1),
         ),
         Claim(
-            "After the end, F.dropout(x, p) in a forward drops a share of",
+            "After the end, torch.nn.functional.dropout(x, p) in a forward drops a share of",
             p,
             "p: set_dropout cannot see it",
             written_in_the_code,
@@ -109,9 +124,8 @@ def annealed_dropout(
     shown = sorted({round(i * total / 10) for i in range(11)})
     rows: list[list[Cell]] = [[step, *(each[step] for each in rates.values()), dropped[step]] for step in shown]
     at = [float(step) for step in run]
-    return Report(
+    return Measurement(
         title=f"Annealed dropout from p = {p}, with early and late dropout",
-        parameters={"p": p, "epochs": epochs, "steps": steps, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -145,17 +159,6 @@ def annealed_dropout(
                 "on speech and on ImageNet, and a network small enough for a demo is no test of them."
             ),
         ],
-        say=(
-            "Annealed dropout lowers the rate to 0 during training; early dropout, for models that underfit, switches "
-            "it off after the first part; late dropout, for models that overfit, switches it on after it. The rate is "
-            "a function of the step, set on every module before each one, and it has to arrive at exactly 0."
-        ),
-        wrong_answer=(
-            "'Lower p after each epoch.' With three epochs of fine-tuning that makes three stairs, and the last one is "
-            "not 0. And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an attention's float, "
-            "where it was."
-        ),
-        cards=["Q18.204", "Q18.205", "Q18.206", "Q18.207"],
     )
 
 

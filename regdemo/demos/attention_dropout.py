@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "attention"
+SAY = (
+    "Attention dropout zeroes entries of the attention matrix after the softmax and scales the rest by 1/(1-p), "
+    "without renormalising. So a row no longer sums to 1, only its expectation does: its variance is p/(1-p) times "
+    "the sum of its squared weights, largest where attention is peaked. And with SDPA I pass 0 in eval myself, since "
+    "a function does not know about model.eval()."
+)
+WRONG_ANSWER = (
+    "'The dropped rows are renormalised, so they still sum to 1.' They are not: renormalising would bias the output, "
+    "and a row that is dropped whole would divide by 0. Close second: 'model.eval() turns it off', true of a module "
+    "such as torch.nn.Dropout, false of torch.nn.functional.scaled_dot_product_attention."
+)
+CARDS = (
+    "Q18.10",
+    "Q18.11",
+    "Q18.12",
+)
 
 WIDTH = 16  # of a query and a key
 BRIGHTEST = 0.5  # the end of the heat maps' scale: most weights of 8 tokens lie below
@@ -28,13 +47,8 @@ def attention_dropout(
     tokens: Annotated[int, count("Length of the sequence.", 2, 32)] = 8,
     draws: Annotated[int, count("Masks drawn in each measurement.", 10, 10_000)] = 5_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure attention dropout at rate p on one causal head, against formulas and against SDPA."""
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     query, key, value = torch.randn(3, tokens, WIDTH, generator=generator)
@@ -44,11 +58,11 @@ def attention_dropout(
     q, k, v = (x.expand(draws, -1, -1) for x in (query, key, identity))
     ours = regularizers.attention_dropout(q, k, v, p, is_causal=True, generator=generator)
 
-    class Careless(nn.Module):
+    class Careless(torch.nn.Module):
         """Hands its rate to SDPA without asking whether it is training: the bug."""
 
         def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            return F.scaled_dot_product_attention(query, key, value, dropout_p=p, is_causal=True)
+            return torch.nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=p, is_causal=True)
 
     head = Careless()
     with torch.random.fork_rng(devices=[]):  # SDPA takes no generator: lend it the global one, and put it back
@@ -128,23 +142,10 @@ def attention_dropout(
             note="The cure: `dropout_p=self.p if self.training else 0.0`. nn.MultiheadAttention does this itself.",
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Attention dropout at p = {p}",
-        parameters={"p": p, "tokens": tokens, "draws": draws, "seed": seed},
         claims=claims,
         blocks=blocks,
-        say=(
-            "Attention dropout zeroes entries of the attention matrix after the softmax and scales the rest by "
-            "1/(1-p), without renormalising. So a row no longer sums to 1, only its expectation does: its variance is "
-            "p/(1-p) times the sum of its squared weights, largest where attention is peaked. And with SDPA I pass 0 "
-            "in eval myself, since a function does not know about model.eval()."
-        ),
-        wrong_answer=(
-            "'The dropped rows are renormalised, so they still sum to 1.' They are not: renormalising would bias the "
-            "output, and a row that is dropped whole would divide by 0. Close second: 'model.eval() turns it off', "
-            "true of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
-        ),
-        cards=["Q18.10", "Q18.11", "Q18.12"],
     )
 
 

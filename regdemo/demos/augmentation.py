@@ -9,16 +9,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, Words, count, rate
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
+SAY = (
+    "Augmentation makes new training texts that should keep their label: delete or swap words at random (EDA), which "
+    "is free, or paraphrase and translate there and back, which costs a model and reads like language. It pays with "
+    "few labelled examples, and hardly with many or on top of a pretrained model."
+)
+WRONG_ANSWER = (
+    "'Deleting words is harmless noise.' At p it takes the word 'not' from a share p of the negated sentences and "
+    "keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion shortens the "
+    "text. For a next-word model either edit makes broken text the target."
+)
+CARDS = (
+    "Q18.420",
+    "Q18.421",
+    "Q18.422",
+    "Q18.423",
+)
 
 TEXTS = 4_000  # copies that are augmented, each by its own draw
 NEGATIONS = ("not", "no", "never", "without", "nothing", "hardly")
@@ -35,11 +54,8 @@ def augmentation(
     back_model: Annotated[str, Words("Folder or cached name of the model that translates back.")] = "",
     prompt: Annotated[str, Words("What a paraphrasing model wants before the text.")] = "",
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Augment one text many times over, and count what becomes of its words."""
-    import torch
-
-    from regdemo import regularizers
 
     if back_model and not model:
         raise ArgumentError(f"back_model = {back_model!r} has no model before it: give --model, which translates there")
@@ -90,17 +106,8 @@ def augmentation(
             *mean_of_bounded(0.25, 1, TEXTS),
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Augmentation at p = {p:g}, swaps = {swaps}",
-        parameters={
-            "p": p,
-            "swaps": swaps,
-            "text": text,
-            "model": model,
-            "back_model": back_model,
-            "prompt": prompt,
-            "seed": seed,
-        },
         claims=claims,
         blocks=[
             Text(
@@ -120,23 +127,11 @@ def augmentation(
             ),
             *_rewritten(text, model, back_model, prompt),
         ],
-        say=(
-            "Augmentation makes new training texts that should keep their label: delete or swap words at random (EDA), "
-            "which is free, or paraphrase and translate there and back, which costs a model and reads like language. "
-            "It pays with few labelled examples, and hardly with many or on top of a pretrained model."
-        ),
-        wrong_answer=(
-            "'Deleting words is harmless noise.' At p it takes the word 'not' from a share p of the negated sentences "
-            "and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion "
-            "shortens the text. For a next-word model either edit makes broken text the target."
-        ),
-        cards=["Q18.420", "Q18.421", "Q18.422", "Q18.423"],
     )
 
 
 def _left(places: Tensor, n: int) -> list[Cell]:
     """The mean shares of the words left, of those left at their place, and of the pairs of neighbours left."""
-    import torch
 
     there = places != GONE
     pairs = (places[:, 1:] - places[:, :-1] == 1) & there[:, 1:] & there[:, :-1]
@@ -147,9 +142,6 @@ def _left(places: Tensor, n: int) -> list[Cell]:
 
 def _examples(words: list[str], p: float, swaps: int, generator: Generator) -> Table:
     """The text itself, and a few of its copies."""
-    import torch
-
-    from regdemo import regularizers
 
     places = torch.arange(len(words)).expand(2, -1)
     by_deletion = regularizers.random_deletion(places, p, padding=GONE, generator=generator)

@@ -9,11 +9,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 ACTS_ON = "models"
+SAY = (
+    "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so that the "
+    "mean weight is unchanged. Mixing the examples of a batch is another thing: if at all, it is done as mixup, with "
+    "the labels mixed in the same proportion."
+)
+WRONG_ANSWER = (
+    "'MixOut: p x + (1-p) x[perm] in the forward pass.' It mixes embeddings of other texts in under a label that does "
+    "not know of them, shrinks the variance in training alone, and in a language model lets one text's tokens leak "
+    "into another's prediction. No pretrained weight is in sight."
+)
+CARDS = (
+    "Q18.234",
+    "Q18.235",
+    "Q18.236",
+    "Q18.237",
+)
 
 CLASSES = 4
 SHARES = (0.5, 0.7, 0.9, 1.0)
@@ -25,11 +44,8 @@ def batch_mixing(
     examples: Annotated[int, count("Examples in the batch.", 2, 1_000)] = 64,
     draws: Annotated[int, count("Permutations drawn.", 10, 10_000)] = 1_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure p x + (1-p) x[perm] on one batch, over `draws` permutations."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(examples, generator=generator, dtype=torch.float64)
@@ -103,9 +119,8 @@ def batch_mixing(
         [str(q), (mixed(q).var(1, correction=0) / variance).mean().item(), q**2 + (1 - q) ** 2, (1 - q) * foreign]
         for q in sorted({*SHARES, p})
     ]
-    return Report(
+    return Measurement(
         title=f"Batch mixing at p = {p}",
-        parameters={"p": p, "examples": examples, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -129,15 +144,4 @@ def batch_mixing(
                 ],
             ),
         ],
-        say=(
-            "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so "
-            "that the mean weight is unchanged. Mixing the examples of a batch is another thing: if at all, it is "
-            "done as mixup, with the labels mixed in the same proportion."
-        ),
-        wrong_answer=(
-            "'MixOut: p x + (1-p) x[perm] in the forward pass.' It mixes embeddings of other texts in under a label "
-            "that does not know of them, shrinks the variance in training alone, and in a language model lets one "
-            "text's tokens leak into another's prediction. No pretrained weight is in sight."
-        ),
-        cards=["Q18.234", "Q18.235", "Q18.236", "Q18.237"],
     )

@@ -10,14 +10,34 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "gradients"
+SAY = (
+    "DP-SGD clips the gradient of each example to C, sums, adds Gaussian noise of deviation sigma C, and divides by "
+    "the expected batch size. Clipping bounds what one example can do, the noise covers it, and an accountant adds up "
+    "epsilon over the steps. It costs accuracy, and gradients for each example."
+)
+WRONG_ANSWER = (
+    "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one outlier "
+    "still turns the whole update. Close second: noise of deviation sigma, without C, which is no multiple of what "
+    "has to be hidden."
+)
+CARDS = (
+    "Q18.190",
+    "Q18.191",
+    "Q18.192",
+    "Q18.193",
+    "Q18.437",
+)
 
 INPUTS = 5
 OUTLIER = 1e4  # what the last example's inputs are multiplied by
@@ -33,25 +53,15 @@ def dp_sgd(
     steps: Annotated[int, count("Steps of the training.", 1, 1_000_000)] = 10_000,
     delta: Annotated[float, Parameter("The chance that the guarantee fails.", 1e-12, 0.1)] = 1e-5,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _influence(max_norm, batch, generator)
     noise_claims, noise_blocks = _noise(max_norm, noise_multiplier, batch, generator)
     budget_claims, budget_blocks = _budget(noise_multiplier, batch / examples, steps, delta)
-    return Report(
+    return Measurement(
         title=f"DP-SGD at max_norm = {max_norm:g}, noise {noise_multiplier:g}",
-        parameters={
-            "max_norm": max_norm,
-            "noise_multiplier": noise_multiplier,
-            "batch": batch,
-            "examples": examples,
-            "steps": steps,
-            "delta": delta,
-            "seed": seed,
-        },
         claims=[*claims, *noise_claims, *budget_claims],
         blocks=[
             Text(
@@ -63,17 +73,6 @@ def dp_sgd(
             *noise_blocks,
             *budget_blocks,
         ],
-        say=(
-            "DP-SGD clips the gradient of each example to C, sums, adds Gaussian noise of deviation sigma C, and "
-            "divides by the expected batch size. Clipping bounds what one example can do, the noise covers it, and an "
-            "accountant adds up epsilon over the steps. It costs accuracy, and gradients for each example."
-        ),
-        wrong_answer=(
-            "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one "
-            "outlier still turns the whole update. Close second: noise of deviation sigma, without C, which "
-            "is no multiple of what has to be hidden."
-        ),
-        cards=["Q18.190", "Q18.191", "Q18.192", "Q18.193", "Q18.437"],
     )
 
 
@@ -85,9 +84,6 @@ def _loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
 
 def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """How far the last example, an outlier, moves the gradient: clipped for each example, and for the batch."""
-    import torch
-
-    from regdemo import regularizers
 
     parameters = {
         "weight": torch.randn(INPUTS, generator=generator, dtype=torch.float64),
@@ -152,9 +148,6 @@ def _noise(
     max_norm: float, noise_multiplier: float, batch: int, generator: Generator
 ) -> tuple[list[Claim], list[Block]]:
     """The noise alone: a gradient that is 0 for every example."""
-    import torch
-
-    from regdemo import regularizers
 
     parameters = {"weight": torch.zeros(NOISY, dtype=torch.float64)}
     g = regularizers.dp_sgd(

@@ -9,15 +9,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "activations"
+SAY = (
+    "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can be "
+    "read off their neighbours. Centres are drawn at a rate gamma chosen so that about p of the map goes, and what "
+    "stays is scaled by the share really kept. The rate is usually raised slowly during training."
+)
+WRONG_ANSWER = (
+    "'Draw block centres with probability p.' Each would take b^2 positions with it: at p = 0.1 and a block of 7 "
+    "nearly the whole map. Nor is 1/(1-p) the scale: the share dropped varies from draw to draw, and is counted."
+)
+CARDS = (
+    "Q18.80",
+    "Q18.81",
+    "Q18.82",
+)
 
 SIDES = (7, 14, 28)  # the last stages of a convolutional network on 224 x 224 images
 SIDE = 14  # the map looked at position by position
@@ -29,11 +46,8 @@ def drop_block(
     block_size: Annotated[int, count("Side of a block, an odd number.", 1, 7)] = 7,
     maps: Annotated[int, count("Maps drawn in each measurement.", 1, 5_000)] = 1_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure DropBlock at rate p on maps of SIDES positions a side; ArgumentError if block_size is even."""
-    import torch
-
-    from regdemo import regularizers
 
     gammas = {side: regularizers.drop_block_seed_rate(p, block_size, side, side) for side in SIDES}
     generator = torch.Generator().manual_seed(seed)
@@ -101,9 +115,8 @@ def drop_block(
         Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - ones).abs().max().item(), *EXACT),
         Claim("Blocks of side 2, 4 and 6 are refused", 3, "errors = 3", _refused((2, 4, 6), ones), *EXACT),
     ]
-    return Report(
+    return Measurement(
         title=f"DropBlock at p = {p}, blocks of {block_size} x {block_size}",
-        parameters={"p": p, "block_size": block_size, "maps": maps, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -134,17 +147,6 @@ def drop_block(
                 note="A block must fit inside, so the larger it is, the fewer centres reach the border.",
             ),
         ],
-        say=(
-            "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can "
-            "be read off their neighbours. Centres are drawn at a rate gamma chosen so that about p of the map goes, "
-            "and what stays is scaled by the share really kept. The rate is usually raised slowly during training."
-        ),
-        wrong_answer=(
-            "'Draw block centres with probability p.' Each would take b^2 positions with it: at p = 0.1 and a block of "
-            "7 nearly the whole map. Nor is 1/(1-p) the scale: the share dropped varies from draw to draw, and is "
-            "counted."
-        ),
-        cards=["Q18.80", "Q18.81", "Q18.82"],
     )
 
 
@@ -177,16 +179,16 @@ def _share_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
 
 def _outside_blocks(dropped: Tensor, block: int) -> float:
     """The share of positions that are dropped though no block around them is dropped as a whole."""
-    import torch.nn.functional as F
 
-    whole = F.max_pool2d((~dropped).float(), block, stride=1) == 0
-    reached = F.max_pool2d(F.pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
+    whole = torch.nn.functional.max_pool2d((~dropped).float(), block, stride=1) == 0
+    reached = (
+        torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
+    )
     return _share(dropped & ~reached)
 
 
 def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
     """How many of these block sizes raise an ArgumentError."""
-    from regdemo import regularizers
 
     refused = 0
     for size in sizes:

@@ -11,14 +11,33 @@ from math import pi, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, Curves, HeatMap, Interval, Report, Series, Table, Text
+from regdemo.report import Block, Cell, Claim, Curves, HeatMap, Interval, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "weights"
+SAY = (
+    "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise and "
+    "the same penalty, p/(1-p) sum w^2 E[x^2]; with several outputs they part, since dropout makes all of them lose "
+    "the same input. The paper draws a mask for each example, which costs B times the weights in memory, and at "
+    "inference averages over a Gaussian with the matched mean and variance."
+)
+WRONG_ANSWER = (
+    "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call drop_connect. "
+    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity it is not, f(E[u]) "
+    "and E[f(u)] differ."
+)
+CARDS = (
+    "Q18.30",
+    "Q18.31",
+    "Q18.32",
+)
 
 UNITS_SHOWN, INPUTS_SHOWN = 8, 24
 BATCH = 8
@@ -30,17 +49,15 @@ def drop_connect(
     inputs: Annotated[int, count("Inputs of the linear unit.", 1, 256)] = 64,
     draws: Annotated[int, count("Masks drawn in each measurement.", 10, 30_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure DropConnect at rate p on linear units, beside dropout and beside its Gaussian approximation."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     penalty_claims, penalty_blocks = _penalty(p, inputs, draws, generator)
     batch_claims, batch_blocks = _one_mask_for_all(p, inputs, generator)
     inference_claims, inference_blocks = _inference(p, inputs, draws, generator)
-    return Report(
+    return Measurement(
         title=f"DropConnect at p = {p}",
-        parameters={"p": p, "inputs": inputs, "draws": draws, "seed": seed},
         claims=[*penalty_claims, *batch_claims, *inference_claims],
         blocks=[
             Text(
@@ -53,24 +70,11 @@ def drop_connect(
             *batch_blocks,
             *inference_blocks,
         ],
-        say=(
-            "DropConnect drops weights where dropout drops activations. For one linear output the two are the same "
-            "noise and the same penalty, p/(1-p) sum w^2 E[x^2]; with several outputs they part, since dropout makes "
-            "all of them lose the same input. The paper draws a mask for each example, which costs B times the "
-            "weights in memory, and at inference averages over a Gaussian with the matched mean and variance."
-        ),
-        wrong_answer=(
-            "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call "
-            "drop_connect. Close second: 'at inference use the mean weights, that is the same': through a "
-            "nonlinearity it is not, f(E[u]) and E[f(u)] differ."
-        ),
-        cards=["Q18.30", "Q18.31", "Q18.32"],
     )
 
 
 def _masks(p: float, generator: Generator) -> list[Block]:
     """Which weights of a layer work for one example, under dropout and under DropConnect."""
-    from regdemo import regularizers
 
     inputs = regularizers.keep_mask((INPUTS_SHOWN,), p, generator=generator)
     weights = regularizers.keep_mask((UNITS_SHOWN, INPUTS_SHOWN), p, generator=generator)
@@ -93,21 +97,17 @@ def _masks(p: float, generator: Generator) -> list[Block]:
 
 def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The squared error that the noise adds for one linear unit, and what a twin of that unit sees."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     x, weight = _uniform((draws, inputs), generator), _weights(inputs, generator)
     targets = _uniform((draws,), generator)
-    clean = F.linear(x, weight).squeeze(1)
+    clean = torch.nn.functional.linear(x, weight).squeeze(1)
     twins = weight.expand(2, -1)
     dropped = {
-        "dropout": F.linear(regularizers.dropout(x, p, generator=generator), twins),
+        "dropout": torch.nn.functional.linear(regularizers.dropout(x, p, generator=generator), twins),
         "DropConnect": regularizers.drop_connect(x, twins, p=p, generator=generator),
     }
     mask = regularizers.keep_mask(x.shape, p, generator=generator)
-    by_activation = F.linear(regularizers.dropout(x, p, mask=mask), weight)
+    by_activation = torch.nn.functional.linear(regularizers.dropout(x, p, mask=mask), weight)
     by_weight = regularizers.drop_connect(x, weight, p=p, mask=mask.unsqueeze(1))
 
     terms, error = x * weight, clean - targets
@@ -170,7 +170,6 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
 
 def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """BATCH copies of one example under a mask for each, and under one mask for the batch."""
-    from regdemo import regularizers
 
     x, weight = _uniform((1, inputs), generator).expand(BATCH, -1), _weights(inputs, generator)
     each = regularizers.drop_connect(x, weight, p=p, generator=generator).squeeze(1)
@@ -205,9 +204,6 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
 
 def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """E[relu(u)] by true masks, by a Gaussian with u's moments, and by relu(E[u])."""
-    import torch
-
-    from regdemo import regularizers
 
     x, weight = _uniform((1, inputs), generator), _weights(inputs, generator)
     terms = x * weight
@@ -276,7 +272,6 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
 
 def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
     """Numbers from -sqrt(3) to sqrt(3): mean 0, variance 1, and bounded, as Bernstein's inequality wants them."""
-    import torch
 
     return (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1) * sqrt(3)
 

@@ -9,14 +9,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Claim, Curves, HeatMap, Report, Series, Table, Text
+from regdemo.report import Block, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "paths"
+SAY = (
+    "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by 1 - p, so the mean in "
+    "training is what eval computes. Each example draws its own coin, so the noise averages out over the batch; rates "
+    "usually grow linearly with depth. Masking saves no work; computing the branch for the kept rows only saves a "
+    "share p of it."
+)
+WRONG_ANSWER = (
+    "'if random.random() < p: return x', without a rescale: one coin for the batch, a training mean of 1 - p times "
+    "eval's, and a generator that torch.manual_seed does not reach. Close second: calling it DropConnect, which drops "
+    "single weights."
+)
+CARDS = (
+    "Q18.20",
+    "Q18.21",
+    "Q18.22",
+)
 
 PASSES_SHOWN = 24
 WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
@@ -29,17 +48,15 @@ def drop_path(
     depth: Annotated[int, count("Blocks in the network.", 1, 64)] = 12,
     draws: Annotated[int, count("Batches drawn in each measurement.", 10, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure DropPath at rate p: its coins, the depth it leaves, and the work it can save."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     coin_claims, coin_blocks = _coins(p, examples, draws, generator)
     depth_claims, depth_blocks = _depth(p, depth, draws, generator)
     work_claims, work_blocks = _work(p, generator)
-    return Report(
+    return Measurement(
         title=f"DropPath at p = {p}",
-        parameters={"p": p, "examples": examples, "depth": depth, "draws": draws, "seed": seed},
         claims=[*coin_claims, *depth_claims, *work_claims],
         blocks=[
             Text(
@@ -51,26 +68,11 @@ def drop_path(
             *depth_blocks,
             *work_blocks,
         ],
-        say=(
-            "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by 1 - p, so the "
-            "mean in training is what eval computes. Each example draws its own coin, so the noise averages out over "
-            "the batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the "
-            "kept rows only saves a share p of it."
-        ),
-        wrong_answer=(
-            "'if random.random() < p: return x', without a rescale: one coin for the batch, a training mean of 1 - p "
-            "times eval's, and a generator that torch.manual_seed does not reach. Close second: calling it "
-            "DropConnect, which drops single weights."
-        ),
-        cards=["Q18.20", "Q18.21", "Q18.22"],
     )
 
 
 def _coins(p: float, examples: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The factor that each example's branch is multiplied by, drawn per sample and per batch."""
-    import torch
-
-    from regdemo import regularizers
 
     scale = 1 / (1 - p)
     # Each column is a batch of its own: a branch output of 1 shows the factor.
@@ -182,9 +184,6 @@ def _conventions(p: float, kept: Tensor) -> Table:
 
 def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """How many blocks run when the rates grow linearly with depth."""
-    import torch
-
-    from regdemo import regularizers
 
     rates = regularizers.layerwise_rates(depth, p)
     ran = torch.stack([regularizers.drop_path(torch.ones(draws), rate, generator=generator) > 0 for rate in rates])
@@ -221,11 +220,7 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
 
 def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The floating-point operations of masking a branch, and of computing its kept rows only, on the same masks."""
-    import torch
-    import torch.nn.functional as F
     from torch.utils.flop_counter import FlopCounterMode
-
-    from regdemo import regularizers
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -233,7 +228,7 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     expand, contract = normal(4 * WIDTH, WIDTH) / WIDTH**0.5, normal(WIDTH, 4 * WIDTH) / (4 * WIDTH) ** 0.5
 
     def branch(x: Tensor) -> Tensor:
-        return F.linear(F.gelu(F.linear(x, expand)), contract)
+        return torch.nn.functional.linear(torch.nn.functional.gelu(torch.nn.functional.linear(x, expand)), contract)
 
     x = normal(BATCH, WIDTH)
     kept = full = partial = 0

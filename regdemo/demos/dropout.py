@@ -1,22 +1,43 @@
 """Dropout: zero activations at random, scale up the rest.
 
-Draws a mask, then checks against their formulas the scale of the survivors, the share dropped, the mean and the
-variance, at this rate and at the usual ones. Compares with torch's own dropout, and shows what twelve layers make of a
-rescale that is forgotten, or done twice.
+Draws a mask and checks the scale of the survivors, the fraction dropped, the mean and the variance against their
+formulas. Then it passes a signal through twelve layers: with the rescale, without it, and with 1-p in eval as well.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+import torch
+
+from regdemo import regularizers
+from regdemo.bounds import mean_of_bounded, proportion, rounding
+from regdemo.measure import (
+    Wrong,
+    agrees_with_torch,
+    fraction,
+    global_generator,
+    identity_in_eval,
+    keeps_mean,
+    mean_square,
+    one_of_two,
+    seeded,
+)
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator
+from regdemo.report import Cell, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
 ACTS_ON = "activations"
+SAY = (
+    "In training dropout zeroes each activation with probability $p$ and divides the survivors by $1-p$. That keeps "
+    "the mean, so in eval the layer is the identity. What it adds is noise of variance $p/(1-p) x^2$, which keeps "
+    "units from relying on one another: much like training an ensemble of thinned networks that share their weights."
+)
+WRONG_ANSWER = (
+    "'At test time you multiply by 1-p.' The paper of 2014 did, since it did not scale in training. Today's "
+    "frameworks scale in training (inverted dropout). If you do both, eval shrinks by 1-p at each layer: after 12 "
+    "layers at p = 0.1, 28% of the signal is left."
+)
+CARDS = ("Q18", "Q18.1", "Q18.2", "Q18.3", "Q18.4")
 
 X = 2.0  # the activation dropped: not 1, or its square in the variance would not show
 RATES = (0.1, 0.2, 0.5, 0.8)
@@ -28,78 +49,36 @@ def dropout(
     p: Annotated[float, rate("Probability that an activation is dropped.")] = 0.1,
     size: Annotated[int, count("Activations dropped in each measurement.", 1, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure dropout at rate p on `size` activations of value X."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     scale = 1 / (1 - p)
     grid = regularizers.dropout(torch.ones(8, 24, dtype=torch.float64), p, generator=generator)
     x = torch.full((size,), X, dtype=torch.float64)
     y = regularizers.dropout(x, p, generator=generator)
-    with torch.random.fork_rng(devices=[]):  # F.dropout takes no generator: lend it the global one, and put it back
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        theirs = F.dropout(x, p)
-    in_eval = regularizers.dropout(x, p, training=False)
+    with global_generator(generator):
+        theirs = torch.nn.functional.dropout(x, p)
     with_their_mask = regularizers.dropout(x, p, mask=theirs != 0)
-
-    dropped = (y == 0).double().mean().item()
-    dropped_by_torch = (theirs == 0).double().mean().item()
-    variance = X**2 * p * scale
-    # (y - x)^2 is x^2 when dropped and x^2 (p / (1 - p))^2 when kept.
-    if_dropped, if_kept = X**2, X**2 * (p * scale) ** 2
     claims = [
+        one_of_two(y, 0.0, x * scale, f"Each output is 0 or $x/(1-p)$ = {X * scale:.4g}"),
+        Claim("The fraction dropped is p", p, "$p$", fraction(y == 0), *proportion(p, size)),
+        keeps_mean(y.mean().item(), X, mean_of_bounded(_variance(p), X * max(1, p * scale), size)),
+        _variance_claim(p, y - x),
+        identity_in_eval(regularizers.dropout(x, p, training=False), x),
+        agrees_with_torch(with_their_mask, theirs, "F.dropout", X * scale),
         Claim(
-            f"Every output is 0 or x/(1-p) = {X * scale:.4g}",
+            "`F.dropout` drops as often",
             0,
-            "distance to the nearer of the two",
-            torch.minimum(y.abs(), (y - X * scale).abs()).max().item(),
-            *rounding(X * scale),
-        ),
-        Claim("The share dropped is p", p, "p", dropped, *proportion(p, size)),
-        Claim(
-            f"The mean of x = {X:g} is kept",
-            X,
-            "E[y] = x",
-            y.mean().item(),
-            *mean_of_bounded(variance, X * max(1, p * scale), size),
-        ),
-        Claim(
-            "The variance is p/(1-p) x^2",
-            variance,
-            "p/(1-p) x^2",
-            (y - x).square().mean().item(),
-            *mean_of_bounded(p * (1 - p) * (if_dropped - if_kept) ** 2, max(if_dropped, if_kept), size),
-        ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
-        Claim(
-            "Given the mask torch drew, we return what F.dropout returned",
-            0,
-            "max |y - y_torch|",
-            (with_their_mask - theirs).abs().max().item(),
-            *rounding(X * scale),
-        ),
-        Claim(
-            "F.dropout drops the share that we drop",
-            0,
-            "difference",
-            dropped_by_torch - dropped,
+            "difference of the fractions dropped",
+            fraction(theirs == 0) - fraction(y == 0),
             *mean_of_bounded(2 * p * (1 - p), 1, size),
         ),
     ]
-    deep_claims, deep_blocks = _deep_network(p, size, generator)
-    return Report(
+    rows = [_moments(rate_, regularizers.dropout(x, rate_, generator=generator) - x) for rate_ in sorted({*RATES, p})]
+    return Measurement(
         title=f"Dropout at p = {p}",
-        parameters={"p": p, "size": size, "seed": seed},
-        claims=claims + deep_claims,
-        blocks=[
-            Text(
-                f"In training each activation is zeroed with probability p = {p}, and a survivor is multiplied by "
-                f"1/(1-p) = {scale:.4g}. Each draw of the mask is another thinned network."
-            ),
+        claims=[*claims, *(deep := _layers(p, size, generator)).claims],
+        picture=[
             HeatMap(
                 title=f"One mask on 8 examples of 24 units: {int((grid == 0).sum())} of {grid.numel()} dropped",
                 values=grid.tolist(),
@@ -107,109 +86,80 @@ def dropout(
                 high=scale,
                 row_label="example",
                 column_label="unit",
-                note=f"0 is dropped, {scale:.4g} is kept and scaled. No unit and no example is favoured.",
-            ),
-            _rates_table(p, size, generator),
-            *deep_blocks,
+                note=f"0 is dropped, {scale:.4g} is kept and scaled.",
+            )
         ],
-        say=(
-            "Dropout zeroes each activation with probability p in training and divides the survivors by 1 - p. That "
-            "keeps the mean, so in eval the layer is the identity and needs no correction. What it adds is noise of "
-            "variance p/(1-p) x^2, which keeps units from relying on one another: much like training an ensemble of "
-            "thinned networks that share their weights."
-        ),
-        wrong_answer=(
-            "'At test time you multiply by 1 - p.' That was the paper of 2014, which did not scale in training. "
-            "Today's frameworks scale in training (inverted dropout); whoever does both shrinks the signal by 1 - p "
-            f"at each layer in eval: {LAYERS} layers at p = 0.1 leave {0.9**LAYERS:.0%} of it."
-        ),
-        cards=["Q18", "Q18.1", "Q18.2", "Q18.3", "Q18.4"],
+        blocks=[
+            Table(
+                title=f"An activation of x = {X:g} at several rates, {size:,} draws each",
+                columns=["p", "1/(1-p)", "dropped", "mean", "variance", "$p/(1-p) x^2$"],
+                rows=rows,
+                note="The mean stays; the noise grows fast beyond p = 0.5.",
+            ),
+            *deep.blocks,
+        ],
     )
 
 
-def _rates_table(p: float, size: int, generator: Generator) -> Table:
-    """Scale, share dropped, mean and variance of x = X at the usual rates and at p."""
-    import torch
-
-    from regdemo import regularizers
-
-    x = torch.full((size,), X, dtype=torch.float64)
-    rows: list[list[Cell]] = []
-    for rate_ in sorted({*RATES, p}):
-        y = regularizers.dropout(x, rate_, generator=generator)
-        rows.append(
-            [
-                str(rate_),
-                1 / (1 - rate_),
-                (y == 0).double().mean().item(),
-                y.mean().item(),
-                (y - x).square().mean().item(),
-                X**2 * rate_ / (1 - rate_),
-            ]
-        )
-    return Table(
-        title=f"An activation of x = {X:g} at several rates",
-        columns=["p", "1/(1-p)", "dropped", "mean", "variance", "p/(1-p) x^2"],
-        rows=rows,
-        note=f"Measured over {size:,} draws each. The mean stays; the noise grows fast beyond p = 0.5.",
-    )
+def _variance(p: float) -> float:
+    return X**2 * p / (1 - p)
 
 
-def _deep_network(p: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _variance_claim(p: float, noise: torch.Tensor) -> Claim:
+    # noise^2 is x^2 when dropped and x^2 (p / (1 - p))^2 when kept.
+    if_dropped, if_kept = X**2, X**2 * (p / (1 - p)) ** 2
+    bound = mean_of_bounded(p * (1 - p) * (if_dropped - if_kept) ** 2, max(if_dropped, if_kept), noise.numel())
+    return Claim("The variance is $p/(1-p) x^2$", _variance(p), "$p/(1-p) x^2$", mean_square(noise), *bound)
+
+
+def _moments(p: float, noise: torch.Tensor) -> list[Cell]:
+    dropped = fraction(noise == -X)
+    return [str(p), 1 / (1 - p), dropped, X + noise.mean().item(), mean_square(noise), _variance(p)]
+
+
+def _layers(p: float, size: int, generator: torch.Generator) -> Measurement:
     """What becomes of the mean through LAYERS linear layers of `size` units that each average the layer below."""
-    import torch
-
-    from regdemo import regularizers
-
-    once, never, twice_in_eval = [X], [X], [X]
+    rescaled, never, twice = [X], [X], [X]
     for _ in range(LAYERS):
         mask = regularizers.keep_mask((size,), p, generator=generator)
-        layer = torch.full((size,), once[-1], dtype=torch.float64)
-        once.append(regularizers.dropout(layer, p, mask=mask).mean().item())
-        never.append(never[-1] * mask.double().mean().item())
-        twice_in_eval.append(twice_in_eval[-1] * (1 - p))
-    keep = (1 - p) ** LAYERS
+        layer = torch.full((size,), rescaled[-1], dtype=torch.float64)
+        rescaled.append(regularizers.dropout(layer, p, mask=mask).mean().item())
+        never.append(never[-1] * fraction(mask))
+        twice.append(twice[-1] * (1 - p))
     slip, reason = proportion(p, size)
-    reason = f"{reason}, compounded over {LAYERS} layers"
-    claims = [
-        Claim(
-            f"Rescaled once, {LAYERS} layers in training have eval's mean",
-            1,
-            "training / eval = 1",
-            once[-1] / X,
-            (1 + slip / (1 - p)) ** LAYERS - 1,
-            reason,
-        ),
-        Claim(
-            f"Never rescaled, {LAYERS} layers in training shrink it",
-            keep,
-            f"training / eval = (1-p)^{LAYERS}",
-            never[-1] / X,
-            (1 - p + slip) ** LAYERS - keep,
-            reason,
-        ),
-        Claim(
-            f"Multiplied by 1-p in eval too, {LAYERS} layers shrink eval",
-            keep,
-            f"eval / intended = (1-p)^{LAYERS}",
-            twice_in_eval[-1] / X,
-            *rounding(1),
-        ),
-    ]
-    blocks: list[Block] = [
-        Text(
-            f"What goes wrong without the rescale, in {LAYERS} linear layers that each pass on the average of the "
-            "layer below: a network trained without it sees a signal that fades with depth, and in eval meets one "
-            "that does not. Scaling in training and multiplying by 1-p in eval as well fails the other way round."
-        ),
-        Table(
-            title=f"The mean of x = {X:g} after so many layers",
-            columns=["layers", "eval", "training", "never rescaled", "1-p in eval too"],
-            rows=[[depth, X, once[depth], never[depth], twice_in_eval[depth]] for depth in (1, 2, 4, 8, LAYERS)],
-            note=(
-                "Training must meet eval. Never rescaled, training falls below it; with 1-p in eval too, eval falls "
-                "below training."
-            ),
-        ),
-    ]
-    return claims, blocks
+    claim = Claim(
+        f"Rescaled, {LAYERS} layers in training have eval's mean",
+        1,
+        "training / eval = 1",
+        rescaled[-1] / X,
+        max((1 + slip / (1 - p)) ** LAYERS - 1, rounding(1)[0]),
+        f"{reason}, compounded over {LAYERS} layers",
+    )
+    at = [float(layer) for layer in range(LAYERS + 1)]
+    curves = Curves(
+        title=f"The mean of x = {X:g} after so many layers that each average the layer below",
+        x_label="layer",
+        y_label="mean",
+        series=[
+            Series("training, rescaled", at, rescaled),
+            Series("training, never rescaled", at, never),
+            Series("eval, multiplied by 1-p as well", at, twice),
+        ],
+        note="Training must meet eval, which is 2 throughout. The other two lose a factor 1-p at each layer.",
+    )
+    return Measurement("", [claim], [Text("Where the rescale goes wrong, it goes wrong at each layer."), curves])
+
+
+WRONG = [
+    Wrong("never rescaled", "dropout", lambda right, x, p, **kw: x * (right(x, p, **kw) != 0)),
+    Wrong("rescaled twice", "dropout", lambda right, x, p, **kw: x * (right(x, p, **kw) != 0) / (1 - p) ** 2),
+    Wrong("keeps with probability p", "dropout", lambda right, x, p, **kw: right(x, 1 - p, **kw)),
+    Wrong("drops in eval", "dropout", lambda right, x, p, training=True, **kw: right(x, p, **kw)),
+    Wrong("one draw for all elements", "dropout", lambda right, x, p, **kw: x * right(x[:1] / x[:1], p, **kw)),
+    Wrong("adds Gaussian noise", "dropout", lambda right, x, p, **kw: x + _noise(x, p)),
+    Wrong("ignores the mask", "dropout", lambda right, x, p, mask=None, **kw: right(x, p, **kw)),
+]
+
+
+def _noise(x: torch.Tensor, p: float) -> torch.Tensor:
+    return (p / (1 - p)) ** 0.5 * x * torch.randn(x.shape, generator=seeded(1), dtype=x.dtype)

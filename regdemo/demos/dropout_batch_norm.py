@@ -9,15 +9,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
     from torch.nn import Module
 
 ACTS_ON = "models"
+SAY = (
+    "Dropout in front of batch norm shifts the variance: training sees 1 + p/(1-p) E[x^2]/Var[x] times what eval "
+    "sees, batch norm stores the former and normalises by it in eval. So dropout goes behind the last batch norm, as "
+    "in a classifier's head, or the statistics are taken anew with dropout off."
+)
+WRONG_ANSWER = (
+    "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the mean. "
+    "The variance it does not keep, and batch norm divides by its root. And update_bn is no remedy: it calls "
+    "model.train(), which switches dropout on."
+)
+CARDS = (
+    "Q18.200",
+    "Q18.201",
+    "Q18.202",
+    "Q18.203",
+)
 
 RATES = (0.1, 0.3, 0.5)
 MEANS = (0.0, 1.0, 3.0)
@@ -28,28 +47,28 @@ def dropout_batch_norm(
     p: Annotated[float, rate("Probability that an activation is dropped.")] = 0.3,
     size: Annotated[int, count("Activations of the unit, one for each example.", 100, 1_000_000)] = 100_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure what dropout at rate p does to a batch norm behind it, on the ReLU of `size` normal draws."""
-    import torch
-    from torch import nn
     from torch.optim.swa_utils import update_bn
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(size, 1, generator=generator, dtype=torch.float64).relu()
     variance = _variance(x)
     y = regularizers.dropout(x, p, generator=generator)
 
-    def batch_norm() -> nn.BatchNorm1d:
-        return nn.BatchNorm1d(1, affine=False, momentum=None, dtype=torch.float64)  # None: the mean over all batches
+    def batch_norm() -> torch.nn.BatchNorm1d:
+        return torch.nn.BatchNorm1d(
+            1, affine=False, momentum=None, dtype=torch.float64
+        )  # None: the mean over all batches
 
     after, before = batch_norm(), batch_norm()
     after(y)
     before(x)
-    drop, norm = nn.Dropout(p), batch_norm()
-    network = nn.Sequential(drop, norm)
-    with torch.random.fork_rng(devices=[]):  # nn.Dropout takes no generator: lend it the global one, and put it back
+    drop, norm = torch.nn.Dropout(p), batch_norm()
+    network = torch.nn.Sequential(drop, norm)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # torch.nn.Dropout takes no generator: lend it the global one, and put it back
         torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
         update_bn([x], network)
     by_update_bn, after_update_bn = _stored(norm, size), _variance(network.eval()(x))
@@ -100,9 +119,8 @@ def dropout_batch_norm(
             "eps",
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Dropout and batch norm at p = {p}",
-        parameters={"p": p, "size": size, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -128,17 +146,6 @@ def dropout_batch_norm(
                 "network, and a small one may show nothing at all. It is a thing to check, not a verdict."
             ),
         ],
-        say=(
-            "Dropout in front of batch norm shifts the variance: training sees 1 + p/(1-p) E[x^2]/Var[x] times what "
-            "eval sees, batch norm stores the former and normalises by it in eval. So dropout goes behind the last "
-            "batch norm, as in a classifier's head, or the statistics are taken anew with dropout off."
-        ),
-        wrong_answer=(
-            "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the "
-            "mean. The variance it does not keep, and batch norm divides by its root. And update_bn is no remedy: "
-            "it calls model.train(), which switches dropout on."
-        ),
-        cards=["Q18.200", "Q18.201", "Q18.202", "Q18.203"],
     )
 
 
@@ -164,7 +171,6 @@ def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
 
 def _row(x: Tensor, p: float, generator: Generator) -> list[Cell]:
     """Variance in eval, in training, their ratio and its formula."""
-    from regdemo import regularizers
 
     variance, dropped = _variance(x), _variance(regularizers.dropout(x, p, generator=generator))
     return [variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance]
@@ -182,7 +188,6 @@ def _rates_table(x: Tensor, p: float, generator: Generator) -> Table:
 
 def _means_table(p: float, size: int, generator: Generator) -> Table:
     """The ratio at rate p for normal activations of several means."""
-    import torch
 
     x = torch.randn(size, generator=generator, dtype=torch.float64)
     return Table(

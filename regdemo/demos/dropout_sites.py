@@ -11,9 +11,11 @@ from dataclasses import fields
 from math import nan
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
 from regdemo.bounds import EXACT, mean_of_bounded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
     from regdemo.lab.transformer import GPT, DropoutRates
 
 ACTS_ON = "models"
+SAY = (
+    "A transformer has four dropout sites: embeddings, attention weights, the output of each sublayer before it is "
+    "added, and the FFN's hidden layer. Each makes everything after it random and nothing before it. BERT and OPT "
+    "used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, and PaLM fine-tunes with "
+    "0.1: how often the data is repeated matters more than the size."
+)
+WRONG_ANSWER = (
+    "'Small models take this rate, large ones that': a table by size that no paper backs. OPT used 0.1 from 125M to "
+    "175B. Close second: setting `.p` on every torch.nn.Dropout, which misses attention, whose rate is often a plain "
+    "float (`self_attn.dropout`)."
+)
+CARDS = (
+    "Q18",
+    "Q18.60",
+    "Q18.61",
+    "Q18.62",
+)
 
 VOCABULARY, WIDTH, HEADS = 50, 32, 4
 COUNTED = 32  # tokens whose coins are counted: the masks of more would be large, and in those eight coins share a draw
@@ -48,9 +67,8 @@ def dropout_sites(
     depth: Annotated[int, count("Blocks in the transformer.", 1, 8)] = 2,
     draws: Annotated[int, count("Forward passes for each site.", 2, 200)] = 100,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure what each dropout site of a small GPT randomises at rate p."""
-    import torch
 
     from regdemo.lab.transformer import GPT, DropoutRates
 
@@ -115,9 +133,8 @@ def dropout_sites(
             *EXACT,
         )
     )
-    return Report(
+    return Measurement(
         title=f"Dropout sites in a transformer, each alone at p = {p}",
-        parameters={"p": p, "tokens": tokens, "depth": depth, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -138,18 +155,6 @@ def dropout_sites(
             ),
             *_in_use(),
         ],
-        say=(
-            "A transformer has four dropout sites: embeddings, attention weights, the output of each sublayer before "
-            "it is added, and the FFN's hidden layer. Each makes everything after it random and nothing before it. "
-            "BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, and "
-            "PaLM fine-tunes with 0.1: how often the data is repeated matters more than the size."
-        ),
-        wrong_answer=(
-            "'Small models take this rate, large ones that': a table by size that no paper backs. OPT used 0.1 from "
-            "125M to 175B. Close second: setting `.p` on every nn.Dropout, which misses attention, whose rate is "
-            "often a plain float (`self_attn.dropout`)."
-        ),
-        cards=["Q18", "Q18.60", "Q18.61", "Q18.62"],
     )
 
 
@@ -158,7 +163,6 @@ def _stages(model: GPT, ids: Tensor, draws: int, generator: Generator) -> list[T
 
     One pass at a time: equal passes then agree to the last bit, which the rows of one batched product need not.
     """
-    import torch
 
     seen: dict[str, list[Tensor]] = {stage: [] for stage in STAGES}
 
@@ -200,7 +204,6 @@ def _drawn(model: GPT, ids: Tensor, *, most: int) -> float:
 
     A second generator is wound forward, T numbers at a time, until its state is that of the one the pass used.
     """
-    import torch
 
     used, wound = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
     model(ids, generator=used)

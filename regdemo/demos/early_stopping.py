@@ -8,15 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Claim, Curves, Report, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
 ACTS_ON = "schedules"
+SAY = (
+    "Early stopping watches the validation loss, stops when it has not improved for `patience` evaluations, and "
+    "restores the best weights. It bounds how far the weights travel from where they began, for a quadratic loss much "
+    "like weight decay. The best weights must be copied, for training changes them in place."
+)
+WRONG_ANSWER = (
+    "'best = model.state_dict()', and load it in the end. Those are references to the live weights: what is loaded "
+    "are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of it "
+    "is no copy of the tensors either."
+)
+CARDS = (
+    "Q18.210",
+    "Q18.211",
+    "Q18.212",
+    "Q18.213",
+)
 
 EXAMPLES = 500  # of training, of validation and of the test
 HIDDEN = 128
@@ -29,13 +48,9 @@ def early_stopping(
     patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 100)] = 10,
     epochs: Annotated[int, count("Epochs of the whole run, which goes on beyond the stop.", 2, 200)] = 60,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Train on noisy labels for `epochs` epochs, stop with `patience`, and restore."""
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
 
-    from regdemo import regularizers
     from regdemo.lab import data
 
     generator = torch.Generator().manual_seed(seed)
@@ -46,16 +61,20 @@ def early_stopping(
     validation, test = (
         (task.test_x[part], task.test_y[part]) for part in (slice(EXAMPLES), slice(EXAMPLES, 2 * EXAMPLES))
     )
-    with torch.random.fork_rng(devices=[]):  # nn.Linear takes no generator: lend it the global one, and put it back
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # torch.nn.Linear takes no generator: lend it the global one, and put it back
         torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        model = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, task.classes))
+        model = torch.nn.Sequential(
+            torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, task.classes)
+        )
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
 
     stopping = regularizers.EarlyStopping(model, patience=patience)
     uncopied: dict[str, Tensor] = {}
     stopped, train, validated = 0, [], []
     for epoch in range(1, epochs + 1):
-        loss = F.cross_entropy(model(x), y)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
@@ -96,9 +115,8 @@ def early_stopping(
         Claim("That 'best' is the last network, weight for weight", 0, "max |w - w_last|", moved, *EXACT),
     ]
     at = [float(epoch) for epoch in range(1, epochs + 1)]
-    return Report(
+    return Measurement(
         title=f"Early stopping with {noise:.0%} of the labels drawn anew",
-        parameters={"noise": noise, "patience": patience, "epochs": epochs, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -127,32 +145,17 @@ def early_stopping(
                 "test's. One run of one seed is an example, not a comparison."
             ),
         ],
-        say=(
-            "Early stopping watches the validation loss, stops when it has not improved for `patience` evaluations, "
-            "and restores the best weights. It bounds how far the weights travel from where they began, for a "
-            "quadratic loss much like weight decay. The best weights must be copied, for training changes them in "
-            "place."
-        ),
-        wrong_answer=(
-            "'best = model.state_dict()', and load it in the end. Those are references to the live weights: what is "
-            "loaded are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow "
-            "dict(...) of it is no copy of the tensors either."
-        ),
-        cards=["Q18.210", "Q18.211", "Q18.212", "Q18.213"],
     )
 
 
 def _loss(model: Module, x: Tensor, y: Tensor) -> float:
-    import torch
-    import torch.nn.functional as F
 
     with torch.no_grad():
-        return F.cross_entropy(model(x), y).item()
+        return torch.nn.functional.cross_entropy(model(x), y).item()
 
 
 def _scores(model: Module, validation: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> list[float]:
     """Validation loss, test loss and test accuracy."""
-    import torch
 
     with torch.no_grad():
         accuracy = (model(test[0]).argmax(1) == test[1]).double().mean().item()

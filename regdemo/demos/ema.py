@@ -8,15 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
 from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
+SAY = (
+    "An EMA of the weights follows them with a memory of 1/(1-d) steps and evaluates better than the last step, "
+    "because it averages the noise of SGD away: for independent noise (1-d)/(1+d) of the variance is left. The price "
+    "is one more copy of the weights, and a lag of d/(1-d) steps while they still travel."
+)
+WRONG_ANSWER = (
+    "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting the "
+    "average at 0 without a correction, so that it is too small by d^n after n updates."
+)
+CARDS = (
+    "Q18.170",
+    "Q18.171",
+    "Q18.172",
+    "Q18.173",
+)
 
 DECAYS = (0.5, 0.9, 0.99)
 
@@ -27,16 +44,14 @@ def ema(
     steps: Annotated[int, count("Updates of the average.", 2, 500)] = 100,
     size: Annotated[int, count("Weights, each with noise of its own.", 10_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure AveragedModel with get_ema_multi_avg_fn(decay) on weights that move in known ways."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _noise(decay, steps, size, generator)
     lag_claims, lag_blocks = _lag(decay, steps)
-    return Report(
+    return Measurement(
         title=f"EMA of the weights at decay = {decay:g}",
-        parameters={"decay": decay, "steps": steps, "size": size, "seed": seed},
         claims=[*claims, *lag_claims, *_buffers(decay)],
         blocks=[
             Text(
@@ -47,27 +62,16 @@ def ema(
             *blocks,
             *lag_blocks,
         ],
-        say=(
-            "An EMA of the weights follows them with a memory of 1/(1-d) steps and evaluates better than the last "
-            "step, because it averages the noise of SGD away: for independent noise (1-d)/(1+d) of the variance is "
-            "left. The price is one more copy of the weights, and a lag of d/(1-d) steps while they still travel."
-        ),
-        wrong_answer=(
-            "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: "
-            "starting the average at 0 without a correction, so that it is too small by d^n after n updates."
-        ),
-        cards=["Q18.170", "Q18.171", "Q18.172", "Q18.173"],
     )
 
 
 def _average(path: Tensor, decay: float) -> Tensor:
     """The average that AveragedModel holds after updates with each row of path in turn."""
-    import torch
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     model = torch.nn.Module()
     model.w = torch.nn.Parameter(torch.zeros_like(path[0]))
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
     for row in path:
         with torch.no_grad():
             model.w.copy_(row)
@@ -82,7 +86,6 @@ def _shares(decay: float, steps: int) -> list[float]:
 
 def _noise(decay: float, steps: int, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Weights that jump about 1 with variance 1: what the average makes of it."""
-    import torch
 
     path = 1 + torch.randn(steps, size, generator=generator, dtype=torch.float64)
     shares = torch.tensor(_shares(decay, steps), dtype=torch.float64)
@@ -137,7 +140,6 @@ def _noise(decay: float, steps: int, size: int, generator: Generator) -> tuple[l
 
 def _lag(decay: float, steps: int) -> tuple[list[Claim], list[Block]]:
     """Weights that travel 1 in each step: how far behind the average is."""
-    import torch
 
     path = torch.arange(1, steps + 1, dtype=torch.float64).unsqueeze(1)
     rows: list[list[Cell]] = []
@@ -163,11 +165,10 @@ def _lag(decay: float, steps: int) -> tuple[list[Claim], list[Block]]:
 
 def _buffers(decay: float) -> list[Claim]:
     """What becomes of buffers, such as batch norm's statistics."""
-    import torch
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     model = torch.nn.BatchNorm1d(1)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
     for value in (1.0, 2.0):
         assert model.running_mean is not None
         model.running_mean.fill_(value)

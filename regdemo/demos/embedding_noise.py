@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by alpha / sqrt(L d), so that a "
+    "sequence's noise has the norm alpha / sqrt(3) whatever its length; in eval it is off. It is data augmentation in "
+    "embedding space. The paper reports large gains in judged answers to instructions; I would try it there, and "
+    "check on my own task."
+)
+WRONG_ANSWER = (
+    "'alpha is the standard deviation of the noise.' alpha / sqrt(3) is the norm for the whole sequence; a number's "
+    "deviation is alpha / sqrt(3 L d). And L is the sequence's own length: the usual hook takes the padded or packed "
+    "one, so what else is in the batch changes the noise."
+)
+CARDS = (
+    "Q18.134",
+    "Q18.135",
+    "Q18.136",
+    "Q18.137",
+)
 
 SEQUENCES = 50
 LENGTHS = (8, 64, 512)
@@ -28,11 +48,8 @@ def embedding_noise(
     tokens: Annotated[int, count("Tokens of a sequence L.", 2, 512)] = 32,
     width: Annotated[int, count("Width of an embedding d.", 1, 256)] = 64,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure NEFTune's noise of size alpha on sequences of embedded tokens."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(SEQUENCES, tokens, width, generator=generator, dtype=torch.float64)
@@ -84,9 +101,8 @@ def embedding_noise(
         Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
     ]
     shown = noise[0, :8, :24]
-    return Report(
+    return Measurement(
         title=f"Embedding noise of size alpha = {alpha}",
-        parameters={"alpha": alpha, "tokens": tokens, "width": width, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -110,26 +126,11 @@ def embedding_noise(
                 note="A size fixed for each number makes noise that grows with the root of the length.",
             ),
         ],
-        say=(
-            "NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by alpha / sqrt(L d), so that a "
-            "sequence's noise has the norm alpha / sqrt(3) whatever its length; in eval it is off. It is data "
-            "augmentation in embedding space. The paper reports large gains in judged answers to instructions; I would "
-            "try it there, and check on my own task."
-        ),
-        wrong_answer=(
-            "'alpha is the standard deviation of the noise.' alpha / sqrt(3) is the norm for the whole sequence; a "
-            f"number's deviation is alpha / sqrt(3 L d), here {(half / 3) ** 0.5:.2g}. And L is the sequence's own "
-            "length: the usual hook takes the padded or packed one, so what else is in the batch changes the noise."
-        ),
-        cards=["Q18.134", "Q18.135", "Q18.136", "Q18.137"],
     )
 
 
 def _norms(length: int, width: int, alpha: float, generator: Generator) -> list[Cell]:
     """The noise's norm at one length, and that of noise of a fixed size."""
-    import torch
-
-    from regdemo import regularizers
 
     zeros = torch.zeros(length, width)
     fixed = FIXED * (2 * torch.rand(length, width, generator=generator) - 1)

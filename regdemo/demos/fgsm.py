@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "FGSM adds epsilon times the sign of the loss's gradient in the input: the worst step in a max-norm box if the "
+    "loss is linear there. For a logistic model it is exact: the loss becomes softplus(epsilon |w|_1 - t w.x). "
+    "Training on such inputs is adversarial training; it buys robustness to this attack, costs a second backward "
+    "pass, and usually some clean accuracy."
+)
+WRONG_ANSWER = (
+    "'It is training with noise.' Noise of that size moves a logit by epsilon |w|_2, FGSM by epsilon |w|_1. Nor is it "
+    "L1 decay: the term sits inside the softplus, so it fades for examples classified with room to spare. And "
+    "loss.backward() for the attack adds to every parameter's .grad: use autograd.grad."
+)
+CARDS = (
+    "Q18.124",
+    "Q18.125",
+    "Q18.126",
+    "Q18.127",
+)
 
 EXAMPLES = 200
 CORNERS = 1_000  # random corners of the box tried on one example
@@ -27,12 +47,8 @@ def fgsm(
     epsilon: Annotated[float, Parameter("Largest change of an input.", 0, 10)] = 0.1,
     inputs: Annotated[int, count("Inputs of the logistic model.", 1, 1_000)] = 50,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure FGSM at epsilon on a logistic model with random weights."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     w = torch.randn(inputs, generator=generator, dtype=torch.float64).requires_grad_()
@@ -40,26 +56,26 @@ def fgsm(
     t = 2.0 * torch.randint(2, (EXAMPLES,), generator=generator) - 1
 
     def loss(x: Tensor) -> Tensor:
-        return F.softplus(-t * (x @ w)).mean()
+        return torch.nn.functional.softplus(-t * (x @ w)).mean()
 
     attacked = regularizers.fgsm(x, loss, epsilon)
     untouched = w.grad is None
     naive = x.clone().requires_grad_()
-    loss(naive).backward()  # type: ignore[no-untyped-call]
+    loss(naive).backward()
     left_behind = torch.zeros_like(w) if w.grad is None else w.grad.clone()
-    loss(x).backward()  # type: ignore[no-untyped-call]
+    loss(x).backward()
     step = torch.zeros_like(w) if w.grad is None else w.grad
 
     with torch.no_grad():
         norm1, norm2 = w.abs().sum().item(), w.square().sum().sqrt().item()
-        worst = F.softplus(epsilon * norm1 - t * (x @ w)).mean().item()
+        worst = torch.nn.functional.softplus(epsilon * norm1 - t * (x @ w)).mean().item()
         scale = 1 + norm1 * (epsilon + x.abs().max().item())
         corners = _signs((CORNERS, inputs), generator)
-        tried = F.softplus(-t[0] * ((x[0] + epsilon * corners) @ w)).max().item()
-        bound = F.softplus(-t[0] * (attacked[0] @ w)).item()
+        tried = torch.nn.functional.softplus(-t[0] * ((x[0] + epsilon * corners) @ w)).max().item()
+        bound = torch.nn.functional.softplus(-t[0] * (attacked[0] @ w)).item()
         moved = epsilon * (corners @ w)
-        clean, hurt = (F.softplus(-t * (inputs_ @ w)).mean().item() for inputs_ in (x, attacked))
-        noisy = F.softplus(-t * ((x + epsilon * _signs(x.shape, generator)) @ w)).mean().item()
+        clean, hurt = (torch.nn.functional.softplus(-t * (inputs_ @ w)).mean().item() for inputs_ in (x, attacked))
+        noisy = torch.nn.functional.softplus(-t * ((x + epsilon * _signs(x.shape, generator)) @ w)).mean().item()
         right = [(t * (inputs_ @ w) > 0).double().mean().item() for inputs_ in (x, attacked)]
     claims = [
         Claim(
@@ -100,9 +116,8 @@ def fgsm(
             *rounding(2),
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"FGSM at epsilon = {epsilon}",
-        parameters={"epsilon": epsilon, "inputs": inputs, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -127,30 +142,16 @@ def fgsm(
                 note="The ratio grows like the root of the number of inputs: many small changes, all one way.",
             ),
         ],
-        say=(
-            "FGSM adds epsilon times the sign of the loss's gradient in the input: the worst step in a max-norm box if "
-            "the loss is linear there. For a logistic model it is exact: the loss becomes softplus(epsilon |w|_1 - "
-            "t w.x). Training on such inputs is adversarial training; it buys robustness to this attack, costs a "
-            "second backward pass, and usually some clean accuracy."
-        ),
-        wrong_answer=(
-            "'It is training with noise.' Noise of that size moves a logit by epsilon |w|_2, FGSM by epsilon |w|_1. "
-            "Nor is it L1 decay: the term sits inside the softplus, so it fades for examples classified with room to "
-            "spare. And loss.backward() for the attack adds to every parameter's .grad: use autograd.grad."
-        ),
-        cards=["Q18.124", "Q18.125", "Q18.126", "Q18.127"],
     )
 
 
 def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:
-    import torch
 
     return 2.0 * torch.randint(2, shape, generator=generator, dtype=torch.float64) - 1
 
 
 def _reach(size: int, epsilon: float, generator: Generator) -> list[Cell]:
     """What FGSM and random signs do to the logit of a model with so many random weights."""
-    import torch
 
     w = torch.randn(size, generator=generator, dtype=torch.float64)
     norm1, norm2 = w.abs().sum().item(), w.norm().item()

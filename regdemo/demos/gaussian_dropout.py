@@ -10,14 +10,32 @@ from math import log, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, FALSE_ALARM, mean_of_bounded, mean_of_normal, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "activations"
+SAY = (
+    "Gaussian dropout multiplies each activation by N(1, p/(1-p)): the mean and the variance of dropout's noise, "
+    "without its zeros. In eval it is the identity; in the paper it regularizes about as well. Variational dropout "
+    "learns its rates in this form, since the output is differentiable in the noise's size."
+)
+WRONG_ANSWER = (
+    "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays 0; "
+    "added noise has one size everywhere. Nor is its variance p: it is p/(1-p), so that p = 0.5 means a standard "
+    "deviation as large as the signal."
+)
+CARDS = (
+    "Q18.70",
+    "Q18.71",
+    "Q18.72",
+)
 
 RATES = (0.1, 0.2, 0.5, 0.8)
 
@@ -27,11 +45,8 @@ def gaussian_dropout(
     p: Annotated[float, rate("Drop probability of the dropout whose noise is matched.")] = 0.2,
     size: Annotated[int, count("Activations multiplied in each measurement.", 1, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure the noise of Gaussian dropout and of dropout at rate p on `size` activations of value 1."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     variance = p / (1 - p)
@@ -86,9 +101,8 @@ def gaussian_dropout(
         ["Gaussian", 1.0, variance, 0.0, _flips(p)],
         ["measured", *_moments(noisy)],
     ]
-    return Report(
+    return Measurement(
         title=f"Gaussian dropout at p = {p}",
-        parameters={"p": p, "size": size, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -120,25 +134,11 @@ def gaussian_dropout(
             ),
             _rates_table(p, size, generator),
         ],
-        say=(
-            "Gaussian dropout multiplies each activation by N(1, p/(1-p)): the mean and the variance of dropout's "
-            "noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well. "
-            "Variational dropout learns its rates in this form, since the output is differentiable in the noise's size."
-        ),
-        wrong_answer=(
-            "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 "
-            "stays 0; added noise has one size everywhere. Nor is its variance p: it is p/(1-p), so that p = 0.5 "
-            "means a standard deviation as large as the signal."
-        ),
-        cards=["Q18.70", "Q18.71", "Q18.72"],
     )
 
 
 def _rates_table(p: float, size: int, generator: Generator) -> Table:
     """The noise's deviation and how many signs it flips, at the usual rates and at p."""
-    import torch
-
-    from regdemo import regularizers
 
     x = torch.ones(size, dtype=torch.float64)
     rows: list[list[Cell]] = []

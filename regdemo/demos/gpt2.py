@@ -9,17 +9,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
+
 from regdemo.bounds import EXACT, proportion
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, count, flag
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Generator, Tensor
 
     from regdemo.lab.transformer import GPT
 
 ACTS_ON = "models"
+SAY = (
+    "GPT-2 small has 124,439,808 parameters: 12 blocks of 12 d^2 + 13 d, and nearly a third in the token embedding, "
+    "which is the head as well. It drops at three sites, embeddings, attention weights and the output of each "
+    "sublayer, with 0.1 in transformers' configuration; almost all coins are attention's."
+)
+WRONG_ANSWER = (
+    "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: 'the "
+    "FFN drops its hidden layer'. GPT-2's drops its output, and the attribute is `mlp.dropout`."
+)
+CARDS = (
+    "Q18.400",
+    "Q18.401",
+    "Q18.402",
+    "Q18.403",
+)
 
 VOCABULARY, CONTEXT, HEAD_WIDTH = 50_257, 1_024, 64
 RATE = 0.1  # of transformers' GPT2Config, at the three sites that GPT-2 has
@@ -34,9 +51,8 @@ def gpt2(
     heads: Annotated[int, count("Attention heads of width 64.", 1, 100)] = 12,
     hf: Annotated[bool, flag("Hold Hugging Face's own classes against it; needs the extra hf.")] = False,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Count the parameters and the dropout of a GPT-2 of this depth, its width 64 times its heads."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     width = HEAD_WIDTH * heads
@@ -111,27 +127,15 @@ def gpt2(
         more_claims, more_blocks = _hugging_face(depth, heads, expected, seed)
         claims += more_claims
         blocks += more_blocks
-    return Report(
+    return Measurement(
         title=f"GPT-2 with {total:,} parameters",
-        parameters={"depth": depth, "heads": heads, "hf": hf, "seed": seed},
         claims=claims,
         blocks=blocks,
-        say=(
-            "GPT-2 small has 124,439,808 parameters: 12 blocks of 12 d^2 + 13 d, and nearly a third in the token "
-            "embedding, which is the head as well. It drops at three sites, embeddings, attention weights and the "
-            "output of each sublayer, with 0.1 in transformers' configuration; almost all coins are attention's."
-        ),
-        wrong_answer=(
-            "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: "
-            "'the FFN drops its hidden layer'. GPT-2's drops its output, and the attribute is `mlp.dropout`."
-        ),
-        cards=["Q18.400", "Q18.401", "Q18.402", "Q18.403"],
     )
 
 
 def _on_meta(depth: int, heads: int, *, tied: bool = True) -> GPT:
     """Our GPT at GPT-2's shape, without memory; its parts have as many parameters as GPT-2's, under other names."""
-    import torch
 
     from regdemo.lab.transformer import GPT, DropoutRates
 
@@ -143,13 +147,12 @@ def _on_meta(depth: int, heads: int, *, tied: bool = True) -> GPT:
     return model
 
 
-def _parameters(model: nn.Module) -> int:
+def _parameters(model: torch.nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())  # what is shared is counted once
 
 
 def _one_pass(model: GPT) -> tuple[dict[str, int], dict[str, int]]:
     """How often each site draws in a training pass over a full context, and how many coins."""
-    import torch
 
     calls, coins = dict.fromkeys(SITES, 0), dict.fromkeys(SITES, 0)
 
@@ -175,7 +178,6 @@ def _watch(model: GPT, see: Any) -> None:
 
 def _shares(generator: Generator) -> dict[str, tuple[float, int]]:
     """What each site drops in a small GPT-2 that is really run, of what was not zero before: the share, of how many."""
-    import torch
 
     from regdemo.lab.transformer import GPT, DropoutRates
 
@@ -196,8 +198,6 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
 
     if find_spec("transformers") is None:
         raise ArgumentError("hf = True needs the package transformers: pip install 'regdemo[hf]'")
-    import torch
-    from torch import nn
     from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model, LlamaConfig, LlamaModel
 
     from regdemo.regularizers import layerwise_rates, set_dropout
@@ -224,7 +224,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             set_by_layer = set_dropout(model, schedule)
             on = _spread(model)
             for module in model.modules():  # the loop that is copied everywhere
-                if isinstance(module, nn.Dropout):
+                if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
             by_loop = _spread(model)
             set_dropout(model, 0.0)
@@ -237,21 +237,23 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
     losses = [output.loss is not None for output in (real(ids), real(ids, labels=ids))]
     claims = [
         Claim("Parameters of transformers' GPT2LMHeadModel", expected, "as ours", _parameters(real), *EXACT),
-        Claim("nn.Dropout modules in it", 1 + 3 * depth, "1 + 3 L", _dropout_modules(real), *EXACT),
+        Claim("torch.nn.Dropout modules in it", 1 + 3 * depth, "1 + 3 L", _dropout_modules(real), *EXACT),
         Claim("Blocks with an `attn.dropout`, the name that is guessed", 0, "none = 0", guessed, *EXACT),
         Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
         Claim("Losses it returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
         Claim("Losses it returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),
         Claim("Rates set in a Llama of 4 layers", 4, "one a layer, a float = 4", int(str(rows[1][2])), *EXACT),
-        Claim("nn.Dropout modules in the Llama", 0, "none = 0", int(str(rows[1][1])), *EXACT),
+        Claim("torch.nn.Dropout modules in the Llama", 0, "none = 0", int(str(rows[1][1])), *EXACT),
         Claim("With a schedule, passes differ: models", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT),
         Claim("With all rates 0, the largest std of passes", 0, "0", max(gpt["off"], other["off"]), *EXACT),
-        Claim("A loop over nn.Dropout alone leaves Llama random", 1, "yes = 1", int(other["by_loop"] > 0), *EXACT),
+        Claim(
+            "A loop over torch.nn.Dropout alone leaves Llama random", 1, "yes = 1", int(other["by_loop"] > 0), *EXACT
+        ),
     ]
     blocks: list[Block] = [
         Table(
             title="Layer-wise rates set by set_dropout in Hugging Face's models, 4 layers each",
-            columns=["model", "nn.Dropout", "set", "rates", "std, set", "std, loop to 0", "std, set to 0"],
+            columns=["model", "torch.nn.Dropout", "set", "rates", "std, set", "std, loop to 0", "std, set to 0"],
             rows=rows,
             note=(
                 f"Std of the output over {PASSES} passes in training. Outside the layers GPT-2 has one more rate, "
@@ -267,15 +269,13 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
     return claims, blocks
 
 
-def _dropout_modules(model: nn.Module) -> int:
-    from torch import nn
+def _dropout_modules(model: torch.nn.Module) -> int:
 
-    return sum(isinstance(module, nn.Dropout) for module in model.modules())
+    return sum(isinstance(module, torch.nn.Dropout) for module in model.modules())
 
 
 def _spread(model: Any) -> float:
     """The standard deviation of a model's output over passes in training, exactly 0 where they agree."""
-    import torch
 
     ids = torch.arange(8).view(1, 8)
     with torch.no_grad():

@@ -8,15 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "gradients"
 PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
+SAY = (
+    "Clipping by norm scales the whole gradient by min(1, c/|g|): the direction stays, only the length is bounded, so "
+    "one bad batch cannot throw the weights away. Clipping by value bounds each entry and turns the direction. Log "
+    "the norm that clip_grad_norm_ returns: it is the one before clipping."
+)
+WRONG_ANSWER = (
+    "'Clipping protects from inf gradients.' One inf makes the norm infinite, the factor 0, and the gradient zeros "
+    "with a NaN in it. Close second: calling it for each layer in a loop, which clips each by itself and turns the "
+    "direction of the step."
+)
+CARDS = (
+    "Q18.154",
+    "Q18.155",
+    "Q18.156",
+    "Q18.157",
+)
 
 EXPLODED = 1000.0  # what the outlier's entry is multiplied by
 ROUNDING = rounding(1, digits=1e-12)  # float64 throughout
@@ -27,16 +46,14 @@ def gradient_clipping(
     max_norm: Annotated[float, Parameter("Largest norm, or largest entry when clipping by value.", 0.001, 100)] = 1.0,
     size: Annotated[int, count("Entries of each of the two gradients.", 2, 100_000)] = 64,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure clipping by norm, by value and for each tensor on two parameters' gradients."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _clip(max_norm, size, generator)
     inf_claims, inf_blocks = _inf(max_norm, size, generator)
-    return Report(
+    return Measurement(
         title=f"Gradient clipping at {max_norm:g}",
-        parameters={"max_norm": max_norm, "size": size, "seed": seed},
         claims=[*claims, *inf_claims],
         blocks=[
             Text(
@@ -46,17 +63,6 @@ def gradient_clipping(
             *blocks,
             *inf_blocks,
         ],
-        say=(
-            "Clipping by norm scales the whole gradient by min(1, c/|g|): the direction stays, only the length is "
-            "bounded, so one bad batch cannot throw the weights away. Clipping by value bounds each entry and turns "
-            "the direction. Log the norm that clip_grad_norm_ returns: it is the one before clipping."
-        ),
-        wrong_answer=(
-            "'Clipping protects from inf gradients.' One inf makes the norm infinite, the factor 0, and the gradient "
-            "zeros with a NaN in it. Close second: calling it for each layer in a loop, which clips each by itself "
-            "and turns the direction of the step."
-        ),
-        cards=["Q18.154", "Q18.155", "Q18.156", "Q18.157"],
     )
 
 
@@ -66,7 +72,6 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Two parameters' gradients, one entry of the first exploded, clipped in three ways."""
-    import torch
     from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
     # Every entry is past max_norm, so that each way of clipping has something to do.
@@ -144,15 +149,12 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
 
 def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """What one inf does to a clipped gradient, and who says so."""
-    import torch
-    from torch import nn
     from torch.nn.utils import clip_grad_norm_
 
-    from regdemo import regularizers
     from regdemo.errors import ArgumentError
 
-    layer = nn.Module()
-    layer.weight = nn.Parameter(torch.zeros(size, dtype=torch.float64))
+    layer = torch.nn.Module()
+    layer.weight = torch.nn.Parameter(torch.zeros(size, dtype=torch.float64))
     gradient = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
     gradient[0] = torch.inf
     layer.weight.grad = gradient.clone()

@@ -9,14 +9,34 @@ from __future__ import annotations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, proportion, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "For a linear model with squared error, Gaussian noise on the inputs is exactly an L2 penalty, std^2 |w|^2 on "
+    "average; for a network it is, to second order, a penalty on the gradient of the output in the input. It is added "
+    "in training only, after inputs have been scaled, since one std is meant for all of them. Token ids are names, "
+    "not amounts: noise goes on their embeddings."
+)
+WRONG_ANSWER = (
+    "'For text, add small noise to the token ids.' (ids.float() + 0.01 * randn).long() cuts towards 0: almost half of "
+    "the tokens become the one that happens to stand before them in the vocabulary, and with round() none changes. "
+    "Close second: leaving the noise on in eval."
+)
+CARDS = (
+    "Q18.144",
+    "Q18.145",
+    "Q18.146",
+    "Q18.147",
+)
 
 EXAMPLES, INPUTS = 40, 6
 STDS = (0.0, 0.1, 0.5, 2.0)
@@ -28,11 +48,8 @@ def input_noise(
     std: Annotated[float, Parameter("Standard deviation of the noise.", 0.001, 10)] = 0.5,
     size: Annotated[int, count("Numbers drawn in each measurement.", 10, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure Gaussian input noise, its penalty on a linear model, and what it makes of token ids."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(EXAMPLES, INPUTS, generator=generator, dtype=torch.float64)
@@ -101,9 +118,8 @@ def input_noise(
             "Rounded instead, none changes: no noise at all", 0, "ids changed", float((rounded != ids).sum()), *EXACT
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Input noise of standard deviation {std}",
-        parameters={"std": std, "size": size, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -119,18 +135,6 @@ def input_noise(
             ),
             _ids_table(generator),
         ],
-        say=(
-            "For a linear model with squared error, Gaussian noise on the inputs is exactly an L2 penalty, std^2 |w|^2 "
-            "on average; for a network it is, to second order, a penalty on the gradient of the output in the input. "
-            "It is added in training only, after inputs have been scaled, since one std is meant for all of them. "
-            "Token ids are names, not amounts: noise goes on their embeddings."
-        ),
-        wrong_answer=(
-            "'For text, add small noise to the token ids.' (ids.float() + 0.01 * randn).long() cuts towards 0: almost "
-            "half of the tokens become the one that happens to stand before them in the vocabulary, and with "
-            "round() none changes. Close second: leaving the noise on in eval."
-        ),
-        cards=["Q18.144", "Q18.145", "Q18.146", "Q18.147"],
     )
 
 
@@ -140,7 +144,6 @@ def _within() -> float:
 
 
 def _ridge(x: Tensor, t: Tensor, std: float) -> Tensor:
-    import torch
 
     penalty = len(x) * std**2 * torch.eye(x.shape[1], dtype=x.dtype)
     solution: Tensor = torch.linalg.solve(x.T @ x + penalty, x.T @ t)
@@ -154,7 +157,6 @@ def _weights(x: Tensor, t: Tensor, std: float) -> list[Cell]:
 
 def _cut_below(ids: Tensor) -> float:
     """The share of ids that are cut down by one: noise must outdo half a step of float32 there, and 0 is cut to 0."""
-    import torch
 
     value = ids.float()
     step = (value - torch.nextafter(value, torch.tensor(-1.0))).double()
@@ -164,7 +166,6 @@ def _cut_below(ids: Tensor) -> float:
 
 def _ids_table(generator: Generator) -> Table:
     """A few token ids under the snippet's noise."""
-    import torch
 
     ids = torch.tensor([0, 1, 262, 1212, 3797, 31_373, 50_256])
     moved = ids.float() + ID_NOISE * torch.randn(len(ids), generator=generator)

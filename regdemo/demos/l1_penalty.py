@@ -9,14 +9,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "weights"
+SAY = (
+    "L1 subtracts a constant from each weight's size in each step, where L2 multiplies by a constant, so L1 makes "
+    "weights exactly zero and selects. With the penalty in the loss, gradient descent steps over zero and back; the "
+    "proximal step, soft thresholding by lr times the strength, lands on it."
+)
+WRONG_ANSWER = (
+    "'Add lambda times the sum of |w| to the loss, and count the zeros.' There are none: autograd's sign(w) moves a "
+    "weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
+)
+CARDS = (
+    "Q18.180",
+    "Q18.181",
+    "Q18.182",
+    "Q18.183",
+)
 
 WEIGHTS, USED = 50, 5
 EXAMPLES, STEPS, LR = 100, 400, 0.3
@@ -27,16 +45,14 @@ def l1_penalty(
     *,
     strength: Annotated[float, Parameter("The penalty's coefficient, for a mean loss.", 0.05, 1)] = 0.2,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Fit a linear model of WEIGHTS weights, USED of them needed, under an L1 penalty."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _fit(strength, generator)
     step_claims, step_blocks = _one_step(strength, generator)
-    return Report(
+    return Measurement(
         title=f"L1 penalty at strength {strength:g}",
-        parameters={"strength": strength, "seed": seed},
         claims=[*claims, *step_claims],
         blocks=[
             Text(
@@ -47,24 +63,11 @@ def l1_penalty(
             *blocks,
             *step_blocks,
         ],
-        say=(
-            "L1 subtracts a constant from each weight's size in each step, where L2 multiplies by a constant, so L1 "
-            "makes weights exactly zero and selects. With the penalty in the loss, gradient descent steps over zero "
-            "and back; the proximal step, soft thresholding by lr times the strength, lands on it."
-        ),
-        wrong_answer=(
-            "'Add lambda times the sum of |w| to the loss, and count the zeros.' There are none: autograd's sign(w) "
-            "moves a weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
-        ),
-        cards=["Q18.180", "Q18.181", "Q18.182", "Q18.183"],
     )
 
 
 def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The same sparse regression by the subgradient, by the proximal step, and under L2."""
-    import torch
-
-    from regdemo import regularizers
 
     # Orthonormal columns, X'X = n: the optimum is known, each weight by itself.
     x, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
@@ -139,9 +142,6 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
 
 def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """A weight near 0 that no data pull on: the subgradient goes back and forth, the proximal step lands."""
-    import torch
-
-    from regdemo import regularizers
 
     step = LR * strength
     start = step * (0.1 + 0.8 * torch.rand(1, generator=generator, dtype=torch.float64))

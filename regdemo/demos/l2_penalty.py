@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,23 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 ACTS_ON = "weights"
+SAY = (
+    "An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by s^2/(s^2 + lambda'), s "
+    "their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian prior on the weights. "
+    "lambda times the sum of squares is weight_decay = 2 lambda under SGD; under Adam it is not AdamW."
+)
+WRONG_ANSWER = (
+    "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the data "
+    "say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it select, as L1 "
+    "does: no weight ends at 0."
+)
+CARDS = (
+    "Q18.424",
+    "Q18.425",
+    "Q18.426",
+    "Q18.427",
+    "Q18.436",
+)
 
 EXAMPLES, WEIGHTS = 60, 6
 NOISE = 0.5
@@ -31,16 +51,14 @@ def l2_penalty(
     *,
     strength: Annotated[float, Parameter("The penalty's coefficient, for a mean loss.", 0.001, 1)] = 0.1,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Fit a linear model whose inputs spread differently along its directions, under an L2 penalty."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _ridge(strength, generator)
     decay_claims, decay_blocks = _weight_decay(strength, generator)
-    return Report(
+    return Measurement(
         title=f"L2 penalty at strength {strength:g}",
-        parameters={"strength": strength, "seed": seed},
         claims=[*claims, *decay_claims],
         blocks=[
             Text(
@@ -51,26 +69,11 @@ def l2_penalty(
             *blocks,
             *decay_blocks,
         ],
-        say=(
-            "An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by s^2/(s^2 + "
-            "lambda'), s their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian "
-            "prior on the weights. lambda times the sum of squares is weight_decay = 2 lambda under SGD; under Adam it "
-            "is not AdamW."
-        ),
-        wrong_answer=(
-            "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little "
-            "the data say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it "
-            "select, as L1 does: no weight ends at 0."
-        ),
-        cards=["Q18.424", "Q18.425", "Q18.426", "Q18.427", "Q18.436"],
     )
 
 
 def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The minimum of the penalized loss against the closed form, and its factor along each direction."""
-    import torch
-
-    from regdemo import regularizers
 
     # Orthogonal directions of the inputs, with the standard deviations SPREADS in the sample itself.
     left, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
@@ -135,9 +138,6 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
 
 def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The penalty in the loss against the optimizer's own weight_decay, on the same gradients."""
-    import torch
-
-    from regdemo import regularizers
 
     start = torch.randn(WEIGHTS, generator=generator, dtype=torch.float64)
     gradients = torch.randn(STEPS, WEIGHTS, generator=generator, dtype=torch.float64)

@@ -9,15 +9,33 @@ from __future__ import annotations
 from math import exp, log, log1p
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
 from regdemo.bounds import rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table
+from regdemo.report import Cell, Claim, Measurement, Table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
+SAY = (
+    "Label smoothing trains towards (1-e) onehot + e/K, which is (1-e) times cross entropy plus e times the mean of "
+    "-log p over the classes. The logits then have a best finite gap, ln(1 + K(1-e)/e), so confidence stops growing. "
+    "It usually helps calibration rather than accuracy, and it makes a worse teacher for distillation."
+)
+WRONG_ANSWER = (
+    "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). torch "
+    "mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And a training "
+    "loss that stays above 0 is no fault: its floor is the entropy of the targets."
+)
+CARDS = (
+    "Q18.110",
+    "Q18.111",
+    "Q18.112",
+    "Q18.113",
+)
 
 SMOOTHINGS = (0.01, 0.05, 0.1, 0.2)
 SHOWN = 6  # classes in the table of targets
@@ -29,19 +47,17 @@ def label_smoothing(
     classes: Annotated[int, count("Number of classes K.", 2, 1_000)] = 5,
     examples: Annotated[int, count("Examples with random logits.", 1, 10_000)] = 500,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure torch's label smoothing on random logits, and where its loss has its minimum."""
-    import torch
-    import torch.nn.functional as F
 
     e, k = smoothing, classes
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(examples, k, generator=generator, dtype=torch.float64)
     labels = torch.randint(k, (examples,), generator=generator)
     log_p = logits.log_softmax(-1)
-    theirs = F.cross_entropy(logits, labels, label_smoothing=e, reduction="none")
+    theirs = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=e, reduction="none")
 
-    one_hot = F.one_hot(labels, k).double()
+    one_hot = torch.nn.functional.one_hot(labels, k).double()
     over_all = (1 - e) * one_hot + e / k
     over_others = (1 - e) * one_hot + e / (k - 1) * (1 - one_hot)
     hard, uniform = -(one_hot * log_p).sum(-1), -log_p.mean(-1)
@@ -51,10 +67,10 @@ def label_smoothing(
     targets = _targets(logits, labels, e)
     gap = log((1 - e + e / k) / (e / k))
     best = (gap * one_hot).requires_grad_()
-    at_best = F.cross_entropy(best, labels, label_smoothing=e)
+    at_best = torch.nn.functional.cross_entropy(best, labels, label_smoothing=e)
     (slope,) = torch.autograd.grad(at_best, best)
     entropy = -(over_all[0] * over_all[0].log()).sum().item()
-    further = F.cross_entropy(best.detach() * 2, labels, label_smoothing=e)
+    further = torch.nn.functional.cross_entropy(best.detach() * 2, labels, label_smoothing=e)
 
     def worst(difference: Tensor) -> float:
         return difference.abs().max().item()
@@ -111,9 +127,8 @@ def label_smoothing(
             *rounding(1 + 2 * gap),
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Label smoothing at e = {e} over {k} classes",
-        parameters={"smoothing": e, "classes": k, "examples": examples, "seed": seed},
         claims=claims,
         blocks=[
             Table(
@@ -133,28 +148,16 @@ def label_smoothing(
                 note="Without smoothing there is no best gap: the loss falls for ever, and the logits grow.",
             ),
         ],
-        say=(
-            "Label smoothing trains towards (1-e) onehot + e/K, which is (1-e) times cross entropy plus e times the "
-            "mean of -log p over the classes. The logits then have a best finite gap, ln(1 + K(1-e)/e), so "
-            "confidence stops growing. It usually helps calibration rather than accuracy, and it makes a worse "
-            "teacher for distillation."
-        ),
-        wrong_answer=(
-            "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). "
-            "torch mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And "
-            "a training loss that stays above 0 is no fault: its floor is the entropy of the targets."
-        ),
-        cards=["Q18.110", "Q18.111", "Q18.112", "Q18.113"],
     )
 
 
 def _targets(logits: Tensor, labels: Tensor, e: float) -> Tensor:
     """What the loss pulls towards, read off its gradient: softmax - gradient."""
-    import torch
-    import torch.nn.functional as F
 
     x = logits.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(F.cross_entropy(x, labels, label_smoothing=e, reduction="sum"), x)
+    (gradient,) = torch.autograd.grad(
+        torch.nn.functional.cross_entropy(x, labels, label_smoothing=e, reduction="sum"), x
+    )
     return logits.softmax(-1) - gradient
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "paths"
+SAY = (
+    "LayerDrop skips whole layers in training, one coin for each layer and batch, so that layers can be pruned "
+    "afterwards: every other one, say, without fine-tuning. It is not rescaled, and a skipped layer saves its time. "
+    "DropPath drops branches by example and rescales."
+)
+WRONG_ANSWER = (
+    "'Its mean in training is what eval computes.' That is so for DropPath, which divides by 1 - p. LayerDrop in the "
+    "paper's code does not: eval runs all layers, deeper than any pass in training was on average. And a coin tossed "
+    "once, when the network is built, is pruning, not LayerDrop."
+)
+CARDS = (
+    "Q18.220",
+    "Q18.221",
+    "Q18.222",
+    "Q18.223",
+)
 
 RATES = (0.1, 0.2, 0.5)
 SHOWN = 24
@@ -29,11 +48,8 @@ def layer_drop(
     depth: Annotated[int, count("Layers of the network.", 1, 64)] = 12,
     draws: Annotated[int, count("Passes in training.", 10, 20_000)] = 2_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure LayerDrop at rate p on a stack of `depth` residual layers."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     calls: list[int] = []
@@ -101,9 +117,8 @@ def layer_drop(
         Claim("A skipped layer gets no gradient at all", depth // 2, "floor(L/2)", without_gradient, *EXACT),
     ]
     rows: list[list[Cell]] = [[str(q), (1 - q) * depth, (depth * q * (1 - q)) ** 0.5] for q in sorted({*RATES, p})]
-    return Report(
+    return Measurement(
         title=f"LayerDrop at p = {p} over {depth} layers",
-        parameters={"p": p, "depth": depth, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -136,17 +151,6 @@ def layer_drop(
                 note="DropPath regularizes and keeps the mean. LayerDrop prepares for networks with fewer layers.",
             ),
         ],
-        say=(
-            "LayerDrop skips whole layers in training, one coin for each layer and batch, so that layers can be "
-            "pruned afterwards: every other one, say, without fine-tuning. It is not rescaled, and a skipped layer "
-            "saves its time. DropPath drops branches by example and rescales."
-        ),
-        wrong_answer=(
-            "'Its mean in training is what eval computes.' That is so for DropPath, which divides by 1 - p. LayerDrop "
-            "in the paper's code does not: eval runs all layers, deeper than any pass in training was on average. And "
-            "a coin tossed once, when the network is built, is pruning, not LayerDrop."
-        ),
-        cards=["Q18.220", "Q18.221", "Q18.222", "Q18.223"],
     )
 
 

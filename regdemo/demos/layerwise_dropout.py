@@ -2,7 +2,7 @@
 
 Early layers find what all later ones use, so they are dropped least. Compares linspace from 0 (timm) with l/L (Huang
 et al.): their rates, and the depth they leave in networks drawn at random. Then sets the rates of a model, refuses one
-that has none, and shows the rate that a loop over every nn.Dropout does not reach.
+that has none, and shows the rate that a loop over every torch.nn.Dropout does not reach.
 """
 
 from __future__ import annotations
@@ -10,12 +10,30 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, Curves, Report, Series, Table, Text
+from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
+SAY = (
+    "The drop rate grows linearly with depth, because early layers find what all later ones need. timm takes "
+    "linspace(0, p_max, L): the first block is never dropped, and L (1 - p_max/2) blocks are left on average. Huang "
+    "et al. take l/L p_max, which drops the first block too, so say which one you mean."
+)
+WRONG_ANSWER = (
+    "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls of "
+    "F.dropout, and floats such as nn.MultiheadAttention's. In models built that way the loop changes nothing, and "
+    "says nothing."
+)
+CARDS = (
+    "Q18.50",
+    "Q18.51",
+    "Q18.52",
+)
 
 ROWS = 12  # a deeper network is shown by this many of its layers
 
@@ -26,11 +44,8 @@ def layerwise_dropout(
     depth: Annotated[int, count("Layers of the network.", 1, 200)] = 12,
     networks: Annotated[int, count("Networks drawn, each layer dropped at its rate.", 1, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure both schedules for `depth` layers with rates up to p_max."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     linspace = regularizers.layerwise_rates(depth, p_max)
@@ -75,9 +90,8 @@ def layerwise_dropout(
     ]
     layers = [float(layer) for layer in range(1, depth + 1)]
     model_claims, model_blocks = _set_rates(p_max, linspace)
-    return Report(
+    return Measurement(
         title=f"Layer-wise dropout up to p = {p_max} at depth {depth}",
-        parameters={"p_max": p_max, "depth": depth, "networks": networks, "seed": seed},
         claims=claims + model_claims,
         blocks=[
             Text(
@@ -108,17 +122,6 @@ def layerwise_dropout(
             ),
             *model_blocks,
         ],
-        say=(
-            "The drop rate grows linearly with depth, because early layers find what all later ones need. timm takes "
-            "linspace(0, p_max, L): the first block is never dropped, and L (1 - p_max/2) blocks are left on average. "
-            "Huang et al. take l/L p_max, which drops the first block too, so say which one you mean."
-        ),
-        wrong_answer=(
-            "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls "
-            "of F.dropout, and floats such as nn.MultiheadAttention's. In models built that way the loop changes "
-            "nothing, and says nothing."
-        ),
-        cards=["Q18.50", "Q18.51", "Q18.52"],
     )
 
 
@@ -131,32 +134,29 @@ def _sum_of_coins(rates: list[float], n: int) -> tuple[float, str]:
 
 def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Block]]:
     """What layerwise_dropout sets in a model, where it raises, and what it cannot reach."""
-    from torch import nn
 
-    from regdemo import regularizers
+    dropouts = [torch.nn.Dropout(0.5) for _ in rates]
+    regularizers.layerwise_dropout([torch.nn.Sequential(torch.nn.ReLU(), dropout) for dropout in dropouts], p_max)
 
-    dropouts = [nn.Dropout(0.5) for _ in rates]
-    regularizers.layerwise_dropout([nn.Sequential(nn.ReLU(), dropout) for dropout in dropouts], p_max)
-
-    untouched = nn.Dropout(0.5)
+    untouched = torch.nn.Dropout(0.5)
     refused = ""
     try:
-        regularizers.layerwise_dropout([untouched, nn.ReLU()], p_max)
+        regularizers.layerwise_dropout([untouched, torch.nn.ReLU()], p_max)
     except ArgumentError as error:
         refused = str(error)
 
     # On the meta device nothing is allocated or drawn; the rates are there all the same.
     by_hand, set_whole = (
-        nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, device="meta") for _ in range(2)
+        torch.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, device="meta") for _ in range(2)
     )
     for module in by_hand.modules():
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, torch.nn.Dropout):
             module.p = p_max
     regularizers.layerwise_dropout([set_whole], p_max, convention="huang")
     where = {
-        "dropout1.p": ("attention output", "nn.Dropout"),
-        "dropout.p": ("inside the FFN", "nn.Dropout"),
-        "dropout2.p": ("FFN output", "nn.Dropout"),
+        "dropout1.p": ("attention output", "torch.nn.Dropout"),
+        "dropout.p": ("inside the FFN", "torch.nn.Dropout"),
+        "dropout2.p": ("FFN output", "torch.nn.Dropout"),
         "self_attn.dropout": ("attention weights", "float"),
     }
     left, now = ({name: attrgetter(name)(layer) for name in where} for layer in (by_hand, set_whole))
@@ -171,14 +171,14 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Claim("A layer without a rate raises an error", 1, "errors = 1", int(bool(refused)), *EXACT),
         Claim("The refusal left the other layers as they were", 0.5, "0.5", untouched.p, *EXACT),
         Claim(
-            "A loop over every nn.Dropout leaves the attention's 0.1",
+            "A loop over every torch.nn.Dropout leaves the attention's 0.1",
             0.1,
             "0.1, a plain float",
             left["self_attn.dropout"],
             *EXACT,
         ),
         Claim(
-            "layerwise_dropout sets all four rates of nn.TransformerEncoderLayer",
+            "layerwise_dropout sets all four rates of torch.nn.TransformerEncoderLayer",
             0,
             "max |set - p_max|",
             max(abs(p - p_max) for p in now.values()),
@@ -188,12 +188,12 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
     rows: list[list[Cell]] = [[name, *place, left[name], now[name]] for name, place in where.items()]
     blocks: list[Block] = [
         Text(
-            "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
+            "Setting the rates by hand, over every torch.nn.Dropout, fails silently where a rate is not a module. "
             "`layerwise_dropout` finds the floats too, as `set_dropout` does for a whole model, and raises when a "
             f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets models of Hugging Face.'
         ),
         Table(
-            title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
+            title=f"torch.nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
             columns=["rate", "where", "kept as", "by hand", "layerwise_dropout"],
             rows=rows,
         ),

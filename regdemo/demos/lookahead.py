@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import mean_of_normal, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Cell, Claim, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "optimizers"
+SAY = (
+    "Lookahead keeps a second, slow copy of the weights. Every k steps of the base optimizer the slow copy moves a "
+    "share alpha towards the fast weights and the fast ones are reset to it. That averages out noise along the way, "
+    "for one more copy of the weights and next to no time."
+)
+WRONG_ANSWER = (
+    "Taking the slow weights for the first time at the first synchronization. Then the first k steps are never pulled "
+    "back: slow weights begin at the initial weights. Close second: 'it is an EMA of the weights'. An EMA watches; "
+    "Lookahead puts the training back."
+)
+CARDS = (
+    "Q18.164",
+    "Q18.165",
+    "Q18.166",
+    "Q18.167",
+)
 
 LR, CURVATURE = 0.1, 2.0
 ROUNDING = rounding(1, digits=1e-12)  # float64 throughout
@@ -29,16 +48,14 @@ def lookahead(
     alpha: Annotated[float, Parameter("How far the slow weights go along; 1 is the base optimizer.", 0.05, 1)] = 0.5,
     size: Annotated[int, count("Weights, each with noise of its own.", 10_000, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure Lookahead around SGD on a quadratic loss with noisy gradients."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _first_sync(k, alpha, generator)
     noise_claims, noise_blocks = _noise(k, alpha, size, generator)
-    return Report(
+    return Measurement(
         title=f"Lookahead at k = {k}, alpha = {alpha:g}",
-        parameters={"k": k, "alpha": alpha, "size": size, "seed": seed},
         claims=[*claims, *noise_claims],
         blocks=[
             Text(
@@ -48,25 +65,11 @@ def lookahead(
             *blocks,
             *noise_blocks,
         ],
-        say=(
-            "Lookahead keeps a second, slow copy of the weights. Every k steps of the base optimizer the slow copy "
-            "moves a share alpha towards the fast weights and the fast ones are reset to it. That averages out noise "
-            "along the way, for one more copy of the weights and next to no time."
-        ),
-        wrong_answer=(
-            "Taking the slow weights for the first time at the first synchronization. Then the first k steps are never "
-            "pulled back: slow weights begin at the initial weights. Close second: 'it is an EMA of the weights'. An "
-            "EMA watches; Lookahead puts the training back."
-        ),
-        cards=["Q18.164", "Q18.165", "Q18.166", "Q18.167"],
     )
 
 
 def _run(optimizer_of: str, start: Tensor, noise: Tensor, k: int, alpha: float) -> Tensor:
     """Where `noise` steps on CURVATURE w^2 / 2 lead from start."""
-    import torch
-
-    from regdemo import regularizers
 
     w = torch.nn.Parameter(start.clone())
     base = torch.optim.SGD([w], lr=LR)
@@ -79,7 +82,6 @@ def _run(optimizer_of: str, start: Tensor, noise: Tensor, k: int, alpha: float) 
 
 def _first_sync(k: int, alpha: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """The first k steps, without noise: from the initial weights, and by a copy that caches too late."""
-    import torch
 
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)
     still = torch.zeros(2 * k, 8, dtype=torch.float64)
@@ -137,7 +139,6 @@ def _variance(k: int, alpha: float) -> float:
 
 def _noise(k: int, alpha: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """How far noisy gradients carry the weights from the minimum, with Lookahead and without."""
-    import torch
 
     start = torch.zeros(size, dtype=torch.float64)
     noise = torch.randn(SYNCS * k, size, generator=generator)

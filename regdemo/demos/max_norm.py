@@ -10,14 +10,33 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Curves, Report, Series, Table, Text
+from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator
 
 ACTS_ON = "weights"
+SAY = (
+    "Max-norm bounds the norm of the weights into each unit: after each step whoever is longer is scaled back. It is "
+    "a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It was proposed together with "
+    "dropout, because it lets one start with a large learning rate without weights blowing up."
+)
+WRONG_ANSWER = (
+    "'It is gradient clipping.' That bounds the step, this bounds the weights. Nor is it L2, which pulls short "
+    "weights too, or a clamp of single weights, which changes their direction. And the norm is that of one unit's "
+    "incoming weights, not the whole matrix's: dim=0 of torch.nn.Linear's (out, in)."
+)
+CARDS = (
+    "Q18.428",
+    "Q18.429",
+    "Q18.430",
+    "Q18.431",
+)
 
 TRIED = 2_000  # random points of the ball that could be nearer
 EXAMPLES, STEPS = 40, 60
@@ -30,11 +49,8 @@ def max_norm(
     units: Annotated[int, count("Units of the layer.", 1, 1_000)] = 8,
     inputs: Annotated[int, count("Weights into each unit.", 1, 1_000)] = 20,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Project random weights, then train a logistic model with the bound, with an L2 penalty, and with neither."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     # Norms on both sides of the limit: half of the units are within.
@@ -94,9 +110,8 @@ def max_norm(
         ),
         *train_claims,
     ]
-    return Report(
+    return Measurement(
         title=f"Max-norm at limit {limit:g}",
-        parameters={"limit": limit, "units": units, "inputs": inputs, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -111,26 +126,11 @@ def max_norm(
                 rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
             ),
         ],
-        say=(
-            "Max-norm bounds the norm of the weights into each unit: after each step whoever is longer is scaled back. "
-            "It is a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It was proposed "
-            "together with dropout, because it lets one start with a large learning rate without weights blowing up."
-        ),
-        wrong_answer=(
-            "'It is gradient clipping.' That bounds the step, this bounds the weights. Nor is it L2, which pulls short "
-            "weights too, or a clamp of single weights, which changes their direction. And the norm is that of one "
-            "unit's incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
-        ),
-        cards=["Q18.428", "Q18.429", "Q18.430", "Q18.431"],
     )
 
 
 def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """A logistic model on separable data, where the weights grow without end if nothing holds them."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     x = torch.randn(EXAMPLES, 5, generator=generator, dtype=torch.float64)
     t = x[:, 0].sign()
@@ -140,7 +140,7 @@ def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]
         norms = [0.0]
         for _ in range(STEPS):
             leaf = w.clone().requires_grad_()
-            loss = F.softplus(-t * (x @ leaf[0])).mean()
+            loss = torch.nn.functional.softplus(-t * (x @ leaf[0])).mean()
             if how == "L2":
                 loss = loss + regularizers.l2_penalty([leaf], 0.05)
             w = w - rate * torch.autograd.grad(loss, leaf)[0]

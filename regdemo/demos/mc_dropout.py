@@ -9,14 +9,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ACTS_ON = "models"
+SAY = (
+    "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread is an "
+    "estimate of the model's uncertainty, read as approximate Bayesian inference. Only the dropout modules go into "
+    "training mode: batch norm stays in eval."
+)
+WRONG_ANSWER = (
+    "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other examples of "
+    "the batch, and its running statistics move with the test data. And it is probabilities that are averaged: "
+    "averaged logits come out close to plain eval."
+)
+CARDS = (
+    "Q18.214",
+    "Q18.215",
+    "Q18.216",
+    "Q18.217",
+)
 
 FEATURES, HIDDEN, CLASSES, EXAMPLES = 8, 64, 3, 6
 
@@ -26,24 +45,20 @@ def mc_dropout(
     p: Annotated[float, Parameter("Probability that a hidden unit is dropped.", 0, 0.9)] = 0.5,
     samples: Annotated[int, count("Passes through the network.", 2, 5_000)] = 500,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Predict a batch in `samples` passes through a random network with dropout at rate p behind batch norm."""
-    import torch
-    from torch import nn
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     first, last = (
-        nn.Linear(*sizes, dtype=torch.float64, device="meta").to_empty(device="cpu")  # nothing drawn yet
+        torch.nn.Linear(*sizes, dtype=torch.float64, device="meta").to_empty(device="cpu")  # nothing drawn yet
         for sizes in ((FEATURES, HIDDEN), (HIDDEN, CLASSES))
     )
     for layer in (first, last):
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5, generator=generator)
-        nn.init.zeros_(layer.bias)
-    norm = nn.BatchNorm1d(HIDDEN, dtype=torch.float64)
-    below = nn.Sequential(first, norm, nn.ReLU())
-    model = nn.Sequential(below, nn.Dropout(p), last)
+        torch.nn.init.normal_(layer.weight, std=layer.in_features**-0.5, generator=generator)
+        torch.nn.init.zeros_(layer.bias)
+    norm = torch.nn.BatchNorm1d(HIDDEN, dtype=torch.float64)
+    below = torch.nn.Sequential(first, norm, torch.nn.ReLU())
+    model = torch.nn.Sequential(below, torch.nn.Dropout(p), last)
     x = torch.randn(EXAMPLES, FEATURES, generator=generator, dtype=torch.float64)
 
     model.train()
@@ -112,9 +127,8 @@ def mc_dropout(
         ]
         for i, top in enumerate(in_eval.argmax(-1).tolist())
     ]
-    return Report(
+    return Measurement(
         title=f"MC dropout at p = {p} in {samples} passes",
-        parameters={"p": p, "samples": samples, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -143,17 +157,6 @@ def mc_dropout(
                 "accuracy does not. The spread is only as meaningful as dropout's masks are as a model of doubt."
             ),
         ],
-        say=(
-            "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread "
-            "is an estimate of the model's uncertainty, read as approximate Bayesian inference. Only the dropout "
-            "modules go into training mode: batch norm stays in eval."
-        ),
-        wrong_answer=(
-            "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other "
-            "examples of the batch, and its running statistics move with the test data. And it is probabilities that "
-            "are averaged: averaged logits come out close to plain eval."
-        ),
-        cards=["Q18.214", "Q18.215", "Q18.216", "Q18.217"],
     )
 
 

@@ -8,14 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator
 
 ACTS_ON = "weights"
+SAY = (
+    "Mixout is dropout towards the pretrained weights: in each training pass a share p of the weights stand where "
+    "fine-tuning began, and the change of the rest is scaled by 1/(1-p). On average that is a penalty on the distance "
+    "from the pretrained model, where dropout's penalty pulls to 0."
+)
+WRONG_ANSWER = (
+    "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: putting "
+    "weights back without p W0 in the numerator: the mean then depends on p."
+)
+CARDS = (
+    "Q18.184",
+    "Q18.185",
+    "Q18.186",
+    "Q18.187",
+)
 
 PRETRAINED, CHANGE = 1.0, 0.25  # the weight that fine-tuning began with, and how far it has moved it
 RATES = (0.1, 0.5, 0.7, 0.9)
@@ -26,11 +44,8 @@ def mixout(
     p: Annotated[float, rate("Probability that a weight is put back.")] = 0.7,
     size: Annotated[int, count("Weights in each measurement.", 10_000, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure Mixout at rate p on `size` weights that fine-tuning has moved from PRETRAINED by CHANGE."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     scale, noise = 1 / (1 - p), p / (1 - p)
@@ -79,9 +94,8 @@ def mixout(
     batch_claims, batch_blocks = _mixed_examples(p, size, generator)
     grid_start = torch.full((8, 24), PRETRAINED, dtype=torch.float64)
     grid = regularizers.mixout(grid_start + CHANGE, grid_start, p, generator=generator)
-    return Report(
+    return Measurement(
         title=f"Mixout at p = {p}",
-        parameters={"p": p, "size": size, "seed": seed},
         claims=[*claims, *batch_claims],
         blocks=[
             Text(
@@ -100,24 +114,11 @@ def mixout(
             _beside_dropout(p, size, generator),
             *batch_blocks,
         ],
-        say=(
-            "Mixout is dropout towards the pretrained weights: in each training pass a share p of the weights stand "
-            "where fine-tuning began, and the change of the rest is scaled by 1/(1-p). On average that is a penalty "
-            "on the distance from the pretrained model, where dropout's penalty pulls to 0."
-        ),
-        wrong_answer=(
-            "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: "
-            "putting weights back without p W0 in the numerator: the mean then depends on p."
-        ),
-        cards=["Q18.184", "Q18.185", "Q18.186", "Q18.187"],
     )
 
 
 def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
     """The noise that Mixout and dropout of the weights put on the same weights."""
-    import torch
-
-    from regdemo import regularizers
 
     pretrained = torch.full((size,), PRETRAINED, dtype=torch.float64)
     weight = pretrained + CHANGE
@@ -145,7 +146,6 @@ def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
 
 def _mixed_examples(p: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """What is often called MixOut: p x + (1-p) of another example."""
-    import torch
 
     x, other = torch.randn(2, size, generator=generator, dtype=torch.float64)
     left = p**2 + (1 - p) ** 2

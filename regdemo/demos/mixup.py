@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "Mixup trains on l x1 + (1-l) x2 with the target l y1 + (1-l) y2, l from Beta(alpha, alpha). For cross entropy "
+    "that is l times the loss on y1 plus 1-l times the loss on y2, so no one-hot is needed. It asks for linear "
+    "behaviour between examples, works against overconfidence and memorised labels, and small alphas such as 0.2 mix "
+    "gently."
+)
+WRONG_ANSWER = (
+    "'Mix the inputs and keep the labels.' Since l and 1-l are equally likely, the label of the first example then "
+    "says nothing about which part of the mixture is larger: the network is taught a coin toss. Calling it Mixout is "
+    "another: Mixout mixes the weights of two models."
+)
+CARDS = (
+    "Q18.120",
+    "Q18.121",
+    "Q18.122",
+    "Q18.123",
+)
 
 CLASSES = 5
 ALPHAS = (0.1, 0.2, 0.4, 1.0)
@@ -27,12 +47,8 @@ def mixup(
     alpha: Annotated[float, Parameter("The mixing weight is drawn from Beta(alpha, alpha).", 0.01, 100)] = 0.2,
     draws: Annotated[int, count("Mixing weights drawn.", 10, 20_000)] = 3_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure mixup's weights at alpha, the loss of mixed targets, and what unmixed labels teach."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     # Mixed with 0, an input of 1 shows the weight it was given.
@@ -47,9 +63,13 @@ def mixup(
     labels = torch.randint(CLASSES, (64,), generator=generator)
     order = torch.randperm(64, generator=generator)
     layer = torch.randn(8, CLASSES, generator=generator, dtype=torch.float64)
-    blend, soft = regularizers.mixup(x, F.one_hot(labels, CLASSES).double(), alpha, weight=weight[0], order=order)
+    blend, soft = regularizers.mixup(
+        x, torch.nn.functional.one_hot(labels, CLASSES).double(), alpha, weight=weight[0], order=order
+    )
     logits = blend @ layer
-    split = weight[0] * F.cross_entropy(logits, labels) + (1 - weight[0]) * F.cross_entropy(logits, labels[order])
+    split = weight[0] * torch.nn.functional.cross_entropy(logits, labels) + (
+        1 - weight[0]
+    ) * torch.nn.functional.cross_entropy(logits, labels[order])
 
     variance = 1 / (4 * (2 * alpha + 1))
     kept = (alpha + 1) / (2 * alpha + 1)
@@ -60,7 +80,7 @@ def mixup(
             "Cross entropy with mixed targets is the mixture of two losses",
             split.item(),
             "l CE(y) + (1-l) CE(y[order])",
-            F.cross_entropy(logits, soft).item(),
+            torch.nn.functional.cross_entropy(logits, soft).item(),
             *rounding(1 + logits.abs().max().item()),
         ),
         Claim(
@@ -108,9 +128,8 @@ def mixup(
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Mixup at alpha = {alpha}",
-        parameters={"alpha": alpha, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -133,26 +152,11 @@ def mixup(
                 ),
             ),
         ],
-        say=(
-            "Mixup trains on l x1 + (1-l) x2 with the target l y1 + (1-l) y2, l from Beta(alpha, alpha). For cross "
-            "entropy that is l times the loss on y1 plus 1-l times the loss on y2, so no one-hot is needed. It asks "
-            "for linear behaviour between examples, works against overconfidence and memorised labels, and small "
-            "alphas such as 0.2 mix gently."
-        ),
-        wrong_answer=(
-            "'Mix the inputs and keep the labels.' Since l and 1-l are equally likely, the label of the first example "
-            "then says nothing about which part of the mixture is larger: the network is taught a coin toss. Calling "
-            "it Mixout is another: Mixout mixes the weights of two models."
-        ),
-        cards=["Q18.120", "Q18.121", "Q18.122", "Q18.123"],
     )
 
 
 def _law(alpha: float, generator: Generator) -> list[Cell]:
     """Spread of the weight at one alpha, by formula and measured, and the share of nearly pure mixtures."""
-    import torch
-
-    from regdemo import regularizers
 
     pair, swap = torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([1, 0])
     weight = torch.stack(

@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter, count, rate
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "targets"
+SAY = (
+    "R-Drop passes each batch twice under different dropout masks and adds alpha times the symmetric KL of the two "
+    "predictions to both cross entropies. It trains the subnetworks to agree, which narrows the gap between training "
+    "with dropout and inference without it. It costs a second forward and backward pass, and without dropout the term "
+    "is 0."
+)
+WRONG_ANSWER = (
+    "'Add torch.nn.functional.kl_div(p, q).' Four slips in one: torch's kl_div wants log-probabilities of the second "
+    "distribution first, it is one-sided, its default reduction divides by the number of classes, and with one mask "
+    "for both passes, as from one reseeded generator, it is 0."
+)
+CARDS = (
+    "Q18.114",
+    "Q18.115",
+    "Q18.116",
+    "Q18.117",
+)
 
 INPUTS, HIDDEN, CLASSES = 16, 64, 5
 RATES = (0.0, 0.1, 0.3, 0.5)
@@ -28,12 +48,8 @@ def r_drop(
     alpha: Annotated[float, Parameter("Weight of the disagreement.", 0, 100)] = 1.0,
     examples: Annotated[int, count("Examples in the batch.", 1, 10_000)] = 256,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure R-Drop's loss on two passes of a random network at rate p."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     network = _network(generator)
@@ -50,18 +66,20 @@ def r_drop(
 
     first, second = forward(p), forward(p)
     log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
-    forwards = F.kl_div(log_q, log_p, log_target=True, reduction="batchmean").item()
-    backwards = F.kl_div(log_p, log_q, log_target=True, reduction="batchmean").item()
+    forwards = torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="batchmean").item()
+    backwards = torch.nn.functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean").item()
     kl = (forwards + backwards) / 2
-    errors = (F.cross_entropy(first, target) + F.cross_entropy(second, target)).item()
+    errors = (
+        torch.nn.functional.cross_entropy(first, target) + torch.nn.functional.cross_entropy(second, target)
+    ).item()
     loss = regularizers.r_drop(first, second, target, alpha).item()
     summed = (
-        F.kl_div(log_q, log_p, log_target=True, reduction="sum")
-        + F.kl_div(log_p, log_q, log_target=True, reduction="sum")
+        torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="sum")
+        + torch.nn.functional.kl_div(log_p, log_q, log_target=True, reduction="sum")
     ).item() / 2
     over_all = (
-        F.kl_div(log_q, log_p, log_target=True, reduction="none").mean()
-        + F.kl_div(log_p, log_q, log_target=True, reduction="none").mean()
+        torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").mean()
+        + torch.nn.functional.kl_div(log_p, log_q, log_target=True, reduction="none").mean()
     ).item() / 2
     halved = (errors / 2 + alpha * kl) * 2
     largest = 1 + first.abs().max().item() + second.abs().max().item()
@@ -109,10 +127,9 @@ def r_drop(
     rows: list[list[Cell]] = []
     for rate_ in sorted({*RATES, p}):
         a, b = forward(rate_), forward(rate_)
-        rows.append([str(rate_), F.cross_entropy(a, target).item(), disagreement(a, b)])
-    return Report(
+        rows.append([str(rate_), torch.nn.functional.cross_entropy(a, target).item(), disagreement(a, b)])
+    return Measurement(
         title=f"R-Drop at p = {p}, alpha = {alpha}",
-        parameters={"p": p, "alpha": alpha, "examples": examples, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -137,24 +154,11 @@ def r_drop(
                 note="An alpha tuned under one line is another alpha under the next.",
             ),
         ],
-        say=(
-            "R-Drop passes each batch twice under different dropout masks and adds alpha times the symmetric KL of the "
-            "two predictions to both cross entropies. It trains the subnetworks to agree, which narrows the gap "
-            "between training with dropout and inference without it. It costs a second forward and backward pass, and "
-            "without dropout the term is 0."
-        ),
-        wrong_answer=(
-            "'Add F.kl_div(p, q).' Four slips in one: torch's kl_div wants log-probabilities of the second "
-            "distribution first, it is one-sided, its default reduction divides by the number of classes, and with "
-            "one mask for both passes, as from one reseeded generator, it is 0."
-        ),
-        cards=["Q18.114", "Q18.115", "Q18.116", "Q18.117"],
     )
 
 
 def _network(generator: Generator) -> tuple[Tensor, Tensor]:
     """The weights of two layers, scaled so that logits are of the order of 1."""
-    import torch
 
     first = torch.randn(INPUTS, HIDDEN, generator=generator, dtype=torch.float64) / INPUTS**0.5
     return first, torch.randn(HIDDEN, CLASSES, generator=generator, dtype=torch.float64) / (HIDDEN / 2) ** 0.5

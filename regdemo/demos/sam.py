@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,21 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 ACTS_ON = "optimizers"
+SAY = (
+    "SAM minimizes the worst loss within rho of the weights: it goes rho uphill, takes the gradient there, and "
+    "applies it at the starting point. To first order that adds rho |g| to the loss, which is small where the valley "
+    "is flat. It takes two passes a step, so twice the time."
+)
+WRONG_ANSWER = (
+    "Perturb the weights and call optimizer.step() with the same gradient. Without the second pass the update is -(lr "
+    "- rho/|g|) g: it climbs wherever |g| < rho/lr. Close second: forgetting to return before the step."
+)
+CARDS = (
+    "Q18.160",
+    "Q18.161",
+    "Q18.162",
+    "Q18.163",
+)
 
 LR = 0.01
 ROUNDING = rounding(1, digits=1e-9)  # float64, and the 1e-12 beside |g|
@@ -30,15 +48,13 @@ def sam(
     rho: Annotated[float, Parameter("How far uphill the second gradient is taken.", 0.001, 1)] = 0.05,
     size: Annotated[int, count("Weights of the quadratic.", 2, 10_000)] = 20,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure one step of SAM on a quadratic loss of `size` weights."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _quadratic(rho, size, generator)
-    return Report(
+    return Measurement(
         title=f"SAM at rho = {rho:g}",
-        parameters={"rho": rho, "size": size, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -47,17 +63,6 @@ def sam(
             ),
             *blocks,
         ],
-        say=(
-            "SAM minimizes the worst loss within rho of the weights: it goes rho uphill, takes the gradient there, "
-            "and applies it at the starting point. To first order that adds rho |g| to the loss, which is small "
-            "where the valley is flat. It takes two passes a step, so twice the time."
-        ),
-        wrong_answer=(
-            "Perturb the weights and call optimizer.step() with the same gradient. Without the second pass the update "
-            "is -(lr - rho/|g|) g: it climbs wherever |g| < rho/lr. Close second: forgetting to return before "
-            "the step."
-        ),
-        cards=["Q18.160", "Q18.161", "Q18.162", "Q18.163"],
     )
 
 
@@ -65,7 +70,7 @@ def _closure(optimizer: Optimizer, loss: Callable[[], Tensor]) -> Callable[[], T
     def closure() -> Tensor:
         optimizer.zero_grad()
         value = loss()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
     return closure
@@ -73,9 +78,6 @@ def _closure(optimizer: Optimizer, loss: Callable[[], Tensor]) -> Callable[[], T
 
 def _quadratic(rho: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """One step on L = sum h w^2 / 2, by SAM, by the gradient of L + rho |g|, and by the copy with one gradient."""
-    import torch
-
-    from regdemo import regularizers
 
     curvature = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
     start = 1 + torch.rand(size, generator=generator, dtype=torch.float64)

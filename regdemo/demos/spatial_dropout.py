@@ -10,14 +10,31 @@ from __future__ import annotations
 from math import cos, pi
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, HeatMap, Report, Table, Text
+from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "activations"
+SAY = (
+    "Spatial dropout draws one coin for each example and channel and drops the whole feature map. Positions side by "
+    "side are correlated, so what element dropout removes can be read off the neighbours; with the channel gone the "
+    "feature is gone, and the next layer must do without it."
+)
+WRONG_ANSWER = (
+    "'torch.nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the "
+    "channels, so it drops whole tokens. Move the channels to second place, drop, and move them back."
+)
+CARDS = (
+    "Q18.40",
+    "Q18.41",
+    "Q18.42",
+)
 
 PERIOD = 32  # positions in a period of the waves to be restored: smooth, as feature maps are
 
@@ -29,11 +46,8 @@ def spatial_dropout(
     channels: Annotated[int, count("Channels of each example.", 1, 256)] = 32,
     length: Annotated[int, count("Positions of each channel.", 2, 64)] = 12,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Drop channels and single elements of an (examples, channels, length) batch at rate p, and compare."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     grid = torch.ones(1, 8, 24, dtype=torch.float64)
@@ -103,9 +117,8 @@ def spatial_dropout(
         ],
     ]
     trap_claims, trap_blocks = _trap(p, examples, channels, length, generator)
-    return Report(
+    return Measurement(
         title=f"Spatial dropout at p = {p}",
-        parameters={"p": p, "examples": examples, "channels": channels, "length": length, "seed": seed},
         claims=claims + trap_claims,
         blocks=[
             Text(
@@ -128,22 +141,11 @@ def spatial_dropout(
             _restored_table(p, channels, generator),
             *trap_blocks,
         ],
-        say=(
-            "Spatial dropout draws one coin for each example and channel and drops the whole feature map. Positions "
-            "side by side are correlated, so what element dropout removes can be read off the neighbours; with the "
-            "channel gone the feature is gone, and the next layer must do without it."
-        ),
-        wrong_answer=(
-            "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the "
-            "channels, so it drops whole tokens. Move the channels to second place, drop, and move them back."
-        ),
-        cards=["Q18.40", "Q18.41", "Q18.42"],
     )
 
 
 def _restored_table(p: float, channels: int, generator: Generator) -> Table:
     """How far a straight line between the nearest kept positions restores waves after each kind of dropout."""
-    from regdemo import regularizers
 
     waves = _waves(channels).unsqueeze(0)
     rows: list[list[Cell]] = []
@@ -163,9 +165,6 @@ def _restored_table(p: float, channels: int, generator: Generator) -> Table:
 
 def _trap(p: float, examples: int, channels: int, length: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Spatial dropout on a (B, T, C) batch as it is, and with the channels moved to second place."""
-    import torch
-
-    from regdemo import regularizers
 
     def as_it_is(tokens: Tensor) -> Tensor:
         return regularizers.spatial_dropout(tokens, p, generator=generator)
@@ -215,7 +214,6 @@ def _picture(
 
 def _waves(channels: int) -> Tensor:
     """One period of a cosine for each channel, each with its own phase, (channels, PERIOD)."""
-    import torch
 
     t = torch.arange(PERIOD, dtype=torch.float64)
     phase = torch.arange(channels, dtype=torch.float64).unsqueeze(1)
@@ -227,9 +225,6 @@ def _error_between_kept(waves: Tensor) -> float:
 
     (cos(a - w) + cos(a + w)) / 2 = cos(w) cos(a): each guess is short by a factor 1 - cos(w).
     """
-    import torch
-
-    from regdemo import regularizers
 
     mask = torch.ones(waves.shape, dtype=torch.bool)
     mask[:, 1::2] = False

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
 from regdemo.bounds import mean_of_normal, rounding
 from regdemo.parameters import SEED, count
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator
 
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
+SAY = (
+    "SWA averages the weights along the end of the training, with equal shares and a learning rate high enough to "
+    "keep moving. The mean lies nearer the middle of the valley. Batch norm's running statistics belong to other "
+    "weights, so one pass over the data, update_bn, must compute them anew."
+)
+WRONG_ANSWER = (
+    "Averaging the weights and evaluating at once. With batch norm the statistics are those of the last model, so "
+    "every layer behind it sees shifted inputs. Close second: averaging predictions; that is an ensemble, and costs a "
+    "forward pass for each model."
+)
+CARDS = (
+    "Q18.174",
+    "Q18.175",
+    "Q18.176",
+    "Q18.177",
+)
 
 INPUTS, UNITS, BATCH, BATCHES = 8, 4, 64, 4
 ROUNDING = rounding(10, digits=1e-12)  # float64 throughout
@@ -27,16 +45,14 @@ def swa(
     models: Annotated[int, count("How many steps' weights are averaged.", 2, 200)] = 20,
     size: Annotated[int, count("Weights, each with noise of its own.", 10_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure AveragedModel on `models` noisy sets of weights, and batch norm with and without update_bn."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _mean(models, size, generator)
     norm_claims, norm_blocks = _batch_norm(models, generator)
-    return Report(
+    return Measurement(
         title=f"SWA over {models} models",
-        parameters={"models": models, "size": size, "seed": seed},
         claims=[*claims, *norm_claims],
         blocks=[
             Text(
@@ -46,23 +62,11 @@ def swa(
             *blocks,
             *norm_blocks,
         ],
-        say=(
-            "SWA averages the weights along the end of the training, with equal shares and a learning rate high "
-            "enough to keep moving. The mean lies nearer the middle of the valley. Batch norm's running statistics "
-            "belong to other weights, so one pass over the data, update_bn, must compute them anew."
-        ),
-        wrong_answer=(
-            "Averaging the weights and evaluating at once. With batch norm the statistics are those of the last model, "
-            "so every layer behind it sees shifted inputs. Close second: averaging predictions; that is an ensemble, "
-            "and costs a forward pass for each model."
-        ),
-        cards=["Q18.174", "Q18.175", "Q18.176", "Q18.177"],
     )
 
 
 def _mean(models: int, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Weights that jump about 0 with variance 1, averaged."""
-    import torch
     from torch.optim.swa_utils import AveragedModel
 
     path = torch.randn(models, size, generator=generator, dtype=torch.float64)
@@ -105,17 +109,15 @@ def _mean(models: int, size: int, generator: Generator) -> tuple[list[Claim], li
 
 def _batch_norm(models: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """A linear layer and batch norm, averaged over weights that differ: what batch norm makes of the average."""
-    import torch
-    from torch import nn
     from torch.optim.swa_utils import AveragedModel, update_bn
 
     with torch.random.fork_rng(devices=[]):  # the layer's first weights, overwritten below
-        linear = nn.Linear(INPUTS, UNITS, bias=False, dtype=torch.float64)
-    norm = nn.BatchNorm1d(UNITS, affine=False, momentum=None, dtype=torch.float64)
-    average = AveragedModel(nn.Sequential(linear, norm))
+        linear = torch.nn.Linear(INPUTS, UNITS, bias=False, dtype=torch.float64)
+    norm = torch.nn.BatchNorm1d(UNITS, affine=False, momentum=None, dtype=torch.float64)
+    average = AveragedModel(torch.nn.Sequential(linear, norm))
     data = 1 + torch.randn(BATCHES, BATCH, INPUTS, generator=generator, dtype=torch.float64)
     middle = torch.randn(UNITS, INPUTS, generator=generator, dtype=torch.float64)
-    model = nn.Sequential(linear, norm)
+    model = torch.nn.Sequential(linear, norm)
     for _ in range(models):
         with torch.no_grad():
             linear.weight.copy_(middle + torch.randn(UNITS, INPUTS, generator=generator, dtype=torch.float64))

@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, proportion
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "Masked language modelling chooses 15% of the tokens and predicts those only: 80% of them are shown as [MASK], "
+    "10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] never occurs in fine-tuning, so "
+    "the 10/10 keep the model from trusting that a visible token is right. Special tokens and padding are never "
+    "chosen, and the choice is drawn anew in each epoch."
+)
+WRONG_ANSWER = (
+    "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. In code: "
+    "a second coin at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every token, so "
+    "that copying earns most of the loss."
+)
+CARDS = (
+    "Q18.130",
+    "Q18.131",
+    "Q18.132",
+    "Q18.133",
+)
 
 LENGTH = 32
 MASK, FIRST, LAST = 0, 1, 2  # special ids; ordinary tokens begin at 3
@@ -30,11 +50,8 @@ def token_masking(
     vocabulary: Annotated[int, count("Size of the vocabulary.", 4, 200_000)] = 1_000,
     sequences: Annotated[int, count("Sequences of 32 tokens.", 1, 10_000)] = 2_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure BERT's 80/10/10 masking at rate p on random tokens."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(3, vocabulary, (sequences, LENGTH), generator=generator)
@@ -101,9 +118,8 @@ def token_masking(
             *proportion(1 - p * (0.9 - 0.1 / v), n),
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Token masking at p = {p}",
-        parameters={"p": p, "vocabulary": vocabulary, "sequences": sequences, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -123,24 +139,11 @@ def token_masking(
                 note="The second coin is tossed for the 20% that the first left over: 10% of all is half of them.",
             ),
         ],
-        say=(
-            "Masked language modelling chooses 15% of the tokens and predicts those only: 80% of them are shown as "
-            "[MASK], 10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] never occurs in "
-            "fine-tuning, so the 10/10 keep the model from trusting that a visible token is right. Special tokens and "
-            "padding are never chosen, and the choice is drawn anew in each epoch."
-        ),
-        wrong_answer=(
-            "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. "
-            "In code: a second coin at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at "
-            "every token, so that copying earns most of the loss."
-        ),
-        cards=["Q18.130", "Q18.131", "Q18.132", "Q18.133"],
     )
 
 
 def _second_coin(ids: Tensor, vocabulary: int, p: float, rate_: float, generator: Generator) -> Tensor:
     """The usual code with two coins: [MASK] at 0.8, and of what is left a random token at this rate."""
-    import torch
 
     def coin(rate: float) -> Tensor:
         return torch.rand(ids.shape, generator=generator) < rate
@@ -152,9 +155,6 @@ def _second_coin(ids: Tensor, vocabulary: int, p: float, rate_: float, generator
 
 def _sentence(generator: Generator) -> Table:
     """One sentence, what the model sees of it, and what it must say."""
-    import torch
-
-    from regdemo import regularizers
 
     ids = torch.tensor(SENTENCE)
     inputs, labels = regularizers.token_masking(

@@ -10,9 +10,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Claim, Report, Table, Text
+from regdemo.report import Block, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,22 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
+SAY = (
+    "AdamW multiplies each weight by 1 - lr wd and takes Adam's step as if nothing had happened. An L2 term in the "
+    "loss is the same thing under plain SGD only: Adam divides the penalty's gradient by its running scale, so "
+    "weights with large gradients are hardly decayed. Biases and norm parameters are exempt."
+)
+WRONG_ANSWER = (
+    "'AdamW adds wd times the squared norm to the loss.' That is Adam with L2. Close second: 'lambda times the sum of "
+    "squares is weight_decay = lambda'. Its gradient is 2 lambda w, so it is weight_decay = 2 lambda, and that with "
+    "SGD only."
+)
+CARDS = (
+    "Q18.150",
+    "Q18.151",
+    "Q18.152",
+    "Q18.153",
+)
 
 LR, STEPS = 1e-2, 200
 SCALES = (0.01, 1.0, 100.0)  # standard deviations of the gradients that a weight meets
@@ -33,17 +52,15 @@ def weight_decay(
     *,
     weight_decay: Annotated[float, Parameter("Weight decay, or the L2 penalty's coefficient.", 0.001, 1)] = 0.1,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure what AdamW and Adam with an L2 penalty do to the same weights under the same gradients."""
-    import torch
 
     generator = torch.Generator().manual_seed(seed)
     claims, blocks = _first_step(weight_decay, generator)
     more_claims, more_blocks = _many_steps(weight_decay, generator)
     group_claims, group_blocks = _groups(weight_decay, generator)
-    return Report(
+    return Measurement(
         title=f"Weight decay at {weight_decay:g}",
-        parameters={"weight_decay": weight_decay, "seed": seed},
         claims=[*claims, *more_claims, *group_claims],
         blocks=[
             Text(
@@ -55,23 +72,11 @@ def weight_decay(
             *more_blocks,
             *group_blocks,
         ],
-        say=(
-            "AdamW multiplies each weight by 1 - lr wd and takes Adam's step as if nothing had happened. An L2 term in "
-            "the loss is the same thing under plain SGD only: Adam divides the penalty's gradient by its running "
-            "scale, so weights with large gradients are hardly decayed. Biases and norm parameters are exempt."
-        ),
-        wrong_answer=(
-            "'AdamW adds wd times the squared norm to the loss.' That is Adam with L2. Close second: 'lambda times the "
-            "sum of squares is weight_decay = lambda'. Its gradient is 2 lambda w, so it is weight_decay = 2 lambda, "
-            "and that with SGD only."
-        ),
-        cards=["Q18.150", "Q18.151", "Q18.152", "Q18.153"],
     )
 
 
 def _run(make: Callable[..., Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
     """The weights after each step, from `start`, when the gradients are those handed in."""
-    import torch
 
     w = torch.nn.Parameter(start.clone())
     optimizer = make([w], lr=LR, **options)
@@ -85,7 +90,6 @@ def _run(make: Callable[..., Optimizer], start: Tensor, gradients: Tensor, **opt
 
 def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """One step without a data gradient, and plain SGD, where L2 and weight decay agree."""
-    import torch
     from torch.optim import SGD, Adam, AdamW
 
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)  # above 0, so that L2 moves all one way
@@ -130,7 +134,6 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
 
 def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """What is left of a weight of 1 after STEPS steps: its path from 1 less its path from 0, on the same gradients."""
-    import torch
     from torch.optim import Adam, AdamW
 
     scales = torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(REPEATS)
@@ -183,21 +186,19 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
 
 def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Which parameters of a small model a step of AdamW decays, with its groups and without."""
-    import torch
-    from torch import nn
-
-    from regdemo import regularizers
 
     with torch.random.fork_rng(devices=[]):  # layers draw their weights from the global generator
         torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        model = nn.ModuleDict({"embedding": nn.Embedding(11, 6), "linear": nn.Linear(6, 6), "norm": nn.LayerNorm(6)})
+        model = torch.nn.ModuleDict(
+            {"embedding": torch.nn.Embedding(11, 6), "linear": torch.nn.Linear(6, 6), "norm": torch.nn.LayerNorm(6)}
+        )
     groups = regularizers.decay_groups(model, wd)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     torch.optim.AdamW(groups, lr=LR).step()
     moved = {name: (p.detach() - before[name]).abs().max().item() for name, p in model.named_parameters()}
-    ungrouped = nn.Parameter(torch.ones(6))
+    ungrouped = torch.nn.Parameter(torch.ones(6))
     ungrouped.grad = torch.zeros(6)
     torch.optim.AdamW([ungrouped], lr=LR, weight_decay=wd).step()
     matrices = {"embedding.weight", "linear.weight"}

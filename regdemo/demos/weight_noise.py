@@ -9,11 +9,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_squares, rounding
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 ACTS_ON = "weights"
+SAY = (
+    "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. To second "
+    "order it penalises the output's gradient with respect to the weights, so it favours flat minima. On a linear "
+    "model with squared error it adds a constant, and does nothing."
+)
+WRONG_ANSWER = (
+    "'It is weight decay by other means.' That is input noise: std^2 |w|^2. Noise on the weights of a linear model "
+    "costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, never taken off again, is a random "
+    "walk of the weights, not weight noise."
+)
+CARDS = (
+    "Q18.230",
+    "Q18.231",
+    "Q18.232",
+    "Q18.233",
+)
 
 FEATURES, EXAMPLES = 4, 50
 SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -24,12 +43,8 @@ def weight_noise(
     std: Annotated[float, Parameter("Standard deviation of the noise on each weight.", 0.001, 1)] = 0.2,
     draws: Annotated[int, count("Draws of the noise, each used with both signs.", 10, 10_000)] = 5_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure noise of size std on the weights of a linear layer, in `draws` passes over one batch."""
-    import torch
-    import torch.nn.functional as F
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
 
@@ -37,7 +52,7 @@ def weight_noise(
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     x, w = normal(EXAMPLES, FEATURES), normal(1, FEATURES)
-    target = F.linear(x, w) + normal(EXAMPLES, 1)
+    target = torch.nn.functional.linear(x, w) + normal(EXAMPLES, 1)
     # As many output units of the same weights as draws: each has noise of its own, shared by the batch. With both signs
     # of each draw, what is linear in the noise cancels.
     half = normal(draws, FEATURES)
@@ -49,7 +64,7 @@ def weight_noise(
     for scale in (1, 10):
         weight = (scale * w).expand(2 * draws, FEATURES)
         y = regularizers.weight_noise(x, weight, std=std, noise=noise)
-        residual = target - scale * F.linear(x, w)
+        residual = target - scale * torch.nn.functional.linear(x, w)
         clean = residual.square().mean().item()
         noisy = (target - y).square().mean().item()
         square, reason = mean_of_squares(moments.tolist(), draws)
@@ -86,7 +101,13 @@ def weight_noise(
             products[0][0] + products[1][0],
             products[0][1],
         ),
-        Claim("In eval nothing changes", 0, "max |y - W x|", (in_eval - F.linear(x, w)).abs().max().item(), *EXACT),
+        Claim(
+            "In eval nothing changes",
+            0,
+            "max |y - W x|",
+            (in_eval - torch.nn.functional.linear(x, w)).abs().max().item(),
+            *EXACT,
+        ),
     ]
 
     # y = b a x at x = 1 with b a = 1: the noise makes it (b + s n)(a + s m). Over n, m = +1 and -1, of mean 0 and
@@ -117,9 +138,8 @@ def weight_noise(
             *EXACT,
         ),
     ]
-    return Report(
+    return Measurement(
         title=f"Weight noise of size {std:g}",
-        parameters={"std": std, "draws": draws, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -139,15 +159,4 @@ def weight_noise(
                 note="Here the noise prefers some weights: those at which the output reacts to them least.",
             ),
         ],
-        say=(
-            "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. To "
-            "second order it penalises the output's gradient with respect to the weights, so it favours flat minima. "
-            "On a linear model with squared error it adds a constant, and does nothing."
-        ),
-        wrong_answer=(
-            "'It is weight decay by other means.' That is input noise: std^2 |w|^2. Noise on the weights of a linear "
-            "model costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, never taken off again, "
-            "is a random walk of the weights, not weight noise."
-        ),
-        cards=["Q18.230", "Q18.231", "Q18.232", "Q18.233"],
     )

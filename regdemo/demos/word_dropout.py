@@ -8,14 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import torch
+
+from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Report, Table, Text
+from regdemo.report import Cell, Claim, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
+SAY = (
+    "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one coin for each word type "
+    "and batch, and scales the rest by 1/(1-p). All occurrences of a word go together, so the model cannot read it "
+    "off elsewhere in the text. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on the embedded tokens, "
+    "which is another thing."
+)
+WRONG_ANSWER = (
+    "'It is torch.nn.Dropout after the embedding.' That zeroes single numbers, by a fresh coin at each place: no word "
+    "is ever missing, and two copies of one word differ. Nor is it replacing tokens by <unk>, one coin a token, "
+    "though that bears the same name in papers on text VAEs."
+)
+CARDS = (
+    "Q18.140",
+    "Q18.141",
+    "Q18.142",
+    "Q18.143",
+)
 
 WIDTH = 8
 DRAWS = 1_000
@@ -29,11 +49,8 @@ def word_dropout(
     vocabulary: Annotated[int, count("Words in the vocabulary.", 2, 5_000)] = 1_000,
     tokens: Annotated[int, count("Tokens in the text.", 2, 5_000)] = 2_000,
     seed: Annotated[int, SEED] = 0,
-) -> Report:
+) -> Measurement:
     """Measure word dropout at rate p on a text with Zipf's word frequencies."""
-    import torch
-
-    from regdemo import regularizers
 
     generator = torch.Generator().manual_seed(seed)
     frequency = 1 / torch.arange(1, vocabulary + 1, dtype=torch.float64)
@@ -92,9 +109,8 @@ def word_dropout(
         ),
         Claim("In eval it is the plain embedding", 0, "max |y - row|", (in_eval - plain).abs().max().item(), *EXACT),
     ]
-    return Report(
+    return Measurement(
         title=f"Word dropout at p = {p}",
-        parameters={"p": p, "vocabulary": vocabulary, "tokens": tokens, "seed": seed},
         claims=claims,
         blocks=[
             Text(
@@ -113,18 +129,6 @@ def word_dropout(
                 note="The frequent words decide: whenever one of them falls, a large part of the text is gone.",
             ),
         ],
-        say=(
-            "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one coin for each word "
-            "type and batch, and scales the rest by 1/(1-p). All occurrences of a word go together, so the model "
-            "cannot read it off elsewhere in the text. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on "
-            "the embedded tokens, which is another thing."
-        ),
-        wrong_answer=(
-            "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh coin at each place: no "
-            "word is ever missing, and two copies of one word differ. Nor is it replacing tokens by <unk>, one coin a "
-            "token, though that bears the same name in papers on text VAEs."
-        ),
-        cards=["Q18.140", "Q18.141", "Q18.142", "Q18.143"],
     )
 
 
@@ -134,9 +138,6 @@ def _deviation(shares: Tensor, p: float) -> float:
 
 def _sentence(p: float, generator: Generator) -> Table:
     """One sentence under a coin for each word and one for each token, at a rate at which something is seen."""
-    import torch
-
-    from regdemo import regularizers
 
     shown = max(p, 0.4)
     vocabulary = list(dict.fromkeys(SENTENCE))

@@ -8,13 +8,14 @@ off beside Adam's step, so that wd means what it says.
 import torch
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "weight_decay"
 CARDS = ("Q18.153", "Q18.151", "Q18.150")
 SAY = (
-    "In Adam, weight_decay is an L2 term inside the gradient, and Adam normalises it away: each weight is decayed at a "
-    "rate that depends on its gradients. AdamW shrinks all weights by lr wd. Use AdamW."
+    "In Adam, weight_decay is an L2 term inside the gradient, and Adam normalises it away: each weight is decayed at "
+    "a rate that depends on its gradients. AdamW shrinks all weights by lr wd. Use AdamW."
 )
 WRONG_ANSWER = "'Weight decay and L2 are the same.' Under plain SGD they are; behind Adam's division they are not."
 
@@ -25,7 +26,7 @@ def broken(parameters, lr, weight_decay):
     return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay)
 
 
-def mended(parameters, lr, weight_decay):
+def fixed(parameters, lr, weight_decay):
     return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay)
 
 
@@ -59,12 +60,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "eps beside wd",
         ),
         Claim("With a data gradient of 1: by next to nothing", 0, "lr eps", moved(broken, least, 1.0), 1e-11, "lr eps"),
-        Claim("Mended: AdamW decays it by", LR * least, "lr wd", moved(mended, least), *exact),
-        Claim("Mended: with a data gradient too", LR * least, "lr wd", moved(mended, least, 1.0), *exact),
+        fixed_claim("AdamW decays it by", LR * least, "lr wd", moved(fixed, least), *exact),
+        fixed_claim("With a data gradient too", LR * least, "lr wd", moved(fixed, least, 1.0), *exact),
     ], [
         Table(
             f"What the decay takes off a weight of 1 in one step, lr = {LR:g}",
             ["wd", "Adam", "AdamW", "Adam / AdamW"],
-            [[f"{wd:g}", moved(broken, wd), moved(mended, wd), moved(broken, wd) / moved(mended, wd)] for wd in DECAYS],
+            [[f"{wd:g}", moved(broken, wd), moved(fixed, wd), moved(broken, wd) / moved(fixed, wd)] for wd in DECAYS],
         )
     ]

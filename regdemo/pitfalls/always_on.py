@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
@@ -31,7 +32,7 @@ class broken(nn.Module):
         return F.dropout(x, self.p)
 
 
-class mended(nn.Module):
+class fixed(nn.Module):
     def __init__(self, p):
         super().__init__()
         self.p = p
@@ -42,7 +43,7 @@ class mended(nn.Module):
 
 def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.ones(SHAPE)
-    wrong, right = broken(P).eval(), mended(P).eval()
+    wrong, right = broken(P).eval(), fixed(P).eval()
 
     def dropped(module: nn.Module) -> float:
         return (module(x) == 0).double().mean().item()
@@ -56,6 +57,6 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (wrong(x) != wrong(x)).double().mean().item(),
             *proportion(2 * P * (1 - P), x.numel()),
         ),
-        Claim("Mended: in eval nothing is dropped", 0, "share", dropped(right), *EXACT),
-        Claim("Mended: in training it drops", P, "p", dropped(right.train()), *proportion(P, x.numel())),
+        fixed_claim("In eval nothing is dropped", 0, "share", dropped(right), *EXACT),
+        fixed_claim("In training it drops", P, "p", dropped(right.train()), *proportion(P, x.numel())),
     ], []

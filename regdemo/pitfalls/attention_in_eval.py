@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "attention_dropout"
@@ -33,7 +34,7 @@ class broken(nn.Module):
         return F.scaled_dot_product_attention(query, key, value, dropout_p=p)
 
 
-class mended(nn.Module):
+class fixed(nn.Module):
     def __init__(self, p):
         super().__init__()
         self.p = p
@@ -50,7 +51,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     def dropped(module: nn.Module) -> float:
         return (module(query, key, value) == 0).double().mean().item()
 
-    wrong, right = broken(P).eval(), mended(P).eval()
+    wrong, right = broken(P).eval(), fixed(P).eval()
     return [
         Claim("The share of attention weights dropped in eval", P, "p", dropped(wrong), *proportion(P, query.numel())),
         Claim(
@@ -60,6 +61,6 @@ def measure() -> tuple[list[Claim], list[Block]]:
             sum(isinstance(module, nn.Dropout) for module in wrong.modules()),
             *EXACT,
         ),
-        Claim("Mended: none is dropped in eval", 0, "share", dropped(right), *EXACT),
-        Claim("Mended: in training they are", P, "p", dropped(right.train()), *proportion(P, query.numel())),
+        fixed_claim("None is dropped in eval", 0, "share", dropped(right), *EXACT),
+        fixed_claim("In training they are", P, "p", dropped(right.train()), *proportion(P, query.numel())),
     ], []

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
@@ -26,7 +27,7 @@ def broken(dim, heads):
     return nn.TransformerEncoderLayer(dim, heads, 4 * dim)
 
 
-def mended(dim, heads):
+def fixed(dim, heads):
     return nn.TransformerEncoderLayer(dim, heads, 4 * dim, batch_first=True)
 
 
@@ -52,12 +53,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         Claim("Positions that move with a token of their own text", 0, "none = 0", moved(broken, other_token), *EXACT),
-        Claim("Mended: that move with example 1", 0, "none = 0", moved(mended, other_example), *EXACT),
-        Claim(
-            "Mended: that move with a token of their own text",
+        fixed_claim("That move with example 1", 0, "none = 0", moved(fixed, other_example), *EXACT),
+        fixed_claim(
+            "That move with a token of their own text",
             others,
             f"all = {others}",
-            moved(mended, other_token),
+            moved(fixed, other_token),
             *EXACT,
         ),
     ], []

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import proportion, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dropout_batch_norm"
@@ -26,7 +27,7 @@ def broken(width, p):
     return nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(width, momentum=None))
 
 
-def mended(width, p):
+def fixed(width, p):
     return nn.Sequential(nn.BatchNorm1d(width, momentum=None), nn.Dropout(p))
 
 
@@ -45,7 +46,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         tolerance, reason = proportion(1 - p, N // 2)
         return (2 / (1 - p)) ** 2 * tolerance / 2 + 1e-4, reason
 
-    measured = {p: (ratio(broken, p), ratio(mended, p)) for p in RATES}
+    measured = {p: (ratio(broken, p), ratio(fixed, p)) for p in RATES}
     return [
         *(
             Claim(
@@ -57,8 +58,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
             )
             for p in RATES
         ),
-        Claim(
-            f"Mended: at p = {RATES[-1]} times",
+        fixed_claim(
+            f"At p = {RATES[-1]} times",
             1,
             "no noise in front of it = 1",
             measured[RATES[-1]][1],
@@ -67,7 +68,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     ], [
         Table(
             "Variance learned in training, over that of eval",
-            ["p", "broken", "1 + 2 p/(1-p)", "mended"],
+            ["p", "broken", "1 + 2 p/(1-p)", "fixed"],
             [[str(p), wrong, 1 + 2 * p / (1 - p), right] for p, (wrong, right) in measured.items()],
             "Activations that are 0 or 2 with even chances.",
         )

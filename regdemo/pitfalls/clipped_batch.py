@@ -10,13 +10,15 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
     "DP-SGD clips each example's gradient, sums, adds noise of deviation sigma C, divides by the batch. "
-    "clip_grad_norm_ on the batch bounds the step, not an example's influence, and then no noise of that size hides it."
+    "clip_grad_norm_ on the batch bounds the step, not an example's influence, and then no noise of that size hides "
+    "it."
 )
 WRONG_ANSWER = "'The gradient's norm is at most C, so nobody can move it by more.' One example can be the whole of it."
 
@@ -30,7 +32,7 @@ def broken(model, loss, x, y, max_norm, noise):
         w.grad += noise * torch.randn_like(w)
 
 
-def mended(model, loss, x, y, max_norm, noise):
+def fixed(model, loss, x, y, max_norm, noise):
     weights = list(model.parameters())
     for w in weights:
         w.grad = noise * max_norm * torch.randn_like(w) / len(x)
@@ -53,7 +55,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         snippet(model, lambda output, label: output.squeeze(-1), inputs, y, C, 0.0)
         return model.weight.grad.clone()
 
-    moved = {snippet: (gradient(snippet, outlier) - gradient(snippet, x)).norm().item() for snippet in (broken, mended)}
+    moved = {snippet: (gradient(snippet, outlier) - gradient(snippet, x)).norm().item() for snippet in (broken, fixed)}
     return [
         Claim(
             f"One outlier among {BATCH} moves the gradient by",
@@ -63,11 +65,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
             3 * C / 1_000,
             "what the other examples add: 0.001 each",
         ),
-        Claim(
-            "Mended: it moves it by",
+        fixed_claim(
+            "It moves it by",
             (C - 1e-3) / BATCH,
             "(C - 0.001)/B",
-            moved[mended],
+            moved[fixed],
             *rounding(1),
         ),
     ], [

@@ -9,13 +9,14 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "gradient_clipping"
 CARDS = ("Q18.266", "Q18.154", "Q18.155")
 SAY = (
-    "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ bounds the scaled "
-    "gradient, so the real one is at most c/S: with the default scale of 65,536, nothing."
+    "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ bounds the "
+    "scaled gradient, so the real one is at most c/S: with the default scale of 65,536, nothing."
 )
 WRONG_ANSWER = "'Clip right after backward, as always.' What stands there is the gradient times the scale."
 
@@ -29,7 +30,7 @@ def broken(scaler, optimizer, parameters, loss, max_norm):
     scaler.update()
 
 
-def mended(scaler, optimizer, parameters, loss, max_norm):
+def fixed(scaler, optimizer, parameters, loss, max_norm):
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
     clip_grad_norm_(parameters, max_norm)
@@ -50,5 +51,5 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim("The step at lr = 1 from a gradient of norm 3", C / SCALE, "c/S", step(broken), *rounding(C / SCALE)),
-        Claim("Mended: the step has the length asked for", C, "c", step(mended), *rounding(C)),
+        fixed_claim("The step has the length asked for", C, "c", step(fixed), *rounding(C)),
     ], []

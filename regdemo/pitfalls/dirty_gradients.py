@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "fgsm"
@@ -29,7 +30,7 @@ def broken(model, x, y, epsilon):
     return (x + epsilon * x.grad.sign()).detach()
 
 
-def mended(model, x, y, epsilon):
+def fixed(model, x, y, epsilon):
     x = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), y), x)
     return (x + epsilon * gradient.sign()).detach()
@@ -50,7 +51,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return model.weight.grad.clone()
 
     attacked: list[torch.Tensor] = []
-    by_broken, by_mended = train_on(broken), train_on(mended)
+    by_broken, by_fixed = train_on(broken), train_on(fixed)
     meant, clean = gradient(attacked[0]), gradient(x)
     return [
         Claim(
@@ -67,9 +68,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (by_broken - meant - clean).abs().max().item(),
             *rounding(1),
         ),
-        Claim(
-            "Mended: it is the attacked batch's", 0, "max |g - g(x')|", (by_mended - meant).abs().max().item(), *EXACT
-        ),
+        fixed_claim("It is the attacked batch's", 0, "max |g - g(x')|", (by_fixed - meant).abs().max().item(), *EXACT),
         Claim(
             "The attack itself is the same", 0, "max |x' - x'|", (attacked[0] - attacked[1]).abs().max().item(), *EXACT
         ),

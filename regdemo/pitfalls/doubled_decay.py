@@ -8,6 +8,7 @@ the same number from the loss into the optimizer, or from a paper into either, h
 import torch
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "weight_decay"
@@ -25,7 +26,7 @@ def broken(loss, parameters, lam):
     return loss + lam * sum(w.square().sum() for w in parameters)
 
 
-def mended(loss, parameters, lam):
+def fixed(loss, parameters, lam):
     return loss + lam / 2 * sum(w.square().sum() for w in parameters)
 
 
@@ -55,12 +56,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (step(broken) - step(plain, 2 * LAM)).abs().max().item(),
             *exact,
         ),
-        Claim("Mended: pulled by", LAM, "lam, times lr w", pull(step(mended)), *exact),
-        Claim(
-            "Mended: that is SGD's step with weight_decay = lam",
+        fixed_claim("Pulled by", LAM, "lam, times lr w", pull(step(fixed)), *exact),
+        fixed_claim(
+            "That is SGD's step with weight_decay = lam",
             0,
             "max difference",
-            (step(mended) - step(plain, LAM)).abs().max().item(),
+            (step(fixed) - step(plain, LAM)).abs().max().item(),
             *exact,
         ),
     ], []

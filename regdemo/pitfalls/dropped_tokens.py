@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import EXACT, proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "spatial_dropout"
@@ -25,7 +26,7 @@ def broken(x, p):
     return F.dropout1d(x, p)
 
 
-def mended(x, p):
+def fixed(x, p):
     return F.dropout1d(x.transpose(1, 2), p).transpose(1, 2)
 
 
@@ -37,10 +38,10 @@ def measure() -> tuple[list[Claim], list[Block]]:
         """The share of rows along dim that are zero from end to end."""
         return (y == 0).all(dim).double().mean().item()
 
-    wrong, right = broken(x, P), mended(x, P)
+    wrong, right = broken(x, P), fixed(x, P)
     return [
         Claim("The share of tokens that vanish", P, "p", gone(wrong, 2), *proportion(P, batch * tokens)),
         Claim("The share of channels that vanish", 0, "share", gone(wrong, 1), *EXACT),
-        Claim("Mended: the share of channels that vanish", P, "p", gone(right, 1), *proportion(P, batch * channels)),
-        Claim("Mended: the share of tokens that vanish", 0, "share", gone(right, 2), *EXACT),
+        fixed_claim("The share of channels that vanish", P, "p", gone(right, 1), *proportion(P, batch * channels)),
+        fixed_claim("The share of tokens that vanish", 0, "share", gone(right, 2), *EXACT),
     ], []

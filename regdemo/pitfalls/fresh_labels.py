@@ -8,13 +8,14 @@ can hold on the other: accuracy is a coin's, whatever the dropout, and the compa
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dropout"
 CARDS = ("Q18.325", "Q18.90", "Q18.92")
 SAY = (
-    "Synthetic training and validation data must come from one rule: draw the weights once. First check that the right "
-    "answer scores well on the validation set, before asking whether dropout helps."
+    "Synthetic training and validation data must come from one rule: draw the weights once. First check that the "
+    "right answer scores well on the validation set, before asking whether dropout helps."
 )
 WRONG_ANSWER = "'Dropout made no difference, so it does not help here.' No method could have made any."
 
@@ -29,7 +30,7 @@ def broken(inputs, rows):
     return data(), data()
 
 
-def mended(inputs, rows):
+def fixed(inputs, rows):
     w = torch.randn(inputs)
 
     def data():
@@ -48,7 +49,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             scores.append(((x @ w > 0).long() == labels).double().mean())
         return torch.stack(scores)
 
-    wrong, right = perfect(broken), perfect(mended)
+    wrong, right = perfect(broken), perfect(fixed)
     # Two random directions agree on a share 1 - angle/pi of inputs, which is symmetric about a half; its variance is
     # about 1/(pi^2 (d - 2)), and the rows add 1/(4 n): below 0.01.
     return [
@@ -59,14 +60,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong.mean().item(),
             *mean_of_bounded(0.01, 0.5, TASKS),
         ),
-        Claim("Mended: of the perfect model", 1, "accuracy = 1", right.mean().item(), *EXACT),
+        fixed_claim("Of the perfect model", 1, "accuracy = 1", right.mean().item(), *EXACT),
     ], [
         Table(
             f"Accuracy of the true weights on validation data, {TASKS} tasks",
             ["code", "lowest", "mean", "highest"],
             [
                 [name, scores.min().item(), scores.mean().item(), scores.max().item()]
-                for name, scores in (("broken", wrong), ("mended", right))
+                for name, scores in (("broken", wrong), ("fixed", right))
             ],
         )
     ]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
@@ -32,7 +33,7 @@ def broken(blocks, rates):
             block.mlp.dropout.p = p
 
 
-def mended(blocks, rates):
+def fixed(blocks, rates):
     for block, p in zip(blocks, rates, strict=True):
         set_dropout(block, p)  # walks, sets what it finds, raises if nothing
 
@@ -48,7 +49,7 @@ def _gpt2_block() -> nn.Module:
 def measure() -> tuple[list[Claim], list[Block]]:
     rates = torch.linspace(0.2, 0.5, DEPTH, dtype=torch.float64).tolist()
     after = {}
-    for snippet in (broken, mended):
+    for snippet in (broken, fixed):
         blocks = nn.ModuleList(_gpt2_block() for _ in range(DEPTH))
         snippet(blocks, rates)
         after[snippet] = {name: getattr(module, attribute) for name, module, attribute in find_rates(blocks)}
@@ -66,12 +67,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim("Without the guard: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
         Claim(f"With it: rates of attention set, of {2 * DEPTH}", 0, "none = 0", as_set(broken, "attn."), *EXACT),
         Claim("Rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(broken, "mlp."), *EXACT),
-        Claim("Mended: rates of attention set", 2 * DEPTH, f"2 L = {2 * DEPTH}", as_set(mended, "attn."), *EXACT),
-        Claim("Mended: rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(mended, "mlp."), *EXACT),
+        fixed_claim("Rates of attention set", 2 * DEPTH, f"2 L = {2 * DEPTH}", as_set(fixed, "attn."), *EXACT),
+        fixed_claim("Rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(fixed, "mlp."), *EXACT),
     ], [
         Table(
             f"The last block, to be set to {rates[-1]:g}",
-            ["rate", "broken", "mended"],
-            [[name, p, after[mended][name]] for name, p in after[broken].items() if name.startswith(f"{DEPTH - 1}.")],
+            ["rate", "broken", "fixed"],
+            [[name, p, after[fixed][name]] for name, p in after[broken].items() if name.startswith(f"{DEPTH - 1}.")],
         )
     ]

@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "r_drop"
 CARDS = ("Q18.116", "Q18.114")
 SAY = (
-    'F.kl_div needs reduction="batchmean": its default divides by the classes as well, so alpha does not mean what the '
-    "paper's does. And it takes log-probabilities first, KL(target || input)."
+    'F.kl_div needs reduction="batchmean": its default divides by the classes as well, so alpha does not mean what '
+    "the paper's does. And it takes log-probabilities first, KL(target || input)."
 )
 WRONG_ANSWER = "'The default is the mean, like any loss.' Of all elements, while a divergence is a sum over classes."
 
@@ -29,7 +30,7 @@ def broken(first, second):
     return F.kl_div(q, p)
 
 
-def mended(first, second):
+def fixed(first, second):
     q, p = second.log_softmax(-1), first.softmax(-1)
     return F.kl_div(q, p, reduction="batchmean")
 
@@ -45,11 +46,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim(f"With {K} classes it is too small by the factor", 1 / K, "1/K", wrong / divergence, *exact),
         Claim("torch says so: warnings", 1, "warnings = 1", len(said), 0, "exact"),
-        Claim(
-            "Mended: it is the divergence",
+        fixed_claim(
+            "It is the divergence",
             divergence,
             "mean of sum p ln(p/q)",
-            mended(first, second).item(),
+            fixed(first, second).item(),
             *exact,
         ),
     ], []

@@ -8,6 +8,7 @@ the first look back is to where it stands already.
 import torch
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Curves, Series
 
 BREAKS = "lookahead"
@@ -31,7 +32,7 @@ def broken(base, w, k, alpha, steps):
                 w.copy_(slow)
 
 
-def mended(base, w, k, alpha, steps):
+def fixed(base, w, k, alpha, steps):
     slow = w.detach().clone()
     for step in range(1, steps + 1):
         base.step()
@@ -52,18 +53,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
             places.append(w.item())
         return places
 
-    wrong, right = path(broken), path(mended)
+    wrong, right = path(broken), path(fixed)
     steps = [float(step) for step in range(STEPS + 1)]
     return [
         Claim(f"After {K} steps of 1 from 0 it is at", K, "k, as without Lookahead", wrong[K], *EXACT),
-        Claim(f"Mended: after {K} steps it is at", ALPHA * K, "alpha k", right[K], *EXACT),
+        fixed_claim(f"After {K} steps it is at", ALPHA * K, "alpha k", right[K], *EXACT),
         Claim(f"After {STEPS} steps it is ahead by", (1 - ALPHA) * K, "(1-alpha) k", wrong[-1] - right[-1], *EXACT),
-        Claim(f"Mended: after {STEPS} steps it is at", ALPHA * STEPS, "alpha n", right[-1], *EXACT),
+        fixed_claim(f"After {STEPS} steps it is at", ALPHA * STEPS, "alpha n", right[-1], *EXACT),
     ], [
         Curves(
             f"The weight, k = {K}, alpha = {ALPHA}",
             "step",
             "weight",
-            [Series("broken", steps, wrong), Series("mended", steps, right)],
+            [Series("broken", steps, wrong), Series("fixed", steps, right)],
         )
     ]

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
@@ -29,14 +30,14 @@ def broken(model, p):
             module.p = p
 
 
-def mended(model, p):
+def fixed(model, p):
     return set_dropout(model, p)  # floats too; raises if there are none
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.randn(2, 8, WIDTH)
     left, random, rows = {}, {}, []
-    for snippet in (broken, mended):
+    for snippet in (broken, fixed):
         layer = nn.TransformerEncoderLayer(WIDTH, 2, WIDTH, P, batch_first=True)
         model = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False).train()
         snippet(model, 0.0)
@@ -48,8 +49,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim(f"Set to 0: rates of {P} that are left", LAYERS, f"one a layer = {LAYERS}", left[broken], *EXACT),
         Claim("Two passes in training still differ", 1, "yes = 1", random[broken], *EXACT),
-        Claim("Mended: rates that are left", 0, "none = 0", left[mended], *EXACT),
-        Claim("Mended: two passes differ", 0, "no = 0", random[mended], *EXACT),
+        fixed_claim("Rates that are left", 0, "none = 0", left[fixed], *EXACT),
+        fixed_claim("Two passes differ", 0, "no = 0", random[fixed], *EXACT),
     ], [
         Table(
             f"A TransformerEncoder of {LAYERS} layers, all rates set to 0",

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "mixout"
@@ -34,7 +35,7 @@ class broken(nn.Module):
         return self.p * x + (1 - self.p) * x[torch.randperm(len(x))]
 
 
-class mended(nn.Module):
+class fixed(nn.Module):
     def __init__(self, pretrained, p):
         super().__init__()
         self.weight = nn.Parameter(pretrained.clone())
@@ -57,7 +58,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     foreign = (into.sum() - into.trace()).item() / EXAMPLES
 
     pretrained = torch.randn(5, 5, dtype=torch.float64)
-    mixout = mended(pretrained, P)
+    mixout = fixed(pretrained, P)
     rows = torch.randn(2, 5, dtype=torch.float64)
     unchanged = (mixout(rows) - F.linear(rows, pretrained)).abs().max().item()
     with torch.no_grad():
@@ -82,9 +83,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (1 - P) * mean_of_bounded(1 / EXAMPLES**2, 1, DRAWS)[0],
             reason,
         ),
-        Claim("Mended: an example depends on no other", 0, "max gradient", reached[1:].abs().max().item(), *EXACT),
-        Claim(
-            "Mended: before the first step of fine-tuning it changes nothing",
+        fixed_claim("An example depends on no other", 0, "max gradient", reached[1:].abs().max().item(), *EXACT),
+        fixed_claim(
+            "Before the first step of fine-tuning it changes nothing",
             0,
             "W = W0 gives W0 x",
             unchanged,

@@ -6,6 +6,7 @@ step, to 0 at the last one, does.
 """
 
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Curves, Series
 
 BREAKS = "annealed_dropout"
@@ -24,14 +25,14 @@ def broken(step, p, epochs, steps_per_epoch):
     return p * (1 - epoch / epochs)
 
 
-def mended(step, p, epochs, steps_per_epoch):
+def fixed(step, p, epochs, steps_per_epoch):
     last = epochs * steps_per_epoch - 1
     return p * (1 - step / last)
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
     steps = range(EPOCHS * STEPS)
-    wrong, right = ([snippet(step, P, EPOCHS, STEPS) for step in steps] for snippet in (broken, mended))
+    wrong, right = ([snippet(step, P, EPOCHS, STEPS) for step in steps] for snippet in (broken, fixed))
     exact = rounding(1)
     return [
         Claim("The rate of the last step", P / EPOCHS, "p/E", wrong[-1], *exact),
@@ -43,8 +44,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
             sum(wrong) / len(wrong),
             *exact,
         ),
-        Claim("Mended: the rate of the last step", 0, "0", right[-1], *EXACT),
-        Claim("Mended: the mean rate", P / 2, "p/2", sum(right) / len(right), *exact),
+        fixed_claim("The rate of the last step", 0, "0", right[-1], *EXACT),
+        fixed_claim("The mean rate", P / 2, "p/2", sum(right) / len(right), *exact),
     ], [
         Curves(
             f"p = {P} over {EPOCHS} epochs of {STEPS} steps",
@@ -52,7 +53,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "rate",
             [
                 Series(name, [float(step) for step in steps], rates)
-                for name, rates in (("broken", wrong), ("mended", right))
+                for name, rates in (("broken", wrong), ("fixed", right))
             ],
         )
     ]

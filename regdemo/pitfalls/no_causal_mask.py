@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
@@ -28,7 +29,7 @@ def broken(encoder, x):
     return encoder(x)
 
 
-def mended(encoder, x):
+def fixed(encoder, x):
     mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
     return encoder(x, mask=mask, is_causal=True)
 
@@ -53,12 +54,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
             moved(broken, last),
             *EXACT,
         ),
-        Claim("Mended: positions that move with the last token", 1, "itself = 1", moved(mended, last), *EXACT),
-        Claim(
-            "Mended: positions that move with the first token",
+        fixed_claim("Positions that move with the last token", 1, "itself = 1", moved(fixed, last), *EXACT),
+        fixed_claim(
+            "Positions that move with the first token",
             LENGTH,
             f"all = {LENGTH}",
-            moved(mended, first),
+            moved(fixed, first),
             *EXACT,
         ),
     ], []

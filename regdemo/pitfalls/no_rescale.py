@@ -8,6 +8,7 @@ layer passes the shift on.
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
@@ -28,7 +29,7 @@ def broken(x, p, training):
     return x * mask
 
 
-def mended(x, p, training):
+def fixed(x, p, training):
     if not training:
         return x
     mask = torch.rand_like(x) >= p
@@ -51,11 +52,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim("The mean of ones after one layer, in training", 1 - P, "1 - p", through(broken, 1), *bound(1, 1)),
         Claim(f"After {DEPTH} layers", (1 - P) ** DEPTH, f"(1-p)^{DEPTH}", through(broken, DEPTH), *bound(DEPTH, 1)),
         Claim("In eval they are all there", 1, "mean", broken(torch.ones(N), P, False).mean().item(), *EXACT),
-        Claim(
-            f"Mended: {DEPTH} layers keep the mean",
+        fixed_claim(
+            f"{DEPTH} layers keep the mean",
             1,
             "eval's mean = 1",
-            through(mended, DEPTH),
+            through(fixed, DEPTH),
             *bound(DEPTH, (1 - P) ** -DEPTH),
         ),
     ], []

@@ -9,6 +9,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dp_sgd"
@@ -37,7 +38,7 @@ class broken(torch.optim.Optimizer):
                 w.grad += group["noise"] * torch.randn_like(w)
 
 
-class mended(torch.optim.Optimizer):
+class fixed(torch.optim.Optimizer):
     def __init__(self, parameters, lr, max_norm, noise):
         defaults = {"lr": lr, "max_norm": max_norm, "noise": noise}
         super().__init__(parameters, defaults)
@@ -67,7 +68,5 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim(f"How far {STEPS} steps move the weights", 0, "nowhere = 0", moved(broken), *EXACT),
-        Claim(
-            f"Mended: how far {STEPS} steps of length lr C do", STEPS * LR * C, "n lr C", moved(mended), *rounding(1)
-        ),
+        fixed_claim(f"How far {STEPS} steps of length lr C do", STEPS * LR * C, "n lr C", moved(fixed), *rounding(1)),
     ], []

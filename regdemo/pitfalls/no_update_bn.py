@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "swa"
@@ -32,7 +33,7 @@ def broken(models, data):
     return average.eval()
 
 
-def mended(models, data):
+def fixed(models, data):
     average = AveragedModel(models[0])
     for model in models:
         average.update_parameters(model)
@@ -54,7 +55,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return model
 
     models = [trained() for _ in range(MODELS)]
-    wrong, right = broken(models, data)(data).detach(), mended(models, data)(data).detach()
+    wrong, right = broken(models, data)(data).detach(), fixed(models, data)(data).detach()
     last = next(models[-1].parameters()).detach()
     mean = torch.stack([next(model.parameters()).detach() for model in models]).mean(0)
     expected = ((data @ (mean - last).T).mean(0) / (data @ last.T).std(0)).square().mean().item()
@@ -66,15 +67,15 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong.mean(0).square().mean().item(),
             *rounding(expected, digits=1e-3),
         ),
-        Claim("Mended: they are centred", 0, "mean square", right.mean(0).square().mean().item(), *rounding(1)),
-        Claim("Mended: their variance", 1, "variance = 1", right.var(0).mean().item(), *rounding(1, digits=1e-3)),
+        fixed_claim("They are centred", 0, "mean square", right.mean(0).square().mean().item(), *rounding(1)),
+        fixed_claim("Their variance", 1, "variance = 1", right.var(0).mean().item(), *rounding(1, digits=1e-3)),
     ], [
         Table(
             "Output of the batch norm in eval, on the training data",
             ["code", "largest mean of a unit", "mean variance"],
             [
                 [name, y.mean(0).abs().max().item(), y.var(0).mean().item()]
-                for name, y in (("broken", wrong), ("mended", right))
+                for name, y in (("broken", wrong), ("fixed", right))
             ],
             "It should be 0 and 1.",
         )

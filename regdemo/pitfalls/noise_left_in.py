@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_normal
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "weight_noise"
@@ -31,7 +32,7 @@ def broken(model, loss, std):
     loss(model).backward()
 
 
-def mended(model, loss, std):
+def fixed(model, loss, std):
     clean = [w.detach().clone() for w in model.parameters()]
     with torch.no_grad():
         for w in model.parameters():
@@ -46,7 +47,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.randn(8, SIZE)
     shifts: dict[object, float] = {}
     rows: list[list[Cell]] = []
-    for snippet in (broken, mended):
+    for snippet in (broken, fixed):
         model = nn.Linear(SIZE, SIZE, bias=False)
         start, at = model.weight.detach().clone(), []
         for step in range(1, STEPS + 1):
@@ -64,7 +65,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             shifts[broken],
             *mean_of_normal(sqrt(2) * variance, SIZE**2),
         ),
-        Claim("Mended: the weights are where they were", 0, "mean square shift", shifts[mended], *EXACT),
+        fixed_claim("The weights are where they were", 0, "mean square shift", shifts[fixed], *EXACT),
     ], [
         Table(
             f"How far the weights have wandered, std = {STD}",

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "drop_path"
@@ -39,7 +40,7 @@ class broken(nn.Module):
         return x + self.branch(x)
 
 
-class mended(nn.Module):
+class fixed(nn.Module):
     def __init__(self, branch, p):
         super().__init__()
         self.branch, self.p = branch, p
@@ -73,7 +74,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     coins = torch.distributions.Binomial(DEPTH, torch.tensor(1 - P, dtype=torch.float64))
     by_chance = coins.log_prob(torch.arange(DEPTH + 1.0, dtype=torch.float64)).exp().square().sum().item()
     variance = DEPTH * P * (1 - P)
-    wrong, right = passes(broken), passes(mended)
+    wrong, right = passes(broken), passes(fixed)
     in_eval = stack(broken).eval()(torch.zeros(1, 1)).item()
     return [
         Claim(
@@ -94,12 +95,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
             repeats(broken, PAIRS),
             *proportion(by_chance, PAIRS),
         ),
-        Claim(
-            "Mended: the sum in training is eval's",
+        fixed_claim(
+            "The sum in training is eval's",
             DEPTH,
             f"L = {DEPTH}",
             right.mean().item(),
             *mean_of_bounded(variance / (1 - P) ** 2, DEPTH / (1 - P), right.numel()),
         ),
-        Claim("Mended: the same seed gives the same pass", 1, "share that agree", repeats(mended, 20), *EXACT),
+        fixed_claim("The same seed gives the same pass", 1, "share that agree", repeats(fixed, 20), *EXACT),
     ], []

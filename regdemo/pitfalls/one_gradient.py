@@ -7,6 +7,7 @@ again nor goes back. What is left is -(lr - rho/|g|) g: where |g| is below rho/l
 import torch
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "sam"
@@ -30,7 +31,7 @@ def broken(optimizer, parameters, loss, rho):
     optimizer.step()
 
 
-def mended(optimizer, parameters, loss, rho):
+def fixed(optimizer, parameters, loss, rho):
     optimizer.zero_grad()
     loss().backward()
     norm = torch.stack([w.grad.norm() for w in parameters]).norm()
@@ -58,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return w.detach().norm().item()
 
     far, near, shrink = RHO / LR, 1e-3, (1 - LR) ** STEPS
-    after = {(snippet, start): distance(snippet, start, STEPS) for snippet in (broken, mended) for start in (far, near)}
+    after = {(snippet, start): distance(snippet, start, STEPS) for snippet in (broken, fixed) for start in (far, near)}
     exact = rounding(1)
     return [
         Claim(f"At |g| = rho/lr = {far:g} it does not move", far, "|w| = rho/lr", after[broken, far], *exact),
@@ -69,11 +70,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
             after[broken, near],
             *exact,
         ),
-        Claim(
-            f"Mended: from |w| = {far:g} they lead down to",
+        fixed_claim(
+            f"From |w| = {far:g} they lead down to",
             (far + RHO) * shrink - RHO,
             "(|w| + rho)(1-lr)^n - rho",
-            after[mended, far],
+            after[fixed, far],
             *exact,
         ),
     ], [

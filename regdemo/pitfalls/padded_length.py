@@ -10,14 +10,15 @@ from math import sqrt
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
-    "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the padded "
-    "length, and short texts then train with almost no noise. Packed batches need the same "
-    "care (transformers, issue 34659)."
+    "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the "
+    "padded length, and short texts then train with almost no noise. Packed batches need the same care (transformers, "
+    "issue 34659)."
 )
 WRONG_ANSWER = "'x.shape[1] is the length.' Of the batch; the formula means the text's."
 
@@ -30,7 +31,7 @@ def broken(x, mask, alpha):
     return x + scale * noise * mask[..., None]
 
 
-def mended(x, mask, alpha):
+def fixed(x, mask, alpha):
     length = mask.sum(1)[:, None, None]
     scale = alpha / (length * x.shape[2]) ** 0.5
     noise = 2 * torch.rand_like(x) - 1
@@ -41,9 +42,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.zeros(len(LENGTHS), PADDED, WIDTH)
     mask = torch.arange(PADDED) < torch.tensor(LENGTHS)[:, None]
     # The mean square of a text's noise norm, alpha^2/3 if it is scaled by the text's own length.
-    squares = {snippet: snippet(x, mask, ALPHA).double().square().sum((1, 2)).tolist() for snippet in (broken, mended)}
+    squares = {snippet: snippet(x, mask, ALPHA).double().square().sum((1, 2)).tolist() for snippet in (broken, fixed)}
     meant, claims = ALPHA**2 / 3, []
-    for length, wrong, right in zip(LENGTHS, squares[broken], squares[mended], strict=True):
+    for length, wrong, right in zip(LENGTHS, squares[broken], squares[fixed], strict=True):
         # u^2 for u uniform on (-1, 1): mean 1/3, variance 4/45, at most 2/3 from its mean.
         tolerance, reason = mean_of_bounded(4 / 45, 2 / 3, length * WIDTH)
         share = length / PADDED
@@ -56,17 +57,17 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 ALPHA**2 * share * tolerance,
                 reason,
             ),
-            Claim(f"Mended: of {length} tokens", meant, "alpha^2/3", right, ALPHA**2 * tolerance, reason),
+            fixed_claim(f"Of {length} tokens", meant, "alpha^2/3", right, ALPHA**2 * tolerance, reason),
         ]
-    padding = mended(x, mask, ALPHA)[~mask].abs().max().item()
+    padding = fixed(x, mask, ALPHA)[~mask].abs().max().item()
     claims.append(Claim("Neither puts noise on the padding", 0, "largest", padding, *EXACT))
     return claims, [
         Table(
             f"Norm of the noise over a text, alpha = {ALPHA:g}, meant {sqrt(meant):.3g}",
-            ["tokens", "broken", "mended"],
+            ["tokens", "broken", "fixed"],
             [
                 [length, sqrt(wrong), sqrt(right)]
-                for length, wrong, right in zip(LENGTHS, squares[broken], squares[mended], strict=True)
+                for length, wrong, right in zip(LENGTHS, squares[broken], squares[fixed], strict=True)
             ],
         )
     ]

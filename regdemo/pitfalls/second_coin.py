@@ -8,6 +8,7 @@ text, it makes random words of 0.1 x 20%.
 import torch
 
 from regdemo.bounds import EXACT, proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "token_masking"
@@ -31,7 +32,7 @@ def broken(ids, mask_id, vocabulary, p):
     return inputs, labels
 
 
-def mended(ids, mask_id, vocabulary, p):
+def fixed(ids, mask_id, vocabulary, p):
     chosen = torch.rand(ids.shape) < p
     labels = ids.masked_fill(~chosen, -100)
     masked = chosen & (torch.rand(ids.shape) < 0.8)
@@ -46,14 +47,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
     # A random word is [MASK], or the token itself, once in a vocabulary each.
     another = (VOCABULARY - 2) / VOCABULARY
     claims, rows = [], []
-    for mark, snippet, share in (("", broken, 0.02), ("Mended: ", mended, 0.1)):
+    for claim, snippet, share in ((Claim, broken, 0.02), (fixed_claim, fixed, 0.1)):
         inputs, labels = snippet(ids, MASK, VOCABULARY, P)
         chosen = labels != -100
         n = int(chosen.sum())
         swapped = ((inputs != ids) & (inputs != MASK))[chosen].double().mean().item()
         claims.append(
-            Claim(
-                f"{mark}The share of the chosen tokens that show another word",
+            claim(
+                "The share of the chosen tokens that show another word",
                 share * another,
                 f"{share:g} (1 - 2/V)",
                 swapped,

@@ -8,6 +8,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import EXACT
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "gradient_clipping"
@@ -28,7 +29,7 @@ def broken(optimizer, parameters, max_norm):
     optimizer.step()
 
 
-def mended(optimizer, parameters, max_norm):
+def fixed(optimizer, parameters, max_norm):
     clip_grad_norm_(parameters, max_norm, error_if_nonfinite=True)
     optimizer.step()
 
@@ -44,7 +45,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             return w.detach(), True
         return w.detach(), False
 
-    (wrong, said), (right, said_mended) = run(broken), run(mended)
+    (wrong, said), (right, said_fixed) = run(broken), run(fixed)
     return [
         Claim("Errors", 0, "errors = 0", int(said), *EXACT),
         Claim("Weights that are NaN after the step", 1, "where the inf was = 1", wrong.isnan().sum().item(), *EXACT),
@@ -55,6 +56,6 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (wrong == 1).sum().item(),
             *EXACT,
         ),
-        Claim("Mended: errors", 1, "errors = 1", int(said_mended), *EXACT),
-        Claim("Mended: weights that are as they were", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
+        fixed_claim("Errors", 1, "errors = 1", int(said_fixed), *EXACT),
+        fixed_claim("Weights that are as they were", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
     ], []

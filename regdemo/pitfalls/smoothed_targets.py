@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "label_smoothing"
@@ -27,7 +28,7 @@ def broken(labels, classes, e):
     return targets.scatter(1, labels[:, None], 1 - e)
 
 
-def mended(labels, classes, e):
+def fixed(labels, classes, e):
     targets = torch.full((len(labels), classes), e / classes)
     own = torch.full((len(labels), 1), 1 - e)
     return targets.scatter_add(1, labels[:, None], own)
@@ -43,7 +44,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     by_torch = targets_of(F.cross_entropy(logits, labels, label_smoothing=E))
     stronger = targets_of(F.cross_entropy(logits, labels, label_smoothing=E * K / (K - 1)))
-    wrong, right = broken(labels, K, E), mended(labels, K, E)
+    wrong, right = broken(labels, K, E), fixed(labels, K, E)
     exact = rounding(1, digits=1e-5)
 
     def apart(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -63,11 +64,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("The snippet is off by", E / K, "e/K", apart(wrong, by_torch), *exact),
         Claim("It is torch's at e K/(K-1) = 0.125", 0, "max difference", apart(wrong, stronger), *exact),
-        Claim("Mended: the same as torch", 0, "max difference", apart(right, by_torch), *exact),
+        fixed_claim("The same as torch", 0, "max difference", apart(right, by_torch), *exact),
     ], [
         Table(
             f"Targets at e = {E}, {K} classes",
             ["rule", "right class", "each other"],
-            [row("broken", wrong), row("mended", right), row("torch", by_torch)],
+            [row("broken", wrong), row("fixed", right), row("torch", by_torch)],
         )
     ]

@@ -8,6 +8,7 @@ behind the gradient step, lands on zero and stays.
 import torch
 
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "l1_penalty"
@@ -33,7 +34,7 @@ def broken(x, y, lam, lr, steps):
     return w.detach()
 
 
-def mended(x, y, lam, lr, steps):
+def fixed(x, y, lam, lr, steps):
     w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
     for _ in range(steps):
         loss = (x @ w - y).square().mean() / 2
@@ -51,19 +52,19 @@ def measure() -> tuple[list[Claim], list[Block]]:
     least_squares[:LARGE] = 1 + torch.rand(LARGE, dtype=torch.float64)
     y = x @ least_squares
     optimum = least_squares.sign() * (least_squares.abs() - LAM).clamp(min=0)
-    wrong, right = broken(x, y, LAM, LR, STEPS), mended(x, y, LAM, LR, STEPS)
+    wrong, right = broken(x, y, LAM, LR, STEPS), fixed(x, y, LAM, LR, STEPS)
     zero = optimum == 0
     return [
         Claim(f"Exact zeros, of {FEATURES} weights", 0, "none = 0", (wrong == 0).sum().item(), *EXACT),
-        Claim(
-            "Mended: exact zeros",
+        fixed_claim(
+            "Exact zeros",
             FEATURES - LARGE,
             f"where |b| <= lam = {FEATURES - LARGE}",
             (right == 0).sum().item(),
             *EXACT,
         ),
-        Claim(
-            "Mended: the weights are the minimum itself",
+        fixed_claim(
+            "The weights are the minimum itself",
             0,
             "max |w - soft(b, lam)|",
             (right - optimum).abs().max().item(),
@@ -75,7 +76,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             ["code", "exact zeros", "largest |w| that should be 0"],
             [
                 ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
-                ["mended", (right == 0).sum().item(), right[zero].abs().max().item()],
+                ["fixed", (right == 0).sum().item(), right[zero].abs().max().item()],
             ],
             f"A step of the penalty is lr lam = {LR * LAM:g}: that is how far the first swings.",
         )

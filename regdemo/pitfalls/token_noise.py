@@ -11,13 +11,14 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "input_noise"
 CARDS = ("Q18.146", "Q18.144")
 SAY = (
-    "Noise belongs on the embeddings, which are quantities, not on the ids, which are names. `.long()` cuts towards 0, "
-    "so noise of 0.01 makes nearly half of the tokens the one below in the vocabulary."
+    "Noise belongs on the embeddings, which are quantities, not on the ids, which are names. `.long()` cuts towards "
+    "0, so noise of 0.01 makes nearly half of the tokens the one below in the vocabulary."
 )
 WRONG_ANSWER = "'The noise is only 0.01, so hardly a token changes.' The cut does not ask how far below the id it is."
 
@@ -29,7 +30,7 @@ def broken(ids, std, vocabulary):
     return (ids.float() + noise).long().clamp(0, vocabulary - 1)
 
 
-def mended(ids, std, embedding):
+def fixed(ids, std, embedding):
     x = embedding(ids)
     return x + torch.randn_like(x) * std
 
@@ -41,7 +42,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     reach = (ids.float() - ids.float().nextafter(torch.tensor(0.0))).double() / 2
     expected = (torch.erfc(reach / (STD * sqrt(2))) / 2).mean().item()
     embedding = nn.Embedding(VOCABULARY, WIDTH)
-    noise = (mended(ids, STD, embedding) - embedding(ids)).detach()
+    noise = (fixed(ids, STD, embedding) - embedding(ids)).detach()
     return [
         Claim(
             f"Noise of {STD} on GPT-2's {VOCABULARY:,} ids changes a share",
@@ -68,8 +69,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
             .item(),
             *EXACT,
         ),
-        Claim(
-            "Mended: the embeddings get noise of the variance asked for",
+        fixed_claim(
+            "The embeddings get noise of the variance asked for",
             STD**2,
             "std^2",
             noise.double().square().mean().item(),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "mc_dropout"
@@ -28,7 +29,7 @@ def broken(model, x, passes):
         return torch.stack([model(x) for _ in range(passes)])
 
 
-def mended(model, x, passes):
+def fixed(model, x, passes):
     model.eval()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -47,7 +48,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return (next(model.buffers()) / x.mean(0)).mean().item(), change, spread
 
     moved, change, _ = run(broken)
-    moved_mended, change_mended, spread = run(mended)
+    moved_fixed, change_fixed, spread = run(fixed)
     learned = 1 - 0.9**PASSES
     return [
         Claim(
@@ -58,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(1, digits=1e-5),
         ),
         Claim("The prediction in eval has changed", 1, "yes = 1", int(change > 0.1), *EXACT),
-        Claim("Mended: the running mean has gone", 0, "nowhere = 0", moved_mended, *EXACT),
-        Claim("Mended: the prediction in eval has changed by", 0, "nothing = 0", change_mended, *EXACT),
-        Claim("Mended: the passes do differ", 1, "yes = 1", int(spread > 0.1), *EXACT),
+        fixed_claim("The running mean has gone", 0, "nowhere = 0", moved_fixed, *EXACT),
+        fixed_claim("The prediction in eval has changed by", 0, "nothing = 0", change_fixed, *EXACT),
+        fixed_claim("The passes do differ", 1, "yes = 1", int(spread > 0.1), *EXACT),
     ], []

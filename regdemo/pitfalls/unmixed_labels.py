@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "mixup"
@@ -29,7 +30,7 @@ def broken(model, x, y, alpha):
     return F.cross_entropy(logits, y)
 
 
-def mended(model, x, y, alpha):
+def fixed(model, x, y, alpha):
     weight = torch.distributions.Beta(alpha, alpha).sample()
     order = torch.randperm(len(x))
     logits = model(weight * x + (1 - weight) * x[order])
@@ -50,7 +51,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return logits
 
     results = []
-    for snippet in (broken, mended):
+    for snippet in (broken, fixed):
         seen.clear()
         loss = snippet(model, x, y, ALPHA)
         mixture, logits = seen
@@ -59,7 +60,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         foreign = 1 - mixture.gather(1, y[:, None]).mean().item()
         wrong = (target - mixture).abs().sum(-1).mean().item() / 2
         results.append((snippet.__name__, foreign, wrong))
-    (_, foreign, wrong), (_, _, wrong_mended) = results
+    (_, foreign, wrong), (_, _, wrong_fixed) = results
     return [
         Claim(
             "The share of a target that names the wrong class",
@@ -68,7 +69,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong,
             *rounding(1, digits=1e-5),
         ),
-        Claim("Mended: target and input agree", 0, "share that differs", wrong_mended, *rounding(1, digits=1e-5)),
+        fixed_claim("Target and input agree", 0, "share that differs", wrong_fixed, *rounding(1, digits=1e-5)),
     ], [
         Table(
             f"A batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import proportion
+from regdemo.measure import fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dropout"
@@ -26,7 +27,7 @@ def broken(x, p):
     return (hidden == 0).float().mean()
 
 
-def mended(x, p):
+def fixed(x, p):
     active = F.relu(x)
     hidden = F.dropout(active, p)
     return (hidden[active > 0] == 0).float().mean()
@@ -34,16 +35,16 @@ def mended(x, p):
 
 def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.randn(N)
-    counted = {p: (broken(x, p).item(), mended(x, p).item()) for p in RATES}
+    counted = {p: (broken(x, p).item(), fixed(x, p).item()) for p in RATES}
     p = RATES[-1]
     share, active = 1 - (1 - p) / 2, int((x > 0).sum())
     return [
         Claim(f"At p = {p} it counts", share, "1 - (1-p)/2", counted[p][0], *proportion(share, N)),
-        Claim(f"Mended: at p = {p} it counts", p, "p", counted[p][1], *proportion(p, active)),
+        fixed_claim(f"At p = {p} it counts", p, "p", counted[p][1], *proportion(p, active)),
     ], [
         Table(
             "The share that is said to be dropped",
-            ["p", "broken", "1 - (1-p)/2", "mended"],
+            ["p", "broken", "1 - (1-p)/2", "fixed"],
             [[str(p), wrong, 1 - (1 - p) / 2, right] for p, (wrong, right) in counted.items()],
         )
     ]

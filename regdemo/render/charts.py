@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from regdemo.render.colors import SERIES, fraction, scale_color
-from regdemo.render.format import axes, limits, number, ticks, unbroken, xml
+from regdemo.render.format import axes, limits, number, outline, plain_prose, ticks, unbroken, xml
 from regdemo.report import Curves, HeatMap
 
 WIDTH = 560
@@ -51,8 +51,11 @@ def heat_map(block: HeatMap) -> Chart:
 
 
 def curves(block: Curves) -> Chart:
-    """The series over one pair of axes, their bands as tints, each series with its own dashes; the legend below."""
-    lines = [unbroken(zip(series.x, series.y, strict=True)) for series in block.series]
+    """The series over one pair of axes, bands and bars as tints, each line with its own dashes; the legend below."""
+    lines = [
+        [outline(series)] if series.style == "bars" else unbroken(zip(series.x, series.y, strict=True))
+        for series in block.series
+    ]
     # Without a band the two lists are empty.
     bands = [unbroken(zip(series.x, series.low, series.high, strict=False)) for series in block.series]
     points = [(x, y) for runs in lines + bands for run in runs for x, *ys in run for y in ys]
@@ -73,7 +76,10 @@ def curves(block: Curves) -> Chart:
     def path(points: Iterable[tuple[float, ...]]) -> str:
         return "M" + "L".join(f"{across(x)},{down(y)}" for x, y in points)
 
-    parts = [_text(0, 14, block.y_label), _text(right, bottom + 2 * LINE, block.x_label, "end")]
+    parts = [
+        _text(0, 14, plain_prose(block.y_label)),
+        _text(right, bottom + 2 * LINE, plain_prose(block.x_label), "end"),
+    ]
     for y, label in y_ticks:
         parts.append(f'<path d="M{left},{down(y)}H{right}" stroke="currentColor" stroke-opacity=".15"/>')
         parts.append(_text(left - 8, down(y) + 4, label, "end"))
@@ -84,17 +90,23 @@ def curves(block: Curves) -> Chart:
         for run in runs:
             edge = [(x, high) for x, _, high in run] + [(x, low) for x, low, _ in reversed(run)]
             parts.append(f'<path d="{path(edge)}Z" fill="{color}" fill-opacity=".18"/>')
-    y = bottom + 2 * LINE
+    line = bottom + 2 * LINE
     for i, (series, color, runs) in enumerate(zip(block.series, colors, lines, strict=True)):
         stroke = f'fill="none" stroke="{color}" stroke-width="2" stroke-dasharray="{DASHES[i % len(DASHES)]}"'
         for run in runs:
-            if len(run) > 1:
+            if series.style == "bars":
+                parts.append(f'<path d="{path(run)}Z" fill="{color}" fill-opacity=".3" stroke="{color}"/>')
+            elif len(run) > 1 and series.style == "line":
                 parts.append(f'<path d="{path(run)}" {stroke} stroke-linejoin="round"/>')
             else:
-                parts.append(f'<circle cx="{across(run[0][0])}" cy="{down(run[0][1])}" r="3" fill="{color}"/>')
-        y += LINE
-        parts += [f'<path d="M{left},{y - 4}h36" {stroke}/>', _text(left + 44, y, series.name)]
-    return _chart(WIDTH, y + 6, parts)
+                parts += [f'<circle cx="{across(x)}" cy="{down(y)}" r="3" fill="{color}"/>' for x, y in run]
+        line += LINE
+        if series.style == "line":
+            parts.append(f'<path d="M{left},{line - 4}h36" {stroke}/>')
+        else:
+            parts.append(f'<circle cx="{left + 18}" cy="{line - 4}" r="4" fill="{color}"/>')
+        parts.append(_text(left + 44, line, plain_prose(series.name)))
+    return _chart(WIDTH, line + 6, parts)
 
 
 def _cell(x: int, y: int, side: int, value: float, block: HeatMap) -> str:

@@ -8,14 +8,26 @@ from decimal import Decimal
 from html import escape
 from itertools import groupby
 from math import ceil, floor, isfinite, log10
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from regdemo.report import Cell, Claim, HeatMap, Interval, Report
+from regdemo.render import mathematics
+from regdemo.report import Cell, Claim, HeatMap, Interval, Report, Series
 from regdemo.text import clean
 
-Kind = Literal["text", "code", "link"]
+Kind = Literal["text", "code", "math", "link"]
 
-_INLINE = re.compile(r"`(?P<code>[^`]+)`|(?P<link>https?://[^\s<>`]*[^\s<>`.,;:!?)\]])")
+_INLINE = re.compile(
+    r"`(?P<code>[^`]+)`|\$(?P<math>[^$\n]+)\$|\[(?P<label>[^\]\[]+)\]\((?P<target>https?://[^\s()]+)\)|"
+    r"(?P<link>https?://[^\s<>`]*[^\s<>`.,;:!?)\]])"
+)
+
+
+class Piece(NamedTuple):
+    """A piece of prose: what is shown of it, and of a link where it leads."""
+
+    kind: Kind
+    text: str
+    target: str = ""
 
 
 def xml(text: str) -> str:
@@ -23,21 +35,33 @@ def xml(text: str) -> str:
     return escape(clean(text))
 
 
-def inline(text: str) -> Iterator[tuple[Kind, str]]:
-    """Split prose into pieces: plain text, `code` without its backticks, and bare links.
+def inline(text: str) -> Iterator[Piece]:
+    r"""Split prose into pieces: plain text, `code` without its backticks, LaTeX without its dollars, and links.
 
-    >>> list(inline("see `p` at https://x.org."))
-    [('text', 'see '), ('code', 'p'), ('text', ' at '), ('link', 'https://x.org'), ('text', '.')]
+    >>> [tuple(piece) for piece in inline("`p` or [a page](https://x.org)")]
+    [('code', 'p', ''), ('text', ' or ', ''), ('link', 'a page', 'https://x.org')]
+    >>> [piece.kind for piece in inline(r"$\frac{p}{1-p}$ at https://x.org")]
+    ['math', 'text', 'link']
     """
     text = clean(text)
     end = 0
     for match in _INLINE.finditer(text):
         if match.start() > end:
-            yield "text", text[end : match.start()]
-        yield ("code", match["code"]) if match["code"] else ("link", match["link"])
+            yield Piece("text", text[end : match.start()])
+        if match["code"]:
+            yield Piece("code", match["code"])
+        elif match["math"]:
+            yield Piece("math", match["math"])
+        else:
+            yield Piece("link", match["label"] or match["link"], match["target"] or match["link"])
         end = match.end()
     if end < len(text):
-        yield "text", text[end:]
+        yield Piece("text", text[end:])
+
+
+def plain_prose(text: str) -> str:
+    """Prose on one line of plain characters: formulas in Unicode, code without its backticks, links by their words."""
+    return "".join(mathematics.plain(p.text) if p.kind == "math" else p.text for p in inline(text))
 
 
 def number(value: float) -> str:
@@ -111,6 +135,11 @@ def expectation(claim: Claim) -> tuple[str, str]:
     return f"{claim.formula} ± {tolerance}" if said else f"{claim.formula} = {expected} ± {tolerance}", measured
 
 
+def about(claim: Claim) -> str:
+    """The statement; of a pitfall, behind the code that it is about."""
+    return f"{claim.code.capitalize()}: {claim.statement}" if claim.code else claim.statement
+
+
 def verdict(claims: Sequence[Claim]) -> str:
     """How many claims hold."""
     held = sum(claim.holds for claim in claims)
@@ -150,6 +179,17 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     margin = max(abs(low), abs(high), 1e-9) / 2
     return (low, high) if high - low > 1e-9 * margin else (low - margin, high + margin)
+
+
+def outline(series: Series) -> list[tuple[float, ...]]:
+    """The edge of bars, as one line that begins and ends on 0.
+
+    >>> outline(Series("s", [0.0, 1.0], [2.0, 0.5], style="bars"))
+    [(-0.5, 0.0), (-0.5, 2.0), (0.5, 2.0), (0.5, 0.0), (0.5, 0.0), (0.5, 0.5), (1.5, 0.5), (1.5, 0.0)]
+    """
+    half = (series.x[1] - series.x[0]) / 2 if len(series.x) > 1 else 0.5
+    bars = zip(series.x, series.y, strict=True)
+    return [point for x, y in bars for point in ((x - half, 0.0), (x - half, y), (x + half, y), (x + half, 0.0))]
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:

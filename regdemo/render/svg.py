@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.cells import cell_len
@@ -46,7 +47,10 @@ def to_svg(report: Report) -> str:
             body.append(_line(line, y))
 
     write(terminal.head(report, console))
-    for block in report.blocks:
+    for part in terminal.advice(report, console) if report.picture else ():
+        y += LINE
+        write(part)
+    for block in (*report.picture, *report.blocks):
         y += LINE
         if isinstance(block, HeatMap | Curves):
             write(terminal.prose(block.title, console, "bold"))
@@ -57,7 +61,8 @@ def to_svg(report: Report) -> str:
                 write(terminal.prose(block.note, console, QUIET))
         else:
             write(terminal.draw(block, console))
-    for part in terminal.tail(report, console):
+    rest = replace(report, say="", wrong_answer="") if report.picture else report
+    for part in terminal.tail(rest, console):
         y += LINE
         write(part)
     width, height = round(2 * MARGIN + COLUMNS * LETTER), y + MARGIN

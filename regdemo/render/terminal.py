@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from textwrap import wrap
 from typing import Literal
 
@@ -17,23 +18,27 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
+from regdemo.render import mathematics
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX, fraction, scale_color
 from regdemo.render.format import (
+    about,
     axes,
     cells,
     expectation,
     inline,
     limits,
     number,
+    outline,
     parameters,
     quiz_command,
     ticks,
     unbroken,
     verdict,
 )
-from regdemo.report import Block, Claim, Code, Curves, HeatMap, Report, Table, Text
+from regdemo.report import Block, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
 from regdemo.text import clean
 
+SCREEN = 40  # lines of a short report at 80 columns
 WIDEST = 100  # longer lines of prose are hard to read
 SHADES = " ░▒▓█"
 MARKERS = "●▲■◆▼"
@@ -42,19 +47,73 @@ PLOT_ROWS = 17
 PLOT_MARKS = 6
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, *, short: bool = False, claims: bool = False) -> None:
     """Draw the report, in at most 100 columns.
 
+    short: what to say, the usual wrong answer, the picture, and how many claims hold; at 80 columns in SCREEN lines,
+    unless a claim fails, which is shown in full. A report without a picture is drawn whole.  claims: show each claim.
     Without colour, heat maps are drawn in shades and `code` keeps its backticks.
     Every string of the report is shown as it is: nothing in it is markup.
     """
-    for i, part in enumerate(
-        [head(report, console), *(draw(b, console) for b in report.blocks), *tail(report, console)]
-    ):
+    parts = _short(report, console, claims) if short and report.picture else _whole(report, console)
+    for i, lines in enumerate(parts):
         if i:
             console.print()
-        for line in console.render_lines(part, _options(console), pad=False):
+        for line in lines:
             console.print(Segments([*_trimmed(line), Segment.line()]))
+
+
+def _whole(report: Report, console: Console) -> list[list[list[Segment]]]:
+    blocks = [*report.picture, *report.blocks]
+    parts = [head(report, console), *(draw(b, console) for b in blocks), *tail(report, console)]
+    if report.picture:
+        parts = [head(report, console), *advice(report, console), *(draw(b, console) for b in blocks)]
+        parts += tail(replace(report, say="", wrong_answer=""), console)
+    return [_lines(part, console) for part in parts]
+
+
+def _short(report: Report, console: Console, unfold: bool) -> list[list[list[Segment]]]:
+    """The parts of a short report: the picture gets the lines of the screen that the words leave."""
+    failed = [claim for claim in report.claims if not claim.holds]
+    listed = report.claims if unfold else failed
+    coded = [] if unfold or not any(claim.code for claim in report.claims) else report.claims
+    foot: list[RenderableType] = [_verdict(report.claims)]
+    if coded:
+        foot[:0] = [_one_line(claim, console) for claim in coded if claim.holds]
+    if listed:
+        foot.insert(0, _claims(listed, console, counted=False))
+    hidden = sum(isinstance(block, Table) for block in report.blocks)
+    more = ["--claims shows each claim"] if not unfold and not coded else []
+    more.append(f"--full adds {hidden} table{'s' * (hidden != 1)}" if hidden else "--full shows everything")
+    foot += [prose(", ".join(more), console, QUIET), prose(quiz_command(report), console, CODE)]
+    top = [_lines(part, console) for part in (head(report, console), *advice(report, console))]
+    end = _lines(Group(*foot), console)
+    room = SCREEN - len(end) - sum(len(part) + 1 for part in top) - 1
+    return [*top, *_picture(report.picture, console, room), end]
+
+
+def _picture(blocks: list[Block], console: Console, room: int) -> list[list[list[Segment]]]:
+    """The picture's blocks in about so many lines: narrow heat maps side by side, plots as low as they must be."""
+    maps = [block for block in blocks if isinstance(block, HeatMap)]
+    width = max((2 * len(row) + 2 for block in maps for row in block.values), default=0)
+    abreast = (_width(console) + 3) // (width + 3) if width else 1
+    if len(maps) == len(blocks) > 1 and abreast > 1:
+        columns = _width(console) // min(abreast, len(blocks)) - 3
+        rows = [blocks[i : i + abreast] for i in range(0, len(blocks), abreast)]
+        parts: list[RenderableType] = []
+        for row in rows:
+            grid = Grid.grid(*(Column(width=columns) for _ in row), padding=(0, 3, 0, 0))
+            grid.add_row(*(draw(block, console) for block in row))
+            parts.append(grid)
+    else:
+        curves = [block for block in blocks if isinstance(block, Curves)]
+        others = sum(len(_lines(draw(block, console), console)) + 1 for block in blocks if block not in curves)
+        frame = sum(len(_lines(_curves(block, console, 3), console)) - 3 + 2 for block in curves)
+        notes = sum(len(_lines(prose(block.note, console), console)) for block in curves if block.note)
+        rows_left = (room - others - frame - notes) // max(1, len(curves))
+        plot = max(5, min(PLOT_ROWS, rows_left))
+        parts = [draw(block, console, plot) for block in blocks]
+    return [_lines(part, console) for part in parts]
 
 
 def head(report: Report, console: Console) -> RenderableType:
@@ -62,8 +121,14 @@ def head(report: Report, console: Console) -> RenderableType:
     return Group(prose(report.title, console, "bold"), prose(parameters(report), console, QUIET))
 
 
-def draw(block: Block, console: Console) -> RenderableType:
-    """One block: its title, what it shows, its note."""
+def advice(report: Report, console: Console) -> list[RenderableType]:
+    """What to take to the interview."""
+    parts = [("Say in the interview", report.say), ("The usual wrong answer", report.wrong_answer)]
+    return [Group(Line(title, "bold"), prose(text, console)) for title, text in parts if text]
+
+
+def draw(block: Block, console: Console, plot_rows: int = 0) -> RenderableType:
+    """One block: its title, what it shows, its note. plot_rows: of curves, if not PLOT_ROWS."""
     if isinstance(block, Text):
         return prose(block.text, console)
     body: RenderableType
@@ -74,34 +139,48 @@ def draw(block: Block, console: Console) -> RenderableType:
     elif isinstance(block, Code):
         body = _code(block, console)
     else:
-        body = _curves(block, console)
+        body = _curves(block, console, plot_rows or PLOT_ROWS)
     note = [prose(block.note, console, QUIET)] if block.note else []
     return Group(prose(block.title, console, "bold"), body, *note)
 
 
 def tail(report: Report, console: Console) -> list[RenderableType]:
-    """The claims with their verdict, then what to take to the interview."""
-    parts: list[tuple[str, RenderableType]] = []
+    """The claims with their verdict, what to take to the interview, and what to do next."""
+    parts: list[RenderableType] = []
     if report.claims:
-        parts.append(("Claims", _claims(report.claims, console)))
-    if report.say:
-        parts.append(("Say in the interview", prose(report.say, console)))
-    if report.wrong_answer:
-        parts.append(("The usual wrong answer", prose(report.wrong_answer, console)))
+        parts.append(Group(Line("Claims", "bold"), _claims(report.claims, console)))
+    parts += advice(report, console)
     if report.cards:
-        parts.append(("Try next", prose(quiz_command(report), console, CODE)))
-    return [Group(Line(title, "bold"), body) for title, body in parts]
+        parts.append(Group(Line("Try next", "bold"), prose(quiz_command(report), console, CODE)))
+    return parts
 
 
 def prose(text: str, console: Console, style: str = "") -> Line:
-    """Words to be wrapped, `code` coloured; where there is no colour, the backticks stay."""
+    """Words to be wrapped: `code` coloured, formulas in Unicode, links that can be followed.
+
+    Where there is no colour, the backticks stay, and the address of a link follows on a line of its own.
+    """
     line = Line(style=style)
-    for kind, piece in inline(text):
-        if kind == "code" and not _plain(console):
+    addresses = []
+    for kind, piece, target in inline(text):
+        if kind == "math":
+            line.append(mathematics.plain(piece))
+        elif kind == "link" and not _plain(console):
+            line.append(piece, f"link {target}")
+        elif kind == "link" and piece == target:
+            line.append(f"\n{target}\n")
+        elif kind == "code" and not _plain(console):
             line.append(piece, CODE)
         else:
             line.append(f"`{piece}`" if kind == "code" else piece)
+            addresses += [target] * (kind == "link")
+    for address in addresses:
+        line.append(f"\n{address}")
     return line
+
+
+def _lines(part: RenderableType, console: Console) -> list[list[Segment]]:
+    return console.render_lines(part, _options(console), pad=False)
 
 
 def _width(console: Console) -> int:
@@ -125,21 +204,35 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
     return line
 
 
-def _claims(claims: list[Claim], console: Console) -> RenderableType:
-    """Each claim behind its mark: the statement, the numbers, the reason for the tolerance."""
+def _claims(claims: list[Claim], console: Console, *, counted: bool = True) -> RenderableType:
+    """Each claim behind its mark: the statement, the numbers, the reason for the tolerance; last how many hold."""
     grid = Grid.grid("mark", Column(overflow="fold"), padding=(0, 1, 0, 0))
     for claim in claims:
         expected, measured = expectation(claim)
-        text = prose(claim.statement, console)
+        text = prose(about(claim), console)
         numbers = prose(f"measured {measured}, expected {expected}", console)
         text.append("\n").append_text(numbers)
         if claim.reason:
             reason = prose(f"({claim.reason})", console, QUIET)
             apart = " " if numbers.cell_len + reason.cell_len + 1 <= _width(console) - 2 else "\n"
             text.append(apart).append_text(reason)
-        grid.add_row(Line("✓", f"bold {GOOD}") if claim.holds else Line("✗", f"bold {BAD}"), text)
-    holds = all(claim.holds for claim in claims)
-    return Group(grid, Line(verdict(claims), f"bold {GOOD if holds else BAD}"))
+        grid.add_row(_mark(claim), text)
+    return Group(grid, _verdict(claims)) if counted else grid
+
+
+def _one_line(claim: Claim, console: Console) -> Line:
+    """A claim in one line: its mark, the statement, what was measured."""
+    line = _mark(claim).append(" ").append_text(prose(f"{about(claim)}: {expectation(claim)[1]}", console))
+    line.stylize("not bold", 1)
+    return line
+
+
+def _mark(claim: Claim) -> Line:
+    return Line("✓", f"bold {GOOD}") if claim.holds else Line("✗", f"bold {BAD}")
+
+
+def _verdict(claims: list[Claim]) -> Line:
+    return Line(verdict(claims), f"bold {GOOD if all(claim.holds for claim in claims) else BAD}")
 
 
 def _table(table: Table, console: Console) -> RenderableType:
@@ -262,8 +355,8 @@ def _strip(places: Iterable[float | None], size: int, plain: bool) -> Line:
     return line.append("│" if plain else "")
 
 
-def _curves(block: Curves, console: Console) -> RenderableType:
-    """Braille lines with a marker for each series; their bands are left to the HTML and SVG forms."""
+def _curves(block: Curves, console: Console, rows: int) -> RenderableType:
+    """Braille lines with a marker for each series; the edges of a band are dotted."""
     names = [
         Line.assemble((MARKERS[i % len(MARKERS)], SERIES[i % len(SERIES)]), " ", prose(series.name, console))
         for i, series in enumerate(block.series)
@@ -275,31 +368,47 @@ def _curves(block: Curves, console: Console) -> RenderableType:
     return Group(
         legend,
         prose(block.y_label, console, QUIET),
-        _plot(runs, _width(console)),
+        _plot(block.series, runs, _width(console), rows),
         Align.right(prose(block.x_label, console, QUIET)),
     )
 
 
-def _plot(series: list[list[list[tuple[float, ...]]]], width: int) -> Line:
+def _plot(block: list[Series], series: list[list[list[tuple[float, ...]]]], width: int, rows: int) -> Line:
     """Runs of points over their axes, drawn by plotext on a figure of our own: its shared one stays as it is."""
     import plotext
 
     figure = type(plotext.figure)(type(plotext.terminal)().limit(False, False))
-    figure.plot_size(width, PLOT_ROWS).theme("colorless").axes(False, side=1)
+    figure.plot_size(width, rows).theme("colorless").axes(False, side=1)
+    edges = [_edges(each) for each in block]
     for axis, side in (("x", 0), ("y", 1)):
-        values = [point[side] for runs in series for run in runs for point in run]
+        values = [point[side] for runs in (*series, *edges) for run in runs for point in run]
         low, high = limits(values)
-        marks = ticks(low, high, most=8)
+        marks = ticks(low, high, most=8 if side == 0 else max(3, rows // 2))
         figure.ruler(axis).lim(low, high).ticks([at for at, _ in marks], [label for _, label in marks])
     pixels = [plotext.pixel(foreground=tuple(bytes.fromhex(SERIES[i % len(SERIES)][1:]))) for i in range(len(series))]
-    for pixel, runs in zip(pixels, series, strict=True):
-        for run in runs:
+    for pixel, runs, around, each in zip(pixels, series, edges, block, strict=True):
+        for run in around:
+            if each.style == "bars":
+                figure.draw(figure.signal(*zip(*run, strict=True), marker=plotext.marker("braille", pixel)).lines())
+            else:
+                few = run[:: max(1, len(run) // width)]
+                figure.draw(figure.signal(*zip(*few, strict=True), marker=plotext.marker("·", pixel)))
+        for run in runs if each.style == "line" else ():
             figure.draw(figure.signal(*zip(*run, strict=True), marker=plotext.marker("braille", pixel)).lines())
-    for i, runs in enumerate(series):
+    for i, (runs, each) in enumerate(zip(series, block, strict=True)):
         points = [point for run in runs for point in run]
-        every = max(1, len(points) // PLOT_MARKS)
+        every = max(1, len(points) // PLOT_MARKS) if each.style == "line" else 1
         few = points[every * i // len(series) :: every]  # each series at its own places, so that markers do not meet
-        if few:
+        if few and each.style != "bars":
             marker = plotext.marker(MARKERS[i % len(MARKERS)], pixels[i])
             figure.draw(figure.signal(*zip(*few, strict=True), marker=marker))
     return Line.from_ansi(figure.build().string().rstrip())
+
+
+def _edges(series: Series) -> list[list[tuple[float, ...]]]:
+    """The outline of bars, or the two edges of a band, as runs of points."""
+    if series.style == "bars":
+        return [list(outline(series))]
+    return [
+        run for side in (series.low, series.high) for run in unbroken(zip(series.x, side, strict=False)) if series.low
+    ]

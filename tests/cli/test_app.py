@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from importlib import import_module
 from typing import Annotated
 
 import pytest
@@ -13,23 +13,22 @@ import pytest
 from regdemo import catalog
 from regdemo.cli import app
 from regdemo.parameters import SEED
-from regdemo.report import Claim, Report
+from regdemo.report import Claim, Measurement, Report
 
 DEMOS = [demo.name for demo in catalog.demos()]
 BY_HAND = ["list", "pitfalls", "quiz", "stats", "compare"]
 
 
-def failing(*, seed: Annotated[int, SEED] = 0) -> Report:
-    return Report("A claim that fails", {"seed": seed}, [Claim("1 is 2", 2, "1 + 1", 1, 0, "exact")], [], "", "", [])
+def failing(*, seed: Annotated[int, SEED] = 0) -> Measurement:
+    return Measurement("A claim that fails", [Claim("1 is 2", 2, "1 + 1", 1, 0, "exact")], [])
 
 
-def interrupted(*, seed: Annotated[int, SEED] = 0) -> Report:
+def interrupted(*, seed: Annotated[int, SEED] = 0) -> Measurement:
     raise KeyboardInterrupt
 
 
 def put_in_place_of_dropout(monkeypatch, function):
-    demo = replace(catalog.load("dropout"), function=function)
-    monkeypatch.setattr(catalog, "load", lambda stem: demo)
+    monkeypatch.setattr(import_module("regdemo.demos.dropout"), "dropout", function)
 
 
 def one_line(text):
@@ -49,9 +48,7 @@ def test_a_rate_that_is_none_is_one_line_and_exit_2(value, capsys):
 @pytest.mark.parametrize("name", DEMOS)
 @pytest.mark.parametrize("size", ["0", "1000000000000"])
 def test_a_size_of_nothing_or_of_everything_is_refused(name, size, capsys):
-    demo = catalog.load(name.replace("-", "_"))
-    sizes = [p for p in demo.signature.parameters.values() if type(p.default) is int and p.name != "seed"]
-    for parameter in sizes:
+    for parameter in [range_ for range_ in catalog.demo(name).ranges if range_.kind == "integer"]:
         assert app.run([name, f"--{parameter.name.replace('_', '-')}", size]) == 2
         assert one_line(capsys.readouterr().err)
 
@@ -205,13 +202,13 @@ def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback():
 
 def test_ctrl_c_waits_until_torch_is_imported(tmp_path):
     (tmp_path / "torch.py").write_text(
-        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('whole', flush=True)"
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nTensor = print('whole', flush=True)"
     )
     done = child(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from regdemo.cli import app\n"
+        "from regdemo.__main__ import main\n"
         "sys.argv[1:] = ['dropout']\n"
-        "app.main()"
+        "main()"
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"whole\n", b"")
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from regdemo import gallery
+from regdemo import catalog
 from regdemo.cli import app
 from regdemo.report import Claim, Report
 
-NAMES = [pitfall.name for pitfall in gallery.pitfalls()]
+NAMES = [pitfall.name for pitfall in catalog.pitfalls()]
 
 
 def test_without_a_name_all_are_listed_and_how_to_open_one(capsys, monkeypatch):
@@ -32,8 +32,8 @@ def test_one_is_opened_with_its_code_and_keeps_to_the_width(width, capsys, monke
     monkeypatch.setenv("COLUMNS", str(width))
     assert app.run(["pitfalls", "token_noise"]) == 0
     out = capsys.readouterr().out
-    assert "  def broken(" in out
-    assert "  +def mended(" in out
+    assert "  -def broken(" in out
+    assert "  +def fixed(" in out
     assert max(map(len, out.splitlines())) <= width
 
 
@@ -41,14 +41,17 @@ def test_one_as_json_has_its_code_as_blocks(capsys):
     assert app.run(["pitfalls", "token-noise", "--json", "--seed", "7"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["parameters"] == {"seed": 7}
-    assert [block["language"] for block in report["blocks"] if block["kind"] == "code"] == ["python", "diff"]
+    assert [block["language"] for block in report["blocks"] + report["picture"] if block["kind"] == "code"] == [
+        "python",
+        "diff",
+    ]
 
 
 @pytest.mark.parametrize("ending", ["html", "svg", "json", "txt"])
 def test_one_is_saved_in_every_form_with_its_code(ending, tmp_path, capsys):
     path = tmp_path / f"report.{ending}"
     assert app.run(["pitfalls", "token-noise", "--save", str(path)]) == 0
-    assert "mended" in path.read_text()
+    assert "fixed" in path.read_text()
 
 
 def broken_claim(pitfall, *, seed):
@@ -56,14 +59,14 @@ def broken_claim(pitfall, *, seed):
 
 
 def test_all_are_run_and_one_whose_claim_fails_exits_1(monkeypatch, capsys):
-    monkeypatch.setattr(gallery, "run", broken_claim)
+    monkeypatch.setattr(catalog.Pitfall, "run", broken_claim)
     assert app.run(["pitfalls", "--all"]) == 1
     out = capsys.readouterr().out
     assert (out.count("✓"), out.count("✗")) == (len(NAMES) - 1, 1)
 
 
 def test_all_as_json_are_the_reports(monkeypatch, capsys):
-    monkeypatch.setattr(gallery, "run", broken_claim)
+    monkeypatch.setattr(catalog.Pitfall, "run", broken_claim)
     assert app.run(["pitfalls", "--all", "--json"]) == 1
     assert len(json.loads(capsys.readouterr().out)) == len(NAMES)
 

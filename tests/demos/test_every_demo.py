@@ -4,45 +4,35 @@ import json
 import pkgutil
 import random
 import re
-import subprocess
-import sys
 from functools import cache
 from inspect import Parameter as Argument
+from io import StringIO
 from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.cells import cell_len
+from rich.console import Console
 
 from regdemo import catalog, regularizers
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, Parameter, Words
+from regdemo.render import terminal
 from regdemo.report import HeatMap, Text
 
 ROOT = Path(__file__).parents[2]
 DECKS = ROOT / "interview_questions" / "15_regularization"
 
 DEMOS = catalog.demos()
-PROVIDED = [demo for demo in DEMOS if hasattr(sys.modules[demo.function.__module__], "PROVIDED_BY")]
+PROVIDED = [demo for demo in DEMOS if demo.provided_by]
 TECHNIQUES = [
     demo
     for demo in DEMOS
     if demo not in PROVIDED and (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()
 ]
 MODULES = [name for name in regularizers.__all__ if isinstance(getattr(regularizers, name), type)]
-
-# Heavy imports fail in this child; it imports a demo's module and reads its signature, and runs it when told to.
-CHILD = """
-import sys
-for name in ("torch", "numpy", "scipy", "sklearn", "plotext"):
-    sys.modules[name] = None
-from regdemo.catalog import load
-demo = load(sys.argv[1])
-demo.signature
-if sys.argv[2] == "run":
-    demo.run()
-"""
 
 
 def each(demos):
@@ -56,7 +46,7 @@ def report_of(demo):
 
 def ranges(demo):
     """Each parameter's name, its range and its default."""
-    return [(name, p.annotation.__metadata__[0], p.default) for name, p in demo.signature.parameters.items()]
+    return [(name, allowed, default) for name, (_, allowed, default) in demo.parameters.items()]
 
 
 def as_bytes(report):
@@ -74,19 +64,32 @@ def random_states():
     return torch.get_rng_state().tolist(), random.getstate(), [np.asarray(part).tolist() for part in numpy_state]
 
 
-def child(demo, what):
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, demo.stem, what], capture_output=True, text=True, check=False, timeout=120
-    )
-
-
 @each(DEMOS)
-@pytest.mark.parametrize("seed", [0, 1, 2, 12345, 2**32 - 1])
+@pytest.mark.parametrize("seed", [1, 2**32 - 1])
 def test_every_claim_holds(demo, seed):
     # Each statistical claim is missed by chance once in 10^9.
-    report = demo.run(seed=seed)
-    assert report.claims
-    assert [claim for claim in report.claims if not claim.holds] == []
+    for report in (report_of(demo), demo.run(seed=seed)):
+        assert report.claims
+        assert [claim for claim in report.claims if not claim.holds] == []
+
+
+WRONG = [pytest.param(demo, wrong, id=f"{demo.stem}: {wrong.name}") for demo in DEMOS for wrong in demo.wrong]
+
+
+@pytest.mark.parametrize(("demo", "wrong"), WRONG)
+def test_a_wrong_implementation_fails_a_claim(demo, wrong):
+    # At the defaults; scripts/claims.py does it for 20 seeds, and runs the right one for 1,000.
+    with wrong.in_place():
+        try:
+            report = demo.run(seed=3)
+        except (ArgumentError, RuntimeError, TypeError, ValueError):
+            return  # it could not even be measured
+    assert not report.holds
+
+
+@each([demo for demo in DEMOS if demo.wrong])
+def test_three_wrong_implementations_are_listed_each_by_a_name_of_its_own(demo):
+    assert len({wrong.name for wrong in demo.wrong}) >= 3
 
 
 @each(DEMOS)
@@ -108,19 +111,6 @@ def test_the_global_random_states_are_left_as_found(demo):
 
 
 @each(DEMOS)
-def test_importing_a_demo_imports_nothing_heavy(demo):
-    assert child(demo, "import").returncode == 0
-
-
-@each(DEMOS)
-def test_running_a_demo_imports_torch(demo):
-    # The positive control of the test above: its trap does spring.
-    run = child(demo, "run")
-    assert run.returncode == 1
-    assert "import of torch halted" in run.stderr
-
-
-@each(DEMOS)
 def test_a_demo_acts_on_a_known_place(demo):
     assert demo.acts_on in catalog.PLACES
 
@@ -135,8 +125,7 @@ def test_a_technique_is_a_function_or_else_a_class_in_the_module_of_its_place(de
 
 @each(PROVIDED)
 def test_a_technique_that_is_provided_elsewhere_names_something_importable_and_has_no_double_here(demo):
-    module = sys.modules[demo.function.__module__]
-    assert callable(pkgutil.resolve_name(module.PROVIDED_BY))
+    assert callable(pkgutil.resolve_name(demo.provided_by))
     assert not hasattr(regularizers, demo.stem)
 
 
@@ -149,17 +138,12 @@ def test_a_technique_inside_the_forward_pass_has_a_module_twin_beside_its_functi
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_twin_has_a_demo(name):
-    assert name.lower() in [stem.replace("_", "") for stem in catalog.stems()]
+    assert name.lower() in [stem.replace("_", "") for stem in [demo.stem for demo in DEMOS]]
 
 
 @each(DEMOS)
 def test_a_demo_has_a_deck(demo):
     assert (DECKS / f"{demo.stem}.md").is_file()
-
-
-@each(DEMOS)
-def test_a_demo_has_a_test_file(demo):
-    assert (Path(__file__).parent / f"test_{demo.stem}.py").is_file()
 
 
 @each(DEMOS)
@@ -187,7 +171,7 @@ def test_a_title_names_the_technique_and_then_fits_a_line_of_the_list(demo):
 
 @each(DEMOS)
 def test_the_docstring_goes_on_after_its_title(demo):
-    title, blank, *rest = sys.modules[demo.function.__module__].__doc__.strip().splitlines()
+    title, blank, *rest = demo.module.__doc__.strip().splitlines()
     assert title.endswith(".")
     assert blank == ""
     assert rest
@@ -249,13 +233,22 @@ def test_a_claim_has_a_statement_a_formula_a_reason_and_finite_numbers(demo):
         assert all(map(isfinite, [claim.expected, claim.measured, claim.tolerance]))
 
 
-@each(DEMOS)
-def test_a_demo_shows_more_than_words(demo):
-    assert any(not isinstance(block, Text) for block in report_of(demo).blocks)
+@each([demo for demo in DEMOS if demo.wrong])
+def test_a_demo_shows_its_technique_in_a_picture(demo):
+    assert any(not isinstance(block, Text) for block in report_of(demo).picture)
+
+
+@each([demo for demo in DEMOS if demo.wrong])
+def test_a_short_report_fits_a_screen(demo):
+    file = StringIO()
+    terminal.show(report_of(demo), Console(file=file, width=80, color_system=None), short=True)
+    lines = file.getvalue().splitlines()
+    assert len(lines) <= 40
+    assert max(map(cell_len, lines)) <= 80
 
 
 @each(DEMOS)
 def test_a_heat_map_fits_80_columns(demo):
     # A cell is two columns wide, and without colour a bar stands at either end.
-    maps = [block for block in report_of(demo).blocks if isinstance(block, HeatMap)]
+    maps = [block for block in report_of(demo).picture + report_of(demo).blocks if isinstance(block, HeatMap)]
     assert max((2 * len(row) + 2 for block in maps for row in block.values), default=0) <= 80

@@ -133,11 +133,11 @@ def test_a_curve_is_cut_where_it_has_no_value() -> None:
 
 
 def test_a_lone_backtick_is_a_backtick() -> None:
-    assert list(inline("a ` b")) == [("text", "a ` b")]
+    assert [piece[:2] for piece in inline("a ` b")] == [("text", "a ` b")]
 
 
 def test_a_link_ends_before_the_sentence_does() -> None:
-    assert list(inline("(see https://arxiv.org/abs/1207.0580).")) == [
+    assert [piece[:2] for piece in inline("(see https://arxiv.org/abs/1207.0580).")] == [
         ("text", "(see "),
         ("link", "https://arxiv.org/abs/1207.0580"),
         ("text", ")."),
