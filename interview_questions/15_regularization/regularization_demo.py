@@ -1,24 +1,29 @@
 """Q18 in five pictures: what dropout does, its rates, attention, depth, and training with it against without.
 
-    poetry run python interview_questions/15_regularization/regularization_demo.py
+    poetry run python interview_questions/15_regularization/regularization_demo.py [--out FOLDER]
 
-Prints each report and saves its picture, five SVG files, in the folder where it is run.
-Exits with 1 if a claim does not hold.
+Prints what each part shows, in a few lines, and saves its report as a picture: five SVG files in a folder of their own,
+`regularization_pictures` unless another one is named. Exits with 1 if a claim does not hold.
 """
 
+import argparse
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-from rich.console import Console
+try:
+    import torch
 
-from regdemo import catalog
-from regdemo.bounds import mean_of_bounded
-from regdemo.lab.compare import compare
-from regdemo.regularizers import dropout
-from regdemo.render import files, terminal
-from regdemo.report import Claim, Curves, Report, Series, Text
+    from regdemo import catalog
+    from regdemo.bounds import mean_of_bounded
+    from regdemo.errors import RegdemoError
+    from regdemo.lab.compare import compare
+    from regdemo.regularizers import dropout
+    from regdemo.render import files
+    from regdemo.report import Claim, Curves, Report, Series, Text
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} isn't installed in this environment: run `poetry install` first, or `pip install .`")
 
 RATES = [step / 20 for step in range(17)]
 DRAWS = 20_000
@@ -72,16 +77,36 @@ def reports() -> Iterator[tuple[str, Report]]:
     yield "5_training", compare("dropout", task="digits", epochs=3)
 
 
+def summary(report: Report) -> str:
+    """A report in a few lines: what to say, and whether it was measured. A claim that failed is shown in full."""
+    held = sum(claim.holds for claim in report.claims)
+    failed = [
+        f"FAILED: {claim.statement}: measured {claim.measured}, expected {claim.expected}"
+        for claim in report.claims
+        if not claim.holds
+    ]
+    counted = f"{held} of {len(report.claims)} claims hold." if report.claims else ""
+    return "\n".join(textwrap.fill(line, 80) for line in [report.title, report.say, counted, *failed] if line)
+
+
 def main() -> int:
     """Show and save the five parts; 1 if a claim does not hold."""
-    console = Console(highlight=False)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--out", type=Path, default=Path("regularization_pictures"), help="folder of the pictures; it is created"
+    )
+    folder: Path = parser.parse_args().out
     holds = True
-    for name, report in reports():
-        terminal.show(report, console)
-        path = Path(f"{name}.svg")
-        files.save(report, path)
-        console.print(f"\nSaved {path}\n", markup=False)
-        holds &= report.holds
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, report in reports():
+            path = folder / f"{name}.svg"
+            files.save(report, path)
+            print(f"{summary(report)}\nPicture: {path}\n", flush=True)
+            holds &= report.holds
+    except (RegdemoError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    print(f"Five pictures are in {folder}{'' if holds else '; a claim failed'}.")
     return 0 if holds else 1
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from regdemo.kata.client import Judge
+from regdemo.kata.judge import Judge
 from regdemo.kata.katas import Kata, katas
 from regdemo.kata.verdict import Verdict
 from regdemo.quiz.cards import Card, Fault

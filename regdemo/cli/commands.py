@@ -80,6 +80,13 @@ def _list() -> Any:
     return _made(list_demos, "regdemo list --json")
 
 
+@_command("search", "Find your way", "Find cards, demos, pitfalls, katas and the guide by words.")
+def _search() -> Any:
+    from regdemo.cli.search import search
+
+    return _made(search, "regdemo search softmax temperature")
+
+
 @_command(
     "pitfalls",
     "Find your way",
@@ -114,6 +121,13 @@ def _kata() -> Any:
     from regdemo.cli.kata import kata
 
     return typer.main.get_group(kata)
+
+
+@_command("web", "Practise", "The same practice in a browser page, served by this machine for this machine.")
+def _web() -> Any:
+    from regdemo.cli.web import web
+
+    return _made(web, "regdemo web")
 
 
 @_command("stats", "Practise", "What is due, what is learned, and what is weak.")

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from difflib import unified_diff
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
+from regdemo.cli.keys import Keys
 from regdemo.cli.learner import BankPath, Home, clock, counted, home_folder, in_words, load_bank
+from regdemo.errors import ArgumentError, FileError
+from regdemo.kata import attacks, files, judge, katas, record, sandbox
+from regdemo.quiz import decks, history, schedule
+from regdemo.render import cards
 
 if TYPE_CHECKING:
-    from regdemo.kata.client import Judge
+    from regdemo.kata.judge import Judge
     from regdemo.kata.katas import Kata
     from regdemo.kata.verdict import Verdict
-    from regdemo.render.cards import Page
 
 POLL = 0.05  # seconds between two looks at a file that is watched
+BAR = 24  # characters
 
 
 class Names(TyperGroup):
-    """The commands, and besides them each kata's name: `kata NAME` is `kata start NAME`."""
+    """The commands, and in addition each kata's name: `kata NAME` is `kata start NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """A word that is no command is the name of a kata. What was said before the word is the command's, too."""
+        """A word that isn't a command is the name of a kata. Options before the word are the command's, too."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = ["start", *args]
         for option in self.params:
@@ -39,19 +46,37 @@ class Names(TyperGroup):
 
 kata = typer.Typer(
     cls=Names,
-    help="Write it, or find the bug: your code is judged by tests that know the law of what is random.",
+    help="Write it, or find the bug: tests judge your code, with exact bounds for what is random.",
     rich_markup_mode=None,
     invoke_without_command=True,
-    epilog="Example: regdemo kata dropout, then regdemo kata check",
+    epilog="Example: regdemo kata watch",
     subcommand_metavar="[NAME | COMMAND [NAME]]",
 )
 
-Name = Annotated[str, typer.Argument(help="The kata's name, or its id.")]
+
+def _names(incomplete: str) -> list[str]:
+    """The names of the bundled katas, for completion in a shell."""
+    with suppress(Exception):  # what goes wrong here must not disturb the shell
+        found = katas.katas(decks.load(decks.bundled()).cards)
+        return [name for name in found if name.startswith(incomplete)]
+    return []
+
+
+Name = Annotated[str, typer.Argument(help="The kata's name, or its id.", autocompletion=_names)]
 GiveUp = Annotated[bool, typer.Option("--give-up", help="Show it before you passed; saved as Again.")]
 MaybeName = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="The kata's name, or its id; without it, the one saved last.")
+    str | None,
+    typer.Argument(
+        metavar="[NAME]", help="The kata's name, or its id; without it, the one saved last.", autocompletion=_names
+    ),
 ]
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="The folder of your files.")]
+Weaker = Annotated[
+    bool, typer.Option("--weaker", help="Judge although this system lacks a part of the sandbox; see `kata doctor`.")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Judge with this seed, to see a verdict again; without it, a fresh one.")
+]
 WHERE = Path("katas")
 
 
@@ -60,107 +85,81 @@ def overview(context: typer.Context, bank: BankPath = None, home: Home = None, f
     """List the katas, or begin one by its name."""
     if context.invoked_subcommand:
         return
-    from regdemo.kata.work import saved_at
-    from regdemo.quiz.history import read
-    from regdemo.quiz.schedule import AGAIN, replay
-
     desk = _Desk(bank, home, folder)
-    reviews = read(desk.home)
-    memories, last = replay(reviews), {review.card: review for review in reviews}
     rows = []
     for one in desk.katas.values():
-        due = in_words(memories[one.card.id].due - clock()) if one.card.id in memories else ""
-        state = "failed" if one.card.id in last and last[one.card.id].rating == AGAIN else "passed" if due else ""
-        if not state:
-            state = "begun" if saved_at(folder / f"{one.name}.py") else "new"
+        state = desk.state(one)
+        due = in_words(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
         rows.append([f"  {one.name}", one.level, state, due, _task(one)])
-    passed = sum(row[2] == "passed" for row in rows)
-    desk.page.table(f"{counted(len(rows), 'kata')}, {passed} passed", ["  name", "level", "state", "due", "task"], rows)
-    following = next((one for one in desk.katas.values() if one.card.id not in memories), None)
-    if following:
-        desk.page.quiet(f"\nBegin with `{desk.command(following.name)}`.")
+    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == 'passed' for row in rows)} passed"
+    desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
+    if following := desk.following():
+        desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
 
 
 @kata.command(epilog="Example: regdemo kata start dropout, or just regdemo kata dropout")
 def start(
     name: Name,
-    reset: Annotated[bool, typer.Option("--reset", help="Begin anew; your file is kept by another name.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Begin again; your file is kept under another name.")] = False,
     bank: BankPath = None,
     home: Home = None,
     folder: Folder = WHERE,
 ) -> None:
     """Write the starter into your folder, and show the task."""
-    from regdemo.kata.work import begin
-
     desk = _Desk(bank, home, folder)
-    one = desk.find(name)
-    written, kept = begin(one, folder, reset=reset)
-    file = folder / f"{one.name}.py"
-    page = desk.page
-    page.rule(f"{one.card.id} · {one.name}{f' · {one.level}' if one.level else ''}")
-    page.text(one.card.question)
-    page.quiet("")
-    if kept:
-        page.quiet(f"What you had is kept as {kept}.")
-    if written:
-        page.quiet(f"Wrote {file}. Edit it, save it, then: {desk.command('check', one.name)}")
+    desk.begin(desk.find(name), reset=reset)
+
+
+@kata.command("next", epilog="Example: regdemo kata next")
+def next_(bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
+    """Begin the next kata: one that is due, else one you have begun, else the first new one."""
+    desk = _Desk(bank, home, folder)
+    if one := desk.following():
+        desk.begin(one)
     else:
-        page.quiet(f"{file} is there already and was left as it is; `--reset` begins anew and keeps a copy.")
-        page.quiet(f"To judge it: {desk.command('check', one.name)}")
+        desk.page.quiet("Every kata has passed, and none is due. `regdemo kata` says when each comes again.")
 
 
-@kata.command(epilog="Example: regdemo kata check dropout --watch")
+@kata.command(epilog="Example: regdemo kata watch")
+def watch(
+    name: MaybeName = None,
+    weaker: Weaker = False,
+    bank: BankPath = None,
+    home: Home = None,
+    folder: Folder = WHERE,
+) -> None:
+    """Judge on every save, and go to the next kata when one passes. Keys: h hint, n next, t task, q quit."""
+    desk = _Desk(bank, home, folder)
+    one = desk.find(name) if name else desk.following()
+    with desk.judge(weaker) as judging, Keys() as keys, suppress(KeyboardInterrupt):
+        passed = False
+        while one:
+            one, passed = desk.watch(one, judging, keys, below=passed)
+        desk.page.quiet("\nEvery kata has passed, and none is due.")
+
+
+@kata.command(epilog="Example: regdemo kata check dropout")
 def check(
     name: MaybeName = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Judge again whenever you save, until Ctrl-C.")] = False,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Judge with this seed, to see a verdict again; without it, a fresh one.")
-    ] = None,
+    seed: Seed = None,
+    weaker: Weaker = False,
     bank: BankPath = None,
     home: Home = None,
     folder: Folder = WHERE,
 ) -> None:
     """Judge your file. Exits with 0 if it passes, 1 if it does not."""
-    from regdemo.errors import FileError
-    from regdemo.kata.client import Judge
-    from regdemo.kata.work import latest
-
     desk = _Desk(bank, home, folder)
-    one = desk.find(name) if name else latest(desk.katas, folder)
-    with Judge([desk.bank_path, desk.home, folder.resolve()]) as judge:
-        verdict = desk.judge(judge, one, seed)
-        if watch:
-            file = folder / f"{one.name}.py"
-            desk.waiting(file)
-            with suppress(KeyboardInterrupt):  # also while it is judged: the verdict before then counts
-                for _ in _saves(file):
-                    desk.page.fresh()
-                    try:
-                        verdict = desk.judge(judge, one, seed)
-                    except FileError as error:  # which the next save may mend
-                        desk.page.quiet(str(error))
-                    desk.waiting(file)
-    if not verdict.passed:
-        raise typer.Exit(1)
+    one = desk.find(name) if name else files.latest(desk.katas, folder)
+    with desk.judge(weaker) as judging:
+        if not desk.check(judging, one, seed).passed:
+            raise typer.Exit(1)
 
 
 @kata.command(epilog="Example: regdemo kata hint dropout")
 def hint(name: MaybeName = None, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
-    """The next hint. After one, a pass is worth Hard."""
-    from regdemo.kata import record
-    from regdemo.kata.work import latest
-
+    """The next hint. After a hint, a pass counts as Hard."""
     desk = _Desk(bank, home, folder)
-    one = desk.find(name) if name else latest(desk.katas, folder)
-    hints = one.card.hints
-    number = min(record.shown(desk.home, one) + 1, len(hints))
-    if not hints:
-        desk.page.quiet(f"{one.name} has no hints.")
-        return
-    record.show(desk.home, one, number)
-    desk.page.text(hints[number - 1], f"Hint {number} of {len(hints)} on {one.name}")
-    if number == len(hints):
-        desk.page.quiet(f"\nThat is the last one. `{desk.command('solution', one.name)} --give-up` shows the solution.")
+    desk.hint(desk.find(name) if name else files.latest(desk.katas, folder))
 
 
 @kata.command(epilog="Example: regdemo kata solution dropout")
@@ -174,8 +173,8 @@ def solution(
     """Every solution, once you have passed or given up."""
     desk = _Desk(bank, home, folder)
     one = desk.reveal(name, give_up)
-    for style, source in one.solutions.items():
-        desk.page.text(f"```python\n{source}```", style)
+    for style, text in one.solutions.items():
+        desk.page.text(f"```python\n{text}```", style)
     desk.page.text(one.card.explanation)
     desk.page.listed([("Source", source) for source in one.card.sources])
 
@@ -189,13 +188,9 @@ def diff(
     folder: Folder = WHERE,
 ) -> None:
     """Your file against the reference, line by line, once you have passed or given up."""
-    from difflib import unified_diff
-
-    from regdemo.kata.work import read
-
     desk = _Desk(bank, home, folder)
     one = desk.reveal(name, give_up)
-    mine = read(one, folder).splitlines(keepends=True)
+    mine = files.read(one, folder).replace(one.file.removesuffix(one.starter), "").splitlines(keepends=True)
     lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{folder / one.name}.py", "the reference"))
     if lines:
         desk.page.text(f"```diff\n{''.join(lines)}```")
@@ -203,53 +198,65 @@ def diff(
         desk.page.quiet(f"{folder / one.name}.py is the reference, word for word.")
 
 
-@kata.command(short_help="Which walls of the box stand here.", epilog="Example: regdemo kata doctor")
+@kata.command(short_help="Which protections hold here.", epilog="Example: regdemo kata doctor")
 def doctor() -> None:
-    """Which walls of the box around judged code stand on this computer."""
-    from rich.console import Console
-
-    from regdemo.kata.box import protections
-    from regdemo.render.cards import Page
-
-    page = Page(Console())
-    walls = protections()
+    """Try to break each protection of the sandbox on this computer, and say which hold. Takes about ten seconds."""
+    page = cards.Page(Console())
+    tried = attacks.prove()
     page.listed(
-        [("✓" if wall.on else "✗", f"{wall.what}: {'' if wall.on else 'no '}{wall.means}") for wall in walls],
-        "What judged code is kept from, and by what",
+        [("✓" if one.holds else "✗", f"{one.what} ({one.tried})") for one in tried],
+        f"What judged code is kept from, tried on {attacks.system()}",
     )
-    missing = sum(not wall.on for wall in walls)
-    if missing:
-        page.quiet(f"\n{counted(missing, 'wall')} missing here: judge only code that you would run yourself.")
+    if failing := sum(not one.holds for one in tried):
+        page.quiet(f"\n{counted(failing, 'protection')} missing here: judge only code that you would run yourself.")
+        raise typer.Exit(1)
 
 
 def _task(one: Kata) -> str:
-    """What is to be written or found, without the words that all of them begin with, and the signature."""
+    """What is to be written or found, without the words that all tasks begin with, and without the signature."""
     task = one.card.question.partition("\n")[0].removeprefix("Write ").removeprefix("Find the bug: ")
     return task.partition(": `")[0].replace("`", "")
 
 
 class _Desk:
-    """The katas, the learner's folders, and the page that all is written on."""
+    """The katas, the learner's folders, and the page that everything is written on."""
 
     def __init__(self, bank: Path | None, home: Path | None, folder: Path) -> None:
-        from rich.console import Console
-
-        from regdemo.kata.katas import katas
-        from regdemo.quiz.decks import bundled
-        from regdemo.render.cards import Page
-
         self._bank = bank
-        self.bank_path = bank or bundled()
         self.home = home_folder(home)
         self.folder = folder
-        self.katas = katas(load_bank(bank, self.home).cards)
-        self.page: Page = Page(Console())
+        self.katas = katas.katas(load_bank(bank, self.home).cards)
+        self.page = cards.Page(Console())
+        self._remember(history.read(self.home))
+
+    def _remember(self, reviews: list[history.Review]) -> None:
+        self.memories = schedule.replay(reviews)
+        self._last = {review.card: review.rating for review in reviews}
 
     def find(self, name: str) -> Kata:
         """A kata by its name or id."""
-        from regdemo.kata.katas import find
+        return katas.find(self.katas, name)
 
-        return find(self.katas, name)
+    def file(self, one: Kata) -> Path:
+        """The learner's file."""
+        return self.folder / f"{one.name}.py"
+
+    def state(self, one: Kata) -> str:
+        """Passed, failed, begun or new."""
+        if one.card.id in self._last:
+            return "failed" if self._last[one.card.id] == schedule.AGAIN else "passed"
+        return "begun" if files.saved_at(self.file(one)) else "new"
+
+    def following(self, after: Kata | None = None) -> Kata | None:
+        """The kata to do next: due, else begun or failed, else new. after: not this one, and of equals a later one."""
+        others = list(self.katas.values())
+        if after:
+            place = others.index(after)
+            others = [*others[place + 1 :], *others[:place]]
+        due = [one for one in others if self.state(one) == "passed" and self.memories[one.card.id].due <= clock()]
+        begun = [one for one in others if self.state(one) in ("begun", "failed")]
+        new = [one for one in others if self.state(one) == "new"]
+        return next(iter([*due, *begun, *new]), None)
 
     def command(self, *words: str) -> str:
         """A command on the same bank and folder."""
@@ -257,58 +264,144 @@ class _Desk:
         options += ["--dir", quote(str(self.folder))] if self.folder != WHERE else []
         return " ".join(["regdemo kata", *words, *options])
 
-    def judge(self, judge: Judge, one: Kata, seed: int | None) -> Verdict:
-        """Judge the file as it is now, print the verdict, keep what it is worth."""
-        from regdemo.kata import record
-        from regdemo.kata.work import read
-        from regdemo.quiz.history import History
-        from regdemo.quiz.schedule import RATINGS, replay
+    @contextmanager
+    def judge(self, weaker: bool) -> Iterator[Judge]:
+        """A judge. Where a part of the sandbox is missing, the learner is asked once whether to go without it."""
+        missing = sandbox.missing()
+        if missing and not weaker and not record.accepted(self.home, missing):
+            said = f"On this system the sandbox does not protect {'; '.join(missing)}."
+            if not sys.stdin.isatty():
+                raise ArgumentError(f"{said} Add --weaker to run your code without that protection")
+            self.page.text(said)
+            if not typer.confirm("Run your own code without that protection?", default=False):
+                raise typer.Exit(2)
+            record.accept(self.home, missing)
+        hidden = [self._bank or decks.bundled(), self.home, files.absolute(self.folder)]
+        with judge.Judge(hidden, weaker=True) as judging:
+            yield judging
 
-        with History(self.home) as history:  # before the judging: a history that takes nothing should be heard of now
-            source = read(one, self.folder)
-            verdict = judge.check(one, source, seed=seed)
+    def begin(self, one: Kata, *, reset: bool = False) -> None:
+        """Write the starter, and show the task."""
+        written, kept = files.begin(one, self.folder, reset=reset)
+        self._title(one)
+        self.page.text(one.card.question)
+        self.page.quiet("")
+        if kept:
+            self.page.quiet(f"Your file is kept as {kept}.")
+        if written:
+            self.page.quiet(f"Wrote {self.file(one)}. Edit it, save it, then: {self.command('check', one.name)}")
+        else:
+            self.page.quiet(
+                f"{self.file(one)} exists and was left as it is; `--reset` begins again and keeps a copy."
+                f"\nTo judge it: {self.command('check', one.name)}"
+            )
+
+    def check(self, judging: Judge, one: Kata, seed: int | None = None) -> Verdict:
+        """Judge the file as it is now, print the verdict, record its rating."""
+        with history.History(self.home) as kept:  # opened before judging, so that its errors are shown first
+            text = files.read(one, self.folder)
+            verdict = judging.check(one, text, seed=seed)
             _say(self.page, one, verdict)
-            hints = record.shown(self.home, one)
-            reviews = history.reviews(one.card.id)
-            rating = record.worth(one, reviews, verdict, source, hints, clock())
+            hints = record.hints_shown(self.home, one)
+            reviews = kept.reviews(one.card.id)
+            rating = record.grade(one, reviews, verdict, text, hints, clock())
             if rating:
-                review = record.review(one, rating, verdict, source, hints, clock())
-                history.add(review)
-                due = in_words(replay([*reviews, review])[one.card.id].due - clock())
-                self.page.quiet(f"\nSaved as {RATINGS[rating - 1].capitalize()}. It comes again {due}.")
-            elif source == one.starter:
+                review = record.review(one, rating, verdict, text, hints, clock())
+                kept.add(review)
+                due = in_words(schedule.replay([*reviews, review])[one.card.id].due - clock())
+                self.page.quiet(f"\nSaved as {schedule.RATINGS[rating - 1].capitalize()}. It comes again {due}.")
+            elif one.is_untouched(text):
                 self.page.quiet("\nNothing is saved: this is still the starter.")
         if verdict.passed:
-            record.show(self.home, one, 0)
+            record.note_hints(self.home, one, 0)
             self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")
         elif one.card.hints:
             self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
         return verdict
 
-    def waiting(self, file: Path) -> None:
-        """Say since when a file is watched: two verdicts that are the same can be told apart."""
-        self.page.quiet(f"\nJudged at {clock().astimezone():%H:%M:%S}. Waiting for you to save {file}; Ctrl-C ends.")
+    def hint(self, one: Kata) -> None:
+        """Show the next hint, and note it."""
+        hints = one.card.hints
+        if not hints:
+            self.page.quiet(f"{one.name} has no hints.")
+            return
+        number = min(record.hints_shown(self.home, one) + 1, len(hints))
+        record.note_hints(self.home, one, number)
+        self.page.text(hints[number - 1], f"Hint {number} of {len(hints)} on {one.name}")
+        if number == len(hints):
+            self.page.quiet(
+                f"\nThat is the last one. `{self.command('solution', one.name)} --give-up` shows the solution."
+            )
+
+    def watch(self, one: Kata, judging: Judge, keys: Keys, *, below: bool) -> tuple[Kata | None, bool]:
+        """Judge a kata on every save until it passes or is left; the kata to go on with, and whether this one passed.
+
+        below: begin below what is on the screen. Ctrl-C and the key q raise KeyboardInterrupt.
+        """
+        files.begin(one, self.folder)
+        if not below:
+            self.page.fresh()
+        self._title(one)
+        self.page.text(one.card.question)
+        seen = files.saved_at(self.file(one))
+        with suppress(FileError):  # said when the file is judged
+            if not one.is_untouched(files.read(one, self.folder)):
+                seen = 0
+        self._waiting(one)
+        while True:
+            key = keys.read(POLL)
+            if key == "q":
+                raise KeyboardInterrupt
+            if key == "n":
+                return self.following(one) or one, False
+            if key == "h":
+                self.hint(one)
+                self._waiting(one)
+            if key == "t":
+                self.page.text(one.card.question)
+                self._waiting(one)
+            now = files.saved_at(self.file(one))
+            if not now or now == seen:
+                continue
+            seen = now
+            self.page.fresh()
+            try:
+                verdict = self.check(judging, one)
+            except FileError as error:  # which the next save may fix
+                self.page.quiet(str(error))
+            else:
+                self._remember(history.read(self.home))
+                if verdict.passed:
+                    return self.following(one), True
+            self._waiting(one)
+
+    def _title(self, one: Kata) -> None:
+        self.page.rule(f"{one.card.id} · {one.name}{f' · {one.level}' if one.level else ''}")
+
+    def _waiting(self, one: Kata) -> None:
+        """How far all katas are, which file is watched, since when, and the keys."""
+        passed, total = sum(self.state(other) == "passed" for other in self.katas.values()), len(self.katas)
+        filled = BAR * passed // total
+        self.page.quiet(
+            f"\n{'█' * filled}{'░' * (BAR - filled)} {passed} of {total} passed"
+            f"\n{clock().astimezone():%H:%M:%S}  Waiting for you to save {self.file(one)}"
+            "\nh hint · n next · t task · q quit"
+        )
 
     def reveal(self, name: str | None, give_up: bool) -> Kata:
         """A kata whose solution may be seen: it was passed, or is given up now."""
-        from regdemo.errors import ArgumentError
-        from regdemo.kata import record
-        from regdemo.kata.work import latest
-        from regdemo.quiz.history import History
-        from regdemo.quiz.schedule import AGAIN
-
-        one = self.find(name) if name else latest(self.katas, self.folder)
-        with History(self.home) as history:
-            mine = history.reviews(one.card.id)
-            gave_up = bool(mine) and mine[-1].rating == AGAIN and mine[-1].asked == '{"gave_up": true}'
-            if not any(review.rating > AGAIN for review in mine) and not gave_up:
+        one = self.find(name) if name else files.latest(self.katas, self.folder)
+        with history.History(self.home) as kept:
+            mine = kept.reviews(one.card.id)
+            if not any(review.rating > schedule.AGAIN for review in mine) and not record.gave_up(mine):
                 if not give_up:
                     raise ArgumentError(f"{one.name} has not passed yet: pass it first, or add --give-up")
-                history.add(record.review(one, AGAIN, None, "", record.shown(self.home, one), clock()))
+                hints = record.hints_shown(self.home, one)
+                kept.add(record.review(one, schedule.AGAIN, None, "", hints, clock()))
         return one
 
 
-def _say(page: Page, one: Kata, verdict: Verdict) -> None:
+def _say(page: cards.Page, one: Kata, verdict: Verdict) -> None:
     """The verdict: the first test that does not hold, and what was measured."""
     file = f"{one.name}.py"
     if verdict.passed:
@@ -316,11 +409,11 @@ def _say(page: Page, one: Kata, verdict: Verdict) -> None:
     else:
         words = {
             "failed": "fails",
-            "broken": "cannot be judged",
-            "died": "ended before it answered",
-            "late": "ran out of time",
-            "hungry": "ran out of memory",
-            "lost": "could not be judged",
+            "unloadable": "cannot be judged",
+            "crashed": "ended before it answered",
+            "timeout": "ran out of time",
+            "out of memory": "ran out of memory",
+            "internal error": "could not be judged",
         }[verdict.state]
         number = f" test {verdict.done + 1} of {verdict.tests}" if verdict.test else ""
         page.verdict(False, f"{file} {words}{f' in{number}' if number and verdict.state != 'failed' else number}")
@@ -330,15 +423,3 @@ def _say(page: Page, one: Kata, verdict: Verdict) -> None:
         more = f", the first {len(verdict.output):,} of {verdict.printed:,} bytes" if verdict.printed > 4_000 else ""
         page.quiet(f"\nIt printed{more}:")
         page.quiet(verdict.output.rstrip())
-
-
-def _saves(file: Path) -> Iterator[None]:
-    """Yields whenever the file was saved. Looking is cheap, and works on every file system and for every editor."""
-    from regdemo.kata.work import saved_at
-
-    seen = saved_at(file)
-    while True:
-        time.sleep(POLL)
-        if (now := saved_at(file)) and now != seen:
-            seen = now
-            yield None

@@ -1,110 +1,175 @@
-"""The judge's process: runs a card's tests against functions that run elsewhere. It never loads the learner's code."""
+"""The judge as a face calls it: a warm process, asked for one verdict after another."""
 
 from __future__ import annotations
 
-import ast
-import math
-import socket
-from collections.abc import Callable
-from typing import Any
+import json
+import os
+import secrets
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
-import torch
-
-from regdemo.kata import laws
-from regdemo.kata.remote import Learner, LearnerError
+from regdemo.errors import RegdemoError
+from regdemo.kata import katas, sandbox, source
+from regdemo.kata.katas import Kata
 from regdemo.kata.verdict import State, Verdict
-from regdemo.kata.wire import Gone, WireFault
+from regdemo.quiz import decks
 
-_DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
-_BOXED = "; the box opens no other file, process or connection"
+SECONDS = 10  # for one run
+START = 60  # seconds within which torch must be loaded
 
 
-def run(request: dict[str, Any], connection: socket.socket, tell: Callable[[dict[str, Any]], None]) -> Verdict:
-    """Judge one file. Each test is told as it begins: should it never end, its supervisor knows which it was.
+class WeakSandboxError(RegdemoError):
+    """A part of the sandbox does not exist on this platform. missing: what is not protected."""
 
-    request: the card's `judge` and `starter`, the learner's `source`, its `name`, a `seed`.
+    def __init__(self, missing: Sequence[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__(f"here the sandbox does not protect {'; '.join(missing)}")
+
+
+class Judge:
+    """A process that judges. A context manager: at its end, the processes that it started are ended.
+
+    hidden: folders that the judged code must not read, in addition to this package: the decks that hold the solutions.
+    weaker: run code also where a part of the sandbox does not exist; else WeakSandboxError is raised there.
+    forked: whether one process with torch in it is forked for each run (Linux), or a new one is started (elsewhere).
     """
-    name, seed = request["name"], request["seed"]
-    judge = ast.parse(request["judge"])
-    functions = [node for node in judge.body if isinstance(node, ast.FunctionDef)]
-    tests = [node for node in functions if node.name.startswith("test_")]
-    probes = [node for node in functions if _is_probe(node)]
-    learner = Learner(connection, f"{name}.py")
-    wanted = [node.name for node in ast.parse(request["starter"]).body if isinstance(node, _DEFINITIONS)]
-    try:
-        _check(request["source"], f"{name}.py")
-        sources = "\n\n".join(filter(None, (ast.get_source_segment(request["judge"], node) for node in probes)))
-        found = learner.load(name, request["source"], sources, _forbidden(judge), seed)
-        if missing := [word for word in wanted if word not in found and not word.startswith("_")]:
-            raise _Unfit(f"{name}.py has no `{'`, no `'.join(missing)}`: keep the names of the starter")
-    except _Unfit as error:
-        return Verdict("broken", len(tests), message=f"{error}")
-    except (LearnerError, WireFault, Gone) as error:
-        state, detail = _ending(error)
-        state = "broken" if state == "failed" else state
-        return Verdict(state, len(tests), message=f"{name}.py could not be loaded.", detail=detail)
 
-    torch.manual_seed(seed + 1)
-    space: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math}
-    space |= {key: getattr(laws, key) for key in laws.__all__}
-    space |= {word: learner.function(word) for word in wanted}
-    space["probe"] = lambda function: learner.function(function.__name__)
-    laws.BUDGET.clear()
-    exec(compile(judge, f"the judge of {name}", "exec", dont_inherit=True), space)
-    for done, node in enumerate(tests):
-        message = " ".join((ast.get_docstring(node) or node.name).split())
-        tell({"test": node.name, "message": message, "done": done, "tests": len(tests)})
+    def __init__(
+        self, hidden: Sequence[Path] = (), *, seconds: int = SECONDS, weaker: bool = False, forked: bool | None = None
+    ) -> None:
+        if not weaker and (missing := sandbox.missing()):
+            raise WeakSandboxError(missing)
+        self._seconds = seconds
+        self._hidden = hidden
+        self._module = "server" if (sys.platform == "linux" if forked is None else forked) else "portable"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the last process
+
+    def __enter__(self) -> Judge:
+        """Begin to load torch."""
+        self._start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the process, and with it those that it started."""
+        self.close()
+
+    def close(self) -> None:
+        """The same, for a caller that has no `with` block."""
+        self._stop()
+        self._errors.close()
+
+    def check(self, kata: Kata, text: str, *, seed: int | None = None) -> Verdict:
+        """Judge the text of a file. It returns whatever the code does, and what the code prints is in the verdict."""
+        return self.run(kata.name, kata.judge, kata.starter, text, seed=seed)
+
+    def run(self, name: str, tests: str, starter: str, text: str, *, seed: int | None = None) -> Verdict:
+        """The same for tests that belong to no card."""
+        if fault := source.fault(text, f"{name}.py"):
+            return Verdict(State.UNLOADABLE, message=fault.message, line=fault.line)
+        if self._process is None or self._process.poll() is not None:
+            self._stop()
+            self._start()
+        request = {
+            "name": name,
+            "judge": tests,
+            "starter": starter,
+            "source": text,
+            "seed": secrets.randbelow(2**31) if seed is None else seed,
+        }
+        data = json.dumps(request).encode("utf-8", "surrogatepass")
+        line = self._ask(struct.pack("<Q", len(data)) + data)
+        if not line.endswith(b"\n"):
+            self._stop()
+            self._errors.seek(0)
+            last = self._errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            return Verdict(
+                State.INTERNAL_ERROR, message="The judge's process ended before it had a verdict.", detail=last
+            )
+        if self._module == "portable":  # each of its processes judges once: have the next one ready
+            self._stop()
+            self._start()
+        fields = json.loads(line)
+        return Verdict(**{**fields, "state": State(fields["state"])})
+
+    def _ask(self, data: bytes) -> bytes:
+        process = self._process
+        assert process
+        assert process.stdin
+        assert process.stdout
+        timer = threading.Timer(START + self._seconds, process.kill)
+        timer.start()
         try:
-            space[node.name]()
-        except Exception as error:
-            state, detail = _ending(error)
-            return Verdict(state, len(tests), done, node.name, message, detail)
-    return Verdict("passed", len(tests), len(tests))
+            process.stdin.write(data)
+            process.stdin.flush()
+            return process.stdout.readline()
+        except OSError:  # the process has ended
+            return b""
+        finally:
+            timer.cancel()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"regdemo.kata.{self._module}", str(self._seconds), *map(str, self._hidden)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=tempfile.gettempdir(),
+            env=_environment(),
+            start_new_session=True,
+        )
+
+    def _stop(self) -> None:
+        if process := self._process:
+            self._process = None
+            with suppress(OSError):
+                process.terminate()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    if pipe:
+                        pipe.close()
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-class _Unfit(Exception):
-    """A file that there is no use in judging."""
+def check_source(
+    name: str, text: str, *, bank: Path | None = None, seed: int | None = None, weaker: bool = False
+) -> Verdict:
+    """Judge the text of a kata's file, in a sandbox. Takes about three seconds, most of which torch takes to load.
+
+    name: the kata's name or id.  bank: a deck or a folder of decks; without it, the bundled ones.  seed: of the judge's
+    random numbers; a verdict comes again with its own.  weaker: see `Judge`.  Nothing is printed or recorded.
+    The verdict names the first test that failed (`test`), says what it asks for (`message`), what was measured or how
+    the code failed (`detail`), and the line of the file (`line`, 0 if no single line is to blame).
+
+    Raises ArgumentError for a name that does not exist, DeckError for a bank that cannot be read, WeakSandboxError
+    where a part of the sandbox does not exist.
+
+    >>> verdict = check_source("dropout", "def dropout(x, p, training, generator):\\n    return y")
+    >>> verdict.state, verdict.line, verdict.message
+    (<State.UNLOADABLE: 'unloadable'>, 2, "dropout.py, line 2: the name 'y' is defined nowhere: return y")
+    """
+    path = bank or decks.bundled()
+    kata = katas.find(katas.katas(decks.load(path).cards), name)
+    with Judge([path], weaker=weaker) as judge:
+        return judge.check(kata, text, seed=seed)
 
 
-def _ending(error: Exception) -> tuple[State, str]:
-    """How a test ends by an exception, and what there is to say of it."""
-    if isinstance(error, AssertionError):
-        return "failed", f"{error}"
-    if isinstance(error, Gone):
-        return "died", ""
-    if isinstance(error, WireFault):
-        return "failed", f"It handed back {error}."
-    if isinstance(error, LearnerError):
-        boxed = "PermissionError" in error.kinds or "start new thread" in f"{error}"
-        return "hungry" if error.out_of_memory else "failed", f"{error}{_BOXED if boxed else ''}"
-    return "failed", f"What came back is of no use to the judge: {type(error).__name__}, {error}"
-
-
-def _check(source: str, file: str) -> None:
-    """Raise _Unfit for a file that doesn't parse, and for one that imports the answers."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        place = f", line {error.lineno}" if error.lineno else ""
-        shown = f": {error.text.strip()}" if error.text else ""
-        raise _Unfit(f"{file}{place}: {error.msg}{shown}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise _Unfit(f"{file} is no Python that can be read: {error}") from None
-    for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        if any(name.partition(".")[0] == "regdemo" for name in names):
-            line = getattr(node, "lineno", 0)
-            raise _Unfit(f"{file}, line {line}: regdemo holds the answers: write it yourself, torch is all you need")
-
-
-def _is_probe(node: ast.FunctionDef) -> bool:
-    return any(isinstance(mark, ast.Name) and mark.id == "probe" for mark in node.decorator_list)
-
-
-def _forbidden(judge: ast.Module) -> list[str]:
-    """The functions of torch that the learner is to do without: the judge's FORBIDDEN, a list of names."""
-    for node in judge.body:
-        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["FORBIDDEN"]:
-            return [str(item) for item in ast.literal_eval(node.value)]
-    return []
+def _environment() -> dict[str, str]:
+    """What the judge's process gets of this one's environment: where modules are, one thread, nothing else."""
+    kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR", "TEMP", "SYSTEMROOT")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    package = Path(__file__).parents[2]
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    path = os.pathsep.join(filter(None, [str(package), found.get("PYTHONPATH", "")]))
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    return {**found, **threads, **quiet, "PYTHONPATH": path}

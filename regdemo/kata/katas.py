@@ -1,4 +1,4 @@
-"""Code cards as katas: their names, their code by role, and the test on which each mutant is to die."""
+"""Code cards as katas: their names, their code by role, and the test that each mutant must fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Kata:
-    """One code card. name: that of its file, `katas/NAME.py`. solutions: by style, the first is the reference."""
+    """One code card. name: of its file, `katas/NAME.py`. solutions: by style, the reference first."""
 
     card: Card
     name: str
@@ -43,9 +43,19 @@ class Kata:
         """The reference."""
         return next(iter(self.solutions.values()))
 
+    @property
+    def file(self) -> str:
+        """The learner's file at the beginning: a docstring that holds the whole task, then the starter."""
+        task = f"{self.card.id}: {self.card.question.strip()}\n\nTo judge it: regdemo kata check {self.name}\n"
+        return f'{"r" if chr(92) in task else ""}"""{task.replace(chr(34) * 3, chr(39) * 3)}"""\n\n{self.starter}'
+
+    def is_untouched(self, text: str) -> bool:
+        """Whether a file is still the starter, with the task above it or without."""
+        return text.replace("\r\n", "\n") in (self.file, self.starter)
+
 
 def katas(cards: Iterable[Card]) -> dict[str, Kata]:
-    """The katas among cards, by name. Raises DeckError for a name that two have."""
+    """The katas among cards, by name. Raises DeckError if two have the same name."""
     found: dict[str, Kata] = {}
     faults: list[Fault] = []
     for card in cards:
@@ -54,7 +64,7 @@ def katas(cards: Iterable[Card]) -> dict[str, Kata]:
         kata = _kata(card)
         if kata.name in found:
             other = found[kata.name].card
-            said = f"{card.id} has the name {kata.name} of {other.id} too: write `python starter: another_name`"
+            said = f"{card.id} has the same name as {other.id}, {kata.name}: write `python starter: another_name`"
             faults.append(Fault(card.file, card.line, said))
         found[kata.name] = kata
     if faults:
@@ -64,7 +74,7 @@ def katas(cards: Iterable[Card]) -> dict[str, Kata]:
 
 def find(all_katas: dict[str, Kata], word: str) -> Kata:
     """The kata with this name or id. Raises ArgumentError, with the nearest names."""
-    name = plain(word.removesuffix(".py"))
+    name = module_name(word.removesuffix(".py"))
     for kata in all_katas.values():
         if name == kata.name or word.casefold() == kata.card.id.casefold():
             return kata
@@ -72,8 +82,8 @@ def find(all_katas: dict[str, Kata], word: str) -> Kata:
     raise ArgumentError(f"there is no kata {word[:40]!r}: the nearest are {', '.join(near)}")
 
 
-def plain(name: str) -> str:
-    """A name as a Python module has it: lower case, digits and _."""
+def module_name(name: str) -> str:
+    """A text as the name of a Python module: lower case, digits and _."""
     return "_".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
 
 
@@ -87,7 +97,7 @@ def _kata(card: Card) -> Kata:
             mutants.append(Mutant(name.strip(), test.strip(), block.text))
     return Kata(
         card=card,
-        name=plain(starter.name) or plain(card.id),
+        name=module_name(starter.name) or module_name(card.id),
         starter=starter.text,
         judge=judge.text,
         solutions={block.name or f"style {number}": block.text for number, block in enumerate(solutions, 1)},

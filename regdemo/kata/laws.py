@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from regdemo.kata.remote import LearnerError, Remote
+from regdemo.kata.remote import CodeError, Remote
 
 EACH = 1e-9
 MOST = 900
@@ -142,7 +142,7 @@ def raises(kind: type[Exception], function: Callable[..., Any], *args: Any, **kw
     """A call raises this kind of error."""
     try:
         value = function(*args, **kwargs)
-    except LearnerError as error:
+    except CodeError as error:
         if kind.__name__ not in error.kinds:
             fail(f"{error}; a {kind.__name__} is wanted")
         return

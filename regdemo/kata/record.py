@@ -1,8 +1,9 @@
-"""What a judged kata is worth in the history, by the same grades and the same schedule as a question.
+"""How a judged kata is graded in the history, on the same scale and schedule as a question.
 
-Writing code takes several tries, so not each is an answer. A pass is worth Good; Hard where hints were shown or it was
-failed before. A fail is Again, once until it passes. The starter as it was is no try: judging that of a bug hunt shows
-its symptom. A pass that is not due, or is the very code that passed last time, shows nothing new and is not kept.
+Writing code takes several tries, so not every try is an answer. A pass counts as Good; as Hard if hints were shown or
+the kata had been failed. A failure counts as Again, once until the kata passes. Judging the starter as it was is not a
+try, because in a bug hunt it shows the symptom. A pass is not recorded before the kata is due, nor if the code is the
+same that passed last time: it shows nothing new.
 """
 
 from __future__ import annotations
@@ -12,31 +13,36 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+from regdemo import storage
+from regdemo.errors import FileError
 from regdemo.kata.katas import Kata
-from regdemo.kata.verdict import Verdict
+from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import AGAIN, GOOD, HARD, microseconds, replay
 from regdemo.quiz.session import fingerprint
 
 LONGEST = 20_000  # characters of code that the history keeps
-_SHOWN = "hints.json"  # beside the history: how many hints of each kata were shown since it last passed
+_HINTS = "hints.json"  # next to the history: how many hints of each kata were shown since it last passed
+_SANDBOX = "sandbox.json"  # the protections whose absence the learner has accepted
+_GAVE_UP = {"gave_up": True}
 
 
-def worth(kata: Kata, reviews: Sequence[Review], verdict: Verdict, source: str, hints: int, now: datetime) -> int:
-    """The grade to keep, or 0 for none. reviews: the kata's, in the order of time."""
+def grade(kata: Kata, reviews: Sequence[Review], verdict: Verdict, text: str, hints: int, now: datetime) -> int:
+    """The rating to record, or 0 for none. reviews: the kata's, oldest first."""
     failing = bool(reviews) and reviews[-1].rating == AGAIN
     if not verdict.passed:
-        return 0 if failing or verdict.state == "lost" or source == kata.starter else AGAIN
+        return 0 if failing or verdict.state is State.INTERNAL_ERROR or kata.is_untouched(text) else AGAIN
     if failing:
         return HARD
-    if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == source[:LONGEST]):
+    if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == text[:LONGEST]):
         return 0
     return HARD if hints else GOOD
 
 
-def review(kata: Kata, rating: int, verdict: Verdict | None, source: str, hints: int, now: datetime) -> Review:
+def review(kata: Kata, rating: int, verdict: Verdict | None, text: str, hints: int, now: datetime) -> Review:
     """The review of a judged file; without a verdict, of a solution that was looked up."""
     share = verdict.done / max(1, verdict.tests) if verdict else 0.0
     return Review(
@@ -45,8 +51,8 @@ def review(kata: Kata, rating: int, verdict: Verdict | None, source: str, hints:
         kind="code",
         rating=rating,
         share=share,
-        response=source[:LONGEST],
-        asked=json.dumps({"seed": verdict.seed, "test": verdict.test} if verdict else {"gave_up": True}),
+        response=text[:LONGEST],
+        asked=json.dumps({"seed": verdict.seed, "test": verdict.test} if verdict else _GAVE_UP),
         answer=fingerprint(kata.card),
         hints=hints,
         took=round(1_000 * verdict.seconds) if verdict else 0,
@@ -54,24 +60,41 @@ def review(kata: Kata, rating: int, verdict: Verdict | None, source: str, hints:
     )
 
 
-def shown(home: Path, kata: Kata) -> int:
+def gave_up(reviews: Sequence[Review]) -> bool:
+    """Whether the last of a kata's reviews is a solution that was looked up."""
+    with suppress(ValueError):
+        return bool(reviews) and json.loads(reviews[-1].asked) == _GAVE_UP
+    return False
+
+
+def hints_shown(home: Path, kata: Kata) -> int:
     """How many hints of a kata were shown since it last passed."""
-    return _hints(home).get(kata.card.id, 0)
+    count = _read(home / _HINTS, {}).get(kata.card.id, 0)
+    return count if isinstance(count, int) else 0
 
 
-def show(home: Path, kata: Kata, count: int) -> None:
-    """Note how many were. Losing the note costs nothing but a grade."""
-    noted = {**_hints(home), kata.card.id: count}
+def note_hints(home: Path, kata: Kata, count: int) -> None:
+    """Note how many were shown. If the note cannot be written, the next pass may be graded better; nothing else."""
+    with suppress(OSError, FileError):
+        home.mkdir(parents=True, exist_ok=True)
+        with storage.file_lock(home / f"{_HINTS}.lock"):
+            storage.atomic_write(home / _HINTS, json.dumps({**_read(home / _HINTS, {}), kata.card.id: count}))
+
+
+def accepted(home: Path, missing: Sequence[str]) -> bool:
+    """Whether the learner has agreed to judge code without these protections."""
+    return set(missing) <= set(map(str, _read(home / _SANDBOX, [])))
+
+
+def accept(home: Path, missing: Sequence[str]) -> None:
+    """Remember that agreement. If it cannot be written, the learner is asked again."""
     with suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
-        part = home / f"{_SHOWN}.part"
-        part.write_text(json.dumps(noted), "utf-8")
-        part.replace(home / _SHOWN)
+        storage.atomic_write(home / _SANDBOX, json.dumps(list(missing)))
 
 
-def _hints(home: Path) -> dict[str, int]:
-    with suppress(OSError, ValueError):
-        noted = json.loads((home / _SHOWN).read_text("utf-8"))
-        if isinstance(noted, dict):
-            return {str(id): count for id, count in noted.items() if isinstance(count, int)}
-    return {}
+def _read(file: Path, default: Any) -> Any:
+    with suppress(FileError, ValueError):
+        found = json.loads(storage.read_file(file, LONGEST * 10))
+        return found if isinstance(found, type(default)) else default
+    return default

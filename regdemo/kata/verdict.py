@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-State = Literal["passed", "failed", "broken", "died", "late", "hungry", "lost"]
+
+class State(StrEnum):
+    """How a run of a judge ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"  # a test did not hold
+    UNLOADABLE = "unloadable"  # the code could not be loaded, so no test ran
+    CRASHED = "crashed"  # the code ended its own process
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out of memory"
+    INTERNAL_ERROR = "internal error"  # the judge itself has no verdict
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run of a judge ended, and on which test.
+    """How a run of a judge ended, and at which test.
 
-    state: passed; failed, a test did not hold; broken, the code could not be loaded; died, its process ended or
-    crashed; late, out of time; hungry, out of memory; lost, the judge itself could not say.
-    done: how many of the tests had passed.  message: of the test it ended on, or what happened.  detail: what was
-    measured, or how the code failed.  output: the first characters that it printed.
+    done: how many of the tests had passed.  test: the name of the one it ended at, if it came to the tests.
+    message: that test's sentence, or what happened.  detail: what was measured, or how the code failed.
+    line: of the learner's file, if one is to blame, else 0.  output: the first characters that the code printed,
+    and printed: the number of bytes in all.
     """
 
     state: State
@@ -24,12 +34,13 @@ class Verdict:
     test: str = ""
     message: str = ""
     detail: str = ""
+    line: int = 0
     output: str = ""
-    printed: int = 0  # bytes in all
+    printed: int = 0
     seconds: float = 0.0
     seed: int = 0
 
     @property
     def passed(self) -> bool:
         """Whether every test held."""
-        return self.state == "passed"
+        return self.state is State.PASSED

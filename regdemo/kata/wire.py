@@ -1,8 +1,8 @@
-"""Values between the judge and the code under judgement: JSON for their shape, raw bytes for their numbers.
+"""Values between the judge and the code it judges: JSON for their structure, raw bytes for the numbers in tensors.
 
-Nothing that arrives is unpickled or run: a message from code that must not be trusted can only be a wrong value. A
-value is None, a bool, int, float, str, a list, tuple or dict of values, a dtype, a dense CPU tensor or a CPU generator.
-A tensor travels with its .grad, a generator with its state.
+Nothing that arrives is unpickled or run, so that a message from untrusted code can only be a wrong value. A value is
+None, a bool, int, float, str, a list, tuple or dict of values, a dtype, a dense CPU tensor or a CPU generator. A tensor
+is sent with its .grad, a generator with its state.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import socket
+import os
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -21,31 +21,65 @@ LARGEST = 256 * 2**20  # bytes in one message
 _HEAD = struct.Struct("<QQ")  # bytes of the JSON, bytes of the numbers
 
 
+class Connection(Protocol):
+    """What a socket has: a stream of bytes in each direction."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """Receive some bytes, and return how many; 0 at the end."""
+
+
+class Pipes:
+    """The same over two pipes, by their file descriptors."""
+
+    def __init__(self, reader: int, writer: int) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._writer, view) :]
+
+    def recv_into(self, buffer: memoryview) -> int:
+        """Receive some bytes, and return how many; 0 at the end."""
+        data = os.read(self._reader, min(len(buffer), 2**20))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class WireFault(Exception):
-    """A value that cannot be sent, or a message that is none. The text is for the learner."""
+    """A value that cannot be sent, or bytes that are no message. The text is for the learner."""
 
 
 class Gone(Exception):
     """The other side has closed the connection."""
 
 
-def send(connection: socket.socket, value: object) -> None:
+def send(connection: Connection, value: object) -> None:
     """Send one value. Raises WireFault, Gone."""
     blobs: list[bytes] = []
     try:
         text = json.dumps(_plain(value, blobs)).encode()
+    except WireFault:
+        raise
     except RecursionError:
-        raise WireFault("a value nested too deep to be handed over") from None
+        raise WireFault("a value nested too deep to be sent") from None
+    except Exception as error:  # such as a subclass of Tensor that answers nothing
+        raise WireFault(f"a value that can't be read: {type(error).__name__}, {str(error)[:200]}") from None
     numbers = b"".join(blobs)
     if len(text) + len(numbers) > LARGEST:
-        raise WireFault(f"a value of {len(text) + len(numbers):,} bytes: at most {LARGEST:,} are handed over")
+        raise WireFault(f"a value of {len(text) + len(numbers):,} bytes: at most {LARGEST:,} can be sent")
     try:
         connection.sendall(_HEAD.pack(len(text), len(numbers)) + text + numbers)
     except OSError as error:
         raise Gone from error
 
 
-def receive(connection: socket.socket) -> Any:
+def receive(connection: Connection) -> Any:
     """The next value. Raises WireFault, Gone."""
     length, size = _HEAD.unpack(_exactly(connection, _HEAD.size))
     if length + size > LARGEST:
@@ -54,7 +88,7 @@ def receive(connection: socket.socket) -> Any:
     try:
         return _value(json.loads(bytes(text)), numbers)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
-        raise WireFault(f"a message that is none ({type(error).__name__})") from None
+        raise WireFault(f"bytes that are no message ({type(error).__name__})") from None
     except RecursionError:
         raise WireFault("a message nested too deep") from None
 
@@ -80,7 +114,7 @@ def _find(value: object, wanted: Callable[[object], bool]) -> Iterator[Any]:
             yield from _find(item, wanted)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytearray:
+def _exactly(connection: Connection, size: int) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
     while view:
@@ -116,12 +150,14 @@ def _plain(value: object, blobs: list[bytes]) -> object:
         return {"generator": _plain(value.get_state(), blobs)}
     if isinstance(value, torch.Tensor):
         return {"tensor": _tensor(value, blobs)}
-    raise WireFault(f"a value of type {type(value).__name__}: tensors, numbers, texts, lists, tuples and dicts are")
+    raise WireFault(f"a value of type {type(value).__name__}, not a tensor, number, text, list, tuple or dict")
 
 
 def _tensor(value: torch.Tensor, blobs: list[bytes]) -> list[object]:
     if value.layout != torch.strided or value.device.type != "cpu":
-        raise WireFault(f"a tensor that is {value.layout} on {value.device}: a dense tensor on the CPU is")
+        raise WireFault(f"a tensor that is {value.layout} on {value.device}, not a dense tensor on the CPU")
+    if (size := value.numel() * value.itemsize) > LARGEST:  # asked before an expanded tensor is written out
+        raise WireFault(f"a tensor of shape {tuple(value.shape)}, {size:,} bytes: at most {LARGEST:,} can be sent")
     grad = value.grad if value.is_leaf else None
     data = value.detach().resolve_conj().resolve_neg().contiguous()
     blobs.append(ctypes.string_at(data.data_ptr(), data.nbytes) if data.nbytes else b"")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from regdemo.errors import FileError
-from regdemo.quiz.history import COLUMNS, FIRST, MARK_COLUMNS, MODES, History, Mark, Review
+from regdemo.quiz.history import COLUMNS_BY_VERSION, MARK_COLUMNS, MODES, History, Mark, Review
 from regdemo.text import printable
 
 _LATEST = 253_402_300_799_999_999  # microseconds: the last of the year 9999
@@ -55,6 +55,7 @@ _REVIEW: _Rules = {
     "session": _TEXT,
     "mode": (lambda value: value in MODES, f"one of {', '.join(MODES)}"),
     "sure": (lambda value: value is None or _share(value), "a number from 0 to 1, or null"),
+    "graded_by": _NAME,
     "id": _NAME,
 }
 _MARK: _Rules = {
@@ -63,7 +64,7 @@ _MARK: _Rules = {
     "at": _TIME,
     "id": _NAME,
 }
-_MAY_LACK = {"mode", "sure"}
+_MAY_LACK = {"mode", "sure", "graded_by"}
 
 
 def lines(reviews: Iterable[Review], marks: Iterable[Mark]) -> Iterator[str]:
@@ -164,7 +165,7 @@ def salvage(path: Path) -> tuple[list[Review], list[Mark]]:
         db.execute("PRAGMA writable_schema = ON")  # else a file cut short is refused as a whole
         db.text_factory = lambda raw: raw.decode(errors="replace")
         reviews: list[Review] = []
-        for columns in (COLUMNS, FIRST):  # of this version, or of the first one
+        for columns in reversed(COLUMNS_BY_VERSION.values()):  # of this version, or of an older one
             reviews = reviews or _readable(db, f"SELECT {columns} FROM reviews", Review)
         marks: list[Mark] = _readable(db, f"SELECT {MARK_COLUMNS} FROM marks", Mark)
     found = {review.id for review in reviews}

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, PLAN, CardState, Plan, after, moment
+from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
 
 NAME = "fsrs.json"
 NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
@@ -46,12 +46,12 @@ def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Predictio
     states: dict[str, CardState] = {}
     found = []
     for review in reviews:
-        if review.mode == "cram":
+        if not counts(review, plan):
             continue
         before = states.get(review.card)
         if before and (moment(review.at) - moment(before.last)).days > 0:
             recall = before.recall(moment(review.at))
-            found.append(Prediction(review.card, review.at, recall, review.rating > AGAIN))
+            found.append(Prediction(review.card, review.at, recall, Rating(review.rating).right))
         states[review.card] = after(before, review, plan)
     return found, states
 
@@ -80,7 +80,7 @@ def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
 
     Raises ArgumentError where the reviews are too few to say anything.
     """
-    kept = [review for review in reviews if review.mode != "cram"]
+    kept = [review for review in reviews if counts(review, now)]
     trial = kept[: int(TRAINED * len(kept))]
     seen = len(follow(trial)[0])
     if seen < NEEDED:

@@ -32,7 +32,8 @@ class Review:
     asked: what was asked, as JSON: the values drawn, the options in their order.  answer: a fingerprint of the card's
     answer, so that a later change of it shows.  hints: how many were shown.  took: milliseconds it took to answer.
     mode: one of MODES, what the learner was at; a cram's answers are kept, but move no schedule.  sure: how sure of the
-    answer the learner was, 0 to 1, where that was asked.  id: unique in the world, so that two histories can be united.
+    answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the card itself
+    graded it, else what did, such as `assistant`.  id: unique in the world, so that two histories can be united.
     """
 
     card: str
@@ -48,6 +49,7 @@ class Review:
     session: str
     mode: str = "quiz"
     sure: float | None = None
+    graded_by: str = "learner"
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -73,8 +75,9 @@ class Tip(NamedTuple):
 COLUMNS = ", ".join(column.name for column in fields(Review))
 PLACES = ", ".join("?" for _ in fields(Review))
 MARK_COLUMNS = ", ".join(column.name for column in fields(Mark))
-# A history of the first version, which `read` takes as it is.
-FIRST = COLUMNS.replace("mode, sure", "'quiz', NULL")
+# By the version of the file: `read` takes an older one as it is.
+_SECOND = COLUMNS.replace("graded_by", "'learner'")
+COLUMNS_BY_VERSION = {1: _SECOND.replace("mode, sure", "'quiz', NULL"), 2: _SECOND, 3: COLUMNS}
 # In the order of time, whichever of two united histories was there first.
 _ORDER = "ORDER BY at, id"
 _KEPT = "id NOT IN (SELECT about FROM marks WHERE what = 'undo')"
@@ -170,6 +173,17 @@ class History:
         with database.faults(self.path):
             for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
                 yield at
+
+    def introduced_since(self, at: int) -> int:
+        """How many cards, those of code apart, have their first answer at this time or later."""
+        query = (
+            f"SELECT count(DISTINCT card) FROM reviews WHERE at >= ? AND kind != 'code' AND {_KEPT} "
+            f"AND card NOT IN (SELECT card FROM reviews WHERE at < ? AND {_KEPT} "
+            "AND card IN (SELECT card FROM reviews WHERE at >= ?))"
+        )
+        with database.faults(self.path):
+            (count,) = self._db.execute(query, (at, at, at)).fetchone()
+        return int(count)
 
     def tip(self) -> Tip:
         """Up to where the history goes."""
@@ -279,17 +293,18 @@ def opened(home: Path) -> Iterator[sqlite3.Connection | None]:
 
 def _select(db: sqlite3.Connection, card: str | None = None) -> list[Review]:
     one, named = ("card = ? AND ", (card,)) if card is not None else ("", ())
-    query = f"SELECT {COLUMNS} FROM reviews WHERE {one}{_KEPT} {_ORDER}"
+    query = f"SELECT {COLUMNS_BY_VERSION[version(db)]} FROM reviews WHERE {one}{_KEPT} {_ORDER}"
     if version(db) == 1:
-        query, named = f"SELECT {FIRST} FROM reviews {_ORDER}", ()
+        query, named = f"SELECT {COLUMNS_BY_VERSION[1]} FROM reviews {_ORDER}", ()
     return [Review(*row) for row in db.execute(query, named)]
 
 
 def _rows(db: sqlite3.Connection) -> tuple[list[Review], list[Mark]]:
     if version(db) == 1:
         return _select(db), []
-    reviews = [Review(*row) for row in db.execute(f"SELECT {COLUMNS} FROM reviews {_ORDER}")]
-    return reviews, [Mark(*row) for row in db.execute(f"SELECT {MARK_COLUMNS} FROM marks {_ORDER}")]
+    reviews = db.execute(f"SELECT {COLUMNS_BY_VERSION[version(db)]} FROM reviews {_ORDER}")
+    marks = db.execute(f"SELECT {MARK_COLUMNS} FROM marks {_ORDER}")
+    return [Review(*row) for row in reviews], [Mark(*row) for row in marks]
 
 
 def _flagged(db: sqlite3.Connection) -> set[str]:

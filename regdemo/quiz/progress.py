@@ -1,4 +1,4 @@
-"""What a history says of its learner: days of practice, topics, and whether what was predicted came."""
+"""What a history says about its learner, as values: what is due and weak, days of practice, topics, predictions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from itertools import pairwise
 from math import sqrt
 
 from regdemo.quiz.cards import Card
-from regdemo.quiz.fitting import Prediction
+from regdemo.quiz.fitting import Prediction, follow
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import CardState, Plan, simulate_practice
+from regdemo.quiz.practice import Practice
+from regdemo.quiz.schedule import CardState, Plan, Rating, moment, simulate_practice
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the bins in which predictions are held against what came
 
@@ -23,7 +24,7 @@ def practised(reviews: Iterable[Review]) -> Counter[date]:
 
 
 def streaks(days: Collection[date], today: date) -> tuple[int, int]:
-    """The days in a row with practice: up to today, or to yesterday while today has none yet; and the most ever."""
+    """The current streak, up to today or to yesterday while today has no answer yet, and the longest, in days."""
     longest = current = run = 0
     for day in sorted(days):
         run = run + 1 if day - timedelta(days=1) in days else 1
@@ -120,3 +121,131 @@ def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime
             )
         )
     return found
+
+
+@dataclass(frozen=True)
+class Weak:
+    """A card that was failed and isn't learned since. recall: the probability to recall it tomorrow."""
+
+    card: Card
+    recall: float
+    state: CardState
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What was predicted of reviews on a later day, and what came. The scores are None without such a review.
+
+    weeks: for each week with such reviews its Monday, their number, the mean prediction and the fraction recalled.
+    """
+
+    wanted: float
+    reviews: int
+    predicted: float | None
+    seen: float | None
+    log_loss: float | None
+    brier: float | None
+    bins: tuple[Bin, ...]
+    weeks: tuple[tuple[date, int, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Katas:
+    """How many katas there are, have passed last time they were judged, have failed, and are due again."""
+
+    cards: int
+    passed: int
+    failed: int
+    due: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it. due: cards by when they are due.  weak: the least likely recalled first.  flagged: ids.
+
+    practised: answers by day, katas included.  streak, longest: in days.
+    """
+
+    cards: int
+    new: int
+    answers: int
+    due: Mapping[str, int]
+    learned: int
+    weak: tuple[Weak, ...]
+    flagged: tuple[str, ...]
+    topics: tuple[Topic, ...]
+    practised: Mapping[date, int]
+    streak: int
+    longest: int
+    retention: Retention
+    katas: Katas
+
+
+def overview(practice: Practice) -> Overview:
+    """What the history says of a bank's cards. Replays every review: a second for about 40,000 of them."""
+    now, plan = practice.now(), practice.plan
+    everything = practice.history.reviews()
+    cards = {card.id: card for card in practice.askable}
+    answers = [review for review in everything if review.card in cards]
+    predictions, states = follow(answers, plan)
+    days = [(state.due - now) / timedelta(days=1) for state in states.values()]
+    tomorrow = {id: state.recall(now + timedelta(days=1)) for id, state in states.items()}
+    weak = sorted((id for id, state in states.items() if state.failed and not state.learned), key=tomorrow.__getitem__)
+    days_practised = practised(everything)
+    current, longest = streaks(days_practised, now.astimezone().date())
+    flagged = practice.history.flagged()
+    return Overview(
+        cards=len(cards),
+        new=len(cards) - len(states),
+        answers=len(answers),
+        due={
+            "now": sum(day <= 0 for day in days),
+            "within a day": sum(0 < day <= 1 for day in days),
+            "within a week": sum(1 < day <= 7 for day in days),
+            "later": sum(day > 7 for day in days),
+        },
+        learned=sum(state.learned for state in states.values()),
+        weak=tuple(Weak(cards[id], tomorrow[id], states[id]) for id in weak),
+        flagged=tuple(id for id in cards if id in flagged),
+        topics=tuple(topics(cards.values(), states, now, plan)),
+        practised=days_practised,
+        streak=current,
+        longest=longest,
+        retention=retention(predictions, plan),
+        katas=katas(practice, everything),
+    )
+
+
+def retention(predictions: Sequence[Prediction], plan: Plan) -> Retention:
+    """Predictions against what came: means, scores, bins, and week by week."""
+    count = len(predictions)
+    weeks: dict[date, list[Prediction]] = {}
+    for each in predictions:
+        day = moment(each.at).astimezone().date()
+        weeks.setdefault(day - timedelta(days=day.weekday()), []).append(each)
+    return Retention(
+        wanted=plan.retention,
+        reviews=count,
+        predicted=sum(each.recall for each in predictions) / count if count else None,
+        seen=sum(each.recalled for each in predictions) / count if count else None,
+        log_loss=sum(each.loss for each in predictions) / count if count else None,
+        brier=sum((each.recall - each.recalled) ** 2 for each in predictions) / count if count else None,
+        bins=tuple(calibration(predictions)),
+        weeks=tuple(
+            (monday, len(here), sum(p.recall for p in here) / len(here), sum(p.recalled for p in here) / len(here))
+            for monday, here in sorted(weeks.items())
+        ),
+    )
+
+
+def katas(practice: Practice, reviews: Iterable[Review]) -> Katas:
+    """The katas of a bank: reviews in the order of time."""
+    codes = {card.id for card in practice.bank.cards if card.kind == "code"}
+    last = {review.card: Rating(review.rating) for review in reviews if review.card in codes}
+    now = practice.now()
+    return Katas(
+        cards=len(codes),
+        passed=sum(rating.right for rating in last.values()),
+        failed=sum(not rating.right for rating in last.values()),
+        due=sum(practice.states[id].due <= now for id in codes if id in practice.states),
+    )

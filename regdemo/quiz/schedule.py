@@ -57,6 +57,7 @@ class Mode(StrEnum):
     KATA = "kata"
 
 
+LEARNER = "learner"  # who graded a review, if not a model
 LEARNED = 21.0  # days of stability from which a card counts as learned
 RETENTIONS = (0.7, 0.97)  # below, a card is nearly forgotten when it comes; above, it comes every few days
 
@@ -83,12 +84,14 @@ class Plan:
 
     retention: how likely a card should still be recalled when it comes; in RETENTIONS.  interview: the moment at which
     all should be known: a card comes once more in the last day before it, if not earlier.  parameters: FSRS's, by
-    default those fitted to many learners.  Raises ArgumentError for values outside what FSRS can schedule.
+    default those fitted to many learners.  own_grades_only: what a model graded does not count.
+    Raises ArgumentError for values outside what FSRS can schedule.
     """
 
     retention: float = 0.9
     interview: datetime | None = None
     parameters: tuple[float, ...] = DEFAULT_PARAMETERS
+    own_grades_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be planned for."""
@@ -143,9 +146,9 @@ class CardState(NamedTuple):
         return float((1 + (0.9 ** (-1 / self.decay) - 1) * days / self.stability) ** -self.decay)
 
 
-def counts(review: Review) -> bool:
+def counts(review: Review, plan: Plan = PLAN) -> bool:
     """Whether a review moves the schedule. What was crammed says little of the memory weeks later."""
-    return review.mode != Mode.CRAM
+    return review.mode != Mode.CRAM and (review.graded_by == LEARNER or not plan.own_grades_only)
 
 
 def after(before: CardState | None, review: Review, plan: Plan = PLAN) -> CardState:
@@ -193,7 +196,9 @@ def with_deadline(state: CardState, plan: Plan) -> CardState:
 def replay_without_deadline(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, CardState]:
     """As `replay`, whenever the interview is: what can be kept for another day."""
     states: dict[str, CardState] = {}
-    for review in filter(counts, reviews):
+    for review in reviews:
+        if not counts(review, plan):
+            continue
         states[review.card] = reviewed(states.get(review.card), review.rating, review.at, plan)
     return states
 

@@ -68,6 +68,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "WHEN NEW.what = 'undo' AND NOT EXISTS (SELECT 1 FROM reviews WHERE id = NEW.about) "
         "BEGIN SELECT RAISE(ABORT, 'an undo names a review'); END",
     ),
+    ("ALTER TABLE reviews ADD COLUMN graded_by TEXT NOT NULL DEFAULT 'learner'",),
 )
 VERSION = len(STEPS)
 

@@ -1,10 +1,11 @@
-"""Which cards of a bank a sitting asks, and in which order."""
+"""Which cards of a bank a session asks, and in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import zip_longest
+from difflib import get_close_matches
+from itertools import groupby, zip_longest
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds as card_kinds
@@ -14,7 +15,12 @@ from regdemo.quiz.decks import Bank
 from regdemo.quiz.schedule import CardState
 from regdemo.text import printable
 
-_MOST_NAMES = 12  # that a message lists whole; of more, it tells the nearest
+LEVELS = ("screen", "onsite", "deep dive", "staff")
+FREQUENCIES = ("common", "regular", "rare")  # how often interviewers ask a card; without such a tag it is regular
+QUICK = 80  # words that are read in 20 seconds, at 240 words a minute
+_MOST_NAMES = 12  # that a message lists whole; of more, it says the nearest
+
+Groups = Mapping[str, Collection[str]]  # names for several topics, such as where techniques act
 
 
 def narrow(
@@ -24,23 +30,42 @@ def narrow(
     topics: Sequence[str] = (),
     kinds: Sequence[str] = (),
     tags: Sequence[str] = (),
+    groups: Groups | None = None,
 ) -> list[Card]:
     """The cards that match: with ids, those, in their order; then of any of the topics, the kinds, and the tags.
 
-    An empty sequence asks for nothing in particular. Names are compared without case, and with - for _.
-    Raises ArgumentError for a name that no card has, with those that are nearest.
+    An empty sequence asks for nothing in particular. Wherever a topic or a tag is named, the other, a level or a group
+    may be named too. Names are compared without case, and with - and _ for a space. Raises ArgumentError for a name
+    that no card has, with the names nearest to it.
     """
     cards = [bank.find(id) for id in dict.fromkeys(ids)] if ids else list(bank.cards)
-    if topics:
-        wanted = _known("topic", topics, [card.topic for card in bank.cards])
-        cards = [card for card in cards if _folded(card.topic) in wanted]
+    named = names(bank.cards, groups)
+    for what, wanted in (("topic or tag", topics), ("tag or topic", tags)):
+        if wanted:
+            keys = _known(what, wanted, named)
+            cards = [card for card in cards if not keys.isdisjoint(_keys(card, groups))]
     if kinds:
-        wanted = _known("kind", kinds, card_kinds.kind_names())
-        cards = [card for card in cards if card.kind in wanted]
-    if tags:
-        wanted = _known("tag", tags, [tag for card in bank.cards for tag in card.tags])
-        cards = [card for card in cards if not wanted.isdisjoint(map(_folded, card.tags))]
+        keys = _known("kind", kinds, card_kinds.kind_names())
+        cards = [card for card in cards if card.kind in keys]
     return cards
+
+
+def names(cards: Iterable[Card], groups: Groups | None = None) -> list[str]:
+    """Every name that narrows cards down: levels and frequencies, groups, then topics and all other tags."""
+    there = {name: None for card in cards for name in (card.topic, *card.tags) if name}
+    known = {_folded(name) for name in there}
+    marks = [name for name in (*LEVELS, *FREQUENCIES) if _folded(name) in known]
+    return list(dict.fromkeys([*marks, *(groups or {}), *there]))
+
+
+def frequency(card: Card) -> str:
+    """How often interviewers ask a card: one of FREQUENCIES."""
+    return _mark(card, FREQUENCIES, "regular")
+
+
+def level(card: Card) -> str:
+    """The level of a card: one of LEVELS."""
+    return _mark(card, LEVELS, "onsite")
 
 
 def pick(
@@ -52,20 +77,33 @@ def pick(
     limit: int | None = None,
     cram: bool = False,
 ) -> list[Card]:
-    """The cards of a sitting: those due, then up to `new` never answered; `limit` in all. Topics take turns.
+    """The cards of a session: those due, then up to `new` never answered; `limit` in all. Topics take turns.
 
-    Within a topic the most overdue is first, and new cards keep their order. cram: answered cards are all taken, due or
-    not, the most likely forgotten first.
+    Within a topic the most overdue is first; new cards come as `new_order` says. cram: answered cards are all taken,
+    due or not, the most likely forgotten first.
     """
     by_id = {card.id: card for card in cards}
     if cram:
-        known = [id for id in by_id if id in states]
-        ids = sorted(known, key=lambda id: states[id].recall(now)) + [id for id in by_id if id not in states]
+        ids = sorted((id for id in by_id if id in states), key=lambda id: states[id].recall(now))
     else:
-        ids = schedule.queue(by_id, states, now, new=len(by_id))
-    again = interleave(by_id[id] for id in ids if id in states)
-    fresh = interleave(by_id[id] for id in ids if id not in states)
-    return [*again, *fresh[:new]][:limit]
+        ids = schedule.queue(by_id, states, now, new=0)
+    fresh = new_order(card for card in by_id.values() if card.id not in states)
+    return [*interleave(by_id[id] for id in ids), *fresh[:new]][:limit]
+
+
+def new_order(cards: Iterable[Card]) -> list[Card]:
+    """Cards that were never answered: the most asked first, then by level, then by how long an answer takes.
+
+    A card that isn't read in 20 seconds comes after the others of its kind. Where all is equal, topics take turns.
+    """
+    ranked = sorted(cards, key=_rank)
+    return [card for _, same in groupby(ranked, key=_rank) for card in interleave(same)]
+
+
+def _rank(card: Card) -> tuple[int, int, int, bool]:
+    words = sum(len(text.split()) for text in (card.question, *(option.text for option in card.options)))
+    seconds = card_kinds.find_kind(card.kind).seconds
+    return FREQUENCIES.index(frequency(card)), LEVELS.index(level(card)), seconds, words > QUICK
 
 
 def interleave(cards: Iterable[Card]) -> list[Card]:
@@ -76,23 +114,35 @@ def interleave(cards: Iterable[Card]) -> list[Card]:
     return [card for turn in zip_longest(*topics.values()) for card in turn if card]
 
 
-def _known(what: str, names: Sequence[str], allowed: Collection[str]) -> set[str]:
-    """The names folded. Raises ArgumentError for one that is not allowed."""
-    known = {_folded(name): name for name in allowed}
-    for name in names:
-        if _folded(name) not in known:
-            raise ArgumentError(f"there is no {what} {printable(name)[:40]!r}: {_choose(name, known)}")
-    return set(map(_folded, names))
-
-
-def _choose(name: str, known: Mapping[str, str]) -> str:
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """What to say instead of a name that is not known."""
+    known = {_folded(each): each for each in allowed}
     if len(known) <= _MOST_NAMES:
         return f"choose from {', '.join(known.values())}"
-    from difflib import get_close_matches
-
     near = get_close_matches(_folded(name), known, n=5, cutoff=0)
     return f"the nearest are {', '.join(known[each] for each in near)}"
 
 
+def _keys(card: Card, groups: Groups | None) -> set[str]:
+    """The names of one card, folded."""
+    topic = _folded(card.topic)
+    of_groups = {group for group, topics in (groups or {}).items() if topic in map(_folded, topics)}
+    return {topic, *map(_folded, card.tags), *map(_folded, of_groups)}
+
+
+def _known(what: str, wanted: Sequence[str], allowed: Collection[str]) -> set[str]:
+    """The wanted names folded. Raises ArgumentError for one that is not allowed."""
+    known = set(map(_folded, allowed))
+    for name in wanted:
+        if _folded(name) not in known:
+            raise ArgumentError(f"there is no {what} {printable(name)[:40]!r}: {nearest(name, allowed)}")
+    return set(map(_folded, wanted))
+
+
+def _mark(card: Card, marks: Sequence[str], default: str) -> str:
+    tags = set(map(_folded, card.tags))
+    return next((mark for mark in marks if _folded(mark) in tags), default)
+
+
 def _folded(name: str) -> str:
-    return name.strip().casefold().replace("-", "_")
+    return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())

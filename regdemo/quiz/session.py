@@ -51,10 +51,10 @@ from typing import Any
 from uuid import uuid4
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import grading, outcome, schedule
+from regdemo.quiz import grading, kinds, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import PLAN, CardState, Mode, Plan, Rating
+from regdemo.quiz.schedule import LEARNER, PLAN, CardState, Mode, Plan, Rating
 
 MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
 
@@ -111,6 +111,11 @@ class Question:
         return self.asked.card
 
     @property
+    def self_graded(self) -> bool:
+        """Whether the learner grades the answer, as on a recall card."""
+        return kinds.find_kind(self.card.kind).self_graded
+
+    @property
     def hints_left(self) -> int:
         """How many hints the card still has."""
         return len(self.asked.hints) - len(self.hints)
@@ -118,7 +123,7 @@ class Question:
     @property
     def best(self) -> Rating:
         """The best rating that this question can still get: Easy for a recall card, else Good; each hint lowers it."""
-        best = Rating.EASY if self.card.kind == "recall" else Rating.GOOD
+        best = Rating.EASY if self.self_graded else Rating.GOOD
         return Rating(max(Rating.AGAIN, best - len(self.hints)))
 
     @property
@@ -248,6 +253,10 @@ class Session:
         rating = Rating[grading.grade_recall(made, points).upper()] if points else Rating.GOOD
         return min(rating, question.best)
 
+    def question_of(self, token: str) -> Question:
+        """The question of a token; of the current one's token, the current one. Raises StaleQuestion."""
+        return self._open(token)
+
     # What was entered
 
     def hint(self, token: str | None = None) -> str | None:
@@ -271,7 +280,7 @@ class Session:
             return settled[0]
         question = self._open(token)
         asked = question.asked
-        if asked.card.kind != "recall":
+        if not question.self_graded:
             grade = grading.grade(asked, response)
             rating = min(Rating[grade.rating.upper()], question.best)
             return self._tell(self._save(question, rating, grade.share, response, sure, grade))
@@ -296,18 +305,19 @@ class Session:
         response: str | None = None,
         sure: float | None = None,
         token: str | None = None,
+        graded_by: str = LEARNER,
     ) -> outcome.Outcome | None:
         """Save a recall card as the learner graded it, at most as `best`.
 
         made: the places of the key points that were made; without a rating they suggest it.  response: what was said,
-        by default what `answer` was given.
+        by default what `answer` was given.  graded_by: who or what chose the grade.
         """
         if (settled := self._find_settled(token)) is not None:
             return settled[0]
         question = self._open(token)
         said = self._response if response is None and question is self._question else response or ""
         rating, share = self._rated(question, rating, made)
-        return self._tell(self._save(question, rating, share, said, sure, made=made))
+        return self._tell(self._save(question, rating, share, said, sure, made=made, graded_by=graded_by))
 
     def skip(self, token: str | None = None) -> outcome.Outcome | None:
         """Go on without an answer; the outcome says what would have been right. In an interview it counts as failed."""
@@ -327,27 +337,34 @@ class Session:
         self._settle(question, found)
         return found
 
-    def regrade(self, reply: Reply, rating: int | None = None, *, made: Collection[int] | None = None) -> Reply:
+    def regrade(
+        self,
+        reply: Reply,
+        rating: int | None = None,
+        *,
+        made: Collection[int] | None = None,
+        graded_by: str = LEARNER,
+    ) -> Reply:
         """Save an answer of this session again with another grade; the old row is then undone.
 
         A card that is graded by itself can only be graded down. Raises ArgumentError for a grade that is too good.
         """
         question = reply.question
-        best = question.best if question.card.kind == "recall" else Rating(reply.review.rating)
+        best = question.best if question.self_graded else Rating(reply.review.rating)
         if rating is not None and rating > best:
             raise ArgumentError(f"{Rating(rating).title} is too good a grade for this answer: at most {best.title}")
         rating, share = self._rated(question, rating, made)
-        if question.card.kind != "recall":
+        if not question.self_graded:
             share = reply.review.share
-        better = replace(reply.review, rating=rating, share=share, id=uuid4().hex)
+        better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
         self._history.undo(reply.review, schedule.microseconds(self._now()))
         reply.review, reply.graded = better, True
-        if self.policy.mode is not Mode.CRAM:
+        if schedule.counts(better, self._plan):
             self.states[better.card] = schedule.after(reply.before, better, self._plan)
         reply.outcome = replace(
             reply.outcome,
-            verdict=reply.outcome.verdict if question.card.kind != "recall" else _recalled(rating, share),
+            verdict=reply.outcome.verdict if not question.self_graded else _recalled(rating, share),
             share=share,
             rating=rating,
             key_points=outcome.key_points(question.asked, made),
@@ -501,11 +518,17 @@ class Session:
             raise StaleQuestion(
                 f"the answer to {question.card.id} was taken back: answer the question as it comes again"
             )
+        if review := self._find_kept(question):
+            return (self._tell(self._known(question, review)),)
+        return None
+
+    def _find_kept(self, question: Question) -> Review | None:
+        """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
         if question.session == self._id:
             return None
         for review in self._history.reviews(question.card.id):
             if review.id == question.review:
-                return (self._tell(self._known(question, review)),)
+                return review
         if any(review.id == question.review for review in self._history.rows()[0]):
             raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
         return None
@@ -528,7 +551,7 @@ class Session:
     def _known(self, question: Question, review: Review) -> Reply:
         """An answer that an earlier session saved, graded again to say what it came to."""
         grade = None
-        if question.card.kind != "recall" and review.response:
+        if not question.self_graded and review.response:
             grade = grading.grade(question.asked, review.response)
         return Reply(question, review, self._describe(question, review, grade, None, None))
 
@@ -544,6 +567,7 @@ class Session:
         made: Collection[int] | None = None,
         graded: bool = True,
         verdict: outcome.Verdict | None = None,
+        graded_by: str = LEARNER,
     ) -> Reply:
         asked, card, now = question.asked, question.card, schedule.microseconds(self._now())
         drawn = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
@@ -562,11 +586,15 @@ class Session:
             session=self._id,
             mode=self.policy.mode,
             sure=sure,
+            graded_by=graded_by,
             id=question.review,
         )
-        self._history.add(review)
+        with self._history.transaction():  # so that of two processes that hold the token one saves it
+            if known := self._find_kept(question):
+                return self._known(question, known)
+            self._history.add(review)
         before = self.states.get(card.id)
-        if schedule.counts(review):
+        if schedule.counts(review, self._plan):
             self.states[card.id] = schedule.after(before, review, self._plan)
         again = rating is Rating.AGAIN and self.policy.repeats and self._times[card.id] < MOST_ASKED
         verdict = outcome.Verdict.UNGRADED if not graded else verdict

@@ -63,7 +63,7 @@ def _save(file: Path, plan: Plan, newest: Tip, states: dict[str, CardState]) -> 
 
 def _key(plan: Plan) -> list[float]:
     """What a state depends on; the interview only brings a due date forward."""
-    return [_FORMAT, plan.retention, *plan.parameters]
+    return [_FORMAT, plan.own_grades_only, plan.retention, *plan.parameters]
 
 
 def _digest(text: bytes) -> bytes:

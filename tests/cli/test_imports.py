@@ -55,6 +55,7 @@ def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
         "bank list",
         "bank show Q18",
         "bank new",
+        "search dropout",
     ],
 )
 def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):

@@ -1,17 +1,21 @@
 """Katas as their learner meets them: an empty folder, a starter, a judge, a history. One judge serves all."""
 
+import errno
 import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
 
 from regdemo.cli import app
 from regdemo.cli import kata as command
-from regdemo.kata import client
-from regdemo.kata.verdict import Verdict
+from regdemo.kata import judge as client
+from regdemo.kata.attacks import Protection
+from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz.history import read
 
 DECK = '''
@@ -88,7 +92,7 @@ def kata(tmp_path, monkeypatch, capsys, judge):
     (tmp_path / "deck.md").write_text(DECK, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(client, "Judge", lambda hidden: _Shared(judge))
+    monkeypatch.setattr(client, "Judge", lambda hidden, weaker: _Shared(judge))
 
     def run(*words):
         code = app.run(["kata", *words, "--bank", "deck.md"])
@@ -116,7 +120,7 @@ def test_the_list_tells_level_state_and_when_each_is_due(kata):
     assert kata() == (
         0,
         "2 katas, 0 passed name level state due task double screen new Double x. halve new Halve it. "
-        "Begin with `regdemo kata double --bank deck.md`.",
+        "Next: double. Begin it with `regdemo kata next --bank deck.md`.",
     )
     kata("halve")
     kata("double")
@@ -133,7 +137,9 @@ def test_a_name_begins_a_kata_and_shows_its_task(kata):
     assert "K1 · double · screen" in said
     assert "Double `x`. Every element of it." in said
     assert "Wrote katas/double.py. Edit it, save it, then: regdemo kata check double" in said
-    assert (kata.folder / "double.py").read_text() == "def double(x):\n    raise NotImplementedError\n"
+    text = (kata.folder / "double.py").read_text()
+    assert text.startswith('"""K1: Double `x`.\n\nEvery element of it.\n\nTo judge it: regdemo kata check double\n"""')
+    assert text.endswith('"""\n\ndef double(x):\n    raise NotImplementedError\n')
 
 
 @pytest.mark.parametrize("name", ["double", "K1", "k1", "DOUBLE", "double.py"])
@@ -151,7 +157,7 @@ def test_an_option_before_the_name_counts_as_one_after_it(kata, capsys):
 
 
 def test_a_file_that_is_not_there_is_written_in_the_folder_that_was_named(kata):
-    said = "regdemo: mine/double.py is not there: `regdemo kata double --dir mine` writes its starter"
+    said = "regdemo: mine/double.py does not exist: `regdemo kata double --dir mine` writes its starter"
     assert kata("check", "double", "--dir", "mine") == (3, said)
 
 
@@ -163,7 +169,7 @@ def test_your_work_is_never_overwritten_and_reset_keeps_a_copy(kata):
     kata("double")
     for text in ("mine", "mine too"):
         (kata.folder / "double.py").write_text(text)
-        assert "is there already and was left as it is" in kata("double")[1]
+        assert "exists and was left as it is" in kata("double")[1]
         assert (kata.folder / "double.py").read_text() == text
         kata("double", "--reset")
     assert (kata.folder / "double.1.py").read_text() == "mine"
@@ -176,7 +182,7 @@ def test_check_judges_the_kata_saved_last_and_exits_with_the_verdict(kata):
     kata("double")
     code, said = kata("check")
     assert code == 1
-    assert "✗ double.py fails test 1 of 2 It doubles every element. double.py:2, in double: raise NotImpl" in said
+    assert "✗ double.py fails test 1 of 2 It doubles every element. double.py:9, in double: raise NotImpl" in said
     (kata.folder / "double.py").write_text(WRONG)
     code, said = kata("check")
     assert (code, "test 2 of 2 Integers are doubled as well. the result is float32" in said) == (1, True)
@@ -189,7 +195,7 @@ def test_without_a_file_check_says_how_to_begin(kata):
     assert kata("check")[0] == 2
     assert kata("check", "double") == (
         3,
-        "regdemo: katas/double.py is not there: `regdemo kata double` writes its starter",
+        "regdemo: katas/double.py does not exist: `regdemo kata double` writes its starter",
     )
 
 
@@ -255,47 +261,146 @@ def test_the_solution_is_shown_to_who_passed_or_gives_up_once(kata):
     assert re.search(r"- return x \* 2 \+ return 2 \* x", kata("diff")[1])
 
 
-def test_watch_judges_again_on_every_save(kata, monkeypatch):
-    kata("double")
-    times = []
+class Scripted:
+    """Keys that do something at each look: a text is a key, bytes are saved in the file, an error is raised."""
 
-    def save_or_leave(seconds):
-        times.append(seconds)
-        if len(times) == 4:
-            raise KeyboardInterrupt
-        file = kata.folder / "double.py"
-        file.write_bytes([WRONG.encode(), b"\xff", RIGHT.encode()][len(times) - 1])
-        os.utime(file, (len(times), len(times)))
+    def __init__(self, file, steps):
+        self.file, self.steps, self.saves = file, list(steps), 0
 
-    monkeypatch.setattr(command.time, "sleep", save_or_leave)
-    code, said = kata("check", "double", "--watch")
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def read(self, seconds):
+        step = self.steps.pop(0)
+        if isinstance(step, str):
+            return step
+        if isinstance(step, BaseException):
+            raise step
+        self.saves += 1
+        self.file.write_bytes(step)
+        os.utime(self.file, (self.saves, self.saves))
+        return ""
+
+
+def watching(kata, monkeypatch, *steps, name="double"):
+    monkeypatch.setattr(command, "Keys", lambda: Scripted(kata.folder / "double.py", steps))
+    return kata("watch", name)
+
+
+def test_watch_judges_on_every_save_and_goes_on_with_the_next_kata_after_a_pass(kata, monkeypatch):
+    steps = [WRONG.encode(), b"\xff", RIGHT.encode(), "", KeyboardInterrupt()]
+    code, said = watching(kata, monkeypatch, *steps)
     assert code == 0
-    assert re.findall("double.py (?:passes|fails test .)", said) == [
-        "double.py fails test 1",
-        "double.py fails test 2",
-        "double.py passes",
-    ]
-    assert "katas/double.py is not UTF-8, at byte 0: save it as UTF-8 Judged at" in said
+    assert re.findall("double.py (?:passes|fails test .)", said) == ["double.py fails test 2", "double.py passes"]
+    assert "katas/double.py is not UTF-8, at byte 0: save it as UTF-8" in said
+    assert said.index("double.py passes") < said.index("K2 · halve") < said.index("save katas/halve.py")
+    assert "░ 1 of 2 passed" in said
+    assert (kata.folder / "halve.py").exists()
 
 
-def test_ctrl_c_while_a_save_is_judged_ends_with_the_verdict_before(kata, monkeypatch):
-    def judged(*args, **options):
-        monkeypatch.setattr(_Shared, "check", interrupted, raising=False)
-        return Verdict("failed", 2, 0, "test_it_doubles", "It doubles.")
+def test_watch_judges_at_once_what_is_no_starter_any_more(kata, monkeypatch):
+    kata("double")
+    (kata.folder / "double.py").write_text(WRONG)
+    assert "double.py fails test 2" in watching(kata, monkeypatch, "", KeyboardInterrupt())[1]
 
+
+def test_the_keys_of_watch_show_a_hint_the_task_and_the_next_kata_and_end_it(kata, monkeypatch):
+    code, said = watching(kata, monkeypatch, "h", "t", "n", "q")
+    assert code == 0
+    assert "Hint 1 of 2 on double Add." in said
+    assert said.count("Double `x`. Every element of it.") == 2
+    assert "K2 · halve" in said
+    assert read(kata.home) == []
+
+
+def test_watch_begins_with_what_is_next_and_ends_when_nothing_is_left(kata, monkeypatch):
+    (kata.folder / "halve.py").parent.mkdir()
+    (kata.folder / "halve.py").write_text("def halve(x): return x / 2")
+    monkeypatch.setattr(command, "Keys", lambda: Scripted(kata.folder / "double.py", ["", RIGHT.encode()]))
+    code, said = kata("watch")
+    assert code == 0
+    assert said.index("halve.py passes") < said.index("double.py passes") < said.index("Every kata has passed")
+
+
+def test_ctrl_c_while_a_save_is_judged_ends_the_watch(kata, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    kata("double")
-    monkeypatch.setattr(_Shared, "check", judged, raising=False)
+    monkeypatch.setattr(_Shared, "check", interrupted, raising=False)
     monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)
-    monkeypatch.setattr(command, "_saves", lambda file: [None])
-    assert kata("check", "--watch")[0] == 1
+    assert watching(kata, monkeypatch, RIGHT.encode())[0] == 0
+
+
+def test_next_begins_what_was_begun_before_what_is_new(kata):
+    assert "K1 · double" in kata("next")[1]
+    kata("halve")
+    (kata.folder / "double.py").write_text(RIGHT)
+    kata("check", "double")
+    assert "K2 · halve" in kata("next")[1]
+    (kata.folder / "halve.py").write_text("def halve(x): return x / 2")
+    kata("check", "halve")
+    assert kata("next") == (
+        0,
+        "Every kata has passed, and none is due. `regdemo kata` says when each comes again.",
+    )
+
+
+def test_without_a_part_of_the_sandbox_the_learner_is_asked_once(kata, monkeypatch):
+    monkeypatch.setattr(command.sandbox, "missing", lambda: ["your files"])
+    kata("double")
+    refused = "On this system the sandbox does not protect your files. Add --weaker to run your code without that"
+    assert refused in kata("check")[1]
+    assert "raise NotImplementedError" in kata("check", "--weaker")[1]
+    monkeypatch.setattr(command.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(command.typer, "confirm", lambda text, default: False)
+    assert kata("check")[0] == 2
+    monkeypatch.setattr(command.typer, "confirm", lambda text, default: True)
+    assert kata("check")[0] == 1
+    monkeypatch.setattr(command.typer, "confirm", lambda text, default: pytest.fail("asked again"))
+    assert kata("check")[0] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_device_in_place_of_the_file_is_refused(kata):
+    kata.folder.mkdir()
+    os.mkfifo(kata.folder / "double.py")
+    assert kata("check", "double") == (3, "regdemo: katas/double.py isn't a regular file: name one that is")
+    (kata.folder / "halve.py").symlink_to("/dev/zero")
+    assert kata("check", "halve") == (3, "regdemo: katas/halve.py isn't a regular file: name one that is")
+
+
+def test_a_starter_is_written_whole_or_not_at_all(kata, monkeypatch):
+    def full(handle, *args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, said = kata("double")
+    assert code == 3
+    assert "katas/double.py cannot be written (No space left on device): choose another folder with --dir" in said
+    assert list(kata.folder.iterdir()) == []
+
+
+def test_a_deleted_folder_is_said_in_one_line(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = (
+        f"import os; os.rmdir({str(gone)!r})\nfrom regdemo.cli.app import run\nraise SystemExit(run(['kata', 'check']))"
+    )
+    environment = {**os.environ, "REGDEMO_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", script.replace("'check'", "'check', 'dropout'")]
+    done = subprocess.run(command, cwd=gone, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "regdemo: the current folder was deleted: change to another one, for example with `cd`\n",
+    )
 
 
 def test_a_judge_without_a_verdict_leaves_the_history_alone(kata, monkeypatch):
     kata("double")
-    monkeypatch.setattr(_Shared, "check", lambda *args, **options: Verdict("lost"), raising=False)
+    monkeypatch.setattr(_Shared, "check", lambda *args, **options: Verdict(State.INTERNAL_ERROR), raising=False)
     monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)
     assert "could not be judged" in kata("check")[1]
     assert read(kata.home) == []
@@ -311,11 +416,17 @@ def test_a_history_that_takes_nothing_is_heard_of_before_the_judging(kata):
     assert "double.py" not in said
 
 
-def test_doctor_names_every_wall(kata, capsys):
-    app.run(["kata", "doctor"])
+def test_doctor_lists_what_was_tried_and_fails_if_something_does_not_hold(kata, monkeypatch, capsys):
+    tried = [
+        Protection("the network", True, "2 of 2 refused"),
+        Protection("your files", False, "not refused: open(FILE)"),
+    ]
+    monkeypatch.setattr(command.attacks, "prove", lambda: tried)
+    assert app.run(["kata", "doctor"]) == 1
     said = capsys.readouterr().out
-    assert "a forged result: the judge is another process" in said
-    assert said.count("✓") + said.count("✗") == 9
+    assert "✓ the network (2 of 2 refused)" in said
+    assert "✗ your files (not refused: open(FILE))" in said
+    assert "1 protection missing here: judge only code that you would run yourself." in said
 
 
 def test_the_list_tells_what_is_to_be_written_before_how_it_is_called(monkeypatch, capsys, tmp_path):

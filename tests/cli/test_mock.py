@@ -134,7 +134,7 @@ def test_the_score_card_shows_the_options_that_a_letter_stood_for(say):
 
 def test_what_cannot_be_read_is_asked_again(say, home):
     out = say("what\nright\nvery\n101\n-1\n80%\nq\n")
-    assert "'what' is no option" in out
+    assert "'what' isn't an option" in out
     assert out.count("is no certainty") == 3
     assert [r.sure for r in read(home)] == [0.8]
 

@@ -6,9 +6,10 @@ from regdemo.bank import katas as bank
 from regdemo.bank.katas import Judged, Run, faults
 from regdemo.cli import kata as command
 from regdemo.errors import ArgumentError
-from regdemo.kata.client import Judge
+from regdemo.kata import check_source
+from regdemo.kata.judge import Judge
 from regdemo.kata.katas import LEVELS, find, katas
-from regdemo.kata.verdict import Verdict
+from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz import decks
 
 KATAS = katas(decks.load(decks.bundled()).cards)
@@ -53,7 +54,7 @@ def test_the_four_known_wrong_dropouts_are_rejected_each_for_its_reason():
 
 def judged(what, state, test="", named="test_a"):
     kata = KATAS["dropout"]
-    return Judged(Run(kata, what, "n", named if what == "mutant" else "", "", 7), Verdict(state, test=test))
+    return Judged(Run(kata, what, "n", named if what == "mutant" else "", "", 7), Verdict(State(state), test=test))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def judged(what, state, test="", named="test_a"):
         (judged("solution", "failed", "test_a"), "K1's solution 'n' does not pass, test_a failed:"),
         (judged("mutant", "passed"), "K1's mutant 'n' lives: no test fails"),
         (judged("mutant", "failed", "test_b"), "K1's mutant 'n' fails test_b before test_a, test_b failed:"),
-        (judged("mutant", "late", "test_a"), "K1's mutant 'n' fails no test, test_a late:"),
+        (judged("mutant", "timeout", "test_a"), "K1's mutant 'n' fails no test, test_a timeout:"),
     ],
 )
 def test_a_card_that_does_not_keep_its_word_is_a_fault_at_its_line(one, said):
@@ -83,6 +84,15 @@ def test_a_card_that_does_not_keep_its_word_is_a_fault_at_its_line(one, said):
 )
 def test_a_card_that_keeps_its_word_is_none(one):
     assert faults([one]) == []
+
+
+def test_other_faces_get_a_verdict_for_a_name_and_a_text_and_nothing_is_printed(capfd):
+    starter = KATAS["soft_threshold"].starter
+    verdict = check_source("soft_threshold", starter + "\nprint('x')\n", seed=3)
+    assert (verdict.state, verdict.done, verdict.seed, verdict.output) == (State.FAILED, 0, 3, "x\n")
+    assert verdict.test in dict(bank.tests(KATAS["soft_threshold"]))
+    assert starter.splitlines()[verdict.line - 1].strip() == "raise NotImplementedError"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_name_that_is_unknown_is_refused():

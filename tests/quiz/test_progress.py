@@ -64,11 +64,11 @@ def card(id, topic):
 def test_a_topic_counts_its_cards_and_forecasts_an_interview():
     cards = [card("a", "one"), card("b", "one"), card("c", "two")]
     plan = Plan(interview=START + 30 * DAY)
-    memories = {"a": after(None, review("a"), plan)}
-    one, two = topics(cards, memories, START + DAY, plan)
+    states = {"a": after(None, review("a"), plan)}
+    one, two = topics(cards, states, START + DAY, plan)
     assert (one.name, one.cards, one.answered, one.learned, one.due) == ("one", 2, 1, 0, 0)
-    assert one.recall == memories["a"].recall(START + DAY)
-    assert one.left == memories["a"].recall(START + 30 * DAY) / 2  # the other card was never met
+    assert one.recall == states["a"].recall(START + DAY)
+    assert one.left == states["a"].recall(START + 30 * DAY) / 2  # the other card was never met
     assert one.left < one.kept <= 0.5
     assert (two.answered, two.recall, two.left, two.kept) == (0, None, 0, 0)
-    assert topics(cards, memories, START, PLAN)[0].left is None
+    assert topics(cards, states, START, PLAN)[0].left is None

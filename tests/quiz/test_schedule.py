@@ -35,10 +35,10 @@ def review(rating, at=START, card="Q1"):
 
 def learned_on(days, rating=GOOD):
     """A card answered with the same rating on each of these days."""
-    memory = None
+    state = None
     for day in days:
-        memory = after(memory, review(rating, START + day * DAY))
-    return memory
+        state = after(state, review(rating, START + day * DAY))
+    return state
 
 
 def test_a_time_is_kept_to_the_microsecond():
@@ -55,20 +55,20 @@ def test_a_first_answer_waits_by_its_rating(rating, wait):
 
 
 def test_after_its_stability_in_days_a_card_is_recalled_with_probability_nine_tenths():
-    memory = learned_on([0, 2, 10])
+    state = learned_on([0, 2, 10])
     # Whole days are counted, so the two around S enclose 0.9.
-    days = int(memory.stability)
+    days = int(state.stability)
     last = START + 10 * DAY
-    assert memory.recall(last + days * DAY) >= 0.9 >= memory.recall(last + (days + 1) * DAY)
+    assert state.recall(last + days * DAY) >= 0.9 >= state.recall(last + (days + 1) * DAY)
 
 
 def test_the_wait_grows_while_a_card_is_recalled_when_due():
-    memory, waits = None, []
+    state, waits = None, []
     at = START
     for _ in range(6):
-        memory = after(memory, review(GOOD, at))
-        waits.append(memory.due - at)
-        at = memory.due
+        state = after(state, review(GOOD, at))
+        waits.append(state.due - at)
+        at = state.due
     assert waits == sorted(waits)
     assert waits[-1] > 30 * DAY
 
@@ -87,19 +87,19 @@ def test_a_card_is_learned_when_its_stability_reaches_three_weeks():
 
 
 def test_reviews_and_failures_are_counted():
-    memory = replay([review(rating, START + i * DAY) for i, rating in enumerate([AGAIN, GOOD, AGAIN, HARD])])["Q1"]
-    assert (memory.reviews, memory.failed) == (4, 2)
+    state = replay([review(rating, START + i * DAY) for i, rating in enumerate([AGAIN, GOOD, AGAIN, HARD])])["Q1"]
+    assert (state.reviews, state.failed) == (4, 2)
 
 
 def test_a_replay_is_what_the_answers_made_one_by_one():
     answers = [
         review(int(rating), START + i * DAY, card) for i, (card, rating) in enumerate(["a3", "b1", "a4", "b2", "a3"])
     ]
-    memories = {}
+    states = {}
     for answer in answers:
-        memories[answer.card] = after(memories.get(answer.card), answer)
-    assert replay(answers) == memories
-    assert set(memories) == {"a", "b"}
+        states[answer.card] = after(states.get(answer.card), answer)
+    assert replay(answers) == states
+    assert set(states) == {"a", "b"}
 
 
 # A plan: another retention, an interview
@@ -108,12 +108,12 @@ def test_a_replay_is_what_the_answers_made_one_by_one():
 @pytest.mark.parametrize("retention", [0.7, 0.8, 0.9, 0.95, 0.97])
 def test_a_card_is_due_when_its_recall_has_fallen_to_the_retention_asked_for(retention):
     plan = Plan(retention=retention)
-    memory = None
+    state = None
     for days in (0, 3, 20):
-        memory = after(memory, review(GOOD, START + days * DAY), plan)
+        state = after(state, review(GOOD, START + days * DAY), plan)
     # Intervals are whole days, at least one.
-    assert memory.recall(memory.due - DAY) > retention - 0.01
-    assert memory.recall(memory.due + DAY) < retention + 0.01
+    assert state.recall(state.due - DAY) > retention - 0.01
+    assert state.recall(state.due + DAY) < retention + 0.01
 
 
 @pytest.mark.parametrize("retention", [0.0, 0.69, 0.98, 1.0, 9.0, float("nan")])
@@ -132,10 +132,10 @@ def test_before_an_interview_no_card_waits_longer_than_till_its_eve():
     plan = Plan(interview=START + 60 * DAY)
     eve = START + 59 * DAY
     for days in range(0, 59, 7):
-        memory = after(None, review(EASY, START + days * DAY), plan)
+        state = after(None, review(EASY, START + days * DAY), plan)
         free = after(None, review(EASY, START + days * DAY))
-        assert memory.due == min(free.due, eve)
-        assert memory[:5] == free[:5]  # what is remembered does not depend on the plan
+        assert state.due == min(free.due, eve)
+        assert state[:5] == free[:5]  # what is remembered does not depend on the plan
 
 
 def test_a_card_answered_on_the_eve_or_later_is_not_due_again_because_of_the_interview():
@@ -146,8 +146,8 @@ def test_a_card_answered_on_the_eve_or_later_is_not_due_again_because_of_the_int
 
 def test_what_comes_on_the_eve_comes_with_the_least_stable_first():
     plan = Plan(interview=START + 2 * DAY)
-    memories = {id: after(None, review(rating), plan) for id, rating in [("easy", EASY), ("good", GOOD)]}
-    assert queue(memories, memories, START + DAY, new=0) == ["good", "easy"]
+    states = {id: after(None, review(rating), plan) for id, rating in [("easy", EASY), ("good", GOOD)]}
+    assert queue(states, states, START + DAY, new=0) == ["good", "easy"]
 
 
 def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_is_left():
@@ -159,11 +159,11 @@ def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_
 
 
 def test_a_recall_is_what_fsrs_says():
-    memory = learned_on([0, 3, 11])
-    card = fsrs.Card(1, stability=memory.stability, difficulty=5.0, last_review=START + 11 * DAY, due=START)
+    state = learned_on([0, 3, 11])
+    card = fsrs.Card(1, stability=state.stability, difficulty=5.0, last_review=START + 11 * DAY, due=START)
     for days in (0, 0.9, 1, 5.5, 400):
         now = START + (11 + days) * DAY
-        assert memory.recall(now) == pytest.approx(PLAN.scheduler.get_card_retrievability(card, now), rel=1e-12)
+        assert state.recall(now) == pytest.approx(PLAN.scheduler.get_card_retrievability(card, now), rel=1e-12)
 
 
 # What bites in FSRS
@@ -214,17 +214,15 @@ def test_the_same_history_gives_the_same_schedule_and_leaves_the_global_randomne
 
 
 def test_due_cards_come_first_the_most_overdue_before_all():
-    memories = {
-        id: after(None, review(GOOD, START - age * DAY)) for id, age in [("b", 3), ("c", 9), ("d", 5), ("e", 1)]
-    }
-    assert queue("abcdef", memories, START, new=9) == ["c", "d", "b", "a", "f"]
+    states = {id: after(None, review(GOOD, START - age * DAY)) for id, age in [("b", 3), ("c", 9), ("d", 5), ("e", 1)]}
+    assert queue("abcdef", states, START, new=9) == ["c", "d", "b", "a", "f"]
 
 
 def test_a_card_is_due_from_the_very_moment():
-    memories = {"a": after(None, review(GOOD))}
+    states = {"a": after(None, review(GOOD))}
     due = START + 2 * DAY
-    assert queue("a", memories, due - timedelta(microseconds=1), new=0) == []
-    assert queue("a", memories, due, new=0) == ["a"]
+    assert queue("a", states, due - timedelta(microseconds=1), new=0) == []
+    assert queue("a", states, due, new=0) == ["a"]
 
 
 @pytest.mark.parametrize("new", [0, 1, 2, 9])

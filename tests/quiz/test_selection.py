@@ -1,5 +1,6 @@
-"""Which cards a sitting asks: filters, due before new, topics in turn."""
+"""Which cards a session asks: filters, due before new, the most asked first, topics in turn."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import GOOD, microseconds, replay
-from regdemo.quiz.selection import interleave, narrow, pick
+from regdemo.quiz.selection import LEVELS, QUICK, frequency, interleave, level, names, narrow, new_order, pick
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -62,8 +63,8 @@ def test_names_of_one_filter_are_alternatives_and_filters_add_up(wanted, found):
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"topics": ["mixpu"]}, "no topic 'mixpu': choose from drop_path, mixup, Noise"),
-        ({"tags": ["net"]}, "no tag 'net': choose from"),
+        ({"topics": ["mixpu"]}, "no topic or tag 'mixpu': choose from drop_path, nets, mixup, data, Noise"),
+        ({"tags": ["net"]}, "no tag or topic 'net': choose from"),
         ({"kinds": ["essay"]}, "no kind 'essay': choose from choice, cloze"),
         ({"ids": ["A9"]}, "no card 'A9': the nearest are A"),
     ],
@@ -73,9 +74,66 @@ def test_a_name_that_no_card_has_is_refused_with_those_that_are_allowed(wanted, 
         narrow(BANK, **wanted)
 
 
+GROUPS = {"paths": ("drop_path",), "inputs": ("mixup", "gone")}
+LEVELLED = Bank((card("S", tags=("deep dive", "rare")), card("M", "mixup", tags=("screen",)), card("P", "drop_path")))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"topics": ["paths"]}, "P"),
+        ({"tags": ["PATHS", "Inputs"]}, "MP"),
+        ({"topics": ["deep-dive"]}, "S"),
+        ({"tags": ["Deep_Dive", "drop path"]}, "SP"),
+        ({"topics": ["screen", "paths"], "tags": ["inputs"]}, "M"),
+        ({"tags": ["rare"]}, "S"),
+    ],
+)
+def test_levels_frequencies_and_groups_are_names_like_topics_and_tags(wanted, found):
+    assert "".join(ids(narrow(LEVELLED, **wanted, groups=GROUPS))) == found
+
+
+def test_a_group_is_suggested_on_a_typo():
+    with pytest.raises(ArgumentError, match=r"no topic or tag 'pahts': choose from .*paths"):
+        narrow(LEVELLED, topics=["pahts"], groups=GROUPS)
+
+
+def test_names_are_levels_then_groups_then_the_rest():
+    assert names(LEVELLED.cards, GROUPS) == [
+        "screen", "deep dive", "rare", "paths", "inputs", "t", "mixup", "drop_path",
+    ]  # fmt: skip
+
+
+def test_a_card_without_marks_is_a_regular_one_of_an_onsite():
+    assert (frequency(card("A")), level(card("A"))) == ("regular", "onsite")
+    assert [level(card("A", tags=(name,))) for name in LEVELS] == list(LEVELS)
+
+
+def test_new_cards_come_by_frequency_then_level_then_kind():
+    cards = [
+        card("rare", tags=("rare", "screen"), kind="choice"),
+        card("staff", tags=("common", "staff"), kind="choice"),
+        card("recall", tags=("common", "screen")),
+        card("cloze", tags=("common", "screen"), kind="cloze"),
+        card("numeric", tags=("common", "screen"), kind="numeric"),
+        card("plain", kind="choice"),
+    ]
+    assert ids(new_order(cards)) == ["numeric", "cloze", "recall", "staff", "plain", "rare"]
+
+
+def test_a_choice_that_takes_long_to_read_comes_after_a_short_one():
+    long = replace(card("long", kind="choice"), question="word " * (QUICK + 1))
+    assert ids(new_order([long, card("short", kind="choice")])) == ["short", "long"]
+
+
+def test_new_cards_of_one_rank_take_turns_by_topic():
+    cards = [card(id, id[0], kind="choice") for id in ("A1", "A2", "B1", "B2")]
+    assert ids(new_order(cards)) == ["A1", "B1", "A2", "B2"]
+
+
 def test_of_many_names_the_nearest_are_told():
     bank = Bank((card("M", "mixup"), *(card(f"Q{n}", f"topic_{n}") for n in range(40))))
-    with pytest.raises(ArgumentError, match=r"no topic 'mixpu': the nearest are mixup, [^,]+, [^,]+, [^,]+, [^,]+$"):
+    with pytest.raises(ArgumentError, match=r"topic or tag 'mixpu': the nearest are mixup(, [^,]+){4}$"):
         narrow(bank, topics=["mixpu"])
 
 
@@ -86,13 +144,13 @@ def test_topics_take_turns_and_each_keeps_its_order():
 
 def test_due_cards_come_first_then_new_ones_both_with_topics_in_turn():
     cards = [card(id, id[0]) for id in ("A1", "A2", "A3", "A4", "B1", "B2", "B3")]
-    memories = replay([answered("A2", 30), answered("A1", 20), answered("B2", 10)])
-    assert ids(pick(cards, memories, NOW, new=3)) == ["A2", "B2", "A1", "A3", "B1", "A4"]
-    assert ids(pick(cards, memories, NOW, new=3, limit=4)) == ["A2", "B2", "A1", "A3"]
+    states = replay([answered("A2", 30), answered("A1", 20), answered("B2", 10)])
+    assert ids(pick(cards, states, NOW, new=3)) == ["A2", "B2", "A1", "A3", "B1", "A4"]
+    assert ids(pick(cards, states, NOW, new=3, limit=4)) == ["A2", "B2", "A1", "A3"]
 
 
 def test_what_is_not_due_is_asked_by_a_cram_alone_the_most_likely_forgotten_first():
     cards = [card(id) for id in ("A", "B", "C")]
-    memories = replay([answered("B", 1.9), answered("A", 0.1)])
-    assert ids(pick(cards, memories, NOW, new=0)) == []
-    assert ids(pick(cards, memories, NOW, new=1, cram=True)) == ["B", "A", "C"]
+    states = replay([answered("B", 1.9), answered("A", 0.1)])
+    assert ids(pick(cards, states, NOW, new=0)) == []
+    assert ids(pick(cards, states, NOW, new=1, cram=True)) == ["B", "A", "C"]

@@ -12,7 +12,7 @@ from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.history import History, read
 from regdemo.quiz.outcome import Pick, Verdict, as_plain
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, replay
+from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, Plan, replay
 from regdemo.quiz.selection import pick
 from regdemo.quiz.session import CRAM, MOCK, MOST_ASKED, QUIZ, Note, Session, StaleQuestion, fingerprint
 
@@ -547,6 +547,33 @@ def test_an_outcome_as_json_is_plain_values(sit):
     session = sit(choice())
     told = json.loads(json.dumps(as_plain(session.answer("a"))))
     assert (told["verdict"], told["rating"], told["options"][0]["pick"]) == ("wrong", "again", "wrong")
+
+
+def test_the_question_of_a_token_is_the_current_one_where_it_is_its_own(sit):
+    session = sit(numeric("A"), numeric("B"))
+    token = session.question.token
+    session.hint()
+    assert session.question_of(token) is session.question
+    session.skip()
+    assert (session.question_of(token).card.id, session.question.card.id) == ("A", "B")
+
+
+def test_of_two_sessions_that_answer_the_same_token_one_saves_it(sit, tmp_path):
+    token = sit(numeric("A")).question.token
+    one, two = sit(numeric("A")), sit(numeric("A"))
+    two._find_settled = lambda token: None  # as if both had looked before either saved
+    first, second = one.answer("-1", token=token), two.answer("5", token=token)
+    assert (first.response, second.response) == ("-1", "-1")
+    assert [review.response for review in read(tmp_path)] == ["-1"]
+
+
+def test_who_graded_is_kept_and_what_a_model_graded_can_be_left_out_of_the_schedule(sit, tmp_path):
+    session = sit(recall("A"), recall("B"))
+    session.rate(GOOD, graded_by="assistant")
+    session.rate(GOOD)
+    assert [review.graded_by for review in read(tmp_path)] == ["assistant", "learner"]
+    assert replay(read(tmp_path)).keys() == {"A", "B"}
+    assert replay(read(tmp_path), Plan(own_grades_only=True)).keys() == {"B"}
 
 
 # Policies, flags, changes, follow-ups

@@ -38,6 +38,9 @@ class Choice(CardKind):
 
     name = "choice"
     precedence = 30
+    prompt = "letter"
+    allowed = "The letter of an option, its number, or its text."
+    seconds = 30
     skeleton = """\
 ## {id}: Which of these is asked?
 

@@ -75,6 +75,9 @@ class Cloze(CardKind):
 
     name = "cloze"
     precedence = 50
+    prompt = "missing text"
+    allowed = "What is missing in the gap; with several gaps, all of them in order, with ; between them."
+    seconds = 40
     skeleton = """\
 ## {id}: The missing word is {{word|term}}.
 

@@ -1,0 +1,62 @@
+"""`regdemo search`: find a card, a demo, a pitfall, a kata or a section of the guide by words."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from regdemo import search as index
+from regdemo.cli.learner import BankPath, Home, counted, home_folder, load_bank
+from regdemo.text import printable
+
+Words = Annotated[list[str], typer.Argument(metavar="WORDS", help="What to look for; quotes aren't needed.")]
+Kind = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", metavar="KIND", help=f"{', '.join(index.KINDS[:-1])} or {index.KINDS[-1]}; may be repeated."
+    ),
+]
+
+
+def search(
+    words: Words,
+    kind: Kind = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=1000, help="How many hits, from 1 to 1,000.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    bank: BankPath = None,
+    home: Home = None,
+) -> None:
+    """Find cards, demos, pitfalls, katas and sections of the guide, the best first, each with the command to type."""
+    loaded = load_bank(bank, home_folder(home))
+    documents = index.documents(loaded, None if bank else index.guide())
+    hits = index.find(" ".join(words), documents, kinds=kind or (), most=most)
+    if as_json:
+        print(json.dumps([hit._asdict() for hit in hits], indent=2, ensure_ascii=False))
+    elif not hits:
+        print(f"Nothing has {printable(' '.join(words))!r}: try fewer or other words, or `regdemo list`.")
+    else:
+        console = Console(highlight=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for hit in hits:
+            table.add_row(hit.kind, f"[cyan]{_literal(hit.command)}[/]\n{_literal(_shortened(hit.title))}")
+        console.print(table)
+        if any(hit.kind == "card" for hit in hits):
+            console.print(
+                f"\n{counted(len(hits), 'hit')}. `regdemo bank show ID` shows a card with its answer.", style="dim"
+            )
+
+
+def _shortened(title: str) -> str:
+    text = " ".join(title.replace("`", "").split())
+    return text if len(text) <= 140 else f"{text[:139].rsplit(' ', 1)[0]} …"
+
+
+def _literal(text: str) -> str:
+    """Text in which no bracket is taken for rich's markup."""
+    return text.replace("[", r"\[")

@@ -1,0 +1,86 @@
+"""The day of the interview, the minutes and the new cards per day: kept next to the history until they change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from regdemo import storage
+from regdemo.errors import ArgumentError, FileError
+
+NAME = "plan.json"
+NEW_PER_DAY = 10  # where no goal says otherwise
+MINUTES = (1, 600)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """None means that nothing was said. Raises ArgumentError for minutes or cards that no day has room for.
+
+    >>> Goal(date(2026, 12, 15), minutes=20).days_left(date(2026, 12, 1))
+    14
+    """
+
+    interview: date | None = None
+    minutes: int | None = None
+    new: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        least, most = MINUTES
+        if self.minutes is not None and not least <= self.minutes <= most:
+            raise ArgumentError(f"{self.minutes} minutes per day: choose from {least} to {most}")
+        if self.new is not None and not 0 <= self.new <= 1000:
+            raise ArgumentError(f"{self.new} new cards per day: choose from 0 to 1000")
+
+    @property
+    def new_per_day(self) -> int:
+        """How many cards that were never answered a day brings at most."""
+        return NEW_PER_DAY if self.new is None else self.new
+
+    @property
+    def moment(self) -> datetime | None:
+        """When the day of the interview begins, where the learner is."""
+        return datetime.combine(self.interview, time()).astimezone(UTC) if self.interview else None
+
+    def days_left(self, today: date) -> int | None:
+        """The days until the interview; None where there is none, or it has passed."""
+        return (self.interview - today).days if self.interview and self.interview >= today else None
+
+
+def read(home: Path) -> Goal:
+    """The goal kept in a folder; an empty one if there is none. Raises FileError if the file cannot be understood."""
+    file = home / NAME
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        day = kept["interview"]
+        numbers = {name: None if kept[name] is None else int(kept[name]) for name in ("minutes", "new")}
+        return Goal(date.fromisoformat(day) if day else None, **numbers)
+    except (FileNotFoundError, NotADirectoryError):
+        return Goal()
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, ArgumentError) as error:
+        reason = " ".join(str(error).split())
+        raise FileError(f"{file} holds no plan ({reason}): `regdemo plan --clear` removes it") from error
+
+
+def write(home: Path, goal: Goal) -> None:
+    """Keep a goal. Raises FileError if it could not be written."""
+    text = json.dumps(asdict(goal), default=date.isoformat, indent=2) + "\n"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        storage.atomic_write(home / NAME, text)
+    except OSError as error:
+        raise FileError(f"{home / NAME} could not be written ({error.strerror}): check its permissions") from error
+
+
+def clear(home: Path) -> bool:
+    """Remove the goal; whether there was one."""
+    try:
+        (home / NAME).unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise FileError(f"{home / NAME} could not be removed ({error.strerror}): check its permissions") from error
+    return True

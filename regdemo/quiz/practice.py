@@ -1,0 +1,166 @@
+"""A learner's bank, history and goal together: what is due today, which cards a session asks, and the session itself.
+
+Every face begins here, so that all of them ask the same cards and show the same numbers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from regdemo.quiz import fitting, forecast, interview, selection
+from regdemo.quiz import goal as goals
+from regdemo.quiz.cards import Card
+from regdemo.quiz.decks import Bank
+from regdemo.quiz.goal import Goal
+from regdemo.quiz.history import History
+from regdemo.quiz.schedule import Plan, Rating, microseconds
+from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
+from regdemo.quiz.states import card_states
+
+CACHE = "cache"  # the folder, next to the history, of what was computed before
+LONGEST_MOCK = 1000  # questions
+
+
+@dataclass(frozen=True)
+class Today:
+    """What there is to do now.
+
+    due: cards to review.  new: cards never answered that today may still bring.  introduced: those it has brought.
+    unanswered: all that were never answered.  next_due: the next card to come due, and when; None if none is to come.
+    days_left: until the interview.
+    """
+
+    due: int
+    new: int
+    introduced: int
+    unanswered: int
+    next_due: tuple[str, datetime] | None
+    days_left: int | None
+
+
+class Practice:
+    """One learner at one moment. `states`, `plan` and `goal` may be read; every answer goes through a Session.
+
+    home: the folder of the history.  now: the clock.  goal: instead of the one kept in that folder.
+    """
+
+    def __init__(
+        self,
+        bank: Bank,
+        history: History,
+        home: Path,
+        now: Callable[[], datetime],
+        *,
+        retention: float = 0.9,
+        goal: Goal | None = None,
+    ) -> None:
+        self.bank = bank
+        self.history = history
+        self.home = home
+        self.now = now
+        self.goal = goals.read(home) if goal is None else goal
+        self.plan = plan_for(home, self.goal, now(), retention)
+        self.states = card_states(history, self.plan, home / CACHE)
+        self.askable = [card for card in bank.cards if card.kind != "code"]
+
+    def introduced(self) -> int:
+        """How many cards were answered for the first time today, where the learner is."""
+        midnight = self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        return self.history.introduced_since(microseconds(midnight))
+
+    def today(self, cards: Sequence[Card] | None = None, new: int | None = None) -> Today:
+        """What there is to do with these cards, by default all; new: cards per day, by default the goal's."""
+        cards = self.askable if cards is None else cards
+        now, introduced = self.now(), self.introduced()
+        coming = sorted((self.states[card.id].due, card.id) for card in cards if card.id in self.states)
+        later = [(id, due) for due, id in coming if due > now]
+        unanswered = len(cards) - len(coming)
+        return Today(
+            due=len(coming) - len(later),
+            new=min(unanswered, self._new_left(new, introduced)),
+            introduced=introduced,
+            unanswered=unanswered,
+            next_due=later[0] if later else None,
+            days_left=self.goal.days_left(now.astimezone().date()),
+        )
+
+    def choose(
+        self,
+        cards: Sequence[Card] | None = None,
+        *,
+        new: int | None = None,
+        limit: int | None = None,
+        cram: bool = False,
+    ) -> list[Card]:
+        """The cards that a session asks: those due, then new ones within what today still allows; `limit` in all.
+
+        new: cards per day that were never answered, by default the goal's.  cram: as in `selection.pick`.
+        """
+        cards = self.askable if cards is None else cards
+        left = self._new_left(new, self.introduced())
+        return selection.pick(cards, self.states, self.now(), new=left, limit=limit, cram=cram)
+
+    def session(self, cards: Sequence[Card], *, seed: int | None = None, policy: Policy = QUIZ) -> Session:
+        """A session over cards in their order."""
+        return self._session(cards, policy, random.SystemRandom().randrange(2**32) if seed is None else seed)
+
+    def mock(
+        self,
+        cards: Sequence[Card] | None = None,
+        *,
+        minutes: float,
+        limit: int | None = None,
+        seed: int | None = None,
+    ) -> Session:
+        """A mock interview: weak topics more often, follow-ups, no feedback until its end, no question after it."""
+        seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+        cards = self.askable if cards is None else cards
+        asked = interview.questions(cards, self.states, self.now(), random.Random(seed))
+        end = self.now() + timedelta(minutes=minutes)
+        return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
+
+    def forecast(self, minutes: int, new: int | None = None, cards: Sequence[Card] | None = None) -> forecast.Forecast:
+        """The days until the goal's interview with so many minutes each. See `forecast.plan_ahead`."""
+        cards = self.askable if cards is None else cards
+        reviews = self.history.reviews()
+        passed = {review.card for review in reviews if review.kind == "code" and Rating(review.rating).right}
+        katas = sum(card.kind == "code" and card.id not in passed for card in self.bank.cards)
+        known = [card for card in cards if card.id in self.states]
+        fresh = selection.new_order(card for card in cards if card.id not in self.states)
+        return forecast.plan_ahead(
+            [*known, *fresh],
+            self.states,
+            self.now(),
+            self.plan,
+            minutes=minutes,
+            pace=forecast.pace(reviews),
+            katas=katas,
+            new=new,
+        )
+
+    def _session(self, cards: Sequence[Card], policy: Policy, seed: int, deadline: datetime | None = None) -> Session:
+        return Session(
+            cards,
+            self.history,
+            self.states,
+            seed=seed,
+            now=self.now,
+            policy=policy,
+            plan=self.plan,
+            bank=self.bank.cards,
+            deadline=deadline,
+        )
+
+    def _new_left(self, new: int | None, introduced: int) -> int:
+        return max(0, (self.goal.new_per_day if new is None else new) - introduced)
+
+
+def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:
+    """The plan of a goal, with the parameters fitted to this learner, if any. An interview that is over is none."""
+    moment = goal.moment if goal.days_left(now.astimezone().date()) is not None else None
+    return Plan(retention, moment, fitting.parameters(home))

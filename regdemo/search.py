@@ -1,0 +1,133 @@
+"""Search across everything: cards, katas, demos, pitfalls and the study guide, ranked by SQLite's full-text index.
+
+The index is made in memory for each search: a few hundred short texts take less time than a file that must be kept
+in step with them. https://www.sqlite.org/fts5.html
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from regdemo import catalog, gallery
+from regdemo.errors import ArgumentError
+from regdemo.kata import katas
+from regdemo.quiz.decks import Bank, bundled
+
+KINDS = ("demo", "card", "kata", "pitfall", "guide")
+# How much a word in each column counts: name, title, text.
+_WEIGHTS = (8.0, 4.0, 1.0)
+_WORD = re.compile(r"[\w]+")
+_HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*#*$")
+
+
+class Document(NamedTuple):
+    """Something that can be found. command: what to type to open it."""
+
+    kind: str
+    name: str
+    title: str
+    text: str
+    command: str
+
+
+class Hit(NamedTuple):
+    """A document that was found. excerpt: the place in it, its words between « and »."""
+
+    kind: str
+    name: str
+    title: str
+    command: str
+    excerpt: str
+
+
+def documents(bank: Bank, guide: Path | None = None) -> Iterator[Document]:
+    """All that there is to find in a bank, the demos, the pitfalls and the guide. Nothing of it imports torch.
+
+    guide: a markdown file, one document for each of its sections.
+    """
+    for entry in catalog.entries():
+        yield Document("demo", entry.name, entry.title, f"acts on {entry.acts_on}", entry.command)
+    for pitfall in gallery.pitfalls():
+        yield Document("pitfall", pitfall.name, pitfall.title, pitfall.technique.title, pitfall.command)
+    names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
+    for card in bank.cards:
+        text = "\n".join([card.question, card.answer, *card.key_points, *card.tags, card.topic])
+        first = card.question.partition("\n")[0]
+        if card.id in names:
+            yield Document("kata", names[card.id], first, text, f"regdemo kata {names[card.id]}")
+        else:
+            yield Document("card", card.id, first, text, f"regdemo quiz --ids {card.id}")
+    if guide is not None:
+        yield from _sections(guide)
+
+
+def guide() -> Path:
+    """The study guide that comes with the package."""
+    return bundled() / "15_regularization" / "README.md"
+
+
+def find(words: str, among: Iterable[Document], *, kinds: Iterable[str] = (), most: int = 10) -> list[Hit]:
+    """The documents that have all of the words, best first; where none has, those that have any of them.
+
+    A word also finds words with the same stem and, if it is the last one, those that begin with it. kinds: of these
+    only, all without. Raises ArgumentError when there is no word in `words`, or a kind that does not exist.
+    """
+    wanted = set(kinds)
+    if unknown := sorted(wanted - set(KINDS)):
+        raise ArgumentError(f"there is nothing of kind {unknown[0]!r} to search: choose from {', '.join(KINDS)}")
+    terms = _WORD.findall(words)
+    if not terms:
+        raise ArgumentError(
+            f"{words[:40]!r} has no word to search for: type one or more, as in `regdemo search dropout`"
+        )
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute(
+            "CREATE VIRTUAL TABLE found USING fts5"
+            "(name, title, text, kind UNINDEXED, command UNINDEXED, tokenize = 'porter unicode61')"
+        )
+        rows = [
+            (one.name, one.title, one.text, one.kind, one.command) for one in among if one.kind in wanted or not wanted
+        ]
+        db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?)", rows)
+        quoted = [*(f'"{term}"' for term in terms[:-1]), f'("{terms[-1]}" OR "{terms[-1]}"*)']
+        for joined in (" AND ".join(quoted), " OR ".join(quoted)):
+            hits = db.execute(
+                "SELECT kind, name, title, command, snippet(found, -1, '«', '»', ' … ', 14) FROM found "
+                "WHERE found MATCH ? ORDER BY replace(lower(name), '_', '-') != ?, "
+                f"bm25(found, {', '.join(map(str, _WEIGHTS))}), rowid LIMIT ?",
+                (joined, "-".join(terms).casefold().replace("_", "-"), most),
+            ).fetchall()
+            if hits:
+                break
+    return [Hit(kind, name, title, command, " ".join(excerpt.split())) for kind, name, title, command, excerpt in hits]
+
+
+def _sections(file: Path) -> Iterator[Document]:
+    """A markdown file, heading by heading. Headings inside a block of code are code."""
+    title, start, lines, fenced = "", 0, [""], False
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        heading = None if fenced else _HEADING.match(line)
+        if heading and title:
+            yield _section(file, start, title, lines)
+        if heading:
+            title, start, lines = heading[2], number, []
+        else:
+            lines.append(line)
+    if title:
+        yield _section(file, start, title, lines)
+
+
+def _section(file: Path, line: int, title: str, lines: list[str]) -> Document:
+    return Document("guide", title, title, "\n".join(lines), f"{_near(file)}:{line}")
+
+
+def _near(file: Path) -> Path:
+    """The path from here where the file is below this folder, else the whole one."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file

@@ -1,0 +1,129 @@
+"""All demos; one with its controls; its report, redrawn while a slider moves."""
+
+from __future__ import annotations
+
+import secrets
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from regdemo import catalog, gallery
+from regdemo.errors import ArgumentError
+from regdemo.report import Report
+from regdemo.web import controls, reports
+from regdemo.web.site import Site
+from regdemo.web.workroom import Superseded, WorkError
+
+
+def routes(site: Site) -> list[Route]:
+    """`/demos`, `/demos/NAME` and its report alone."""
+
+    async def every(request: Request) -> Response:
+        groups = [(place, list(here)) for place, here in groupby(catalog.entries(), lambda entry: entry.acts_on)]
+        return site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
+
+    async def one(request: Request) -> Response:
+        demo = found(request.path_params["name"])
+        problem, status = "", 200
+        try:
+            values = controls.parsed(demo, request.query_params)
+        except ArgumentError as error:
+            problem, status, values = str(error), 400, controls.parsed(demo, {})
+        tab = secrets.token_hex(8)
+        report = None
+        if site.demos.warm and not problem:
+            try:
+                report, _ = await site.demos.run(tab, "demo", demo.stem, values)
+            except (WorkError, Superseded) as error:
+                problem = str(error)
+        else:
+            site.demos.warm_up()
+        return site.page(
+            request,
+            "demo.html",
+            status,
+            title=demo.entry.title,
+            here="/demos",
+            demo=demo,
+            controls=controls.controls(demo, values),
+            problem=problem,
+            tab=tab,
+            **about(site, demo.stem, report, values),
+        )
+
+    async def report(request: Request) -> Response:
+        demo = found(request.path_params["name"])
+        try:
+            values = controls.parsed(demo, request.query_params)
+            ran, seconds = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
+        except Superseded:
+            return Response(status_code=204)
+        except (ArgumentError, WorkError) as error:
+            text = site.templates.get_template("problem.html").render(problem=str(error))
+            return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
+        response = site.page(request, "report.html", oob=True, **about(site, demo.stem, ran, values))
+        query = urlencode(controls.changed(demo, values))
+        response.headers["HX-Replace-Url"] = f"/demos/{demo.name}{f'?{query}' if query else ''}"
+        response.headers["Server-Timing"] = f"compute;dur={1000 * seconds:.1f}"
+        return response
+
+    async def next_to_card(request: Request) -> Response:
+        """A demo's slider and first picture, for the side of a card."""
+        demo = found(request.path_params["name"])
+        values = controls.parsed(demo, request.query_params)
+        site.demos.warm_up()
+        return site.page(
+            request,
+            "see.html",
+            demo=demo,
+            controls=controls.controls(demo, values),
+            tab=secrets.token_hex(8),
+            report=None,
+        )
+
+    async def small_report(request: Request) -> Response:
+        demo = found(request.path_params["name"])
+        try:
+            values = controls.parsed(demo, request.query_params)
+            ran, _ = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
+        except Superseded:
+            return Response(status_code=204)
+        except (ArgumentError, WorkError) as error:
+            text = site.templates.get_template("problem.html").render(problem=str(error))
+            return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
+        query = urlencode(controls.changed(demo, values))
+        address = f"/demos/{demo.name}{f'?{query}' if query else ''}"
+        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address, oob=True)
+
+    return [
+        Route("/demos", every),
+        Route("/demos/{name}", one),
+        Route("/demos/{name}/report", report),
+        Route("/see/{name}", next_to_card),
+        Route("/see/{name}/report", small_report),
+    ]
+
+
+def found(name: str) -> catalog.Demo:
+    """The demo of this name."""
+    stem = name.replace("-", "_")
+    if stem not in catalog.stems():
+        raise HTTPException(404)
+    return catalog.load(stem)
+
+
+def about(site: Site, stem: str, report: Report | None, values: dict[str, Any]) -> dict[str, Any]:
+    """What a report's template needs: its blocks drawn, its cards, its pitfalls, the command that shows the same."""
+    ids = report.cards if report else ()
+    known = {card.id: card for card in site.bank.cards}
+    return {
+        "report": reports.drawn(report) if report else None,
+        "cards": [known[id] for id in ids if id in known],
+        "pitfalls": [pitfall for pitfall in gallery.pitfalls() if pitfall.technique.stem == stem],
+        "command": reports.command(stem, values),
+    }

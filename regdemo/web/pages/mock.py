@@ -1,0 +1,167 @@
+"""A mock interview: a clock, no feedback until its end, then grades, a score card and a calibration plot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz import interview, progress
+from regdemo.quiz.cards import LETTERS
+from regdemo.quiz.grading import UnreadableAnswer
+from regdemo.quiz.session import Reply, StaleQuestion
+from regdemo.web import pictures, see
+from regdemo.web.pages.quiz import _names, _response, _whole, intervals, said
+from regdemo.web.site import Site, field, form, see_other
+
+
+def routes(site: Site) -> list[Route]:
+    """`/mock` and its forms."""
+    practice = site.learner
+
+    async def look(request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
+        def gather() -> dict[str, Any]:
+            mock = practice.mock
+            question = mock.question if mock else None
+            left = mock.time_left if mock else None
+            return {
+                "mock": mock,
+                "question": question,
+                "ungraded": practice.ungraded(),
+                "left": int(left.total_seconds()) if left else 0,
+                "flagged": practice.flagged(question.card) if question else False,
+            }
+
+        if "new" in request.query_params:
+            await site.in_practice(practice.leave_mock)
+        values = await site.in_practice(gather)
+        common: dict[str, Any] = {"here": "/mock", "problem": problem, "letters": LETTERS, **values}
+        if values["mock"] is None:
+            cards = [card for card in site.bank.cards if card.kind != "code"]
+            return site.page(
+                request,
+                "mock_start.html",
+                status,
+                title="Mock interview",
+                topics=sorted({card.topic for card in cards}),
+                levels=("screen", "onsite", "deep dive", "staff"),
+                **common,
+            )
+        if question := values["question"]:
+            return site.page(
+                request,
+                "mock_question.html",
+                status,
+                title=f"Mock · question {question.number}",
+                draft=draft,
+                chained=any(note.name == "FOLLOW_UP" for note in question.notes),
+                **common,
+            )
+        if values["ungraded"]:
+            reply = values["ungraded"][0]
+            graded = sum(one.question.card.kind == "recall" for one in values["mock"].replies)
+            return site.page(
+                request,
+                "mock_grade.html",
+                status,
+                title="Mock · grade your answers",
+                reply=reply,
+                number=graded - len(values["ungraded"]) + 1,
+                total=graded,
+                outcome=reply.outcome,
+                intervals=intervals(site, reply.outcome.grades),
+                suggested=None,
+                **common,
+            )
+        return site.page(
+            request, "scorecard.html", status, title="Mock · score card", **common, **scorecard(values["mock"].replies)
+        )
+
+    async def start(request: Request) -> Response:
+        minutes = _whole(field(request, "minutes"), 1, 600) or 20
+        limit = _whole(field(request, "limit"), 1, 1_000)
+        sent = form(request)
+        await site.in_practice(practice.start_mock, minutes, limit, _names(sent, "topic"), _names(sent, "tag"))
+        return see_other("/mock")
+
+    async def answer(request: Request) -> Response:
+        response, sure = _response(form(request)), _whole(field(request, "sure"), 0, 100)
+        try:
+            await site.in_practice(
+                practice.answer_mock, field(request, "token"), response, None if sure is None else sure / 100
+            )
+        except UnreadableAnswer as error:
+            return await look(request, str(error), 422, response)
+        except StaleQuestion as error:
+            return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
+        return see_other("/mock")
+
+    async def skip(request: Request) -> Response:
+        try:
+            await site.in_practice(practice.skip_mock, field(request, "token"))
+        except StaleQuestion as error:
+            return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
+        return see_other("/mock")
+
+    async def undo(request: Request) -> Response:
+        await site.in_practice(practice.undo_mock)
+        return see_other("/mock")
+
+    async def end(request: Request) -> Response:
+        await site.in_practice(practice.end_mock)
+        return see_other("/mock")
+
+    async def grade(request: Request) -> Response:
+        rating = _whole(field(request, "rating"), 1, 4)
+        made = [int(place) for place in form(request).get("made", []) if place.isdecimal()]
+        try:
+            await site.in_practice(practice.grade_mock, field(request, "review"), rating, made)
+        except ArgumentError as error:
+            return await look(request, str(error), 422)
+        return see_other("/mock")
+
+    posts = {"start": start, "answer": answer, "skip": skip, "undo": undo, "end": end, "grade": grade}
+    return [
+        Route("/mock", look),
+        *(Route(f"/mock/{name}", function, methods=["POST"]) for name, function in posts.items()),
+    ]
+
+
+def scorecard(replies: list[Reply]) -> dict[str, Any]:
+    """What an interview came to, by topic and by answer, and how sure went with right."""
+    counts: dict[str, list[Reply]] = {}
+    for reply in replies:
+        counts.setdefault(reply.question.card.topic, []).append(reply)
+    topics = [
+        {
+            "name": name,
+            "asked": len(here),
+            "right": sum(reply.right for reply in here),
+            "sure": mean([reply.review.sure for reply in here if reply.review.sure is not None]),
+        }
+        for name, here in counts.items()
+    ]
+    found = interview.calibration(
+        [(reply.review.sure, reply.right) for reply in replies if reply.review.sure is not None]
+    )
+    plot = ""
+    if found:
+        points = [(one.stated, one.right, *progress.wilson(one.right, one.answers)) for one in found.bins]
+        plot = pictures.plot(points, "how sure you were", "how often right", "Sure against right, with 95% intervals")
+    return {
+        "replies": replies,
+        "right": sum(reply.right for reply in replies),
+        "topics": sorted(topics, key=lambda topic: topic["right"] / topic["asked"]),
+        "calibration": found,
+        "plot": plot,
+        "said": [said(reply.outcome) for reply in replies],
+        "see": [next(filter(None, map(see.link, reply.question.asked.see_it)), None) for reply in replies],
+    }
+
+
+def mean(values: list[float]) -> float | None:
+    """The mean, or None of nothing."""
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,72 @@
+"""The gallery of pitfalls; one with its broken and its fixed code side by side, and what was measured."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from regdemo import gallery
+from regdemo.report import Code
+from regdemo.web import reports
+from regdemo.web.site import Site
+from regdemo.web.workroom import Superseded, WorkError
+
+
+def routes(site: Site) -> list[Route]:
+    """`/pitfalls`, `/pitfalls/NAME` and its measurements alone."""
+
+    async def every(request: Request) -> Response:
+        groups = [(demo, list(here)) for demo, here in groupby(gallery.pitfalls(), lambda one: one.technique)]
+        return site.page(request, "pitfalls.html", title="Pitfalls", here="/pitfalls", groups=groups)
+
+    async def one(request: Request) -> Response:
+        pitfall = found(request.path_params["name"])
+        measured = await report(request) if site.demos.warm else None
+        if not measured:
+            site.demos.warm_up()
+        return site.page(
+            request,
+            "pitfall.html",
+            title=pitfall.title,
+            here="/pitfalls",
+            pitfall=pitfall,
+            measured=bytes(measured.body).decode() if measured else "",
+        )
+
+    async def report(request: Request) -> HTMLResponse:
+        pitfall = found(request.path_params["name"])
+        asker = f"pitfall {pitfall.name} {request.scope['form_code']}"
+        try:
+            ran, _ = await site.demos.run(asker, "pitfall", pitfall.name, 0)
+        except (WorkError, Superseded) as error:
+            return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
+        codes = [block for block in ran.blocks if isinstance(block, Code)]
+        first, last = codes[0], codes[-1]
+        fixed = "\n".join(line[1:] for line in last.source.splitlines() if not line.startswith("-"))
+        known = {card.id: card for card in site.bank.cards}
+        return site.page(
+            request,
+            "pitfall_report.html",
+            report=reports.drawn(ran),
+            story=next((block.text for block in ran.blocks if hasattr(block, "text")), ""),
+            blocks=[
+                reports.shown(b) for b in ran.blocks if b is not first and b is not last and not hasattr(b, "text")
+            ],
+            broken_fixed=reports.sides(first.source, fixed),
+            pitfall=pitfall,
+            cards=[known[id] for id in ran.cards if id in known],
+        )
+
+    return [Route("/pitfalls", every), Route("/pitfalls/{name}", one), Route("/pitfalls/{name}/report", report)]
+
+
+def found(name: str) -> gallery.Pitfall:
+    """The pitfall of this name."""
+    for pitfall in gallery.pitfalls():
+        if pitfall.name == name:
+            return pitfall
+    raise HTTPException(404)

@@ -1,0 +1,316 @@
+"""The quiz: one card in view, its outcome, the next. Works through plain forms; script only saves reloads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from regdemo.errors import ArgumentError
+from regdemo.quiz import kinds
+from regdemo.quiz.cards import LETTERS, Asked, Card
+from regdemo.quiz.grading import UnreadableAnswer
+from regdemo.quiz.outcome import GradeChoice, Outcome, Verdict
+from regdemo.quiz.schedule import Rating
+from regdemo.quiz.session import Question, Session, StaleQuestion
+from regdemo.web import see
+from regdemo.web.practice import NEW, Told, Wanted
+from regdemo.web.site import Site, field, form, see_other
+
+
+def routes(site: Site) -> list[Route]:
+    """`/quiz` and its forms."""
+    practice = site.learner
+
+    async def look(request: Request) -> Response:
+        query = request.query_params
+        if "after" in query:
+            told = await site.in_practice(practice.told.get, query["after"])
+            if told:
+                return await outcome_page(request, told)
+        if practice.quiz is None or not set(query) <= {"after", "problem", "saved"}:
+            return await begin(request)
+        return await question_page(request)
+
+    async def begin(request: Request) -> Response:
+        query = request.query_params
+        cards = [card for card in site.bank.cards if card.kind != "code"]
+        chosen = {name: [w for each in query.getlist(name) for w in each.split(",") if w] for name in
+                  ("ids", "topic", "kind", "tag")}  # fmt: skip
+        counts = await site.in_practice(practice.counts)
+        return site.page(
+            request,
+            "quiz_start.html",
+            title="Quiz",
+            here="/quiz",
+            chosen=chosen,
+            topics=sorted({card.topic for card in cards}),
+            kinds=[name for name in kinds.kind_names() if name != "code"],
+            tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
+            new=NEW,
+            counts=counts,
+            running=practice.quiz is not None and practice.quiz.question is not None,
+            flagged="flagged" in query,
+            cram="cram" in query,
+            notice=await site.in_practice(practice.say_once),
+        )
+
+    async def start(request: Request) -> Response:
+        sent = form(request)
+        limit = _whole(field(request, "limit"), 1, 10_000)
+        wanted = Wanted(
+            ids=_names(sent, "ids"),
+            topics=_names(sent, "topic"),
+            kinds=_names(sent, "kind"),
+            tags=_names(sent, "tag"),
+            new=_whole(field(request, "new"), 0, 10_000) if field(request, "new") else None,
+            limit=limit,
+            cram="cram" in sent,
+            flagged="flagged" in sent,
+        )
+        await site.in_practice(practice.start, wanted)
+        return see_other("/quiz")
+
+    async def question_page(
+        request: Request, problem: str = "", status: int = 200, draft: str | None = None
+    ) -> Response:
+        def gather() -> dict[str, Any]:
+            quiz = practice.session()
+            question = quiz.question
+            flagged = bool(question) and practice.flagged(question.card) if question else False
+            return {
+                "quiz": quiz,
+                "question": question,
+                "flagged": flagged,
+                "draft": practice.drafts.get(question.review, "") if question and draft is None else draft or "",
+                "notice": practice.say_once(),
+                "counts": practice.counts() if question is None else None,
+            }
+
+        values = await site.in_practice(gather)
+        quiz, question = values["quiz"], values["question"]
+        if question is None:
+            return site.page(
+                request, "quiz_end.html", status, title="Quiz · done", here="/quiz", problem=problem, **values
+            )
+        return site.page(
+            request,
+            "question.html",
+            status,
+            title=f"Quiz · {_place(quiz, question)}",
+            here="/quiz",
+            place=_place(quiz, question),
+            total=question.number + question.left,
+            problem=problem,
+            letters=LETTERS,
+            **values,
+        )
+
+    async def outcome_page(request: Request, told: Told) -> Response:
+        def gather() -> dict[str, Any]:
+            quiz = practice.session()
+            card, outcome = told.question.card, told.outcome
+            open_ = outcome.verdict is Verdict.UNGRADED
+            suggested = Rating.GOOD if open_ and not outcome.key_points else None
+            return {
+                "quiz": quiz,
+                "flagged": practice.flagged(card),
+                "notice": practice.say_once(),
+                "follow_ups": [site.bank.find(id) for id in outcome.follow_ups],
+                "more": quiz.question is not None,
+                "suggested": suggested,
+            }
+
+        outcome, question = told.outcome, told.question
+        values = await site.in_practice(gather)
+        open_ = outcome.verdict is Verdict.UNGRADED
+        return site.page(
+            request,
+            "grade.html" if open_ else "outcome.html",
+            title=f"Quiz · {outcome.verdict.value if not open_ else 'your grade'}",
+            here="/quiz",
+            question=question,
+            outcome=outcome,
+            place=_place(values["quiz"], question) if question.number else question.card.id,
+            total=question.number + question.left,
+            verdict=said(outcome),
+            when=when(site, outcome),
+            intervals=intervals(site, outcome.grades),
+            see=[found for command in outcome.see_it if (found := see.link(command))],
+            **values,
+        )
+
+    async def answer(request: Request) -> Response:
+        sent = form(request)
+        token, response = field(request, "token"), _response(sent)
+        try:
+            id = await site.in_practice(practice.answer, token, response)
+        except UnreadableAnswer as error:
+            return await question_page(request, str(error), 422, response)
+        except StaleQuestion as error:
+            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
+        return see_other(f"/quiz?{urlencode({'after': id})}")
+
+    async def rate(request: Request) -> Response:
+        sent = form(request)
+        rating = _whole(field(request, "rating"), 1, 4)
+        made = [int(place) for place in sent.get("made", []) if place.isdecimal()]
+        try:
+            id = await site.in_practice(
+                practice.rate, field(request, "token"), rating, made, field(request, "response")
+            )
+        except StaleQuestion as error:
+            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
+        return see_other(f"/quiz?{urlencode({'after': id})}")
+
+    async def skip(request: Request) -> Response:
+        try:
+            id = await site.in_practice(practice.skip, field(request, "token"))
+        except StaleQuestion as error:
+            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
+        return see_other(f"/quiz?{urlencode({'after': id})}")
+
+    async def hint(request: Request) -> Response:
+        try:
+            await site.in_practice(practice.hint, field(request, "token"), _response(form(request)))
+        except StaleQuestion as error:
+            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
+        return see_other("/quiz")
+
+    async def undo(request: Request) -> Response:
+        await site.in_practice(practice.undo)
+        return see_other("/quiz")
+
+    async def follow(request: Request) -> Response:
+        await site.in_practice(practice.follow_up, field(request, "id"))
+        return see_other("/quiz")
+
+    async def flag(request: Request) -> Response:
+        await site.in_practice(practice.flag, field(request, "id"))
+        back = field(request, "back")
+        return see_other(back if back.startswith(("/quiz", "/cards/")) else "/quiz")
+
+    async def suggest(request: Request) -> Response:
+        made = len(set(request.query_params.getlist("made")))
+        try:
+            choices, suggested = await site.in_practice(practice.suggest, request.query_params.get("token", ""), made)
+        except ArgumentError:
+            return Response(status_code=204)
+        return HTMLResponse(
+            site.templates.get_template("grades.html").render(
+                intervals=intervals(site, choices), suggested=suggested, made=made
+            )
+        )
+
+    async def card(request: Request) -> Response:
+        found = site.bank.find(request.path_params["id"])
+        asked = found.ask(_first())
+        return site.page(
+            request,
+            "card.html",
+            title=found.id,
+            here="/quiz",
+            card=found,
+            asked=asked,
+            letters=LETTERS,
+            flagged=await site.in_practice(practice.flagged, found),
+            follow_ups=_known(site, found.follow_ups),
+            see=[link for command in asked.see_it if (link := see.link(command))],
+        )
+
+    async def topic(request: Request) -> Response:
+        name = request.path_params["name"]
+        cards = [one for one in site.bank.cards if one.topic == name]
+        if not cards:
+            raise ArgumentError(f"there is no topic {name[:40]!r}: the quiz page lists them")
+        return site.page(request, "topic.html", title=name.replace("_", " "), here="/quiz", name=name, cards=cards)
+
+    posts = {
+        "start": start, "answer": answer, "rate": rate, "skip": skip, "hint": hint, "undo": undo, "next": follow,
+        "flag": flag,
+    }  # fmt: skip
+    return [
+        Route("/quiz", look),
+        Route("/quiz/start", begin),
+        Route("/quiz/suggest", suggest),
+        *(Route(f"/quiz/{name}", function, methods=["POST"]) for name, function in posts.items()),
+        Route("/cards/{id}", card),
+        Route("/topics/{name}", topic),
+    ]
+
+
+def said(outcome: Outcome) -> str:
+    """The verdict in words, with what was found of a multi or cloze card."""
+    found, of = outcome.parts
+    if outcome.verdict is Verdict.PARTLY and of > 1:
+        noun = "right options" if outcome.options else "gaps"
+        return f"{outcome.verdict.value}: {found} of {of} {noun}"
+    return outcome.verdict.value
+
+
+def in_words(time: timedelta) -> str:
+    """How far off a time is, as a grade button says it: 10 min, 3 d."""
+    minutes = time / timedelta(minutes=1)
+    if minutes >= 60 * 24 * 60:
+        return f"{minutes / (30.44 * 24 * 60):.0f} mo"
+    for size, unit in ((24 * 60, "d"), (60, "h")):
+        if minutes >= size:
+            return f"{round(minutes / size)} {unit}"
+    return f"{max(1, round(minutes))} min"
+
+
+def intervals(site: Site, choices: tuple[GradeChoice, ...]) -> list[tuple[Rating, str]]:
+    """Each grade that may be given, with when the card would come again."""
+    now = site.now()
+    return [(choice.rating, in_words(choice.due - now)) for choice in choices]
+
+
+def when(site: Site, outcome: Outcome) -> str:
+    """When the card comes again."""
+    if outcome.rating is None:
+        return ""
+    if outcome.again:
+        return "It comes again in this session."
+    return f"It comes again in {in_words(outcome.due - site.now())}." if outcome.due else ""
+
+
+def _place(quiz: Session, question: Question) -> str:
+    return f"{question.number} of {question.number + question.left}"
+
+
+def _response(sent: dict[str, list[str]]) -> str:
+    """What was entered: of ticked options their letters, of several gaps the texts in their order."""
+    if "pick" in sent:
+        return "".join(letter for letter in sent["pick"] if letter in LETTERS and len(letter) == 1)
+    return ";".join(sent["gap"]) if "gap" in sent else sent.get("response", [""])[-1]
+
+
+def _names(sent: dict[str, list[str]], name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for each in sent.get(name, []) for word in each.split(",") if word.strip())
+
+
+def _whole(text: str, low: int, high: int) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or not low <= int(text) <= high:
+        raise ArgumentError(f"{text[:20]!r} isn't allowed here: choose a whole number from {low} to {high:,}")
+    return int(text)
+
+
+def _known(site: Site, ids: tuple[str, ...]) -> list[Card]:
+    known = {card.id: card for card in site.bank.cards}
+    return [known[id] for id in ids if id in known]
+
+
+def _first() -> Any:
+    """Draws that are the same each time a card is only looked at."""
+    import random
+
+    return random.Random(0)
+
+
+__all__ = ["Asked", "in_words", "routes"]

@@ -1,0 +1,122 @@
+"""A Report as values for a template: charts by the report writer, prose and code by the markdown renderer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from markupsafe import Markup
+
+from regdemo import catalog
+from regdemo.render import charts
+from regdemo.render.format import cells, expectation, parameters, verdict, xml
+from regdemo.report import Block, Code, Curves, HeatMap, Report, Table, Text
+from regdemo.web import markdown
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A report as it is shown: what to say, the first picture, the rest, the claims."""
+
+    title: str
+    parameters: str
+    say: str
+    wrong_answer: str
+    first: list[dict[str, Any]]
+    rest: list[dict[str, Any]]
+    claims: list[dict[str, Any]]
+    verdict: str
+    holds: bool
+
+
+def drawn(report: Report) -> Drawn:
+    """The report with each block as plain values and HTML. The first picture, if there is one, comes first."""
+    pictures = [block for block in report.blocks if isinstance(block, HeatMap | Curves)][:1]
+    return Drawn(
+        title=report.title,
+        parameters=parameters(report),
+        say=report.say,
+        wrong_answer=report.wrong_answer,
+        first=[shown(block) for block in pictures],
+        rest=[shown(block) for block in report.blocks if not any(block is picture for picture in pictures)],
+        claims=[claim_shown(claim) for claim in report.claims],
+        verdict=verdict(report.claims),
+        holds=report.holds,
+    )
+
+
+def claim_shown(claim: Any) -> dict[str, Any]:
+    """A claim's statement, and what was expected and measured in the digits that decide."""
+    expected, measured = expectation(claim)
+    return {
+        "statement": claim.statement,
+        "expected": expected,
+        "measured": measured,
+        "reason": claim.reason,
+        "holds": claim.holds,
+    }
+
+
+def shown(block: Block) -> dict[str, Any]:
+    """A block as a template shows it."""
+    if isinstance(block, Text):
+        return {"kind": "text", "title": "", "note": "", "text": block.text}
+    common: dict[str, Any] = {"title": block.title, "note": block.note}
+    if isinstance(block, Table):
+        return {"kind": "table", **common, **table(block)}
+    if isinstance(block, Code):
+        source = diff(block.source) if block.language == "diff" else Markup(markdown.code(block.source))
+        return {"kind": "code", **common, "source": source}
+    chart = charts.heat_map(block) if isinstance(block, HeatMap) else charts.curves(block)
+    kind = "map" if isinstance(block, HeatMap) else "curves"
+    svg = (
+        f'<svg viewBox="0 0 {chart.width} {chart.height}" width="{chart.width}" height="{chart.height}" role="img" '
+        f'aria-label="{xml(block.title)}">{chart.body}</svg>'
+    )
+    return {"kind": kind, **common, "svg": Markup(svg)}
+
+
+def table(block: Table) -> dict[str, Any]:
+    """A table's cells as text, and which of its columns are numbers."""
+    columns = [[row[i] for row in block.rows] for i in range(len(block.columns))]
+    return {
+        "columns": block.columns,
+        "numbers": [any(not isinstance(cell, str) for cell in column) for column in columns],
+        "rows": list(zip(*map(cells, columns), strict=True)),
+    }
+
+
+def diff(source: str) -> Markup:
+    """The lines of a diff, those that go and come marked by sign, word and colour."""
+    marks = {"-": "del", "+": "ins"}
+    lines = []
+    for line in source.splitlines():
+        tag, text = marks.get(line[:1]), xml(line[1:])
+        lines.append(f"<{tag}>{text}</{tag}>" if tag else f'<span class="same">{text}</span>')
+    return Markup("\n".join(lines))
+
+
+def sides(before: str, after: str) -> tuple[Markup, Markup]:
+    """Two programs for two columns, the lines marked that only one of them has."""
+    left, right = before.splitlines(), after.splitlines()
+    old, new = [], []
+    for what, i, j, k, m in difflib.SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        same = what == "equal"
+        old += [f'<span class="same">{xml(line)}</span>' if same else f"<del>{xml(line)}</del>" for line in left[i:j]]
+        new += [f'<span class="same">{xml(line)}</span>' if same else f"<ins>{xml(line)}</ins>" for line in right[k:m]]
+    return Markup("\n".join(old)), Markup("\n".join(new))
+
+
+def command(stem: str, values: Mapping[str, Any]) -> str:
+    """What to type in a terminal to see the same."""
+    words = ["regdemo", stem.replace("_", "-")]
+    defaults = catalog.load(stem).signature.parameters
+    for name, value in values.items():
+        if value == defaults[name].default:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [option, quote(str(value))]
+    return " ".join(words)

@@ -1,0 +1,78 @@
+"""A card's `See it` as a page here. Decks come from strangers: a command is read as words and never run as one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple, get_args
+from urllib.parse import urlencode
+
+from regdemo import catalog, gallery
+from regdemo.errors import ArgumentError
+from regdemo.lab.techniques import TECHNIQUES
+from regdemo.web import controls
+
+
+class Link(NamedTuple):
+    """Where a command's result is to be seen. demo: whether it can be shown next to the card."""
+
+    command: str
+    address: str
+    demo: str = ""
+    query: str = ""
+
+
+def link(command: str) -> Link | None:
+    """The page for a command, or None for one that has none: only demos, pitfalls and comparisons do."""
+    try:
+        program, name, *words = shlex.split(command)
+    except ValueError:
+        return None
+    stem = name.replace("-", "_")
+    if program != "regdemo":
+        return None
+    if stem in catalog.stems():
+        query = _demo_query(catalog.load(stem), words)
+        if query is None:
+            return None
+        address = f"/demos/{name}"
+        return Link(command, f"{address}?{query}" if query else address, name, query)
+    if name == "pitfalls":
+        names = {pitfall.name for pitfall in gallery.pitfalls()}
+        return Link(command, f"/pitfalls/{words[0]}" if words and words[0] in names else "/pitfalls")
+    if name in ("compare", "combine"):
+        return Link(command, f"/compare?{urlencode(_training(name, words), doseq=True)}")
+    return Link(command, "/demos") if name == "list" else None
+
+
+def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:
+    """A demo's options as an address holds them; None where one is unknown or outside its range."""
+    values: dict[str, str] = {}
+    signature = demo.signature.parameters
+    rest = list(words)
+    while rest:
+        option, given, value = rest.pop(0).partition("=")
+        name = option.removeprefix("--").replace("-", "_")
+        if not option.startswith("--") or name not in signature:
+            return None
+        if get_args(signature[name].annotation)[0] is bool and not given:
+            value = "on"
+        elif not given:
+            if not rest:
+                return None
+            value = rest.pop(0)
+        values[name] = value
+    try:
+        return urlencode(controls.changed(demo, controls.parsed(demo, values)))
+    except ArgumentError:
+        return None
+
+
+def _training(name: str, words: Sequence[str]) -> dict[str, list[str]]:
+    """The techniques and the task of a comparison."""
+    found: dict[str, list[str]] = {"arms": [word for word in words if word in TECHNIQUES]}
+    for option, value in pairwise(words):
+        if option == "--task":
+            found["task"] = [value]
+    return found | ({"combine": ["on"]} if name == "combine" else {})

@@ -1,0 +1,134 @@
+"""What the pages share: the bank, the one thread of practice, the templates, the workroom, the fields of a form."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jinja2
+from markupsafe import Markup
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from regdemo import __version__
+from regdemo.quiz import decks
+from regdemo.quiz.decks import Bank
+from regdemo.web import markdown
+from regdemo.web.practice import Practice
+from regdemo.web.workroom import Bench
+
+T = TypeVar("T")
+
+PAGES = (
+    ("Today", "/"),
+    ("Quiz", "/quiz"),
+    ("Mock", "/mock"),
+    ("Demos", "/demos"),
+    ("Pitfalls", "/pitfalls"),
+    ("Compare", "/compare"),
+    ("Katas", "/katas"),
+    ("Guide", "/guide"),
+    ("Stats", "/stats"),
+)
+HERE = Path(__file__).parent
+
+
+def _md(text: str) -> Markup:
+    return Markup(markdown.html(text))
+
+
+def _mdi(text: str) -> Markup:
+    return Markup(markdown.inline(text))
+
+
+def _code(text: str, language: str = "python") -> Markup:
+    return Markup(markdown.block(text, language))
+
+
+def _links(text: str) -> Markup:
+    """A line with its bare addresses as links."""
+    return Markup(markdown.inline(re.sub(r"(?<![(<])https?://[^\s<>]*[^\s<>.,;:!?)\]]", r"<\g<0>>", text)))
+
+
+def clock() -> datetime:
+    """The clock of every page."""
+    return datetime.now(UTC)
+
+
+class Site:
+    """What the pages share. bank: None for the bundled one; folder: where the katas are edited.
+
+    Everything that touches the history runs in one thread, in the order in which it was asked for.
+    """
+
+    def __init__(
+        self, *, home: Path, bank: Path | None = None, folder: Path = Path("katas"), now: Callable[[], datetime] = clock
+    ) -> None:
+        self.home = home
+        self.bank_path = bank
+        self.folder = folder
+        self.now = now
+        self.practice = ThreadPoolExecutor(1, "practice")
+        self.demos = Bench()
+        self.lab = Bench(seconds=3_600)
+        self.learner = Practice(self)
+
+    @property
+    def cache(self) -> Path:
+        """Where what was worked out before is kept."""
+        return self.home / "cache"
+
+    @cached_property
+    def bank(self) -> Bank:
+        """The cards. Read in the practice thread, at the first need."""
+        return decks.load(self.bank_path or decks.bundled(), cache=self.cache if self.home.is_dir() else None)
+
+    async def in_practice(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the practice thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.practice, function, *arguments)
+
+    @cached_property
+    def templates(self) -> jinja2.Environment:
+        """The templates: everything is escaped but what the markdown renderer made."""
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals |= {"pages": PAGES, "version": __version__, "words": "", "here": ""}
+        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links}
+        return environment
+
+    def page(
+        self, request: Request, template: str, status: int = 200, then: BackgroundTask | None = None, **values: Any
+    ) -> HTMLResponse:
+        """A page from its template."""
+        text = self.templates.get_template(template).render(
+            csrf=request.scope.get("form_code", ""), path=request.url.path, **values
+        )
+        return HTMLResponse(text, status, background=then)
+
+
+def form(request: Request) -> dict[str, list[str]]:
+    """The form that the guard has read."""
+    found: dict[str, list[str]] = request.scope["form"]
+    return found
+
+
+def field(request: Request, name: str, default: str = "") -> str:
+    """One field of the form."""
+    return form(request).get(name, [default])[-1]
+
+
+def see_other(address: str) -> RedirectResponse:
+    """After a form, the page to look at: reloading that sends nothing twice."""
+    return RedirectResponse(address, 303)

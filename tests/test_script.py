@@ -1,0 +1,49 @@
+"""The script that shows question 18 in five pictures."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parent.parent / "interview_questions/15_regularization/regularization_demo.py"
+
+
+def run(folder, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_it_prints_under_80_lines_and_leaves_only_its_folder_of_pictures(tmp_path):
+    done = run(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 20 < done.stdout.count("\n") < 80
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert [path.name for path in tmp_path.iterdir()] == ["regularization_pictures"]
+    pictures = sorted((tmp_path / "regularization_pictures").iterdir())
+    assert len(pictures) == 5
+    assert all(f"Picture: {picture.relative_to(tmp_path)}" in done.stdout for picture in pictures)
+
+
+def test_the_default_folder_is_ignored_by_git():
+    assert "regularization_pictures/" in (SCRIPT.parents[2] / ".gitignore").read_text().split()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    done = run(tmp_path, "--out", "file/pictures")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "file/pictures" in done.stderr
+
+
+def test_without_torch_it_says_how_to_install_it(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')")
+    done = run(tmp_path, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "torch isn't installed in this environment: run `poetry install` first, or `pip install .`\n"
+    )

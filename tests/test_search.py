@@ -1,0 +1,89 @@
+"""Search finds everything that there is, best first, by words."""
+
+import json
+import re
+
+import pytest
+
+from regdemo import catalog, gallery, search
+from regdemo.cli import app
+from regdemo.errors import ArgumentError
+from regdemo.quiz.decks import bundled, load
+from regdemo.search import Document, find
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return list(search.documents(load(bundled()), search.guide()))
+
+
+def document(name, title="", text="", kind="card"):
+    return Document(kind, name, title, text, f"open {name}")
+
+
+def names(hits):
+    return [hit.name for hit in hits]
+
+
+def test_every_demo_pitfall_and_card_is_found_by_its_own_words(everything):
+    found = {(one.kind, one.name) for one in everything}
+    assert {("demo", entry.name) for entry in catalog.entries()} <= found
+    assert {("pitfall", pitfall.name) for pitfall in gallery.pitfalls()} <= found
+    cards = {one.name for one in everything if one.kind in ("card", "kata")}
+    assert len(cards) == len(load(bundled()).cards)
+
+
+def test_a_demo_named_like_the_words_comes_first(everything):
+    for entry in catalog.entries():
+        assert names(find(entry.name, everything, kinds=["demo"]))[0] == entry.name
+
+
+def test_a_section_of_the_guide_is_opened_at_its_line(everything):
+    lines = search.guide().read_text("utf-8").splitlines()
+    sections = [one for one in everything if one.kind == "guide"]
+    assert sections
+    for one in sections:
+        assert one.title in lines[int(one.command.rpartition(":")[2]) - 1]
+
+
+def test_a_word_in_the_name_outweighs_one_in_the_text():
+    among = [document("a", text="dropout " * 5), document("dropout")]
+    assert names(find("dropout", among)) == ["dropout", "a"]
+
+
+def test_all_words_are_wanted_and_any_of_them_where_none_has_all():
+    among = [document("a", text="ridge penalty"), document("b", text="ridge prior"), document("c", text="lasso")]
+    assert names(find("ridge prior", among)) == ["b"]
+    assert set(names(find("ridge lasso", among))) == {"a", "b", "c"}
+
+
+def test_words_with_the_same_stem_and_beginnings_of_the_last_word_are_found():
+    among = [document("a", text="regularizing networks")]
+    assert names(find("regularized", among)) == ["a"]
+    assert names(find("network regul", among)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "words", ['"', "*", "(", "a AND", "NEAR(", "-x", 'title:"a', "a* OR", "{a b}: c", "^", "'; DROP"]
+)
+def test_the_languages_of_queries_are_not_obeyed(words):
+    if not re.search(r"\w", words):
+        with pytest.raises(ArgumentError, match="no word to search for"):
+            find(words, [])
+    else:
+        assert names(find(words, [document("a", text="a and near x title or b c drop")])) == ["a"]
+
+
+def test_an_unknown_kind_is_refused_with_those_that_exist():
+    with pytest.raises(ArgumentError, match=r"'song'.*demo, card, kata, pitfall, guide"):
+        find("a", [], kinds=["song"])
+
+
+def test_the_command_prints_what_to_type(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("REGDEMO_HOME", str(tmp_path))
+    assert app.run(["search", "label", "smoothing", "--json", "--most", "5"]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert len(hits) == 5
+    assert {"kind": "demo", "command": "regdemo label-smoothing"}.items() <= hits[0].items()
+    assert app.run(["search", "xyzzy"]) == 0
+    assert "Nothing has 'xyzzy'" in capsys.readouterr().out
