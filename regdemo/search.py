@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from regdemo import catalog, gallery
+from regdemo import catalog
 from regdemo.errors import ArgumentError
 from regdemo.kata import katas
 from regdemo.quiz.decks import Bank, bundled
@@ -50,9 +50,9 @@ def documents(bank: Bank, guide: Path | None = None) -> Iterator[Document]:
 
     guide: a markdown file, one document for each of its sections.
     """
-    for entry in catalog.entries():
+    for entry in catalog.demos():
         yield Document("demo", entry.name, entry.title, f"acts on {entry.acts_on}", entry.command)
-    for pitfall in gallery.pitfalls():
+    for pitfall in catalog.pitfalls():
         yield Document("pitfall", pitfall.name, pitfall.title, pitfall.technique.title, pitfall.command)
     names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
     for card in bank.cards:

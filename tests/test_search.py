@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from regdemo import catalog, gallery, search
+from regdemo import catalog, search
 from regdemo.cli import app
 from regdemo.errors import ArgumentError
 from regdemo.quiz.decks import bundled, load
@@ -27,14 +27,14 @@ def names(hits):
 
 def test_every_demo_pitfall_and_card_is_found_by_its_own_words(everything):
     found = {(one.kind, one.name) for one in everything}
-    assert {("demo", entry.name) for entry in catalog.entries()} <= found
-    assert {("pitfall", pitfall.name) for pitfall in gallery.pitfalls()} <= found
+    assert {("demo", entry.name) for entry in catalog.demos()} <= found
+    assert {("pitfall", pitfall.name) for pitfall in catalog.pitfalls()} <= found
     cards = {one.name for one in everything if one.kind in ("card", "kata")}
     assert len(cards) == len(load(bundled()).cards)
 
 
 def test_a_demo_named_like_the_words_comes_first(everything):
-    for entry in catalog.entries():
+    for entry in catalog.demos():
         assert names(find(entry.name, everything, kinds=["demo"]))[0] == entry.name
 
 

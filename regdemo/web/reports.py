@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from regdemo import catalog
 from regdemo.render import charts
-from regdemo.render.format import cells, expectation, parameters, verdict, xml
+from regdemo.render.format import about, cells, expectation, parameters, verdict, xml
 from regdemo.report import Block, Code, Curves, HeatMap, Report, Table, Text
 from regdemo.web import markdown
 
@@ -33,8 +33,8 @@ class Drawn:
 
 
 def drawn(report: Report) -> Drawn:
-    """The report with each block as plain values and HTML. The first picture, if there is one, comes first."""
-    pictures = [block for block in report.blocks if isinstance(block, HeatMap | Curves)][:1]
+    """The report with each block as plain values and HTML; the picture comes first."""
+    pictures = report.picture or [block for block in report.blocks if isinstance(block, HeatMap | Curves)][:1]
     return Drawn(
         title=report.title,
         parameters=parameters(report),
@@ -52,7 +52,7 @@ def claim_shown(claim: Any) -> dict[str, Any]:
     """A claim's statement, and what was expected and measured in the digits that decide."""
     expected, measured = expectation(claim)
     return {
-        "statement": claim.statement,
+        "statement": about(claim),
         "expected": expected,
         "measured": measured,
         "reason": claim.reason,
@@ -113,7 +113,7 @@ def sides(before: str, after: str) -> tuple[Markup, Markup]:
 def command(stem: str, values: Mapping[str, Any]) -> str:
     """What to type in a terminal to see the same."""
     words = ["regdemo", stem.replace("_", "-")]
-    defaults = catalog.load(stem).signature.parameters
+    defaults = catalog.demo(stem).signature.parameters
     for name, value in values.items():
         if value == defaults[name].default:
             continue

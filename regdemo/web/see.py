@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple, get_args
 from urllib.parse import urlencode
 
-from regdemo import catalog, gallery
+from regdemo import catalog
 from regdemo.errors import ArgumentError
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.web import controls
@@ -32,14 +32,14 @@ def link(command: str) -> Link | None:
     stem = name.replace("-", "_")
     if program != "regdemo":
         return None
-    if stem in catalog.stems():
-        query = _demo_query(catalog.load(stem), words)
+    if stem in {demo.stem for demo in catalog.demos()}:
+        query = _demo_query(catalog.demo(stem), words)
         if query is None:
             return None
         address = f"/demos/{name}"
         return Link(command, f"{address}?{query}" if query else address, name, query)
     if name == "pitfalls":
-        names = {pitfall.name for pitfall in gallery.pitfalls()}
+        names = {pitfall.name for pitfall in catalog.pitfalls()}
         return Link(command, f"/pitfalls/{words[0]}" if words and words[0] in names else "/pitfalls")
     if name in ("compare", "combine"):
         return Link(command, f"/compare?{urlencode(_training(name, words), doseq=True)}")

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from regdemo import catalog, gallery
+from regdemo import catalog
 from regdemo.errors import RegdemoError
 
 ROOM = 4_000_000_000  # bytes of address space beyond what torch itself takes
@@ -32,12 +32,12 @@ class Stopped(BaseException):
 
 def demo(progress: Progress, stem: str, values: dict[str, Any]) -> Any:
     """A demo's report."""
-    return catalog.load(stem).run(**values)
+    return catalog.demo(stem).run(**values)
 
 
 def pitfall(progress: Progress, name: str, seed: int) -> Any:
     """A pitfall's report."""
-    return gallery.run(gallery.find(name), seed=seed)
+    return catalog.run_pitfall(name, seed)
 
 
 JOBS: dict[str, Callable[..., Any]] = {"demo": demo, "pitfall": pitfall}

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from regdemo import catalog, gallery
+from regdemo import catalog
 from regdemo.errors import ArgumentError
 from regdemo.report import Report
 from regdemo.web import controls, reports
@@ -24,7 +24,7 @@ def routes(site: Site) -> list[Route]:
     """`/demos`, `/demos/NAME` and its report alone."""
 
     async def every(request: Request) -> Response:
-        groups = [(place, list(here)) for place, here in groupby(catalog.entries(), lambda entry: entry.acts_on)]
+        groups = [(place, list(here)) for place, here in groupby(catalog.demos(), lambda entry: entry.acts_on)]
         return site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
 
     async def one(request: Request) -> Response:
@@ -47,7 +47,7 @@ def routes(site: Site) -> list[Route]:
             request,
             "demo.html",
             status,
-            title=demo.entry.title,
+            title=demo.title,
             here="/demos",
             demo=demo,
             controls=controls.controls(demo, values),
@@ -112,9 +112,9 @@ def routes(site: Site) -> list[Route]:
 def found(name: str) -> catalog.Demo:
     """The demo of this name."""
     stem = name.replace("-", "_")
-    if stem not in catalog.stems():
+    if stem not in {demo.stem for demo in catalog.demos()}:
         raise HTTPException(404)
-    return catalog.load(stem)
+    return catalog.demo(stem)
 
 
 def about(site: Site, stem: str, report: Report | None, values: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +124,6 @@ def about(site: Site, stem: str, report: Report | None, values: dict[str, Any]) 
     return {
         "report": reports.drawn(report) if report else None,
         "cards": [known[id] for id in ids if id in known],
-        "pitfalls": [pitfall for pitfall in gallery.pitfalls() if pitfall.technique.stem == stem],
+        "pitfalls": [pitfall for pitfall in catalog.pitfalls() if pitfall.technique.stem == stem],
         "command": reports.command(stem, values),
     }

@@ -58,7 +58,7 @@ def _resolve(address: str) -> str | None:
     path = Path(name)
     if path.parent.name == "pictures" and path.name in pictures():
         return f"/guide/pictures/{path.name}"
-    if path.suffix == ".md" and path.stem in catalog.stems():
+    if path.suffix == ".md" and path.stem in {demo.stem for demo in catalog.demos()}:
         return f"/demos/{path.stem.replace('_', '-')}"
     if path.suffix == ".md" and (folder() / name).is_file() and ".." not in path.parts:
         return f"/topics/{path.stem}"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from regdemo import gallery
+from regdemo import catalog
 from regdemo.report import Code
 from regdemo.web import reports
 from regdemo.web.site import Site
@@ -20,7 +20,7 @@ def routes(site: Site) -> list[Route]:
     """`/pitfalls`, `/pitfalls/NAME` and its measurements alone."""
 
     async def every(request: Request) -> Response:
-        groups = [(demo, list(here)) for demo, here in groupby(gallery.pitfalls(), lambda one: one.technique)]
+        groups = [(demo, list(here)) for demo, here in groupby(catalog.pitfalls(), lambda one: one.technique)]
         return site.page(request, "pitfalls.html", title="Pitfalls", here="/pitfalls", groups=groups)
 
     async def one(request: Request) -> Response:
@@ -44,8 +44,7 @@ def routes(site: Site) -> list[Route]:
             ran, _ = await site.demos.run(asker, "pitfall", pitfall.name, 0)
         except (WorkError, Superseded) as error:
             return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
-        codes = [block for block in ran.blocks if isinstance(block, Code)]
-        first, last = codes[0], codes[-1]
+        first, last = (next(b for b in blocks if isinstance(b, Code)) for blocks in (ran.blocks, ran.picture))
         fixed = "\n".join(line[1:] for line in last.source.splitlines() if not line.startswith("-"))
         known = {card.id: card for card in site.bank.cards}
         return site.page(
@@ -53,9 +52,7 @@ def routes(site: Site) -> list[Route]:
             "pitfall_report.html",
             report=reports.drawn(ran),
             story=next((block.text for block in ran.blocks if hasattr(block, "text")), ""),
-            blocks=[
-                reports.shown(b) for b in ran.blocks if b is not first and b is not last and not hasattr(b, "text")
-            ],
+            blocks=[reports.shown(b) for b in ran.blocks if b is not first and not hasattr(b, "text")],
             broken_fixed=reports.sides(first.source, fixed),
             pitfall=pitfall,
             cards=[known[id] for id in ran.cards if id in known],
@@ -64,9 +61,9 @@ def routes(site: Site) -> list[Route]:
     return [Route("/pitfalls", every), Route("/pitfalls/{name}", one), Route("/pitfalls/{name}/report", report)]
 
 
-def found(name: str) -> gallery.Pitfall:
+def found(name: str) -> catalog.Pitfall:
     """The pitfall of this name."""
-    for pitfall in gallery.pitfalls():
+    for pitfall in catalog.pitfalls():
         if pitfall.name == name:
             return pitfall
     raise HTTPException(404)

@@ -47,7 +47,7 @@ def routes(site: Site) -> list[Route]:
             "today.html",
             title="Today",
             here="/",
-            groups=[(place, list(here)) for place, here in groupby(catalog.entries(), lambda entry: entry.acts_on)],
+            groups=[(place, list(here)) for place, here in groupby(catalog.demos(), lambda entry: entry.acts_on)],
             then=BackgroundTask(warm_up),
             **await site.in_practice(gather),
         )
