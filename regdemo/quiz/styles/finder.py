@@ -67,6 +67,7 @@ class _Finder:
         self.left_out: list[LeftOut] = []
         self.current: Start | None = None
         self.done = 0
+        self.last = len(document.text.raw.rstrip())  # where the text ends
 
     def walk(self) -> None:
         """Walk over the blocks."""
@@ -102,7 +103,7 @@ class _Finder:
         start, self.current = self.current, None
         end = min(end, start.end) if start.end is not None else end
         body = self.document.text.cut(start.body, end)
-        if is_last or not self.document.text.raw[end:].strip():
+        if is_last or end >= self.last:
             body = _without_footer(body)
         split_ = self._split(start, body)
         first, last = self.document.line_at(start.at), self.document.line_at(max(start.at, end - 1)) + 1
