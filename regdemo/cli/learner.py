@@ -92,11 +92,19 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def load_bank(bank: Path | None, home: Path) -> Bank:
-    """The bank asked for. What was read is kept beside the history, once there is one."""
-    from regdemo.quiz import decks
+def load_bank(bank: Path | None, home: Path, *, asking: bool = False) -> Bank:
+    """The bank asked for. What was read is kept next to the history, once there is one.
 
-    return decks.load(bank or decks.bundled(), cache=home / CACHE if home.is_dir() else None)
+    asking: whether its cards are asked. Then their texts are noted, and an edited question that keeps its history is
+    said in a line on standard error.
+    """
+    from regdemo.quiz import decks, identity
+
+    loaded = decks.load(bank or decks.bundled(), cache=home / CACHE if home.is_dir() else None)
+    found, edits = identity.keep_ids(loaded, home, write=asking)
+    for edit in edits if asking else ():
+        print(f"regdemo: {edit}", file=sys.stderr)
+    return found
 
 
 def asking(bank: Path | None) -> str:

@@ -75,7 +75,7 @@ def mock(
     from regdemo.quiz.states import card_states
 
     folder = home_folder(home)
-    loaded = load_bank(bank, folder)
+    loaded = load_bank(bank, folder, asking=True)
     wanted = narrow(loaded, topics=listed(topic), kinds=listed(kind), tags=listed(tag))
     page, lines = page_and_lines(as_json=as_json)
     drawn = SystemRandom().randrange(2**32) if seed is None else seed

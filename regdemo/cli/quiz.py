@@ -71,7 +71,7 @@ def quiz(
 
     folder = home_folder(home)
     plan = plan_for(folder, retention, interview)
-    loaded = load_bank(bank, folder)
+    loaded = load_bank(bank, folder, asking=True)
     wanted = narrow(loaded, ids=listed(ids), topics=listed(topic), kinds=listed(kind), tags=listed(tag))
     page, lines = page_and_lines(as_json=as_json)
     with History(folder) as history:
