@@ -25,6 +25,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name
 from pygments.util import ClassNotFound
 
+from regdemo.quiz.text import slug
+
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
 LONGEST_CODE = 20_000  # characters that are coloured
@@ -144,8 +146,8 @@ def _parser() -> MarkdownIt:
         "link_open": _link_open,
         "link_close": lambda tokens, at, options, env: "</a>" if env["links"].pop() else "",
         "image": _image,
-        "heading_open": lambda tokens, at, options, env: f"<{_heading(tokens[at], env)}>",
-        "heading_close": lambda tokens, at, options, env: f"</{_heading(tokens[at], env).split()[0]}>",
+        "heading_open": _heading_open,
+        "heading_close": lambda tokens, at, options, env: f"</{_heading(tokens[at], env)}>",
         "math_inline": lambda tokens, at, options, env: mathml(tokens[at].content),
         "math_inline_double": lambda tokens, at, options, env: mathml(tokens[at].content),
         "math_single": lambda tokens, at, options, env: mathml(tokens[at].content),
@@ -183,6 +185,12 @@ def _aligned(token: Token) -> str:
 def _heading(token: Token, env: Mapping[str, Any]) -> str:
     """A deck's headings come below the page's own; those of a whole page of ours stay what they are."""
     return token.tag if env.get("resolve") else "h3"
+
+
+def _heading_open(tokens: Sequence[Token], at: int, options: Any, env: Mapping[str, Any]) -> str:
+    """A heading of a page of ours can be linked to."""
+    anchor = f' id="{slug(tokens[at + 1].content)}"' if env.get("resolve") else ""
+    return f"<{_heading(tokens[at], env)}{anchor}>"
 
 
 def _link_open(tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
