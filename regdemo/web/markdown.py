@@ -141,7 +141,10 @@ def _parser() -> MarkdownIt:
         "code_block": lambda tokens, at, options, env: block(tokens[at].content, ""),
         "table_open": lambda tokens, at, options, env: '<div class="wide" tabindex="0"><table>',
         "table_close": lambda tokens, at, options, env: "</table></div>",
-        "th_open": lambda tokens, at, options, env: f"<th{_aligned(tokens[at])}>",
+        "th_open": lambda tokens, at, options, env: (
+            f"<{_header(tokens[at + 1])}{_aligned(tokens[at], _header(tokens[at + 1]))}>"
+        ),
+        "th_close": lambda tokens, at, options, env: f"</{_header(tokens[at - 1])}>\n",
         "td_open": lambda tokens, at, options, env: f"<td{_aligned(tokens[at])}>",
         "link_open": _link_open,
         "link_close": lambda tokens, at, options, env: "</a>" if env["links"].pop() else "",
@@ -174,10 +177,15 @@ def _fence(token: Token) -> str:
     return block(token.content, words[0].lower() if words and re.fullmatch(r"[\w+-]{1,20}", words[0]) else "")
 
 
-def _aligned(token: Token) -> str:
+def _header(inside: Token) -> str:
+    """The tag of a table's head; one that says nothing is no header for a screen reader."""
+    return "th" if inside.content.strip() else "td"
+
+
+def _aligned(token: Token, header: str = "") -> str:
     """The alignment of a table's cell as a class: the page allows no style in a tag."""
     style = str(token.attrGet("style") or "")
-    scope = ' scope="col"' if token.tag == "th" else ""
+    scope = ' scope="col"' if header == "th" else ""
     name = "number" if "right" in style else "middle" if "center" in style else ""
     return f'{scope} class="{name}"' if name else scope
 

@@ -31,10 +31,10 @@ from regdemo.web.desk import Desk
 from regdemo.web.workroom import Bench
 
 if TYPE_CHECKING:
-    from regdemo.quiz.cards import Card
     from regdemo.kata.judge import Judge
     from regdemo.kata.katas import Kata
     from regdemo.kata.verdict import Verdict
+    from regdemo.quiz.cards import Card
 
 T = TypeVar("T")
 

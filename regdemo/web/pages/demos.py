@@ -66,7 +66,7 @@ def routes(site: Site) -> list[Route]:
         except (ArgumentError, WorkError) as error:
             text = site.templates.get_template("problem.html").render(problem=str(error))
             return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
-        response = site.page(request, "report.html", oob=True, **about(site, demo.stem, ran, values))
+        response = site.page(request, "report.html", **about(site, demo.stem, ran, values))
         query = urlencode(controls.changed(demo, values))
         response.headers["HX-Replace-Url"] = f"/demos/{demo.name}{f'?{query}' if query else ''}"
         response.headers["Server-Timing"] = f"compute;dur={1000 * seconds:.1f}"
@@ -98,7 +98,7 @@ def routes(site: Site) -> list[Route]:
             return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
         query = urlencode(controls.changed(demo, values))
         address = f"/demos/{demo.name}{f'?{query}' if query else ''}"
-        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address, oob=True)
+        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address)
 
     return [
         Route("/demos", every),
