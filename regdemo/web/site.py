@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import secrets
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -50,6 +52,7 @@ PAGES = (
     ("Stats", "/stats"),
 )
 HERE = Path(__file__).parent
+TABS = 500  # forms that may wait to be sent
 
 
 def _md(text: str) -> Markup:
@@ -98,6 +101,7 @@ class Site:
         self.demos = Bench()
         self.lab = Bench(seconds=3_600)
         self.desk = Desk(self)
+        self.tabs: deque[str] = deque(maxlen=TABS)
 
     async def judge(self, kata: Kata, text: str) -> Verdict:
         """Judge a kata's text, one at a time, in the sandbox; its process stays warm."""
@@ -119,6 +123,12 @@ class Site:
         await self.in_practice(self.desk.close)
         self.practice.shutdown(cancel_futures=True)
         self._judging.shutdown(wait=False, cancel_futures=True)
+
+    def new_tab(self) -> str:
+        """A name for a form that is shown, so that it can be told from an address somebody made up."""
+        tab = secrets.token_hex(8)
+        self.tabs.append(tab)
+        return tab
 
     @property
     def cache(self) -> Path:

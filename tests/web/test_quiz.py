@@ -285,7 +285,7 @@ def test_the_plan_is_kept(learner):
     day = date.today() + timedelta(days=20)
     learner.get("/plan").post("/plan/set", interview=str(day), minutes="20", new="")
     assert "if you stop today" in learner.text
-    assert "20 days to the interview" in learner.get("/").text
+    assert "days to the interview 20" in learner.get("/").text
 
 
 def test_a_day_that_has_passed_is_no_plan(learner):
