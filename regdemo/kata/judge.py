@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from regdemo.errors import RegdemoError
-from regdemo.kata import katas, sandbox, source
+from regdemo.kata import katas, sandbox
 from regdemo.kata.katas import Kata
+from regdemo.kata.source import fault_in  # loaded now: a module is not loaded lazily in two threads at once
 from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz import decks
 
@@ -71,7 +72,7 @@ class Judge:
 
     def run(self, name: str, tests: str, starter: str, text: str, *, seed: int | None = None) -> Verdict:
         """The same for tests that belong to no card."""
-        if fault := source.fault(text, f"{name}.py"):
+        if fault := fault_in(text, f"{name}.py"):
             return Verdict(State.UNLOADABLE, message=fault.message, line=fault.line)
         if self._process is None or self._process.poll() is not None:
             self._stop()

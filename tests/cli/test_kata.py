@@ -435,4 +435,4 @@ def test_the_list_tells_what_is_to_be_written_before_how_it_is_called(monkeypatc
     assert app.run(["kata", "--home", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^  dropout +screen +new +inverted dropout$", out, re.MULTILINE)
-    assert re.search(r"^  fix_sam +onsite +new +a SAM that climbs", out, re.MULTILINE)
+    assert re.search(r"^  fix_sam +onsite +new +SAM moves a converged model", out, re.MULTILINE)
