@@ -253,6 +253,6 @@ bank.command(short_help="Every fault, its place, its remedy.", epilog="Example: 
 bank.command("export", short_help="To Anki, CSV or JSON.", epilog="Example: regdemo bank export --anki regdemo.apkg")(
     exchange.export_cards
 )
-bank.command(
-    "import", short_help="From an Anki package.", epilog="Example: regdemo bank import deck.apkg --out deck.md"
-)(exchange.import_cards)
+bank.command("import", short_help="From Anki, or from markdown.", epilog="Example: regdemo bank import notes -o decks")(
+    exchange.import_cards
+)

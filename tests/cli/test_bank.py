@@ -293,5 +293,6 @@ def test_a_package_goes_to_anki_and_back(bank, capsys, tmp_path):
 
 
 def test_what_is_no_package_is_said_in_one_line(bank, capsys):
-    code, _, err = run(capsys, "import", bank / "e.md")
+    (bank / "e.apkg").write_text("no package")
+    code, _, err = run(capsys, "import", bank / "e.apkg")
     assert (code, err.count("\n")) == (3, 1)

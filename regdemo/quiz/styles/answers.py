@@ -103,7 +103,7 @@ def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
         yield Cut(body.cut(0, fold.start), whole, marked=True)
     elif mark:
         yield Cut(body.cut(0, mark.start()), body.cut(mark.end()), marked=True)
-    elif options := choices.find_options(body):
+    elif (options := choices.find_options(body)) and options[0].start() < part:
         end = choices.end_of_options(body, options)
         yield Cut(body.cut(0, end), body.cut(end), marked=False, needs_options=True)
     if key:
