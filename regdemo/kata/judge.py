@@ -53,8 +53,7 @@ class Judge:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the last process
 
     def __enter__(self) -> Judge:
-        """Begin to load torch."""
-        self._start()
+        """Nothing is started before the first file, or before `warm` is called."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -65,6 +64,11 @@ class Judge:
         """The same, for a caller that has no `with` block."""
         self._stop()
         self._errors.close()
+
+    def warm(self) -> None:
+        """Begin to load torch now, in another process, so that the first verdict does not wait for it."""
+        if self._process is None:
+            self._start()
 
     def check(self, kata: Kata, text: str, *, seed: int | None = None) -> Verdict:
         """Judge the text of a file. It returns whatever the code does, and what the code prints is in the verdict."""
