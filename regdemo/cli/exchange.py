@@ -11,7 +11,7 @@ import typer
 
 from regdemo import storage
 from regdemo.bank import apkg, deck, rewrite
-from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, listed, load_bank
+from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import decks
 from regdemo.quiz.cards import Card
@@ -39,12 +39,11 @@ def export_cards(
 
     A second import into Anki updates the notes and keeps what you learned, as long as ids and the deck's name stay.
     """
-    from regdemo.quiz.selection import narrow
 
     if not (anki or csv or as_json):
         raise ArgumentError("there is nothing to write: give --anki, --csv or --json with a file")
     loaded = load_bank(bank, home_folder(home))
-    cards = narrow(loaded, topics=listed(topic), kinds=listed(kind), tags=listed(tag))
+    cards = narrowed(loaded, topic=topic, kind=kind, tag=tag)
     if csv or as_json:
         from regdemo.bank import tables
 
