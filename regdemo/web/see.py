@@ -54,11 +54,9 @@ def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:
     while rest:
         option, given, value = rest.pop(0).partition("=")
         name = option.removeprefix("--").replace("-", "_")
-        if not option.startswith("--") or name not in parameters or parameters[name][0] is str:
-            return None  # a text may name a model to be loaded: the learner is to type that
-        if parameters[name][0] is bool and not given:
-            value = "on"
-        elif not given:
+        if not option.startswith("--") or name not in parameters or parameters[name][0] not in (int, float):
+            return None  # a text or a switch may have a model loaded: the learner is to ask for that
+        if not given:
             if not rest:
                 return None
             value = rest.pop(0)

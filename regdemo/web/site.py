@@ -99,7 +99,7 @@ class Site:
         self._judging = ThreadPoolExecutor(1, "judge")
         self._judge: Judge | None = None
         self.demos = Bench()
-        self.lab = Bench(seconds=3_600)
+        self.lab = Bench(seconds=3_600, grace=20)
         self.desk = Desk(self)
         self.tabs: deque[str] = deque(maxlen=TABS)
 

@@ -8,6 +8,7 @@ from web.conftest import Server
 from web.deck import CARDS, hostile
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
+expect.set_options(timeout=60_000)
 
 PAGES = (
     "/",
@@ -25,6 +26,7 @@ PAGES = (
     "/search?q=dropout",
     "/cards/Q18.92",
     "/topics/theory",
+    "/compare",
     "/nothing",
 )
 

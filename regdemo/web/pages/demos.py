@@ -112,7 +112,7 @@ def routes(site: Site) -> list[Route]:
         texts = [
             name for name, (kind, _, default) in demo.parameters.items() if kind is str and values[name] != default
         ]
-        return not texts or request.query_params.get("tab", "") in site.tabs
+        return not texts or (request.query_params.get("tab", "") in site.tabs)
 
     return [
         Route("/demos", every),
