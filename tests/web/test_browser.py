@@ -60,7 +60,7 @@ def page(context):
 def settled(page, base, path):
     """A page with what it loads later."""
     page.goto(f"{base}{path}")
-    page.wait_for_function("!document.querySelector('#report[hx-get]')")
+    page.wait_for_selector("#report[hx-get]", state="detached")
     return page
 
 
