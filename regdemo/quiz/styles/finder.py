@@ -12,7 +12,7 @@ from regdemo.quiz.styles import bold, details, filename, headings, lists, pairs,
 from regdemo.quiz.styles.answers import Split, split
 from regdemo.quiz.styles.base import Document, Start, Style
 from regdemo.quiz.styles.languages import is_placeholder
-from regdemo.quiz.styles.markup import Text, tidied
+from regdemo.quiz.styles.markup import Text, is_only_links, tidied
 from regdemo.quiz.styles.options import Undecided
 from regdemo.quiz.styles.titles import names_answer
 
@@ -120,7 +120,7 @@ class _Finder:
         if start.answers:
             said = tidied(body).replace("\\|", "|")
             said = re.sub(r"<br\s*/?>", "\n", said)
-            return None if not start.title or is_placeholder(said) else Split(start.title, said, said)
+            return None if not start.title or is_only_links(said) or is_placeholder(said) else Split(start.title, said, said)
         return split(start.title, body, self.document.key_for(start.at, start.number))
 
     def _cloze(self, start: Start, body: Text) -> Split:

@@ -31,5 +31,8 @@ def is_placeholder(text: str) -> bool:
     """
     if not text.strip(" \t\n._*…–—?-"):
         return True
+    words_left = set(re.findall(r"[^\W\d_]+", re.sub(r"<[^<>]*>[^<>]*</a>|<[^<>]*>|\]\([^()]*\)", "", text).casefold()))
+    if len(text) < 200 and len(words_left) > 1 and words_left <= words("reveal") | {"on", "at"}:
+        return True  # `See the answer here`, behind a link
     first = text.lstrip(" \t\n>*_-").partition("\n")[0]
     return len(first) <= 80 and " ".join(re.sub(r"[^\w/]+", " ", first).split()).casefold() in words("placeholder")
