@@ -120,7 +120,11 @@ class _Finder:
         if start.answers:
             said = tidied(body).replace("\\|", "|")
             said = re.sub(r"<br\s*/?>", "\n", said)
-            return None if not start.title or is_only_links(said) or is_placeholder(said) else Split(start.title, said, said)
+            return (
+                None
+                if not start.title or is_only_links(said) or is_placeholder(said)
+                else Split(start.title, said, said)
+            )
         return split(start.title, body, self.document.key_for(start.at, start.number))
 
     def _cloze(self, start: Start, body: Text) -> Split:

@@ -35,4 +35,4 @@ def is_placeholder(text: str) -> bool:
     if len(text) < 200 and len(words_left) > 1 and words_left <= words("reveal") | {"on", "at"}:
         return True  # `See the answer here`, behind a link
     first = text.lstrip(" \t\n>*_-").partition("\n")[0]
-    return len(first) <= 80 and " ".join(re.sub(r"[^\w/]+", " ", first).split()).casefold() in words("placeholder")
+    return len(first) <= 80 and " ".join(re.sub(r"[^\w/]+|_", " ", first).split()).casefold() in words("placeholder")
