@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
-from regdemo.quiz.styles import answers, markup
+from regdemo.quiz.styles import answers, markup, options
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import Block
@@ -91,7 +91,7 @@ Why it is this word.
         if not any(_blanks(parts, body)):
             return None
         text = markup.text_of(parts.page, body[0].start, body[-1].end) if body else markup.as_text("")
-        return None if answers.answer_mark(text, 0, answers.LONGEST) else len(body)
+        return None if answers.answer_mark(text, 0, options.LONGEST) else len(body)
 
     def detects(self, parts: Parts) -> bool:
         """Whether the question has a blank."""
