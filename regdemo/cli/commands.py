@@ -98,6 +98,15 @@ def _pitfalls() -> Any:
     return _made(pitfalls, "regdemo pitfalls token-noise")
 
 
+@_command(
+    "diagnose", "Find your way", "Small trainings that go wrong: the log of each, and what the next experiment shows."
+)
+def _diagnose() -> Any:
+    from regdemo.cli.diagnose import diagnose
+
+    return _made(diagnose, "regdemo diagnose overfitting")
+
+
 @_command("quiz", "Practise", "Practise: the cards that are due, then new ones, topics in turn.")
 def _quiz() -> Any:
     from regdemo.cli.quiz import quiz
@@ -128,13 +137,6 @@ def _web() -> Any:
     from regdemo.cli.web import web
 
     return _made(web, "regdemo web")
-
-
-@_command("plan", "Practise", "The day of your interview and your minutes per day: what to do until then.")
-def _plan() -> Any:
-    from regdemo.cli.plan import plan
-
-    return _made(plan, "regdemo plan --interview 2026-12-15 --minutes 20")
 
 
 @_command("stats", "Practise", "What is due, what is learned, and what is weak.")

@@ -132,7 +132,6 @@ def watch(
     desk = _Desk(bank, home, folder)
     one = desk.find(name) if name else desk.following()
     with desk.judge(weaker) as judging, Keys() as keys, suppress(KeyboardInterrupt):
-        judging.warm()
         passed = False
         while one:
             one, passed = desk.watch(one, judging, keys, below=passed)
@@ -297,8 +296,8 @@ class _Desk:
                 f"\nTo judge it: {self.command('check', one.name)}"
             )
 
-    def check(self, judging: Judge, one: Kata, seed: int | None = None, *, keys: bool = False) -> Verdict:
-        """Judge the file as it is now, print the verdict, record its rating. keys: whether a key gives the hint."""
+    def check(self, judging: Judge, one: Kata, seed: int | None = None) -> Verdict:
+        """Judge the file as it is now, print the verdict, record its rating."""
         with history.History(self.home) as kept:  # opened before judging, so that its errors are shown first
             text = files.read(one, self.folder)
             verdict = judging.check(one, text, seed=seed)
@@ -316,7 +315,7 @@ class _Desk:
         if verdict.passed:
             record.note_hints(self.home, one, 0)
             self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")
-        elif one.card.hints and not keys:
+        elif one.card.hints:
             self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
         return verdict
 
@@ -367,7 +366,7 @@ class _Desk:
             seen = now
             self.page.fresh()
             try:
-                verdict = self.check(judging, one, keys=True)
+                verdict = self.check(judging, one)
             except FileError as error:  # which the next save may fix
                 self.page.quiet(str(error))
             else:

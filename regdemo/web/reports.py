@@ -112,10 +112,11 @@ def sides(before: str, after: str) -> tuple[Markup, Markup]:
 
 def command(stem: str, values: Mapping[str, Any]) -> str:
     """What to type in a terminal to see the same."""
-    demo = catalog.demo(stem)
-    words = [demo.command]
+    words = ["regdemo", stem.replace("_", "-")]
+    defaults = catalog.demo(stem).signature.parameters
     for name, value in values.items():
-        if value != demo.parameters[name][2]:
-            option = f"--{name.replace('_', '-')}"
-            words += [option] if value is True else [option, quote(str(value))]
+        if value == defaults[name].default:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [option, quote(str(value))]
     return " ".join(words)

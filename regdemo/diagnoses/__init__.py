@@ -1,0 +1,69 @@
+"""Runs to diagnose: each trains something small, in seconds, and returns the table or the log that a card asks about.
+
+A run is a function without arguments that is noted by `@run`; its docstring's first line is the title of its report and
+names the cause. It returns the tables: first what one sees, then what the next experiment shows.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from regdemo.errors import ArgumentError
+from regdemo.report import Block, Curves, Report, Series, Table
+
+Run = Callable[[], list[Block]]
+RUNS: dict[str, Run] = {}
+CARDS: dict[str, tuple[str, ...]] = {}
+MODULES = ("curves", "training", "splits", "models", "measured")
+
+
+def run(*cards: str) -> Callable[[Run], Run]:
+    """Note a run under its name, with the cards that ask about it."""
+
+    def note(function: Run) -> Run:
+        name = function.__name__.replace("_", "-")
+        RUNS[name], CARDS[name] = function, cards
+        return function
+
+    return note
+
+
+def names() -> dict[str, str]:
+    """The title of each run by its name. Importing the runs takes torch and scikit-learn."""
+    for module in MODULES:
+        _ = import_module(f"regdemo.diagnoses.{module}").run  # an attribute, since imports may be lazy
+    return {name: (function.__doc__ or "").partition("\n")[0].rstrip(".") for name, function in RUNS.items()}
+
+
+def report(name: str) -> Report:
+    """Do one run. The same name gives the same report.
+
+    Raises ArgumentError for an unknown name, with the nearest ones.
+
+    >>> report("softmax-twice").title
+    'The softmax is applied twice'
+    """
+    titles = names()
+    found = name.replace("_", "-")
+    if found not in titles:
+        near = " or ".join(map(repr, difflib.get_close_matches(found, titles)))
+        raise ArgumentError(
+            f"there is no run {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo diagnose` lists them all"
+        )
+    return Report(titles[found], {}, [], RUNS[found](), "", "", list(CARDS[found]))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Table:
+    """A table of texts, as a card quotes it: floats get two decimals, or the digits that they were written with."""
+    return Table(
+        title, list(columns), [[f"{c:.2f}" if isinstance(c, float) else str(c) for c in row] for row in rows], note
+    )
+
+
+def plot(title: str, log: Table, y_label: str, *columns: str) -> Curves:
+    """Columns of a log over its first one, as curves."""
+    x = [float(str(row[0])) for row in log.rows]
+    series = [Series(name, x, [float(str(row[log.columns.index(name)])) for row in log.rows]) for name in columns]
+    return Curves(title, log.columns[0], y_label, series)
