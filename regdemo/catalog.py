@@ -270,6 +270,14 @@ def pitfalls() -> tuple[Pitfall, ...]:
     return tuple(sorted(found, key=lambda pitfall: (order.index(pitfall.technique.stem), pitfall.stem)))
 
 
+def stems_by_place() -> dict[str, list[str]]:
+    """Where techniques act, each with the stems of its demos: names for several topics of the bank."""
+    found: dict[str, list[str]] = {}
+    for each in demos():
+        found.setdefault(each.acts_on, []).append(each.stem)
+    return found
+
+
 def demo(name: str) -> Demo:
     """The demo of this name, or of this stem. Raises ArgumentError, with the nearest names, if there is none."""
     return _find(demos(), name, "demo", "list")

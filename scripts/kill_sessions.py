@@ -28,7 +28,7 @@ from regdemo.quiz.schedule import PLAN, replay
 from regdemo.quiz.states import card_states
 
 CARDS = 12
-STEPS = {"answer": r"^Saved as .*$", "undo": r"^Took back your answer to .*$", "flag": r"^Q\d+ is .*flagged.*$"}
+STEPS = {"answer": r"^Saved as .*$", "undo": r"^Took back your answer .*$", "flag": r"^Q\d+ is .*flagged.*$"}
 
 
 def session(deck: Path, home: Path, rng: Random) -> str:

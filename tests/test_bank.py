@@ -128,6 +128,19 @@ def test_the_examples_of_the_format_are_cards_of_the_kinds_they_show(tmp_path):
     assert kinds == ["recall", "choice", "cloze", "predict", "numeric"]
 
 
+STYLES = re.findall(r"^```markdown\n(.*?)^```$", FORMAT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", STYLES)
+def test_the_example_of_a_style_is_three_lines_that_are_read_as_cards(example, tmp_path):
+    assert len([line for line in example.splitlines() if line]) <= 3
+    (tmp_path / "notes.md").write_text(example, encoding="utf-8")
+    first, *rest = decks.load(tmp_path).cards
+    assert first.question in ("What is a mask?", "What does a mask hold?")
+    assert first.answer.strip("- .").lower() == "zeros and ones"
+    assert [card.kind for card in rest] == (["cloze"] if "C: " in example else [])
+
+
 def test_every_demo_has_a_deck_of_four_cards_or_more():
     topics = [card.topic for card in BANK.cards]
     assert [stem for stem in (*(demo.stem for demo in catalog.demos()), "compare") if topics.count(stem) < 4] == []

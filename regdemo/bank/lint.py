@@ -42,7 +42,7 @@ def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -
     command_fault: what is wrong with a command that a card names, or nothing.
     """
     bank, faults = read(path)
-    remarks = [Remark(fault.file, fault.line, fault.column, "error", fault.message) for fault in faults]
+    remarks = [Remark(one.file, one.line, one.column, "error", one.message) for one in (*faults, *bank.remarks)]
     by_file: dict[Path, list[Card]] = {}
     for card in bank.cards:
         by_file.setdefault(card.file, []).append(card)

@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from regdemo import __version__
+from regdemo.cli import start
 from regdemo.cli.commands import Commands
 from regdemo.errors import FileError, RegdemoError
 from regdemo.text import clean
@@ -51,7 +52,10 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return app(rest or ["--help"], prog_name="regdemo", standalone_mode=False) or 0
+        if not rest and "_REGDEMO_COMPLETE" not in os.environ:  # how a shell asks what may be typed next
+            start.start()
+            return 0
+        return app(rest, prog_name="regdemo", standalone_mode=False) or 0
     except TyperException as error:
         if debug:
             raise

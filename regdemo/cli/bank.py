@@ -27,11 +27,11 @@ from regdemo.cli.learner import (
     counted,
     home_folder,
     in_words,
-    listed,
     load_bank,
+    narrowed,
 )
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz import decks, selection
+from regdemo.quiz import decks
 from regdemo.text import printable
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def list_cards(
     Ids that are duplicated in somebody else's files are told apart, and said.
     """
     loaded = load_bank(bank, home_folder(home))
-    names = {"topics": listed(topic), "kinds": listed(kind), "tags": listed(tag)}
-    cards = selection.narrow(loaded, **names) if any(names.values()) else list(loaded.cards)
+    chosen = bool(topic or kind or tag)
+    cards = narrowed(loaded, topic=topic, kind=kind, tag=tag)
     if as_json:
         print(
             json.dumps(
@@ -93,7 +93,7 @@ def list_cards(
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
     kinds = ", ".join(f"{number:,} {name}" for name, number in decks.Bank(tuple(cards)).kinds().most_common())
     lines += ["", f"{counted(len(cards), 'card')}: {kinds or 'none'}."]
-    if not any(names.values()):
+    if not chosen:
         lines += [f"{place(one.file, one.line)}: {one.message}" for one in loaded.remarks]
         lines += _counts(loaded)
     print("\n".join(lines))
@@ -253,6 +253,6 @@ bank.command(short_help="Every fault, its place, its remedy.", epilog="Example: 
 bank.command("export", short_help="To Anki, CSV or JSON.", epilog="Example: regdemo bank export --anki regdemo.apkg")(
     exchange.export_cards
 )
-bank.command(
-    "import", short_help="From an Anki package.", epilog="Example: regdemo bank import deck.apkg --out deck.md"
-)(exchange.import_cards)
+bank.command("import", short_help="From Anki, or from markdown.", epilog="Example: regdemo bank import notes -o decks")(
+    exchange.import_cards
+)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from regdemo.cli.learner import counted
+from regdemo.cli.learner import BankPath, counted
 from regdemo.text import printable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def verify(
     ] = None,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds that one check or program may take.")] = 20.0,
     as_json: AsJson = False,
+    bank: BankPath = None,
 ) -> None:
     """Run what the cards claim: checks for every draw of their parameters, programs whose output is asked for, judges.
 
@@ -42,7 +43,7 @@ def verify(
     from regdemo.bank import verify as engine
     from regdemo.quiz import decks
 
-    cards = decks.load(path or decks.bundled()).cards
+    cards = decks.load(path or bank or decks.bundled()).cards
     shown = sys.stderr.isatty() and not as_json
 
     def progress(done: int, total: int) -> None:
@@ -90,13 +91,14 @@ def lint(
         Literal["text", "github"], typer.Option(help="github: annotations on the changed lines of a pull request.")
     ] = "text",
     as_json: AsJson = False,
+    bank: BankPath = None,
 ) -> None:
     """Read decks strictly: every fault with its place and its remedy, and what makes a card weak. Runs nothing."""
     from regdemo.bank import lint as engine
     from regdemo.cli.see import why_not
     from regdemo.quiz import decks
 
-    remarks = engine.lint(path or decks.bundled(), why_not)
+    remarks = engine.lint(path or bank or decks.bundled(), why_not)
     levels = Counter(remark.level for remark in remarks)
     if as_json:
         print(json.dumps([{**r._asdict(), "file": str(r.file)} for r in remarks], indent=2, ensure_ascii=False))

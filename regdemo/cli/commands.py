@@ -139,6 +139,13 @@ def _web() -> Any:
     return _made(web, "regdemo web")
 
 
+@_command("plan", "Practise", "The day of your interview and your minutes per day: what to do until then.")
+def _plan() -> Any:
+    from regdemo.cli.plan import plan
+
+    return _made(plan, "regdemo plan --interview 2026-12-15 --minutes 20")
+
+
 @_command("stats", "Practise", "What is due, what is learned, and what is weak.")
 def _stats() -> Any:
     from regdemo.cli.stats import stats

@@ -1,37 +1,33 @@
-"""Between a session and its learner: prints what is asked, reads what is answered, obeys the keys."""
+"""Between a session and its learner in a terminal or a pipe: draws what it yields, hands it what is entered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from string import ascii_lowercase
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regdemo.cli.learner import clock, counted, in_words
-from regdemo.quiz import grading
-from regdemo.quiz.outcome import Outcome, Pick, Verdict
+from regdemo.cli import see
+from regdemo.cli.learner import clock, counted, in_short, in_words
+from regdemo.quiz import grading, kinds
+from regdemo.quiz.cards import LETTERS
+from regdemo.quiz.outcome import OptionResult, Outcome, Pick, Verdict, key_points
 from regdemo.quiz.schedule import Mode, Rating
+from regdemo.quiz.session import Note, Question, Reply, Session
 
 if TYPE_CHECKING:
-    from regdemo.cli.lines import Lines
-    from regdemo.quiz.cards import Asked
-    from regdemo.quiz.session import Reply, Session
+    from regdemo.cli.keyboard import Keyboard
     from regdemo.render.cards import Page
 
 KEYS = "h hint · s skip · f flag · u undo · q quit · ? help"
-AFTER = "Enter next · ! see it · u undo · f flag · q quit"
-GRADES = "1 Again · 2 Hard · 3 Good · 4 Easy"
-LETTERS = ascii_lowercase  # `cards.LETTERS`, which is slow to import
-# At each kind of prompt: what stands before the answer on a terminal, and what `?` says is allowed.
-PROMPTS = {
-    "recall": ("Enter shows the answer", "Say your answer or type it; Enter shows the deck's."),
-    "choice": ("letter", "The letter of an option."),
-    "multi": ("letters", "The letters of all options that are right, as in ac."),
-    "numeric": ("number", "A number or arithmetic: 1.11, 10/9 and 1/0.9 are the same."),
-    "cloze": ("missing text", "What stands in the gap; several gaps are separated by ;"),
-    "predict": ("output", "What the program prints, a space for each new line."),
-    "grade": ("grade", f"{GRADES}; or the letters of the key points you made, as in ab."),
-}
+KEYS_OF_A_MOCK = "s I don't know · f flag · u undo · q end it now · ? help"
+RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
 MARKS = {Pick.RIGHT: "✓", Pick.WRONG: "✗", Pick.MISSED: "→", Pick.LEFT_OUT: " "}
 ESCAPE = "\\"  # before an answer that would be taken for a key
 
@@ -45,236 +41,409 @@ class Undone(Exception):
 
 
 class Desk:
-    """One sitting. transcript: what was asked and answered, as plain values; a question without an answer has None.
+    """One session with one learner. transcript: what was asked and answered, as plain values, in its order.
 
-    streak: for how many days before this one there was practice.  follow: the command that asks cards of this bank.
+    follow: the command that asks cards of this bank.  streak: for how many days before this one there was practice.
     """
 
-    def __init__(self, session: Session, page: Page, lines: Lines, streak: int, follow: str) -> None:
+    def __init__(self, session: Session, page: Page, keyboard: Keyboard, follow: str, streak: int = 0) -> None:
         self.transcript: list[dict[str, Any]] = []
         self._session = session
         self._page = page
-        self._lines = lines
-        self._streak = streak
+        self._keyboard = keyboard
         self._follow = follow
-        self._answered: Asked | None = None  # whose command `!` runs
+        self._streak = streak
+        self._mock = session.policy.feedback_at_end
+        self._answered: Outcome | None = None  # whose command `!` runs
         self._news = ""  # to be said on the next screen
 
-    def take(self, ids: Collection[str]) -> None:
-        """Ask until no card is left or the learner leaves. ids: the bank's."""
-        session, page = self._session, self._page
+    def take(self) -> None:
+        """Ask until no question is left or the learner leaves."""
         while True:
             try:
-                while question := session.question:
-                    asked = question.asked
-                    self._question(asked)
-                    try:
-                        saved = self._recall(asked) if asked.card.kind == "recall" else self._graded(asked)
-                    except Skip:
-                        session.skip()
-                        page.quiet("Skipped.")
-                        continue
-                    self.transcript[-1] |= answered(session.replies[-1])
-                    self._answered = asked
-                    next_ids = ",".join(id for id in asked.card.follow_ups if id in ids)
-                    page.listed(
-                        [
-                            *under("See it", [f"`{command}`" for command in asked.see_it]),
-                            *under("Source", asked.card.sources),
-                            *under("Next", [f"`{self._follow} --ids {next_ids}`"] if next_ids else []),
-                        ]
-                    )
-                    assert saved.rating
-                    page.quiet(f"\nSaved as {saved.rating.title}. {self._when(saved)}")
-                    if self._lines.person:
-                        self._pause(asked)
+                while question := self._session.question:
+                    self._show(question)
+                    if self._mock:
+                        self._take_for_the_end(question)
+                    else:
+                        self._take(question)
                 return
             except Undone:
                 continue
             except EOFError:
                 return
 
-    def _question(self, asked: Asked) -> None:
+    def grade(self) -> None:
+        """After an interview, let the learner grade the recall cards. The end of input leaves the rest."""
+        waiting = [reply for reply in self._session.replies if not reply.graded]
+        for number, reply in enumerate(waiting, 1):
+            question, page = reply.question, self._page
+            page.fresh()
+            page.rule(f"Grade {number} of {len(waiting)} · {question.card.id}")
+            page.text(question.asked.question)
+            page.text(question.asked.answer, "The answer")
+            page.text(reply.review.response, "You said")
+            try:
+                rating, made = self._grade(question, list(Rating), {})
+            except (EOFError, Skip):
+                return
+            self._session.regrade(reply, rating, made=made)
+
+    # One question
+
+    def _show(self, question: Question) -> None:
         """Everything that is to be read before the answer, on a screen of its own."""
-        session, page = self._session, self._page
-        self.transcript.append(told(asked))
+        session, page, asked = self._session, self._page, question.asked
+        self.transcript.append(asked_as_plain(question))
         page.fresh()
-        question = session.question
-        assert question
         if question.number == 1:
-            page.quiet(KEYS)
-        notes = [f"{session.right}/{len(session.saved)} right"] if session.saved else []
-        notes += [f"day {self._streak + 1} in a row"] if self._streak else []
-        page.rule(f"{question.number} of {question.number + question.left} · {asked.card.id}", " · ".join(notes))
+            page.quiet(f"{RULES}\n{KEYS_OF_A_MOCK}" if self._mock else KEYS)
+        if self._mock:
+            follows = " · follow-up" if Note.FOLLOW_UP in question.notes else ""
+            page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
+        else:
+            notes = [f"{session.right} of {len(session.replies)} right"] if session.replies else []
+            notes += [f"streak: {counted(self._streak + 1, 'day')}"] if self._streak else []
+            page.rule(f"{question.number} of {question.number + question.left} · {question.card.id}", " · ".join(notes))
         if self._news:
             page.quiet(self._news)
             self._news = ""
-        for note in question.notes:
+        for note in question.notes if not self._mock else ():
             page.quiet(note.value)
         page.text(asked.question)
         page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
-        page.quiet("\nMore than one is right.\n" if asked.card.kind == "multi" else "")
+        several = {"multi": "More than one is right.", "cloze": _gaps(len(asked.blanks))}
+        if question.card.kind in several:
+            page.quiet(f"\n{several[question.card.kind]}")
 
-    def _graded(self, asked: Asked) -> Outcome:
+    def _take(self, question: Question) -> None:
+        """Take the answer, say what it came to, and wait until it was read."""
+        session, page = self._session, self._page
+        try:
+            found = self._take_recall(question) if question.self_graded else self._take_graded(question)
+        except Skip:
+            skipped = session.skip()
+            assert skipped
+            found = skipped
+            page.quiet("Skipped: nothing is saved.")
+            page.text(found.answer if not found.options else "", "The answer")
+            self._explain(found)
+        else:
+            self.transcript[-1] |= answered_as_plain(session.replies[-1])
+        self._answered = found
+        if not self._keyboard.person:
+            follow_ups = [f"`{self._follow} --ids {','.join(found.follow_ups)}`"] if found.follow_ups else []
+            page.listed(
+                [
+                    *_under("See it", [f"`{command}`" for command in found.see_it]),
+                    *_under("Source", found.sources),
+                    *_under("Next", follow_ups),
+                ]
+            )
+        if found.rating:
+            page.quiet(f"\nSaved as {found.rating.title}. {self._when(found)}")
+        if self._keyboard.person:
+            self._pause(question, found)
+
+    def _take_graded(self, question: Question) -> Outcome:
         """A card graded by itself. What cannot be read is asked again."""
-        page = self._page
         while True:
             try:
-                found = self._session.answer(self._line(asked, asked.card.kind, len(asked.options)))
+                found = self._session.answer(self._read_answer(question))
             except grading.UnreadableAnswer as error:
-                page.quiet(str(error))
+                self._page.quiet(str(error))
                 continue
             assert found
-            right = found.verdict is Verdict.RIGHT
-            page.verdict(right, verdict(found))
-            page.text(found.why)
-            page.listed([(f"{MARKS[one.pick]} {one.letter})", one.text + reason(one.why)) for one in found.reasons])
-            page.text(found.explanation if right or found.options else found.answer, "" if right else "The answer")
+            self._page.verdict(found.verdict is Verdict.RIGHT, verdict(found))
+            self._page.text(found.why)
+            if not found.options and found.verdict is not Verdict.RIGHT:
+                self._page.text(found.answer, "The answer")
+            self._explain(found)
             return found
 
-    def _recall(self, asked: Asked) -> Outcome:
-        """A card graded by the learner: by a number, or by the key points made, which suggest one."""
+    def _take_recall(self, question: Question) -> Outcome:
+        """A card that the learner grades, with the own words next to the key points."""
         session, page = self._session, self._page
-        session.answer(self._line(asked, "recall"))
-        page.text(asked.answer)
-
-        def read(note: str) -> str:
-            return self._line(asked, "grade", len(asked.key_points), note)
-
-        question = session.question
-        assert question
-        rating, made = tick(page, read, asked, session.suggest, question.best)
+        shown = session.answer(self._read_answer(question))
+        assert shown
+        page.text(shown.answer, "The answer")
+        page.text(shown.response, "You said")
+        rating, made = self._grade(
+            question, [choice.rating for choice in shown.grades], {choice.rating: choice.due for choice in shown.grades}
+        )
         found = session.rate(rating, made=made)
         assert found
         return found
 
-    def _when(self, saved: Outcome) -> str:
-        if saved.again:
-            return "It comes again at the end."
-        if self._session.policy.mode is Mode.CRAM or not saved.due:
-            return "A cram moves no schedule."
-        return f"It comes again {in_words(saved.due - clock())}."
+    def _explain(self, found: Outcome) -> None:
+        """Why the wrong picks are wrong and the right ones right; else the explanation that stands alone."""
+        self._list_options(found.reasons)
+        if found.options or found.verdict is Verdict.RIGHT:
+            self._page.text(found.explanation)
 
-    def _pause(self, asked: Asked) -> None:
-        """Until the learner wants the next card. A pipe is not asked: its next line is the next answer."""
+    def _list_options(self, options: Sequence[OptionResult]) -> None:
+        self._page.listed(
+            [(f"{MARKS[one.pick]} {one.letter})", "  \n".join(filter(None, [one.text, one.why]))) for one in options]
+        )
+
+    def _take_for_the_end(self, question: Question) -> None:
+        """Take the answer and how sure it is, and save both. Raises EOFError when the learner has enough."""
         while True:
-            line = self._lines.read(f"\n{AFTER}" if asked.see_it else f"\n{AFTER.replace('! see it · ', '')}")
-            if line == "?":
-                self._page.quiet(_help("! runs the command under See it, !2 the second one; Enter or n goes on."))
-            elif line.startswith("!"):
-                self._see(line)
-            elif line == "f":
-                self._flag(asked)
-            elif line == "u":
-                self._undo()
-            elif line == "q":
-                raise EOFError
-            elif line in ("", "n", "s"):
+            try:
+                response = self._read_answer(question)
+                if not question.self_graded:
+                    grading.grade(question.asked, response)  # whether it can be read: else it is asked again
+                elif not response:
+                    raise Skip
+            except Skip:
+                self._session.skip()
                 return
-            else:
-                self._page.quiet(f"{line!r} is no key here.")
+            except grading.UnreadableAnswer as error:
+                self._page.quiet(str(error))
+                continue
+            sure, leave = None, None
+            try:
+                sure = self._read_certainty()
+            except Undone:
+                self._page.quiet("Then answer it again.")
+                continue
+            except (EOFError, KeyboardInterrupt) as error:
+                leave = error  # once the answer is saved
+            self._session.answer(response, sure=sure)
+            if leave:
+                raise leave
+            return
 
-    def _line(self, asked: Asked, prompt: str, options: int = 0, note: str = "") -> str:
-        """The next line that is an answer. The keys of every prompt are obeyed, unless they are letters of options."""
-        before, allowed = PROMPTS[prompt]
-        letters = LETTERS[:options]
+    def _grade(
+        self, question: Question, ratings: Sequence[Rating], due: dict[Rating, Any]
+    ) -> tuple[Rating, frozenset[int] | None]:
+        """The learner's own grade, and the places of the key points that were ticked, if any. There is no default."""
+        page, asked = self._page, question.asked
+        points = LETTERS[: len(asked.key_points)]
+        labels = [
+            f"{rating:d} {rating.title}" + (f" {in_short(due[rating] - clock())}" if rating in due else "")
+            for rating in ratings
+        ]
+        if points:
+            page.listed([(point.letter, point.text) for point in key_points(asked, None)], "Key points")
+            page.quiet(f"\nWhich points did you make? For example: {points[:2]}. Or grade yourself:")
+        page.quiet(" · ".join(labels))
+        allowed = f"{' · '.join(labels)}{'; or the letters of the key points you made.' if points else ''}"
+        rating, made = None, None
         while True:
-            line = self._lines.read(f"{before}{note}")
-            if line.startswith("!") and line[1:] in ("", *"123456789"):
-                self._see(line)
-            elif line not in set("sfuq?h") - set(letters):
-                return line[1:] if line[:1] == ESCAPE and line[1:] in tuple("sfuq?h!") else line
-            elif line == "q":
-                raise EOFError
-            elif line == "s":
-                raise Skip
-            elif line == "u":
-                self._undo()
-            elif line == "f":
-                self._flag(asked)
-            elif line == "?":
-                self._page.quiet(_help(allowed))
-            elif prompt == "grade":
-                self._page.quiet("The answer is shown already: no hint helps now.")
-            elif hint := self._session.hint():
-                self._page.text(hint, "Hint")
-                question = self._session.question
-                assert question
-                self._page.quiet(f"\nThe best grade is now {question.best.title}.")
+            prompt = f"grade, Enter keeps {rating.title}" if rating else "grade"
+            text = self._read(question, prompt, allowed, letters=points, counts="1234", hints=False)
+            if text in ("1", "2", "3", "4"):
+                if int(text) > max(ratings):
+                    page.quiet(f"With the hints you took, {max(ratings).title} is the best grade.")
+                return min(Rating(int(text)), max(ratings)), made
+            if not text and rating:
+                return rating, made
+            if points and text and set(text.lower()) - set(" ,") <= set(points):
+                made = frozenset(map(points.index, set(text.lower()) - set(" ,")))
+                rating = self._session.suggest(len(made), question)
+                page.listed([("✓" if point.made else "·", point.text) for point in key_points(asked, made)])
+                page.quiet(f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that, 1 to 4 changes it.")
             else:
-                self._page.quiet("No more hints.")
+                said = f"{text!r} isn't a grade." if text else "There is no default grade."
+                page.quiet(f"{said} Choose from {allowed}")
+
+    # Keys
+
+    def _read_answer(self, question: Question) -> str:
+        """An answer to a card, or what a key does instead."""
+        asked, kind = question.asked, kinds.find_kind(question.card.kind)
+        letters = LETTERS[: len(asked.options)]
+        keys = LETTERS + "0123456789?!" if question.card.kind == "choice" else ""
+        example = kind.example(asked)
+        allowed = f"{kind.allowed}{f' For example: {example}.' if example else ''}"
+        return self._read(question, kind.prompt, allowed, letters=letters, counts=keys, editor=not letters)
+
+    def _read(
+        self,
+        question: Question,
+        prompt: str,
+        allowed: str,
+        *,
+        letters: str = "",
+        counts: str = "",
+        hints: bool = True,
+        editor: bool = False,
+    ) -> str:
+        """The next entry that no key is. letters: what no key may be.  counts: characters that need no Enter."""
+        at_once = {*counts, "?", *(set("sfuqh") - set(letters) if letters or counts else ())}
+        before = " left · " if self._session.deadline and hints else ""
+        while True:
+            text = self._keyboard.read(
+                f"{before}{prompt}", lambda text: text in at_once, self._time_left if before else None
+            )
+            keys = set("sfuq?") | (set("h") if not self._mock else set()) | (set("e") if editor else set())
+            if text.startswith("!") and text[1:] in ("", *"123456789") and not self._mock:
+                self._see(text)
+            elif text not in keys - set(letters):
+                return text[1:] if text[:1] == ESCAPE and text[1:] in tuple("sfuq?h!e") else text
+            elif text == "q":
+                raise EOFError
+            elif text == "s":
+                raise Skip
+            elif text == "u":
+                self._undo()
+            elif text == "f":
+                self._flag(question)
+            elif text == "?":
+                self._help(allowed, editor)
+            elif text == "e":
+                if (edited := edit(self._page.quiet)) is not None:
+                    self._page.quiet(edited)
+                    return edited
+            elif not hints:
+                self._page.quiet("The answer is shown already: no hint helps now.")
+            else:
+                self._hint(question)
+
+    def _read_certainty(self) -> float:
+        while True:
+            text = self._keyboard.read(" left · how sure, 0 to 100%", lambda text: text in ("u", "q"), self._time_left)
+            number = text.removesuffix("%").strip()
+            if number.isdecimal() and int(number) <= 100:
+                return int(number) / 100
+            if text == "q":
+                raise EOFError
+            if text == "u":
+                raise Undone
+            self._page.quiet(f"{text!r} isn't a certainty: type a whole number from 0 to 100; u changes the answer.")
+
+    def _pause(self, question: Question, found: Outcome) -> None:
+        """Until the learner wants the next card."""
+        page = self._page
+        down = "" if question.self_graded or not (found.rating and found.rating.right) else "12"[: found.rating - 1]
+        there = {
+            "a": "all options" if found.other_reasons else "",
+            "o": "sources" if found.sources else "",
+            "n": "follow-up" if found.follow_ups else "",
+            "!": "see it" if found.see_it else "",
+            "1": "it was luck" if down else "",
+        }
+        line = " · ".join(["Enter next", *(f"{key} {what}" for key, what in there.items() if what), "? more"])
+        while True:
+            text = self._keyboard.read(f"\n{line}", lambda text: len(text) == 1)
+            if text == "":
+                return
+            if text == "q":
+                raise EOFError
+            if text == "u":
+                self._undo()
+            elif text == "f":
+                self._flag(question)
+            elif text == "a" and there["a"]:
+                self._list_options(found.options)
+            elif text == "o" and there["o"]:
+                page.listed([("·", source) for source in found.sources])
+            elif text == "n" and there["n"]:
+                self._session.follow_up(found.follow_ups[0])
+                return
+            elif text.startswith("!") and there["!"]:
+                self._see(text)
+            elif text in (*down,):
+                reply = self._session.regrade(self._session.replies[-1], int(text))
+                self.transcript[-1] |= answered_as_plain(reply)
+                page.quiet(f"Saved as {Rating(int(text)).title} instead. {self._when(reply.outcome)}")
+            elif text == "?":
+                page.quiet("u takes this answer back · f flags the card · q quits")
+                page.quiet("! runs the command under See it here and returns to the card; !2 the second one.")
+            else:
+                page.quiet(f"{text!r} isn't a key here.")
 
     def _undo(self) -> None:
         """Take the last answer back, and leave the question that waits for the one that comes back."""
+        earlier = "" if self._session.replies else " of last time"
         review = self._session.undo()
         if not review:
             self._page.quiet("There is nothing to undo: no answer was saved yet.")
             return
-        self._news = f"Took back your answer to {review.card}, which was saved as {Rating(review.rating).title}."
-        if self.transcript and self.transcript[-1]["rating"] is None:
+        graded = f", which was saved as {Rating(review.rating).title}."
+        said = f": {review.response or '(passed)'}" if self._mock else graded
+        self._news = f"Took back your answer{earlier} to {review.card}{said}"
+        if self.transcript[-1]["rating"] is None:
             self.transcript.pop()  # it is asked again
         for entry in reversed(self.transcript):
-            if entry["rating"] and not entry["undone"]:
+            if entry["id"] == review.card and entry["rating"] and not entry["undone"]:
                 entry["undone"] = True
                 break
         raise Undone
 
-    def _flag(self, asked: Asked) -> None:
-        self._page.quiet(flagged(self._session, asked, self._follow))
+    def _flag(self, question: Question) -> None:
+        id, now = question.card.id, self._session.flag(question.card)
+        self._page.quiet(f"{id} is {f'flagged: `{self._follow} --flagged` asks it' if now else 'no longer flagged'}.")
 
-    def _see(self, line: str) -> None:
+    def _hint(self, question: Question) -> None:
+        if not question.asked.hints:
+            self._page.quiet("This card has no hints.")
+        elif hint := self._session.hint():
+            current = self._session.question
+            assert current
+            self._page.text(hint, "Hint")
+            left = counted(current.hints_left, "hint") if current.hints_left else "no hint"
+            self._page.quiet(f"\nThe best grade is now {current.best.title}; {left} left.")
+        else:
+            self._page.quiet("No more hints.")
+
+    def _help(self, allowed: str, editor: bool) -> None:
+        lines = [
+            allowed,
+            *(["e opens your editor ($EDITOR); a paste of several lines is one answer, too."] if editor else []),
+            KEYS_OF_A_MOCK if self._mock else KEYS,
+            *([] if self._mock else ["Each hint lowers the best grade by one. ! runs the last card's See it."]),
+            f"{ESCAPE}s answers s, and so for each key.{f' {self._time_left()} left.' if self._mock else ''}",
+        ]
+        self._page.quiet("\n".join(lines))
+
+    def _see(self, text: str) -> None:
         """Run a command of the card that was answered last."""
         commands = self._answered.see_it if self._answered else ()
-        number = int(line[1:]) if line[1:].isdecimal() else 1
+        if text == "!" and len(commands) > 1 and self._keyboard.at_once:
+            self._page.listed([(f"{number}", f"`{command}`") for number, command in enumerate(commands, 1)])
+            text += self._keyboard.read("which", lambda text: len(text) == 1)
+        number = int(text[1:]) if text[1:].isdecimal() else 1
         if not 1 <= number <= len(commands):
-            self._page.quiet("There is no such command: ! runs what stands under See it, after the answer.")
+            self._page.quiet("There is no such command: ! runs what a card names under See it, after its answer.")
             return
-        from regdemo.cli.see import see
-
         self._page.quiet(f"\n$ {commands[number - 1]}    (Ctrl-C stops it)")
         with redirect_stdout(self._page.file):
-            said = see(commands[number - 1])
+            said = see.see(commands[number - 1])
         if said:
             self._page.quiet(said)
 
+    def _when(self, found: Outcome) -> str:
+        if found.again:
+            return "It comes again at the end."
+        if self._session.policy.mode is Mode.CRAM or not found.due:
+            return "A cram moves no schedule."
+        return f"It comes again {in_words(found.due - clock())}."
 
-def tick(
-    page: Page, read: Callable[[str], str], asked: Asked, suggest: Callable[[int], Rating], best: Rating = Rating.EASY
-) -> tuple[Rating, frozenset[int] | None]:
-    """The learner's own grade of a recall card, at most best; the places of the key points that were ticked, if any.
-
-    suggest: the rating that so many key points come to.
-    """
-    points = LETTERS[: len(asked.key_points)]
-    page.listed(list(zip(points, asked.key_points, strict=False)), "Key points")
-    page.quiet("\nTick what you said, as in ab, or grade yourself:" if points else "")
-    page.quiet(" · ".join(f"{rating:d} {rating.title}" for rating in Rating if rating <= best))
-    rating, ticked = suggest(len(points)), None
-    while True:
-        line = read(f", Enter is {rating}")
-        if line in ("", "1", "2", "3", "4"):
-            if int(line or rating) > best:
-                page.quiet(f"With a hint {best.title} is the best grade.")
-            return Rating(min(int(line or rating), best)), ticked
-        made = set(line.lower()) - set(" ,")
-        if points and made <= set(points):
-            ticked = frozenset(map(points.index, made))
-            rating = suggest(len(made))
-            page.listed([("✓" if one in ticked else "·", point) for one, point in enumerate(asked.key_points)])
-            page.quiet(f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that, 1 to 4 changes it.")
-        else:
-            page.quiet(f"{line!r} is no grade. {PROMPTS['grade'][1]}")
+    def _time_left(self) -> str:
+        """A time as a clock shows it, 9:05."""
+        seconds = max(0, round((self._session.time_left or timedelta()).total_seconds()))
+        return f"{seconds // 60}:{seconds % 60:02}"
 
 
-def flagged(session: Session, asked: Asked, follow: str) -> str:
-    """Flag a card, or take its flag off, and say so."""
-    now = session.flag(asked.card)
-    return f"{asked.card.id} is {f'flagged: `{follow} --flagged` asks it' if now else 'no longer flagged'}."
-
-
-def under(label: str, items: Sequence[str]) -> list[tuple[str, str]]:
-    """Each item behind a mark of one width; only the first mark says the label."""
-    return [(f"{'' if i else label:6} ", item) for i, item in enumerate(items)]
+def edit(say: Callable[[str], None]) -> str | None:
+    """A text written in the learner's editor; None where there is none, or it fails, which is said."""
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not command:
+        command = next(filter(shutil.which, ("nano", "vim", "vi", "notepad")), None)
+    if not command:
+        say("There is no editor: set the variable EDITOR to the command that opens yours.")
+        return None
+    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
+        file = Path(folder) / "answer.md"
+        file.touch()
+        try:
+            subprocess.run([*shlex.split(command), str(file)], check=True)
+            return file.read_text("utf-8", "replace").strip()
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            say(f"The editor {command!r} failed ({error}): set the variable EDITOR to another one.")
+    return None
 
 
 def verdict(found: Outcome) -> str:
@@ -282,21 +451,21 @@ def verdict(found: Outcome) -> str:
     right, parts = found.parts
     if found.verdict is not Verdict.PARTLY:
         return str(found.verdict.value)
-    what = counted(parts, "right option" if found.options else "gap")
-    return f"{found.verdict.value}: {right} of {what}"
+    return f"{found.verdict.value}: {right} of {counted(parts, 'right option' if found.options else 'gap')}"
 
 
-def reason(why: str) -> str:
-    """The reason of an option, under it."""
-    return f"\n\n{why}" if why else ""
+def feedback(found: Outcome) -> str:
+    """Why what was answered is wrong."""
+    return found.why or "\n\n".join(one.why for one in found.options if one.pick is Pick.WRONG and one.why)
 
 
-def told(asked: Asked) -> dict[str, Any]:
+def asked_as_plain(question: Question) -> dict[str, Any]:
     """A question as a transcript keeps it, before its answer."""
+    asked = question.asked
     return {
-        "id": asked.card.id,
-        "kind": asked.card.kind,
-        "topic": asked.card.topic,
+        "id": question.card.id,
+        "kind": question.card.kind,
+        "topic": question.card.topic,
         "question": asked.question,
         "values": dict(asked.values),
         "options": [option.text for option in asked.options],
@@ -312,24 +481,26 @@ def told(asked: Asked) -> dict[str, Any]:
     }
 
 
-def feedback(found: Outcome) -> str:
-    """Why what was answered is wrong."""
-    return found.why or "\n\n".join(one.why for one in found.options if one.pick is Pick.WRONG and one.why)
-
-
-def answered(reply: Reply) -> dict[str, Any]:
+def answered_as_plain(reply: Reply) -> dict[str, Any]:
     """What an answer adds to its question in a transcript."""
     review, found = reply.review, reply.outcome
     return {
         "response": review.response,
-        "correct": reply.right if reply.question.card.kind == "recall" else found.verdict is Verdict.RIGHT,
+        "correct": reply.right if reply.question.self_graded else found.verdict is Verdict.RIGHT,
         "share": round(review.share, 4),
-        "rating": found.rating.name.lower() if found.rating else None,
+        "rating": Rating(review.rating).name.lower(),
         "feedback": feedback(found),
         "hints": review.hints,
         "due": found.due.isoformat() if found.due else None,
     }
 
 
-def _help(allowed: str) -> str:
-    return f"{allowed}\n{KEYS}\n! runs the last card's See it; {ESCAPE}s answers s, and so for each key."
+def _gaps(count: int) -> str:
+    if count > 1:
+        return f"{count} gaps: type what is missing in each, in order, with ; between them."
+    return "Type what is missing in the gap." if count else ""
+
+
+def _under(label: str, items: Sequence[str]) -> list[tuple[str, str]]:
+    """Each item behind a mark of one width; only the first mark says the label."""
+    return [(f"{'' if i else label:6} ", item) for i, item in enumerate(items)]

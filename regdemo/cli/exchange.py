@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from regdemo import storage
-from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, listed, load_bank
+from regdemo.bank import apkg, deck, rewrite
+from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
+from regdemo.quiz import decks
+from regdemo.quiz.cards import Card
 from regdemo.text import printable
 
 Target = Path | None
@@ -36,12 +39,11 @@ def export_cards(
 
     A second import into Anki updates the notes and keeps what you learned, as long as ids and the deck's name stay.
     """
-    from regdemo.quiz.selection import narrow
 
     if not (anki or csv or as_json):
         raise ArgumentError("there is nothing to write: give --anki, --csv or --json with a file")
     loaded = load_bank(bank, home_folder(home))
-    cards = narrow(loaded, topics=listed(topic), kinds=listed(kind), tags=listed(tag))
+    cards = narrowed(loaded, topic=topic, kind=kind, tag=tag)
     if csv or as_json:
         from regdemo.bank import tables
 
@@ -62,12 +64,27 @@ def export_cards(
 
 
 def import_cards(
-    package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="A deck that Anki exported, .apkg or .colpkg.")],
-    out: Annotated[Target, typer.Option(metavar="FILE", help="The deck to write; without it, standard output.")] = None,
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="A deck that Anki exported, .apkg or .colpkg; or markdown."),
+    ],
+    out: Annotated[
+        Target,
+        typer.Option("--out", "-o", metavar="PATH", help="The deck or the folder to write; else standard output."),
+    ] = None,
 ) -> None:
-    """Read the notes of an Anki package as a deck: fronts and backs, and gaps. Pictures and sounds stay behind."""
-    from regdemo.bank import apkg, deck
+    """Write notes of Anki, or markdown in somebody else's style, as decks in regdemo's format, with ids that stay.
 
+    Of Anki's notes it takes fronts, backs and gaps; pictures and sounds stay behind. Markdown is read in the style that
+    it has, one deck is written for each file, and what was not taken is listed.
+    """
+    if source.is_dir() or source.suffix.lower() not in (".apkg", ".colpkg"):
+        _import_markdown(source, out)
+    else:
+        _import_package(source, out)
+
+
+def _import_package(package: Path, out: Target) -> None:
     found = apkg.read(package)
     texts = deck.decks(found.notes, package.stem)
     if not texts:
@@ -81,17 +98,48 @@ def import_cards(
         if out is None:
             print(text, end="" if number == len(texts) else "\n")
             continue
-        target = out if number == 1 else out.with_stem(f"{out.stem}-{number}")
-        if target.exists():
-            raise FileError(f"{printable(str(target))} is there already: name a new file with --out")
-        _write(target, text.encode())
+        _write(out if number == 1 else out.with_stem(f"{out.stem}-{number}"), text.encode(), replace=False)
     said = f"{counted(cards, 'card')} in {counted(len(texts), 'deck')}"
     print("; ".join(filter(None, [said, *left])) + ".", file=sys.stderr if out is None else sys.stdout)
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Replace a file as a whole, once the new one is on the disk."""
+def _import_markdown(source: Path, out: Target) -> None:
+    loaded = decks.load(source)
+    by_file: dict[Path, list[Card]] = {}
+    for card in loaded.cards:
+        by_file.setdefault(card.file, []).append(card)
+    if len(by_file) > 1 and out is None:
+        raise ArgumentError(f"{counted(len(by_file), 'file')} of {source} hold cards: name a folder for them with -o")
+    written = 0
+    lines = [f"{one.file}:{one.line}: {one.reason}: {printable(one.text)}".removesuffix(": ") for one in loaded.skipped]
+    lines += map(str, loaded.remarks)
+    for file, cards in by_file.items():
+        if file in loaded.made_ids:
+            made = rewrite.rewrite(cards, cards[0].topic)
+            written += len(made.cards)
+            lines += [f"{card.file}:{card.line}: {card.id} is not taken: {why}" for card, why in made.left_out]
+            text = made.text
+        else:
+            written += len(cards)
+            text = file.read_text("utf-8-sig")  # it has ids already
+        if out is None:
+            print(text, end="")
+            continue
+        target = out / file.relative_to(source).with_suffix(".md") if source.is_dir() else out
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(target, text.encode(), replace=False)
+    for line in sorted(lines):
+        print(line, file=sys.stderr)
+    said = f"{counted(written, 'card')} in {counted(len(by_file), 'deck')}"
+    left = f"; {counted(len(lines), 'line')} above on what was not taken" if lines else ""
+    print(f"{said}{left}.", file=sys.stderr if out is None else sys.stdout)
+
+
+def _write(target: Path, data: bytes, *, replace: bool = True) -> None:
+    """Write a file as a whole. Raises FileError, also for one that is there already and is not to be replaced."""
     try:
-        storage.atomic_write(target, data)
+        storage.atomic_write(target, data, replace=replace)
+    except FileExistsError:
+        raise FileError(f"{printable(str(target))} is there already: name a new file with --out") from None
     except OSError as error:
         raise FileError(f"{printable(str(target))} cannot be written, {error.strerror}: name another file") from None

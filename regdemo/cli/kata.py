@@ -132,6 +132,7 @@ def watch(
     desk = _Desk(bank, home, folder)
     one = desk.find(name) if name else desk.following()
     with desk.judge(weaker) as judging, Keys() as keys, suppress(KeyboardInterrupt):
+        judging.warm()
         passed = False
         while one:
             one, passed = desk.watch(one, judging, keys, below=passed)
@@ -296,8 +297,8 @@ class _Desk:
                 f"\nTo judge it: {self.command('check', one.name)}"
             )
 
-    def check(self, judging: Judge, one: Kata, seed: int | None = None) -> Verdict:
-        """Judge the file as it is now, print the verdict, record its rating."""
+    def check(self, judging: Judge, one: Kata, seed: int | None = None, *, keys: bool = False) -> Verdict:
+        """Judge the file as it is now, print the verdict, record its rating. keys: whether a key gives the hint."""
         with history.History(self.home) as kept:  # opened before judging, so that its errors are shown first
             text = files.read(one, self.folder)
             verdict = judging.check(one, text, seed=seed)
@@ -315,7 +316,7 @@ class _Desk:
         if verdict.passed:
             record.note_hints(self.home, one, 0)
             self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")
-        elif one.card.hints:
+        elif one.card.hints and not keys:
             self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
         return verdict
 
@@ -366,7 +367,7 @@ class _Desk:
             seen = now
             self.page.fresh()
             try:
-                verdict = self.check(judging, one)
+                verdict = self.check(judging, one, keys=True)
             except FileError as error:  # which the next save may fix
                 self.page.quiet(str(error))
             else:

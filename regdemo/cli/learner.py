@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
+import platformdirs
+import rich.console
 import typer
 
+from regdemo import catalog
+from regdemo.catalog import PLACES
+from regdemo.cli import keyboard
 from regdemo.errors import ArgumentError
+from regdemo.quiz import decks, goal, identity, kinds, selection
+from regdemo.quiz import practice as practices
+from regdemo.render import cards as pages
 
 if TYPE_CHECKING:
-    from regdemo.cli.lines import Lines
-    from regdemo.quiz.decks import Bank
-    from regdemo.quiz.schedule import Plan
-    from regdemo.render.cards import Page
+    from regdemo.quiz.cards import Card
+    from regdemo.quiz.history import History
+
+Names = list[str] | None
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """The names of topics, places, levels and tags that begin like this."""
+    found = selection.names(load_bank(None, home_folder(None)).cards, catalog.stems_by_place())
+    return [name for name in found if name.casefold().startswith(incomplete.casefold())]
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """The kinds of card that begin like this."""
+    return [name for name in kinds.kind_names() if name.startswith(incomplete)]
+
 
 BankPath = Annotated[
     Path | None,
@@ -29,14 +52,34 @@ Home = Annotated[
         metavar="DIR", envvar="REGDEMO_HOME", help="The folder of your history; without it, your data folder."
     ),
 ]
-Names = list[str] | None
 Ids = Annotated[Names, typer.Option("--ids", metavar="ID,...", help="These cards and no others, due or not.")]
-Topics = Annotated[Names, typer.Option("--topic", metavar="NAME,...", help="Cards of these decks only.")]
+Topics = Annotated[
+    Names,
+    typer.Option(
+        "--topic",
+        metavar="NAME,...",
+        help=f"Cards of these decks; also where a technique acts ({', '.join(PLACES)}), a level, or a tag.",
+        autocompletion=complete_name,
+    ),
+]
 Kinds = Annotated[
     Names,
-    typer.Option("--kind", metavar="KIND,...", help="recall, choice, multi, numeric, cloze or predict cards only."),
+    typer.Option(
+        "--kind",
+        metavar="KIND,...",
+        help="recall, choice, multi, numeric, cloze or predict cards only.",
+        autocompletion=complete_kind,
+    ),
 ]
-Tags = Annotated[Names, typer.Option("--tag", metavar="TAG,...", help="Cards with one of these tags only.")]
+Tags = Annotated[
+    Names,
+    typer.Option(
+        "--tag",
+        metavar="TAG,...",
+        help="Cards with one of these tags: screen, onsite, deep dive, staff, common, regular, rare, or any --topic.",
+        autocompletion=complete_name,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Fixes the values drawn and the order of options."),
@@ -52,23 +95,23 @@ Retention = Annotated[
 ]
 
 
-def _day(text: str) -> datetime:
+def parse_day(text: str) -> datetime:
+    """A day as it is typed. Raises BadParameter for anything else."""
     try:
         return datetime.strptime(text, "%Y-%m-%d")
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day: write it as in 2026-12-15") from None
+        raise typer.BadParameter(f"{text!r} isn't a day: write it as in 2026-12-15") from None
 
 
 Interview = Annotated[
     datetime | None,
     typer.Option(
-        parser=_day,
+        parser=parse_day,
         metavar="YYYY-MM-DD",
         envvar="REGDEMO_INTERVIEW",
-        help="The day of your interview: every card comes once more in the last day before it.",
+        help="The day of your interview, if not the one of your plan: every card comes once more on the day before.",
     ),
 ]
-CACHE = "cache"  # the folder, beside the history, of what was worked out before
 
 
 def in_words(time: timedelta) -> str:
@@ -82,6 +125,14 @@ def in_words(time: timedelta) -> str:
     return "in a minute"
 
 
+def in_short(time: timedelta) -> str:
+    """How long a time is, in its largest unit: `10m`, `5h`, `12d`."""
+    minutes = max(1, round(time / timedelta(minutes=1)))
+    if minutes < 60:
+        return f"{minutes}m"
+    return f"{round(minutes / 60)}h" if minutes < 24 * 60 else f"{round(minutes / 60 / 24)}d"
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 card`, `2 cards`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -92,35 +143,70 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def load_bank(bank: Path | None, home: Path) -> Bank:
-    """The bank asked for. What was read is kept beside the history, once there is one."""
-    from regdemo.quiz import decks
+def load_bank(bank: Path | None, home: Path, *, asking: bool = False) -> decks.Bank:
+    """The bank asked for. What was read is kept next to the history, once there is one.
 
-    return decks.load(bank or decks.bundled(), cache=home / CACHE if home.is_dir() else None)
+    asking: whether its cards are asked. Then their texts are noted, and an edited question that keeps its history is
+    said in a line on standard error.
+    """
+    loaded = decks.load(bank or decks.bundled(), cache=home / practices.CACHE if home.is_dir() else None)
+    found, edits = identity.keep_ids(loaded, home, write=asking)
+    for edit in edits if asking else ():
+        print(f"regdemo: {edit}", file=sys.stderr)
+    return found
+
+
+def narrowed(
+    bank: decks.Bank, *, ids: Names = None, topic: Names = None, kind: Names = None, tag: Names = None
+) -> list[Card]:
+    """The cards that these options choose. Raises ArgumentError for a name that no card has."""
+    return selection.narrow(
+        bank,
+        ids=listed(ids),
+        topics=listed(topic),
+        kinds=listed(kind),
+        tags=listed(tag),
+        groups=catalog.stems_by_place() if topic or tag else None,
+    )
+
+
+def practice(
+    bank: decks.Bank,
+    history: History,
+    folder: Path,
+    retention: float = 0.9,
+    interview: datetime | None = None,
+) -> practices.Practice:
+    """The learner's practice; an interview named here counts instead of the plan's."""
+    aim = goal.read(folder)
+    if interview:
+        aim = replace(aim, interview=interview.date())
+    return practices.Practice(bank, history, folder, clock, retention=retention, goal=aim)
+
+
+def check_day(interview: datetime | None) -> None:
+    """Refuse an interview that has passed."""
+    today = clock().astimezone().date()
+    if interview and interview.date() < today:
+        raise ArgumentError(f"--interview {interview:%Y-%m-%d} has passed: name today, {today}, or a later day")
 
 
 def asking(bank: Path | None) -> str:
     """The command that asks cards of this bank."""
-    from shlex import quote
-
     return f"regdemo quiz --bank {quote(str(bank))}" if bank else "regdemo quiz"
 
 
 def katas(number: int, bank: Path | None) -> str:
     """Where cards of code are asked, since no quiz does."""
-    from shlex import quote
-
     option = f" --bank {quote(str(bank))}" if bank else ""
     return f"{counted(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata{option}`."
 
 
 def home_folder(home: Path | None) -> Path:
     """The folder asked for, or where this platform keeps a user's data."""
-    if home is not None:
-        return home
-    from platformdirs import user_data_path
-
-    return user_data_path("regdemo", appauthor=False)
+    if home is None and (named := os.environ.get("REGDEMO_HOME")):  # where no option has read it
+        return Path(named)
+    return platformdirs.user_data_path("regdemo", appauthor=False) if home is None else home
 
 
 def listed(names: Names) -> list[str]:
@@ -128,19 +214,16 @@ def listed(names: Names) -> list[str]:
     return [name.strip() for each in names or () for name in each.split(",")]
 
 
-def page_and_lines(*, as_json: bool) -> tuple[Page, Lines]:
+def page_and_keyboard(*, as_json: bool) -> tuple[pages.Page, keyboard.Keyboard]:
     """Where questions are printed and where answers come from.
 
     With --json the questions go to standard error for a person, and nowhere for a pipe.
     """
-    from rich.console import Console
-
-    from regdemo.cli.lines import Lines
-    from regdemo.render.cards import Page
-
     person = sys.stdin is not None and sys.stdin.isatty()
-    page = Page(Console(file=io.StringIO()) if as_json and not person else Console(stderr=as_json))
-    return page, Lines(page)
+    hidden = as_json and not person
+    console = rich.console.Console(file=io.StringIO()) if hidden else rich.console.Console(stderr=as_json)
+    page = pages.Page(console)
+    return page, keyboard.Keyboard(page)
 
 
 def streak(times: Iterable[int]) -> int:
@@ -153,18 +236,3 @@ def streak(times: Iterable[int]) -> int:
         elif day < last:
             break
     return days
-
-
-def plan_for(home: Path, retention: float = 0.9, interview: datetime | None = None) -> Plan:
-    """What was asked for, with the parameters that were fitted to this learner, if any.
-
-    Raises ArgumentError for an interview that has passed.
-    """
-    from regdemo.quiz.fitting import parameters
-    from regdemo.quiz.schedule import Plan
-
-    if interview is None:
-        return Plan(retention, None, parameters(home))
-    if interview.date() < (today := clock().astimezone().date()):
-        raise ArgumentError(f"--interview {interview:%Y-%m-%d} has passed: name today, {today}, or a later day")
-    return Plan(retention, interview.astimezone(UTC), parameters(home))

@@ -12,18 +12,33 @@ from rich.console import Console
 from rich.table import Table
 
 from regdemo import catalog
+from regdemo.errors import ArgumentError
+from regdemo.quiz import selection
 
 
-def list_demos(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+def list_demos(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PLACE...]",
+            help=f"Only what acts there: {', '.join(catalog.PLACES)}.",
+            autocompletion=lambda incomplete: [place for place in catalog.PLACES if place.startswith(incomplete)],
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
     """Every technique: where it acts, what it does, the command that shows it."""
+    wanted = {place.casefold() for place in places or catalog.PLACES}
+    for place in wanted - set(catalog.PLACES):
+        raise ArgumentError(f"there is no place {place!r}: {selection.nearest(place, catalog.PLACES)}")
+    demos = [demo for demo in catalog.demos() if demo.acts_on in wanted]
     if as_json:
         shown = [
-            {"name": demo.stem, "acts_on": demo.acts_on, "title": demo.title, "command": demo.command}
-            for demo in catalog.demos()
+            {"name": demo.stem, "acts_on": demo.acts_on, "title": demo.title, "command": demo.command} for demo in demos
         ]
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        print_by_place({demo: (demo.command, demo.what) for demo in catalog.demos()})
+        print_by_place({demo: (demo.command, demo.what) for demo in demos})
 
 
 def print_by_place(rows: Mapping[catalog.Demo | catalog.Pitfall, tuple[str, str]]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from typing import Any
 
 import typer
@@ -39,7 +41,8 @@ def why_not(command: str) -> str:
     """Why a command would not run as `see` runs it, found out without running it; nothing if it would."""
     try:
         name, arguments = _words(command)
-        values = _parsed(name, arguments).params
+        with redirect_stdout(StringIO()):
+            values = _parsed(name, arguments).params
         demos = {demo.name: demo for demo in catalog.demos()}
         if name in demos:
             demos[name].check(**{parameter: values[parameter] for parameter in demos[name].parameters})
@@ -47,6 +50,8 @@ def why_not(command: str) -> str:
         return error.format_message().rstrip(".")
     except RegdemoError as error:
         return str(error)
+    except (typer.Exit, typer.Abort, SystemExit):  # as by --help
+        return "it shows no result: leave out the option that ends it"
     return ""
 
 

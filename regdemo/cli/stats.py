@@ -1,33 +1,28 @@
-"""`regdemo stats`: what the history says of its learner."""
+"""`regdemo stats`: what the history says about its learner."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import rich.console
 import typer
 
-from regdemo.cli.learner import (
-    BankPath,
-    Home,
-    Interview,
-    Retention,
-    clock,
-    counted,
-    home_folder,
-    in_words,
-    load_bank,
-    plan_for,
-)
+from regdemo.cli import learner
+from regdemo.cli.learner import BankPath, Home, Interview, Retention
+from regdemo.quiz import fitting, progress
+from regdemo.quiz import history as histories
+from regdemo.quiz.outcome import as_plain
+from regdemo.quiz.schedule import LEARNED
+from regdemo.render import cards as pages
 
 if TYPE_CHECKING:
-    from regdemo.quiz.fitting import Prediction
-    from regdemo.quiz.history import Review
-    from regdemo.quiz.progress import Topic
+    from regdemo.quiz.practice import Practice
+    from regdemo.quiz.progress import Overview, Topic
     from regdemo.quiz.schedule import Plan
     from regdemo.render.cards import Page
 
@@ -50,127 +45,111 @@ def stats(
 ) -> None:
     """What is due, learned and weak, when you practised, and whether you recall what was predicted.
 
-    With --interview, what you will recall on that day, by topic.
+    With a plan or --interview, what you will recall on that day, by topic.
     """
-    from rich.console import Console
-
-    from regdemo.quiz import progress
-    from regdemo.quiz.fitting import follow, forget
-    from regdemo.quiz.history import flagged, read
-    from regdemo.quiz.schedule import LEARNED
-    from regdemo.render.cards import Page
-
-    folder = home_folder(home)
-    page = Page(Console())
+    folder = learner.home_folder(home)
+    page = pages.Page(rich.console.Console())
     if unfit:
-        page.quiet("FSRS's default parameters hold again." if forget(folder) else "FSRS's default parameters hold.")
+        forgotten = fitting.forget(folder)
+        page.quiet(f"FSRS's default parameters {'are back in use' if forgotten else 'were in use already'}.")
         return
-    everything = read(folder)
-    plan = plan_for(folder, retention, interview)
-    if fit:
-        _fit(page, folder, everything, plan, as_json=as_json)
-        return
-    cards = {card.id: card for card in load_bank(bank, folder).cards if card.kind != "code"}
-    answers = [review for review in everything if review.card in cards]
-    predictions, memories = follow(answers, plan)
-    marked = [id for id in cards if id in flagged(folder)]
-    now = clock()
-    today = now.astimezone().date()
-    days = [(memory.due - now) / timedelta(days=1) for memory in memories.values()]
-    due = {
-        "now": sum(day <= 0 for day in days),
-        "within a day": sum(0 < day <= 1 for day in days),
-        "within a week": sum(1 < day <= 7 for day in days),
-        "later": sum(day > 7 for day in days),
-    }
-    learned = sum(memory.learned for memory in memories.values())
-    # Weak is what was failed and is not learned since, the least likely to be recalled tomorrow first.
-    tomorrow = {id: memory.recall(now + timedelta(days=1)) for id, memory in memories.items()}
-    weak = sorted(
-        (id for id, memory in memories.items() if memory.failed and not memory.learned), key=tomorrow.__getitem__
-    )
-    by_topic = progress.topics(cards.values(), memories, now, plan)
-    practised = progress.practised(everything)
-    current, longest = progress.streaks(practised, today)
-    if as_json:
-        shown = {
-            "cards": len(cards),
-            "new": len(cards) - len(memories),
-            "answers": len(answers),
-            "due": {name.replace(" ", "_"): count for name, count in due.items()},
-            "learned": learned,
-            "weak": [
-                {
-                    "id": id,
-                    "question": cards[id].question,
-                    "recall_tomorrow": round(tomorrow[id], 4),
-                    "stability": round(memories[id].stability, 4),
-                    "answers": memories[id].reviews,
-                    "failed": memories[id].failed,
-                    "due": memories[id].due.isoformat(),
-                }
-                for id in weak
-            ],
-            "flagged": marked,
-            "topics": [asdict(topic) for topic in by_topic],
-            "interview": interview.date().isoformat() if interview else None,
-            "practice": {
-                "days": {day.isoformat(): count for day, count in sorted(practised.items())},
-                "streak": current,
-                "longest_streak": longest,
-            },
-            "retention": {
-                "wanted": plan.retention,
-                "reviews": len(predictions),
-                **_scores(predictions),
-                "bins": [asdict(each) for each in progress.calibration(predictions)],
-            },
+    learner.check_day(interview)
+    with histories.reading(folder) as history:
+        practice = learner.practice(learner.load_bank(bank, folder), history, folder, retention, interview)
+        if fit:
+            _fit(page, folder, history.reviews(), practice.plan, as_json=as_json)
+            return
+        found = progress.overview(practice)
+        if as_json:
+            print(json.dumps(_as_plain(found, practice), indent=2, ensure_ascii=False))
+        elif not found.answers and not found.practised:
+            page.quiet(
+                f"{learner.counted(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`."
+            )
+        else:
+            _show(page, found, practice)
+
+
+def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
+    told: dict[str, object] = as_plain(found)
+    told["due"] = {name.replace(" ", "_"): count for name, count in found.due.items()}
+    told["weak"] = [
+        {
+            "id": weak.card.id,
+            "question": weak.card.question,
+            "recall_tomorrow": round(weak.recall, 4),
+            "stability": round(weak.state.stability, 4),
+            "answers": weak.state.reviews,
+            "failed": weak.state.failed,
+            "due": weak.state.due.isoformat(),
         }
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
-        return
-    if not answers:
-        page.quiet(f"{counted(len(cards), 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
-        return
-    page.bars("Due", due)
+        for weak in found.weak
+    ]
+    told["interview"] = str(practice.goal.interview) if practice.plan.interview else None
+    told["practice"] = {
+        "days": {day.isoformat(): count for day, count in sorted(found.practised.items())},
+        "streak": told.pop("streak"),
+        "longest_streak": told.pop("longest"),
+    }
+    del told["practised"]
+    return told
+
+
+def _show(page: Page, found: Overview, practice: Practice) -> None:
+    page.bars("Due", found.due)
+    answered = found.cards - found.new
     page.bars(
         "Cards",
         {
-            f"learned, stable for {LEARNED:.0f} days": learned,
-            "being learned": len(memories) - learned,
-            "never answered": len(cards) - len(memories),
+            f"learned, stable for {LEARNED:.0f} days": found.learned,
+            "being learned": answered - found.learned,
+            "never answered": found.new,
         },
     )
-    if weak:
+    if found.katas.cards:
+        katas = found.katas
+        page.bars(
+            "Katas",
+            {
+                "passed": katas.passed,
+                "failed": katas.failed,
+                "not tried": katas.cards - katas.passed - katas.failed,
+                "due again": katas.due,
+            },
+        )
+    if found.weak:
         page.table(
             "Weakest, and how likely they are recalled tomorrow",
             ["  card", "recall", "failed", "due", "question"],
             [
                 [
-                    f"  {id}",
-                    f"{tomorrow[id]:.0%}",
-                    f"{memories[id].failed} of {memories[id].reviews}",
-                    in_words(memories[id].due - now),
-                    cards[id].question.partition("\n")[0],
+                    f"  {weak.card.id}",
+                    f"{weak.recall:.0%}",
+                    f"{weak.state.failed} of {weak.state.reviews}",
+                    learner.in_words(weak.state.due - practice.now()),
+                    _first_line(weak.card.question),
                 ]
-                for id in weak[:WEAKEST]
+                for weak in found.weak[:WEAKEST]
             ],
         )
-    if marked:
+    if found.flagged:
         page.table(
             "Flagged: `regdemo quiz --flagged` asks them",
             ["  card", "question"],
-            [[f"  {id}", cards[id].question.partition("\n")[0]] for id in marked[:WEAKEST]],
+            [[f"  {id}", _first_line(practice.bank.find(id).question)] for id in found.flagged[:WEAKEST]],
         )
-    _topics(page, by_topic, interview)
-    _calendar(page, practised, today)
-    page.quiet(f"\n  {counted(current, 'day')} in a row; the longest row was {counted(longest, 'day')}.")
-    _retention(page, predictions, plan)
+    _topics(page, found.topics, practice)
+    _calendar(page, found.practised, practice.now().astimezone().date())
+    page.quiet(
+        f"\n  Streak: {learner.counted(found.streak, 'day')} (longest: {learner.counted(found.longest, 'day')})."
+    )
+    _retention(page, found.retention)
 
 
-def _topics(page: Page, topics: Sequence[Topic], interview: datetime | None) -> None:
-    """Where each topic stands that was begun; with an interview, what will be recalled then."""
+def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
+    """Each topic that was begun; with an interview, what will be recalled then."""
     begun = sorted((topic for topic in topics if topic.answered), key=lambda topic: topic.left or topic.recall or 0)
-    if interview is None:
+    if practice.plan.interview is None:
         page.table(
             f"Topics, the weakest of {len(begun)}: recall of answered cards now",
             ["  recall", "learned", "answered", "due", "topic"],
@@ -180,17 +159,17 @@ def _topics(page: Page, topics: Sequence[Topic], interview: datetime | None) -> 
                     f"{topic.learned}",
                     f"{topic.answered} of {topic.cards}",
                     f"{topic.due}",
-                    topic.name,
+                    topic_title(topic.name),
                 ]
                 for topic in begun[:TOPICS]
             ],
         )
         return
     page.table(
-        f"Recalled on {interview:%Y-%m-%d}, the weakest of {counted(len(begun), 'topic')}",
+        f"Recalled on {practice.goal.interview}, the weakest of {learner.counted(len(begun), 'topic')}",
         ["  if you stop", "if you keep up", "answered", "topic"],
         [
-            [f"  {topic.left:.0%}", f"{topic.kept:.0%}", f"{topic.answered} of {topic.cards}", topic.name]
+            [f"  {topic.left:.0%}", f"{topic.kept:.0%}", f"{topic.answered} of {topic.cards}", topic_title(topic.name)]
             for topic in begun[:TOPICS]
         ],
     )
@@ -199,16 +178,24 @@ def _topics(page: Page, topics: Sequence[Topic], interview: datetime | None) -> 
     unmet = sum(topic.cards - topic.answered for topic in topics)
     page.quiet(f"\n  In all {left:.0f} of {cards:,} cards if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
+    page.quiet("  `regdemo plan` says how to get further.")
+
+
+def topic_title(name: str) -> str:
+    """A topic as `regdemo list` names it: drop_path is drop-path."""
+    return name.replace("_", "-")
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _calendar(page: Page, practised: Mapping[date, int], today: date) -> None:
     """Answers by day, a column for each week, darker for more."""
-    from regdemo.quiz.progress import calendar
-
-    rows = calendar(practised, today, WEEKS)
+    rows = progress.calendar(practised, today, WEEKS)
     most = max((count or 0 for row in rows for count in row), default=0)
     mondays = [today - timedelta(days=today.weekday(), weeks=WEEKS - 1 - week) for week in range(WEEKS)]
-    # A month's name stands over the first week that begins in it, if there is room.
+    # A month's name is over the first week that begins in it, if there is room.
     months = [" "] * (2 * WEEKS + 3)
     for week, monday in enumerate(mondays):
         if monday.day <= 7:
@@ -217,7 +204,7 @@ def _calendar(page: Page, practised: Mapping[date, int], today: date) -> None:
     lines = [
         f"  {name:3} {' '.join(_shade(count, most) for count in row)}" for name, row in zip(names, rows, strict=True)
     ]
-    page.listed([("", "")], "Practice, a column for each week")
+    page.listed([("", "")], "Practice, katas included, a column for each week")
     for line in (f"      {''.join(months)}", *lines):
         page.quiet(line.rstrip())
 
@@ -228,25 +215,13 @@ def _shade(count: int | None, most: int) -> str:
     return SHADES[-(-count * (len(SHADES) - 1) // most)] if count else SHADES[0]
 
 
-def _scores(predictions: Sequence[Prediction]) -> dict[str, float | None]:
-    count = len(predictions)
-    return {
-        "predicted": sum(each.recall for each in predictions) / count if count else None,
-        "seen": sum(each.recalled for each in predictions) / count if count else None,
-        "log_loss": sum(each.loss for each in predictions) / count if count else None,
-        "brier": sum((each.recall - each.recalled) ** 2 for each in predictions) / count if count else None,
-    }
-
-
-def _retention(page: Page, predictions: Sequence[Prediction], plan: Plan) -> None:
+def _retention(page: Page, found: progress.Retention) -> None:
     """What was predicted of the reviews on a later day, and what came."""
-    from regdemo.quiz.progress import calibration
-
-    if not predictions:
+    if not found.reviews:
         page.quiet("\n  No card was answered on a second day yet.")
         return
     page.table(
-        f"Predicted and seen in {counted(len(predictions), 'review')} on a later day",
+        f"Predicted and seen in {learner.counted(found.reviews, 'review')} on a later day",
         ["  predicted", "mean", "seen", "reviews", "95% interval"],
         [
             [
@@ -256,17 +231,14 @@ def _retention(page: Page, predictions: Sequence[Prediction], plan: Plan) -> Non
                 f"{each.count:,}",
                 f"{each.least:.0%} to {each.most:.0%}{'' if each.least <= each.predicted <= each.most else ' *'}",
             ]
-            for each in calibration(predictions)
+            for each in found.bins
         ],
     )
-    scores = _scores(predictions)
-    page.quiet(f"\n  Log loss {scores['log_loss']:.3f}, Brier score {scores['brier']:.3f}. * not as predicted.")
+    page.quiet(f"\n  Log loss {found.log_loss:.3f}, Brier score {found.brier:.3f}. * not as predicted.")
 
 
-def _fit(page: Page, folder: Path, reviews: Sequence[Review], plan: Plan, *, as_json: bool) -> None:
+def _fit(page: Page, folder: Path, reviews: Sequence[histories.Review], plan: Plan, *, as_json: bool) -> None:
     """Fit, say by how much the prediction of later answers improved, and keep the parameters if it did."""
-    from regdemo.quiz import fitting
-
     fitted = fitting.fit(reviews, plan)
     kept = fitting.adopt(folder, fitted) if fitted.better else None
     if as_json:
@@ -279,8 +251,6 @@ def _fit(page: Page, folder: Path, reviews: Sequence[Review], plan: Plan, *, as_
         f"better by {mean:.4f} (95% interval {low:.4f} to {high:.4f})."
     )
     if kept:
-        page.quiet(
-            f"Adopted, fitted anew to all answers, in {kept}: `regdemo stats --unfit` goes back to the defaults."
-        )
+        page.quiet(f"Adopted, fitted again to all answers, in {kept}: `regdemo stats --unfit` restores the defaults.")
     else:
-        page.quiet("Not adopted: the interval allows that it is no better. The parameters of before hold.")
+        page.quiet("Not adopted: the interval includes no gain at all. The parameters stay as they were.")

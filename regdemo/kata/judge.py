@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from regdemo.errors import RegdemoError
-from regdemo.kata import katas, sandbox, source
+from regdemo.kata import katas, sandbox
 from regdemo.kata.katas import Kata
+from regdemo.kata.source import fault_in  # loaded now: a module is not loaded lazily in two threads at once
 from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz import decks
 
@@ -52,8 +53,7 @@ class Judge:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the last process
 
     def __enter__(self) -> Judge:
-        """Begin to load torch."""
-        self._start()
+        """Nothing is started before the first file, or before `warm` is called."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -65,13 +65,18 @@ class Judge:
         self._stop()
         self._errors.close()
 
+    def warm(self) -> None:
+        """Begin to load torch now, in another process, so that the first verdict does not wait for it."""
+        if self._process is None:
+            self._start()
+
     def check(self, kata: Kata, text: str, *, seed: int | None = None) -> Verdict:
         """Judge the text of a file. It returns whatever the code does, and what the code prints is in the verdict."""
         return self.run(kata.name, kata.judge, kata.starter, text, seed=seed)
 
     def run(self, name: str, tests: str, starter: str, text: str, *, seed: int | None = None) -> Verdict:
         """The same for tests that belong to no card."""
-        if fault := source.fault(text, f"{name}.py"):
+        if fault := fault_in(text, f"{name}.py"):
             return Verdict(State.UNLOADABLE, message=fault.message, line=fault.line)
         if self._process is None or self._process.poll() is not None:
             self._stop()

@@ -20,6 +20,7 @@ from regdemo.kata.remote import CodeError, Remote
 
 EACH = 1e-9
 MOST = 900
+MOST_PLACES = 1_000  # along a dimension, that are compared with each other
 BUDGET: list[None] = []  # one for each assertion of chance that this judge has made
 
 __all__ = [
@@ -229,13 +230,43 @@ def independent(one: Tensor, other: Tensor, p: float, between: str = "two calls"
 
 
 def apart(hits: Tensor, dim: int, p: float, between: str) -> None:
-    """Independence along one dimension: each of its even places against the next, no element in two pairs."""
-    pairs = hits.movedim(dim, 0)[: hits.shape[dim] // 2 * 2]
-    independent(pairs[::2], pairs[1::2], p, between)
+    """Independence along one dimension, of hits that each have probability p: of every two places, whichever they are.
+
+    The number of elements in which two places agree is binomial. Masks shared between places i and j show in that
+    pair; masks shared at one distance (each call with the next, the halves of a batch) in all pairs of that distance,
+    pooled in two sets of disjoint pairs, so that their sum is binomial too. With m comparisons in all, each has the
+    alarm EACH / m by Chernoff's bound, P(K / n is as far from q as k / n, on its side) <= exp(-n KL(k / n || q)).
+    """
+    _spend()
+    places = hits.movedim(dim, 0)[:MOST_PLACES].flatten(1) if hits.dim() > 1 else hits[:, None]
+    count, n = places.shape
+    if hits.dim() == 1 or count < 2:
+        independent(hits[: len(hits) // 2 * 2 : 2], hits[1::2], p, f"{between} and the next")
+        return
+    signs = places.float() * 2 - 1
+    agree = (n + signs @ signs.T).double() / 2
+    first, second = torch.triu_indices(count, count, 1)
+    pairs = agree[first, second]
+    distance = second - first
+    group = 2 * distance + first // distance % 2
+    sizes = torch.zeros(2 * count, dtype=torch.float64).index_add_(0, group, torch.full_like(pairs, n))
+    pooled = torch.zeros(2 * count, dtype=torch.float64).index_add_(0, group, pairs)[sizes > 0]
+    groups, sizes = (sizes > 0).nonzero()[:, 0], sizes[sizes > 0]
+    right = p * p + (1 - p) * (1 - p)
+    allowed = math.log(2 * (len(pairs) + len(pooled)) / EACH)
+    for found, trials in ((pooled, sizes), (pairs, torch.full_like(pairs, n))):
+        rate = found / trials
+        far = trials * (torch.xlogy(rate, rate / right) + torch.xlogy(1 - rate, (1 - rate) / (1 - right)))
+        worst = int(far.argmax())
+        if far[worst] > allowed:
+            pair = f"{int(first[worst])} and {int(second[worst])}"
+            where = f"at a distance of {int(groups[worst]) // 2}" if found is pooled else pair
+            said = f"{int(found[worst]):,} of {int(trials[worst]):,} agree ({rate[worst]:.1%})"
+            fail(f"of {between} {where}, {said}, where {right:.1%} is right for independent ones")
 
 
 def bernoulli(hits: Tensor, p: float, what: str = "dropped", between: Sequence[str] = ()) -> None:
-    """hits are independent, each with probability p: in all, in every place, and between neighbours of each dimension.
+    """hits are independent, each with probability p: in all, in every place, and between places along each dimension.
 
     between: names the dimensions, the first of which counts the calls: ("calls", "rows", "elements").
     """

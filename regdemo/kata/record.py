@@ -1,9 +1,9 @@
 """How a judged kata is graded in the history, on the same scale and schedule as a question.
 
 Writing code takes several tries, so not every try is an answer. A pass counts as Good; as Hard if hints were shown or
-the kata had been failed. A failure counts as Again, once until the kata passes. Judging the starter as it was is not a
-try, because in a bug hunt it shows the symptom. A pass is not recorded before the kata is due, nor if the code is the
-same that passed last time: it shows nothing new.
+the kata had been failed. A failure counts as Again, once until the kata passes. A file that cannot be loaded is not a
+try, nor is the starter as it was: in a bug hunt, judging that shows the symptom. A pass is not recorded before the kata
+is due, nor if the code is the same that passed last time: it shows nothing new.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def grade(kata: Kata, reviews: Sequence[Review], verdict: Verdict, text: str, hi
     """The rating to record, or 0 for none. reviews: the kata's, oldest first."""
     failing = bool(reviews) and reviews[-1].rating == AGAIN
     if not verdict.passed:
-        return 0 if failing or verdict.state is State.INTERNAL_ERROR or kata.is_untouched(text) else AGAIN
+        no_try = verdict.state in (State.INTERNAL_ERROR, State.UNLOADABLE) or kata.is_untouched(text)
+        return 0 if failing or no_try else AGAIN
     if failing:
         return HARD
     if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == text[:LONGEST]):

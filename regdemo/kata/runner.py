@@ -31,6 +31,7 @@ from regdemo.kata.sandbox import Sandbox
 from regdemo.kata.wire import Connection, Gone, Pipes, WireFault, generators_in, receive, send, tensors_in
 
 _PROBES = "a probe of the judge"  # the file name in tracebacks
+_grad = torch.autograd.grad  # a kata may forbid it to the learner
 _LONGEST_TEXT = 600  # characters of an error's text that are sent
 
 
@@ -121,7 +122,7 @@ class _Code:
     def backward(self, handle: int, grads: list[torch.Tensor]) -> dict[str, Any]:
         """The gradients of what an earlier call returned, with respect to the tensors it was given."""
         outputs, inputs = self._kept[handle]
-        found = torch.autograd.grad(outputs, inputs, grads, retain_graph=True, allow_unused=True)
+        found = _grad(outputs, inputs, grads, retain_graph=True, allow_unused=True)
         return {"grads": list(found)}
 
     def fault(self, error: BaseException) -> dict[str, Any]:
@@ -153,7 +154,7 @@ class _Code:
         """Make what the learner is to write raise: an operation in torch's dispatcher, another function by its names.
 
         An operation is refused whichever way it is called, `torch.ops.aten` included. "name(argument)" refuses only
-        calls in which that argument differs from its default.
+        calls in which that argument differs from its default. Code that works around this knows that it does.
         """
         path, _, argument = path.removesuffix(")").partition("(")
         home, _, name = path.rpartition(".")
@@ -162,10 +163,12 @@ class _Code:
             given = f" with {argument}" if argument else ""
             raise RuntimeError(f"{path}{given} is what this kata asks you to write: do it without")
 
-        if torch._C._dispatch_has_kernel(f"aten::{name}"):
+        # An operation has the function's name, or that with `_loss`: torch.nn.functional.cross_entropy.
+        operations = [one for one in (name, f"{name}_loss") if torch._C._dispatch_has_kernel(f"aten::{one}")]
+        if operations:
             library: Any = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
             self._libraries.append(library)  # which takes its kernels back when it is collected
-            operation = getattr(torch.ops.aten, name).default
+            operation = getattr(torch.ops.aten, operations[0]).default
 
             def checked(*args: Any, **kwargs: Any) -> Any:
                 given = dict(zip([one.name for one in operation._schema.arguments], args, strict=False)) | kwargs
@@ -177,8 +180,8 @@ class _Code:
                 )
 
             plain = operation.decompose
-            for key in ("CPU", "AutogradCPU", "FuncTorchBatched", "FuncTorchBatchedDecomposition"):
-                library.impl(name, checked if argument else refuse, key, allow_override=True)
+            for key in ("CPU", "AutogradCPU", "FuncTorchDynamicLayerFrontMode"):  # the last for vmap
+                library.impl(operations[0], checked if argument else refuse, key, allow_override=True)
             return
         original = getattr(sys.modules[home], name)
         for module in [module for key, module in sys.modules.items() if key.partition(".")[0] == "torch"]:

@@ -15,12 +15,12 @@ class SourceFault(NamedTuple):
     message: str
 
 
-def fault(source: str, file: str) -> SourceFault | None:
+def fault_in(source: str, file: str) -> SourceFault | None:
     """Why a file cannot pass: it isn't Python, uses a name that it defines nowhere, or imports the answers.
 
-    >>> fault("def double(x):\\n    return two * x", "double.py")
+    >>> fault_in("def double(x):\\n    return two * x", "double.py")
     SourceFault(line=2, message="double.py, line 2: the name 'two' is defined nowhere: return two * x")
-    >>> fault("def double(x): return 2 * x", "double.py")
+    >>> fault_in("def double(x): return 2 * x", "double.py")
     """
     try:
         tree = ast.parse(source)

@@ -17,7 +17,9 @@ MINUTES = (1, 600)
 
 @dataclass(frozen=True)
 class Goal:
-    """None means that nothing was said. Raises ArgumentError for minutes or cards that no day has room for.
+    """None means that nothing was said. new: cards per day, as the learner chose; planned: as the plan computed.
+
+    Raises ArgumentError for minutes or cards that no day has room for.
 
     >>> Goal(date(2026, 12, 15), minutes=20).days_left(date(2026, 12, 1))
     14
@@ -26,19 +28,21 @@ class Goal:
     interview: date | None = None
     minutes: int | None = None
     new: int | None = None
+    planned: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         least, most = MINUTES
         if self.minutes is not None and not least <= self.minutes <= most:
             raise ArgumentError(f"{self.minutes} minutes per day: choose from {least} to {most}")
-        if self.new is not None and not 0 <= self.new <= 1000:
-            raise ArgumentError(f"{self.new} new cards per day: choose from 0 to 1000")
+        for new in (self.new, self.planned):
+            if new is not None and not 0 <= new <= 1000:
+                raise ArgumentError(f"{new} new cards per day: choose from 0 to 1000")
 
     @property
     def new_per_day(self) -> int:
         """How many cards that were never answered a day brings at most."""
-        return NEW_PER_DAY if self.new is None else self.new
+        return next((number for number in (self.new, self.planned) if number is not None), NEW_PER_DAY)
 
     @property
     def moment(self) -> datetime | None:
@@ -56,7 +60,7 @@ def read(home: Path) -> Goal:
     try:
         kept = json.loads(file.read_text("utf-8"))
         day = kept["interview"]
-        numbers = {name: None if kept[name] is None else int(kept[name]) for name in ("minutes", "new")}
+        numbers = {name: None if kept[name] is None else int(kept[name]) for name in ("minutes", "new", "planned")}
         return Goal(date.fromisoformat(day) if day else None, **numbers)
     except (FileNotFoundError, NotADirectoryError):
         return Goal()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -273,6 +273,25 @@ def flagged(home: Path) -> set[str]:
     """The ids of the cards that are flagged in a folder's history. As `read` in all else."""
     with opened(home) as db:
         return _flagged(db) if db else set()
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[History]:
+    """A folder's history for reading only; an empty one where there is none. As `read` in all else."""
+    with opened(home) as db:
+        history = History.__new__(History)
+        history.path, history.notice = home / database.NAME, ""
+        if db is not None and version(db) == VERSION:
+            db.execute("PRAGMA query_only = ON")
+            history._db = db
+            yield history
+            return
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            schema.bring_up(copy, history.path)
+            history._db = copy
+            if db is not None:
+                history.add_all(*_rows(db))
+            yield history
 
 
 @contextmanager

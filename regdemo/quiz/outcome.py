@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,7 +152,7 @@ def as_plain(value: Any) -> Any:
     """
     if isinstance(value, Enum):
         return value.name.lower()
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # or a datetime
         return value.isoformat()
     if isinstance(value, Path):
         return str(value)

@@ -12,7 +12,7 @@ from regdemo.quiz.blocks import Block, Page, read, section_ends
 from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
 from regdemo.quiz.kinds import every_kind
 from regdemo.quiz.kinds.choice import is_option_list
-from regdemo.quiz.parts import Parts, Section, has_card_parts
+from regdemo.quiz.parts import Parts, Section, has_card_parts, is_written_here
 from regdemo.quiz.styles import finder
 from regdemo.quiz.styles.base import Document
 from regdemo.quiz.styles.folds import with_details
@@ -39,7 +39,8 @@ def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
     trusted = {section.series for section in sections if _is_card(page, section)}
     own = [section for section in sections if section.series in trusted]
     if any(has_card_parts(page, page.blocks[section.start : section.end]) for section in own):
-        return _own_deck(own, page, file, tags, strict=True)
+        strict = any(is_written_here(page, page.blocks[section.start : section.end]) for section in own)
+        return _own_deck(own, page, file, tags, strict=strict)
     foreign = _foreign_deck(text, page, file, tags)
     if own:
         inside = {line for section in own for line in range(section.heading.start, _end_line(page, section))}

@@ -42,6 +42,11 @@ def has_card_parts(page: Page, blocks: Sequence[Block]) -> bool:
     )
 
 
+def is_written_here(page: Page, blocks: Sequence[Block]) -> bool:
+    """Whether blocks hold what hardly anybody else writes: parts such as Key points, and blocks with a role."""
+    return any(_part(block) not in ("", "answer", "sources") or _role(block)[0] for block in blocks)
+
+
 def _part(heading: Block) -> str:
     """The part of a card that a heading names, or nothing."""
     name = heading.text.strip(" *_:").casefold() if heading.kind == "heading" else ""

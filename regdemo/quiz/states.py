@@ -21,14 +21,15 @@ _FORMAT = 2  # raised when the same reviews lead to other states: new steps, a n
 
 
 def card_states(history: History, plan: Plan, folder: Path) -> dict[str, CardState]:
-    """What `schedule.replay` says of the whole history. folder: where the file is kept; made if it is not there."""
+    """What `schedule.replay` says of the whole history. folder: where the file is kept, once there is a state."""
     file = folder / f"standing-{_digest(json.dumps(_key(plan)).encode()).decode()}.json"
     newest = history.tip()
     states, since = _load(file, plan, history)
     touched = history.cards_since(since) if since else None
     if touched is None or len(touched) > MANY:
         states = replay_without_deadline(history.reviews(), plan)
-        _save(file, plan, newest, states)
+        if states:
+            _save(file, plan, newest, states)
     else:
         for card in touched:
             states.pop(card, None)

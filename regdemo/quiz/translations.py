@@ -15,6 +15,7 @@ _LANGUAGES = """
 _IN_A_FOLDER = frozenset(_LANGUAGES.split())
 _IN_A_NAME = _IN_A_FOLDER | {"cs", "in", "it"}
 _WITH_COUNTRY = _IN_A_NAME | {"az", "be", "en", "ms", "ne", "no", "si"}
+_ENGLISH = frozenset({"en", "en-us", "en-gb", "en_us", "en_gb"})
 _FOLDERS = frozenset({"translations", "translation", "i18n", "locales", "locale", "lang", "langs", "languages"})
 _OF_LANGUAGES = frozenset({"translations", "translation", "i18n"})
 _CODE = re.compile(r"(?:(?P<stem>.+)[-_. ])?(?P<language>[a-z]{2,3})(?P<country>[-_][a-z]{2,4})", re.DOTALL)
@@ -32,7 +33,7 @@ def translations(files: Iterable[Path], root: Path) -> dict[Path, Path | None]:
     plain = {path: _without_language(path.relative_to(root)) for path in paths}
     originals = {key: path for path, key in plain.items() if key == _lowered(path.relative_to(root))}
     for path in paths:
-        if "en" in _lowered(path.relative_to(root))[:-1]:
+        if not _ENGLISH.isdisjoint(_lowered(path.relative_to(root))):
             originals.setdefault(plain[path], path)
     below = {path for path in paths if _is_below_translations(path.relative_to(root))}
     found: dict[Path, Path | None] = dict.fromkeys(below if len(below) < len(paths) else ())
@@ -59,6 +60,7 @@ def _without_language(path: PurePath) -> tuple[str, ...]:
         if (name := form.fullmatch(stem)) and name["stem"] and name["language"] in languages:
             stem = name["stem"]
             break
+    stem = "" if _is_language(stem) else stem  # `pt-BR.mdx` beside `en-US.mdx`
     return (*(folder for folder in folders if not _is_language(folder)), stem)
 
 

@@ -1,32 +1,45 @@
 """The field in one place, grouped by where the noise or the penalty enters.
 
-    inputs        input_noise, embedding_noise, word_dropout, token_masking, mixup, fgsm, adversarial_training
+    inputs        input_noise, embedding_noise, word_dropout, token_masking
+                  mixup, cutmix, fgsm, adversarial_training
     tokens        random_deletion, random_swap
-    activations   dropout, gaussian_dropout, spatial_dropout, activation_noise, mc_dropout
-                  drop_block, drop_block_seed_rate
+    activations   dropout, gaussian_dropout, alpha_dropout, spatial_dropout, mc_dropout
+                  drop_block, drop_block_seed_rate, activation_noise
+    recurrent     locked_dropout, zoneout
     attention     attention_dropout, attention_weights
     paths         drop_path, drop_path_residual, layer_drop
     weights       drop_connect, drop_connect_moments, mixout, weight_noise
-                  l1_penalty, soft_threshold, l2_penalty, decay_groups, max_norm
+                  l1_penalty, soft_threshold, l2_penalty, elastic_net, elastic_net_prox, decay_groups, max_norm
     targets       r_drop
     gradients     dp_sgd, check_gradients
     optimizers    SAM, Lookahead
+    averages      SWA, EMA
     schedules     layerwise_rates, layerwise_dropout, annealed_dropout, early_dropout, late_dropout, EarlyStopping
     rates         find_rates, set_dropout
     masks         keep_mask, keep_masks
+    draws         replay_draws
 
-Each technique is a function first; a Module of the same name in CamelCase stands beside it where it has a place inside
-a model. Randomness comes from the `generator` handed in, or from a mask drawn beforehand by `keep_mask`; without
-either, from torch's global generator, the only one that torch.compile takes into a full graph.
+Each technique is a function first; a Module of the same name in CamelCase accompanies it where it has a place inside a
+model. Randomness comes from the `generator` handed in, or from a mask drawn beforehand by `keep_mask`; without either,
+from torch's global generator, the only one that torch.compile takes into a full graph and that gradient checkpointing
+replays (`replay_draws` makes it replay others).
+
+torch has the rest: label smoothing in nn.CrossEntropyLoss, decoupled weight decay in AdamW, clipping in nn.utils, and
+spectral normalization in nn.utils.parametrizations.spectral_norm, which bounds a layer's gain by 1.
+
+In training a value is checked where it is cheap; torch.fx records each function here as one node of its graph, with the
+mode, training or eval, that the model had when it was traced.
 """
 
 from regdemo.regularizers.activations import (
     ActivationNoise,
+    AlphaDropout,
     DropBlock,
     Dropout,
     GaussianDropout,
     SpatialDropout,
     activation_noise,
+    alpha_dropout,
     drop_block,
     drop_block_seed_rate,
     dropout,
@@ -35,12 +48,15 @@ from regdemo.regularizers.activations import (
     spatial_dropout,
 )
 from regdemo.regularizers.attention import AttentionDropout, attention_dropout, attention_weights
+from regdemo.regularizers.averages import EMA, SWA
+from regdemo.regularizers.draws import replay_draws
 from regdemo.regularizers.gradients import check_gradients, dp_sgd
 from regdemo.regularizers.inputs import (
     EmbeddingNoise,
     InputNoise,
     WordDropout,
     adversarial_training,
+    cutmix,
     embedding_noise,
     fgsm,
     input_noise,
@@ -52,6 +68,7 @@ from regdemo.regularizers.masks import keep_mask, keep_masks
 from regdemo.regularizers.optimizers import SAM, Lookahead
 from regdemo.regularizers.paths import DropPath, LayerDrop, drop_path, drop_path_residual, layer_drop
 from regdemo.regularizers.rates import find_rates, set_dropout
+from regdemo.regularizers.recurrent import LockedDropout, Zoneout, locked_dropout, zoneout
 from regdemo.regularizers.schedules import (
     EarlyStopping,
     annealed_dropout,
@@ -69,6 +86,8 @@ from regdemo.regularizers.weights import (
     decay_groups,
     drop_connect,
     drop_connect_moments,
+    elastic_net,
+    elastic_net_prox,
     l1_penalty,
     l2_penalty,
     max_norm,
@@ -78,8 +97,11 @@ from regdemo.regularizers.weights import (
 )
 
 __all__ = [
+    "EMA",
     "SAM",
+    "SWA",
     "ActivationNoise",
+    "AlphaDropout",
     "AttentionDropout",
     "DropBlock",
     "DropConnect",
@@ -90,17 +112,21 @@ __all__ = [
     "GaussianDropout",
     "InputNoise",
     "LayerDrop",
+    "LockedDropout",
     "Lookahead",
     "Mixout",
     "SpatialDropout",
     "WeightNoise",
     "WordDropout",
+    "Zoneout",
     "activation_noise",
     "adversarial_training",
+    "alpha_dropout",
     "annealed_dropout",
     "attention_dropout",
     "attention_weights",
     "check_gradients",
+    "cutmix",
     "decay_groups",
     "dp_sgd",
     "drop_block",
@@ -111,6 +137,8 @@ __all__ = [
     "drop_path_residual",
     "dropout",
     "early_dropout",
+    "elastic_net",
+    "elastic_net_prox",
     "embedding_noise",
     "fgsm",
     "find_rates",
@@ -124,6 +152,7 @@ __all__ = [
     "layer_drop",
     "layerwise_dropout",
     "layerwise_rates",
+    "locked_dropout",
     "max_norm",
     "mc_dropout",
     "mixout",
@@ -131,10 +160,12 @@ __all__ = [
     "r_drop",
     "random_deletion",
     "random_swap",
+    "replay_draws",
     "set_dropout",
     "soft_threshold",
     "spatial_dropout",
     "token_masking",
     "weight_noise",
     "word_dropout",
+    "zoneout",
 ]

@@ -44,13 +44,36 @@ def check_broadcast(x: Tensor, shape: Sequence[int], name: str) -> Tensor:
     return x
 
 
-def check_mask(mask: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return mask; raise ArgumentError unless it is bool and broadcasts to shape."""
+def check_mask(mask: Tensor | None, shape: Sequence[int], name: str = "mask") -> Tensor | None:
+    """Return mask; raise ArgumentError unless it is bool and broadcasts to shape, or there is none."""
+    if mask is None:
+        return None
     if mask.dtype != torch.bool:
         raise ArgumentError(
-            f"mask has dtype {mask.dtype}: it must be bool, True where an element is kept, as from mask.bool()"
+            f"{name} has dtype {mask.dtype}: it must be bool, True where an element is kept, as from {name}.bool()"
         )
-    return check_broadcast(mask, shape, "mask")
+    return check_broadcast(mask, shape, name)
+
+
+def check_noise(noise: Tensor | None, shape: Sequence[int]) -> Tensor | None:
+    """Return noise; raise ArgumentError unless it is floating point and broadcasts to shape, or there is none."""
+    return None if noise is None else check_broadcast(check_floating(noise, "noise"), shape, "noise")
+
+
+def check_ids(ids: Tensor, name: str = "ids") -> Tensor:
+    """Return ids; raise ArgumentError unless they are integers."""
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise ArgumentError(f"{name} has dtype {ids.dtype}: it must hold integers, as from {name}.long()")
+    return ids
+
+
+def check_inplace(inplace: bool) -> None:
+    """Raise ArgumentError if inplace is asked for."""
+    if inplace:
+        raise ArgumentError(
+            "inplace=True is not supported: it would overwrite x, which the layer before may need for its gradient; "
+            "leave it out"
+        )
 
 
 def check_amount(value: float, name: str, *, above: float | None = None) -> float:

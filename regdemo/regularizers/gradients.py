@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_amount, check_floating
+from regdemo.regularizers.draws import source
 
 
 def check_gradients(model: nn.Module) -> None:
@@ -51,11 +52,14 @@ def dp_sgd(
 
     C is max_norm, |g_i| over all parameters, s noise_multiplier, B expected_batch, or the batch's size if not given.
     The guarantee needs Poisson sampling of the batch, B the expected size whatever was drawn, no batch norm, and a
-    privacy accountant, such as opacus's, to count what s, the sampling rate and the steps have spent.
-    loss: of a dict of parameters and one example, a number.  batch: tensors whose first dimension is the example.
+    privacy accountant, such as opacus's, to count what s, the sampling rate and the steps have spent. Poisson sampling
+    may draw an empty batch, whose gradient is noise / B.
+    loss: of a dict of parameters and one example, a number; what is random in it, such as dropout, is drawn for each
+    example from torch's global generator.  batch: tensors whose first dimension is the example.
     Returns: a gradient of the same shape and dtype for each parameter.
     Raises ArgumentError unless max_norm and expected_batch are above 0 and noise_multiplier is at least 0, all finite;
-    if a parameter is not floating point, the batch is empty or of unequal lengths, or a gradient is not finite.
+    if a parameter is not floating point, the batch's tensors differ in length or are empty without expected_batch, or a
+    gradient is not finite.
     Abadi et al. 2016, algorithm 1, https://arxiv.org/abs/1607.00133
 
     >>> def loss(parameters, x):
@@ -66,25 +70,39 @@ def dp_sgd(
     check_amount(max_norm, "max_norm", above=0)
     check_amount(noise_multiplier, "noise_multiplier")
     size = _batch_size(batch)
+    if size == 0 and expected_batch is None:
+        raise ArgumentError("batch is empty: its gradient is noise / expected_batch, so give expected_batch")
     divisor = check_amount(size if expected_batch is None else expected_batch, "expected_batch", above=0)
     plain = {name: check_floating(p, f"parameter {name}").detach() for name, p in parameters.items()}
-    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, *(0 for _ in batch)))(plain, *batch)
+    clipped = (
+        _sum_of_clipped(loss, plain, batch, max_norm) if size else {n: p.new_zeros(p.shape) for n, p in plain.items()}
+    )
+    noisy = {}
+    for name, g in clipped.items():
+        noise = torch.randn(tuple(g.shape), **source(generator), device=g.device, dtype=g.dtype)
+        noisy[name] = (g + noise_multiplier * max_norm * noise) / divisor
+    return noisy
+
+
+def _sum_of_clipped(
+    loss: Callable[..., Tensor], parameters: dict[str, Tensor], batch: tuple[Tensor, ...], max_norm: float
+) -> dict[str, Tensor]:
+    """The sum of the examples' gradients, each scaled down to max_norm if it is longer."""
+    in_dims = (None, *(0 for _ in batch))
+    each = torch.func.vmap(torch.func.grad(loss), in_dims, randomness="different")(parameters, *batch)
+    size = len(batch[0])
     norms = torch.stack([g.reshape(size, -1).norm(dim=1) for g in each.values()]).norm(dim=0)
     if not norms.isfinite().all():
         bad = (~norms.isfinite()).nonzero().flatten().tolist()
         raise ArgumentError(f"the gradient of example {bad[0]} is not finite, {len(bad)} of {size}: leave it out")
     factors = (max_norm / norms.clamp(min=max_norm)).to(norms)
-    noisy = {}
-    for name, g in each.items():
-        noise = torch.randn(g.shape[1:], generator=generator, device=g.device, dtype=g.dtype)
-        noisy[name] = (torch.tensordot(factors.to(g), g, dims=1) + noise_multiplier * max_norm * noise) / divisor
-    return noisy
+    return {name: torch.tensordot(factors.to(g), g, dims=1) for name, g in each.items()}
 
 
 def _batch_size(batch: tuple[Tensor, ...]) -> int:
     """The number of examples that all tensors of the batch agree on."""
-    sizes = {len(x) if x.dim() else 0 for x in batch}
-    if len(sizes) != 1 or 0 in sizes:
+    sizes = {len(x) if x.dim() else -1 for x in batch}
+    if len(sizes) != 1 or -1 in sizes:
         shapes = ", ".join(str(tuple(x.shape)) for x in batch) or "no tensor"
-        raise ArgumentError(f"batch has {shapes}: its tensors must have the same first dimension, at least 1")
+        raise ArgumentError(f"batch has {shapes}: its tensors must have the same first dimension")
     return sizes.pop()

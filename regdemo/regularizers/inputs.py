@@ -1,8 +1,10 @@
-"""Noise on the inputs: input and embedding noise, word dropout, token masking, mixup, FGSM and training against it."""
+"""Noise on the inputs: input and embedding noise, word dropout, token masking, mixup, CutMix, FGSM."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -14,23 +16,28 @@ from regdemo.regularizers.checks import (
     check_broadcast,
     check_dim,
     check_floating,
+    check_ids,
     check_mask,
+    check_noise,
     check_rate,
 )
+from regdemo.regularizers.draws import normal, source, uniform
 from regdemo.regularizers.masks import keep_mask, scale_kept
 
 
+@torch.fx.wrap
 def input_noise(
     x: Tensor,
     std: float = 0.1,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
-    """Add Gaussian noise of one size to every input.
+    """Add Gaussian noise of one size to every element, whatever the element is.
 
-        y = x + std n,    n ~ N(0, 1) for each element
+        y = x + std * n,    n ~ N(0, 1) for each element
+        E[y] = x,    Var[y] = std^2
         for a linear model w and squared error,  E (t - w.y)^2 = (t - w.x)^2 + std^2 |w|^2
 
     x: any shape, floating point; token ids have no noise: add it to their embeddings.  noise: n itself, floating point,
@@ -44,20 +51,27 @@ def input_noise(
     """
     check_amount(std, "std")
     if not x.is_floating_point():
-        raise ArgumentError(f"x has dtype {x.dtype}: noise makes other tokens of ids; add it to their embeddings")
-    if noise is not None:
-        check_broadcast(check_floating(noise, "noise"), x.shape, "noise")
+        raise ArgumentError(
+            f"x has dtype {x.dtype}: it must be floating point; noise makes other tokens of ids: "
+            "add it to their embeddings"
+        )
+    check_noise(noise, x.shape)
     if not training:
         return x
     if noise is None:
-        # In at least float32, since the half types' own normal draws are coarse in the tails.
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=dtype)
+        noise = normal(x.shape, x, generator)
     return x + (std * noise).to(x.dtype)
 
 
 class InputNoise(nn.Module):
-    """`input_noise` as a Module: active in training, the identity in eval."""
+    """`input_noise` as a Module: adds noise of size std in training; the identity in eval.
+
+    std: the noise's standard deviation, at least 0.
+    Input and output: any shape, floating point.
+
+    >>> InputNoise(0.1).eval()(torch.ones(3))
+    tensor([1., 1., 1.])
+    """
 
     def __init__(self, std: float = 0.1) -> None:
         super().__init__()
@@ -65,18 +79,19 @@ class InputNoise(nn.Module):
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Apply `input_noise` of size std."""
-        return input_noise(x, self.std, training=self.training, generator=generator)
+        return input_noise(x, self.std, self.training, generator=generator)
 
     def extra_repr(self) -> str:
         """The size of the noise, shown when the module is printed."""
         return f"std={self.std}"
 
 
+@torch.fx.wrap
 def embedding_noise(
     x: Tensor,
     alpha: float = 5.0,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -98,20 +113,29 @@ def embedding_noise(
     """
     check_amount(alpha, "alpha")
     check_dim(check_floating(x), 2, "(..., T, d)")
-    if mask is None:
-        mask = torch.ones((), dtype=torch.bool, device=x.device)
-    tokens = check_mask(mask, x.shape[:-1]).expand(x.shape[:-1]).unsqueeze(-1)
+    check_mask(mask, x.shape[:-1])
     if not training:
         return x
     # In at least float32: a half type's own draws are coarse.
     dtype = torch.promote_types(x.dtype, torch.float32)
-    uniform = 2 * torch.rand(x.shape, generator=generator, device=x.device, dtype=dtype) - 1
+    noise = uniform(x.shape, generator, x.device, dtype).mul_(2).sub_(1)
+    if mask is None:
+        size = alpha / max(x.shape[-2] * x.shape[-1], 1) ** 0.5
+        return x + noise.mul_(size).to(x.dtype)
+    tokens = mask.expand(x.shape[:-1]).unsqueeze(-1)
     numbers = tokens.sum(-2, keepdim=True, dtype=dtype).clamp(min=1) * x.shape[-1]
-    return x + (alpha / numbers.sqrt() * uniform * tokens).to(x.dtype)
+    return x + (noise * (alpha / numbers.sqrt() * tokens)).to(x.dtype)
 
 
 class EmbeddingNoise(nn.Module):
-    """`embedding_noise` as a Module, to stand after the embedding: active in training, the identity in eval."""
+    """`embedding_noise` as a Module, to follow the embedding: adds noise in training; the identity in eval.
+
+    alpha: the size of a sequence's noise, at least 0; 5, 10 and 15 in the paper.
+    Input and output: (..., T, d), floating point; `forward` takes the mask of tokens, (..., T), too.
+
+    >>> EmbeddingNoise(5.0).eval()(torch.ones(1, 2))
+    tensor([[1., 1.]])
+    """
 
     def __init__(self, alpha: float = 5.0) -> None:
         super().__init__()
@@ -119,27 +143,30 @@ class EmbeddingNoise(nn.Module):
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None, mask: Tensor | None = None) -> Tensor:
         """Apply `embedding_noise` at size alpha."""
-        return embedding_noise(x, self.alpha, training=self.training, generator=generator, mask=mask)
+        return embedding_noise(x, self.alpha, self.training, generator=generator, mask=mask)
 
     def extra_repr(self) -> str:
         """The size of the noise, shown when the module is printed."""
         return f"alpha={self.alpha}"
 
 
+@torch.fx.wrap
 def word_dropout(
     ids: Tensor,
     weight: Tensor,
     p: float = 0.1,
-    *,
     training: bool = True,
+    *,
+    padding_idx: int | None = None,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Embed tokens with whole words dropped: one coin for each row of the vocabulary, shared by the batch.
+    """Embed tokens with whole words dropped: one draw for each row of the vocabulary, shared by the batch.
 
         y[...] = weight[ids] * m[ids] / (1 - p),    m ~ Bernoulli(1 - p) for each of V words
 
-    ids: integers (...), below V.  weight: (V, d), floating point.  mask: (V,), True is kept; drawn if not given.
+    ids: integers (...), below V.  weight: (V, d), floating point.  padding_idx: an id whose row gets no gradient.
+    mask: (V,), True is kept; drawn if not given.
     Returns: (..., d); the plain embedding outside training.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError unless ids are integers, weight is a floating (V, d) table
     and the mask fits.
@@ -155,25 +182,59 @@ def word_dropout(
         raise ArgumentError(f"ids has dtype {ids.dtype}: it must hold integers, as from ids.long()")
     if check_floating(weight, "weight").dim() != 2:
         raise ArgumentError(f"weight has shape {tuple(weight.shape)}: it must be (V, d)")
-    embedded = F.embedding(ids, weight)
+    words = weight.shape[:1]
+    check_mask(mask, words)
+    embedded = F.embedding(ids, weight, padding_idx)
     if not training:
         return embedded
-    words = weight.shape[:1]
-    mask = keep_mask(words, p, generator=generator, device=weight.device) if mask is None else check_mask(mask, words)
+    if mask is None:
+        mask = keep_mask(words, p, generator=generator, device=weight.device)
     # Scaling what was looked up, instead of the table, costs as much as there are tokens.
     return scale_kept(embedded, mask.expand(words)[ids].unsqueeze(-1), p)
 
 
 class WordDropout(nn.Embedding):
-    """`word_dropout` as an embedding: drops words in training, a plain nn.Embedding in eval."""
+    """`word_dropout` as an embedding: drops words in training; a plain nn.Embedding in eval.
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, p: float = 0.1) -> None:
-        super().__init__(num_embeddings, embedding_dim)
+    num_embeddings: V.  embedding_dim: d.  p: a word's drop probability, 0 <= p < 1.
+    padding_idx, device, dtype: as in nn.Embedding. Other options of nn.Embedding, such as sparse, are not taken.
+    Input: integers (...), below V.  Output: (..., d).
+
+    >>> WordDropout.from_pretrained(torch.tensor([[1.0], [2.0]])).eval()(torch.tensor([1, 0]))
+    tensor([[2.],
+            [1.]])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        p: float = 0.1,
+        *,
+        padding_idx: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(num_embeddings, embedding_dim, padding_idx, device=device, dtype=dtype)
         self.p = check_rate(p)
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]  # nn.Embedding's further options have no place here
+        cls, embeddings: Tensor, p: float = 0.1, *, freeze: bool = True, padding_idx: int | None = None
+    ) -> Self:
+        """An embedding with these weights, (V, d), which training leaves as they are unless freeze=False."""
+        if check_floating(embeddings, "embeddings").dim() != 2:
+            raise ArgumentError(f"embeddings has shape {tuple(embeddings.shape)}: it must be (V, d)")
+        words, width = embeddings.shape
+        made = cls(words, width, p, padding_idx=padding_idx, device="meta")
+        made.weight = nn.Parameter(embeddings, requires_grad=not freeze)
+        return made
 
     def forward(self, input: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Apply `word_dropout` at rate p."""
-        return word_dropout(input, self.weight, self.p, training=self.training, generator=generator)
+        return word_dropout(
+            input, self.weight, self.p, self.training, padding_idx=self.padding_idx, generator=generator
+        )
 
     def extra_repr(self) -> str:
         """nn.Embedding's sizes and the rate."""
@@ -189,7 +250,7 @@ def token_masking(
     special: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Choose a share p of the tokens to predict, and hide most of them: BERT's masked language modelling.
+    """Choose a fraction p of the tokens to predict, and hide most of them: BERT's masked language modelling.
 
         a chosen token becomes  mask_id 80%,  any of the vocabulary 10%,  itself 10%;  labels are -100 elsewhere
 
@@ -203,17 +264,17 @@ def token_masking(
     >>> token_masking(torch.tensor([5, 6, 7]), 100, 3, special=torch.tensor(True))
     (tensor([5, 6, 7]), tensor([-100, -100, -100]))
     """
-    chosen = ~keep_mask(ids.shape, p, generator=generator, device=ids.device)
-    if ids.is_floating_point() or ids.dtype == torch.bool:
-        raise ArgumentError(f"ids has dtype {ids.dtype}: it must hold integers, as from ids.long()")
+    check_rate(p)
+    check_ids(ids)
     if not 0 <= mask_id < vocabulary:
         raise ArgumentError(f"mask_id = {mask_id} is not in a vocabulary of {vocabulary:,}: choose one below it")
+    chosen = keep_mask(ids.shape, p, generator=generator, device=ids.device).logical_not()
     if special is not None:
         if special.dtype != torch.bool:
             raise ArgumentError(f"special has dtype {special.dtype}: it must be bool, True where a token is kept")
         chosen &= ~check_broadcast(special, ids.shape, "special")
-    fate = torch.rand(ids.shape, generator=generator, device=ids.device)
-    other = torch.randint(vocabulary, ids.shape, generator=generator, device=ids.device, dtype=ids.dtype)
+    fate = uniform(ids.shape, generator, ids.device)
+    other = torch.randint(vocabulary, tuple(ids.shape), **source(generator), device=ids.device, dtype=ids.dtype)
     hidden = torch.where(fate < 0.8, mask_id, torch.where(fate < 0.9, other, ids))
     return torch.where(chosen, hidden, ids), torch.where(chosen, ids, -100)
 
@@ -223,6 +284,8 @@ def mixup(
     y: Tensor,
     alpha: float = 0.2,
     *,
+    num_classes: int | None = None,
+    per_example: bool = False,
     generator: torch.Generator | None = None,
     weight: Tensor | None = None,
     order: Tensor | None = None,
@@ -231,49 +294,137 @@ def mixup(
 
         x' = l x + (1 - l) x[order],    y' = l y + (1 - l) y[order],    l ~ Beta(alpha, alpha), one for the batch
 
-    x: (N, ...), floating point.  y: (N, ...), floating point: one-hot or soft targets, or numbers to regress on.
+    x: (N, ...), floating point.  y: (N, ...), floating point: one-hot or soft targets, or numbers to regress on; with
+    num_classes, integer labels (N, ...), which become one-hot first.
+    per_example: draw a weight for each example.
     weight: l itself, of shape () or (N,).  order: a permutation of the N examples.  Both are drawn if not given.
-    Returns: x' and y', shapes and dtypes as they came.
-    Raises ArgumentError unless alpha is finite and above 0, x and y are floating point and have N rows each, and weight
-    and order fit.
+    Returns: x' and y', shapes and dtypes as they came; for labels, y' is (N, ..., num_classes) in x's dtype.
+    Raises ArgumentError unless alpha is finite and above 0, x and y are floating point and have N rows each, the labels
+    are classes, and weight and order fit.
     Zhang et al. 2017, https://arxiv.org/abs/1710.09412
 
-    >>> x, y = torch.tensor([[0.0], [8.0]]), torch.eye(2)
-    >>> mixup(x, y, weight=torch.tensor(0.75), order=torch.tensor([1, 0]))[0]
-    tensor([[2.],
-            [6.]])
+    >>> x, labels = torch.tensor([[0.0], [8.0]]), torch.tensor([0, 1])
+    >>> mixup(x, labels, num_classes=2, weight=torch.tensor(0.75), order=torch.tensor([1, 0]))
+    (tensor([[2.],
+            [6.]]), tensor([[0.7500, 0.2500],
+            [0.2500, 0.7500]]))
     """
     check_amount(alpha, "alpha", above=0)
-    check_dim(check_floating(x), 1, "(N, ...)")
-    if not y.is_floating_point():
-        raise ArgumentError(
-            f"y has dtype {y.dtype}: labels cannot be mixed, probabilities can, as from one_hot(y).float()"
-        )
-    if y.dim() < 1 or len(y) != len(x):
-        raise ArgumentError(f"y has shape {tuple(y.shape)} and x {tuple(x.shape)}: they must have as many rows")
+    y = _targets(check_dim(check_floating(x), 1, "(N, ...)"), y, num_classes)
     if weight is None:
-        weight = draw_beta(alpha, x.device, generator)
+        weight = draw_beta(alpha, x.device, generator, x.shape[:1] if per_example else ())
     else:
         check_broadcast(check_floating(weight, "weight"), x.shape[:1], "weight")
-    if order is None:
-        order = torch.randperm(len(x), generator=generator, device=x.device)
-    elif order.shape != x.shape[:1]:
-        raise ArgumentError(f"order has shape {tuple(order.shape)}: it must be a permutation of {len(x)} examples")
+    order = _order(x, order, generator)
     return _mix(x, weight, order), _mix(y, weight, order)
 
 
+def cutmix(
+    x: Tensor,
+    y: Tensor,
+    alpha: float = 1.0,
+    *,
+    num_classes: int | None = None,
+    generator: torch.Generator | None = None,
+    box: tuple[int, int, int, int] | None = None,
+    order: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Paste a box of a partner's image into each image of the batch, and mix the targets by the area.
+
+        x' = x outside the box, x[order] inside;    y' = l y + (1 - l) y[order],    l = 1 - box area / (H W)
+        sides H sqrt(1 - l0) and W sqrt(1 - l0), rounded down,  l0 ~ Beta(alpha, alpha),  centre uniform; cut at edges
+
+    x: (N, ..., H, W), floating point.  y and num_classes: as for `mixup`.
+    box: (top, bottom, left, right), the rows from top to below bottom and the columns from left to below right.
+    order: a permutation of the N examples.  Both are drawn if not given, one box for the batch.
+    Returns: x' and y', as `mixup`.  A box that the edge cuts is smaller: l is its real area's, not l0.
+    Raises ArgumentError as `mixup` does, if x has fewer than 3 dimensions, or if the box is not inside the image.
+    Yun et al. 2019, https://arxiv.org/abs/1905.04899
+
+    >>> x, labels = torch.stack([torch.zeros(2, 2), torch.ones(2, 2)]), torch.tensor([0, 1])
+    >>> cutmix(x, labels, num_classes=2, box=(0, 1, 0, 1), order=torch.tensor([1, 0]))
+    (tensor([[[1., 0.],
+             [0., 0.]],
+    <BLANKLINE>
+            [[0., 1.],
+             [1., 1.]]]), tensor([[0.7500, 0.2500],
+            [0.2500, 0.7500]]))
+    """
+    check_amount(alpha, "alpha", above=0)
+    y = _targets(check_dim(check_floating(x), 3, "(N, ..., H, W)"), y, num_classes)
+    height, width = x.shape[-2:]
+    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    if box is None:
+        side = (1 - draw_beta(alpha, x.device, generator)).sqrt()
+        centre = uniform((2,), generator, x.device)
+        inside_rows = _interval(rows, centre[0], side)
+        inside_columns = _interval(columns, centre[1], side)
+    else:
+        top, bottom, left, right = box
+        if not (0 <= top <= bottom <= height and 0 <= left <= right <= width):
+            raise ArgumentError(f"box = {box} is not allowed: it must be inside the image, {height} x {width}")
+        inside_rows, inside_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    order = _order(x, order, generator)
+    inside = inside_rows.unsqueeze(1) & inside_columns
+    weight = 1 - inside.double().mean()
+    return torch.where(inside, x.index_select(0, order), x), _mix(y, weight, order)
+
+
+def _interval(places: Tensor, centre: Tensor, side: Tensor) -> Tensor:
+    """Where a box of a fraction `side` of the places lies around a centre, itself a fraction: bool."""
+    middle, half = (centre * len(places)).floor(), (side * len(places)).floor() / 2
+    return (places >= (middle - half).floor()) & (places < (middle + half).floor())
+
+
+def _targets(x: Tensor, y: Tensor, num_classes: int | None) -> Tensor:
+    """The targets that can be mixed: y itself, or its labels one-hot."""
+    if y.dim() < 1 or len(y) != len(x):
+        raise ArgumentError(f"y has shape {tuple(y.shape)} and x {tuple(x.shape)}: they must have as many rows")
+    if num_classes is not None:
+        try:
+            return F.one_hot(check_ids(y, "y").long(), num_classes).to(x.dtype)
+        except RuntimeError as error:
+            raise ArgumentError(
+                f"y has labels from {int(y.min())} to {int(y.max())}: with num_classes = {num_classes} they must be "
+                f"from 0 to {num_classes - 1}"
+            ) from error
+    if not y.is_floating_point():
+        raise ArgumentError(
+            f"y has dtype {y.dtype}: labels cannot be mixed, probabilities can: give num_classes, or one_hot(y).float()"
+        )
+    return y
+
+
+def _order(x: Tensor, order: Tensor | None, generator: torch.Generator | None) -> Tensor:
+    """The order handed in, or one drawn evenly."""
+    if order is None:
+        return torch.randperm(len(x), **source(generator), device=x.device)
+    if order.shape != x.shape[:1]:
+        raise ArgumentError(f"order has shape {tuple(order.shape)}: it must be a permutation of {len(x)} examples")
+    return order
+
+
 def _mix(x: Tensor, weight: Tensor, order: Tensor) -> Tensor:
-    share = weight.to(x.dtype).reshape(weight.shape + (1,) * (x.dim() - 1))
-    return share * x + (1 - share) * x[order]
+    """weight * x + (1 - weight) * x[order]."""
+    weight = weight.to(x.dtype).reshape(weight.shape + (1,) * (x.dim() - 1))
+    return torch.lerp(x.index_select(0, order), x, weight)
 
 
-def draw_beta(alpha: float, device: torch.device, generator: torch.Generator | None) -> Tensor:
-    """One draw from Beta(alpha, alpha): a ratio of two Gamma draws, in logarithms, since a small alpha underflows."""
-    shape = torch.full((2,), alpha + 1.0, device=device, dtype=torch.float64)
-    gamma = torch._standard_gamma(shape, generator=generator)
-    uniform = torch.rand(2, generator=generator, device=device, dtype=torch.float64)
-    log_gamma = gamma.log() + uniform.log() / alpha  # Gamma(a) is Gamma(a + 1) U^(1/a)
-    return (log_gamma[0] - log_gamma[1]).sigmoid()
+def draw_beta(
+    alpha: float, device: torch.device, generator: torch.Generator | None, shape: tuple[int, ...] = ()
+) -> Tensor:
+    """Draws from Beta(alpha, alpha), in float64, also where alpha is so small that Gamma draws would be 0.
+
+        (1 + t / sqrt(2 alpha + t^2)) / 2,    t a Student's t of 2 alpha degrees: t^2 = 2 alpha c^2 (u^(-1/alpha) - 1)
+
+    with u uniform and c the cosine of a uniform angle (Bailey 1994), which takes no rejections and so no loop.
+    Bailey 1994, https://doi.org/10.1090/S0025-5718-1994-1219705-0
+    """
+    u, angle = uniform((2, *shape), generator, device, torch.float64)
+    cosine, t = torch.cos(2 * math.pi * angle), -u.log() / alpha
+    log_z = 2 * cosine.abs().log() + t + torch.log(-torch.expm1(-t))  # z = c^2 (u^(-1/alpha) - 1), which may overflow
+    smaller = (-log_z).sigmoid() / 2 / (1 + log_z.sigmoid().sqrt())  # (1 - sqrt(z / (1 + z))) / 2 without cancellation
+    return torch.where(cosine < 0, smaller, 1 - smaller)
 
 
 def fgsm(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float) -> Tensor:

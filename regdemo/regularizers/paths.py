@@ -11,12 +11,14 @@ from regdemo.regularizers.checks import check_dim, check_floating, check_mask, c
 from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
 
 
+@torch.fx.wrap
 def drop_path(
     x: Tensor,
     p: float = 0.1,
+    training: bool = True,
+    scale_by_keep: bool = True,
     *,
     per_sample: bool = True,
-    training: bool = True,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -24,10 +26,13 @@ def drop_path(
 
         y[b] = x[b] * m[b] / (1 - p),    m ~ Bernoulli(1 - p) for each example, or one m for the batch
 
-    x: (B, ...), the branch's output before it is added, floating point.
+    x: (B, ...), the branch's output before it is added, floating point.  A single example needs unsqueeze(0).
+    per_sample: a draw for each example; otherwise one for the batch.
+    scale_by_keep: divide by 1 - p; without it the mean in training is (1 - p) x.
     mask: broadcastable to (B, 1, ...), True is kept; drawn if not given.
     Returns: x's shape and dtype; x outside training.
-    The original paper draws one gate a batch, leaves the survivors unscaled and multiplies by 1 - p in eval: same mean.
+    The original paper draws one gate per batch, leaves the survivors unscaled and multiplies by 1 - p in eval: the same
+    mean.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x has no batch dimension, is not floating point, or the
     mask does not fit.
     Huang et al. 2016, https://arxiv.org/abs/1603.09382
@@ -39,20 +44,21 @@ def drop_path(
     check_rate(p)
     check_floating(x)
     check_dim(x, 1, "(B, ...)")
+    ones = (1,) * (x.dim() - 1)
+    check_mask(mask, (x.shape[0], *ones))
     if not training:
         return x
-    ones = (1,) * (x.dim() - 1)
     if mask is None:
         mask = keep_mask((x.shape[0] if per_sample else 1, *ones), p, generator=generator, device=x.device)
-    return scale_kept(x, check_mask(mask, (x.shape[0], *ones)), p)
+    return scale_kept(x, mask, p if scale_by_keep else 0.0)
 
 
 def drop_path_residual(
     x: Tensor,
     branch: Callable[[Tensor], Tensor],
     p: float = 0.1,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -63,7 +69,7 @@ def drop_path_residual(
     x: (B, ...), floating point.  branch: maps (K, ...) to the same shape each example alone (no batch norm).
     mask: broadcastable to (B,), True is kept; drawn if not given.
     Returns: x's shape and dtype; x + branch(x) outside training.
-    The law is `x + drop_path(branch(x), p)`'s; a share p of the branch's work is saved.
+    The distribution is that of `x + drop_path(branch(x), p)`; a fraction p of the branch's work is saved.
     K depends on the draw, so torch.compile may break the graph here, and torch.func.vmap needs randomness="same".
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x has no batch dimension, is not floating point, or the
     mask does not fit.
@@ -76,36 +82,49 @@ def drop_path_residual(
     check_rate(p)
     check_floating(x)
     check_dim(x, 1, "(B, ...)")
+    shape = x.shape[:1]
+    check_mask(mask, shape)
     if not training:
         return x + branch(x)
-    shape = x.shape[:1]
-    mask = keep_mask(shape, p, generator=generator, device=x.device) if mask is None else check_mask(mask, shape)
+    if mask is None:
+        mask = keep_mask(shape, p, generator=generator, device=x.device)
     kept = mask.expand(shape).nonzero().squeeze(1)
     return x.index_add(0, kept, branch(x[kept]).to(x.dtype), alpha=1 / (1 - p))
 
 
 class DropPath(RateModule):
-    """`drop_path` as a Module, to wrap around a branch's output: active in training, the identity in eval."""
+    """`drop_path` as a Module, around a branch's output: drops whole examples in training; the identity in eval.
 
-    def __init__(self, p: float = 0.1, *, per_sample: bool = True) -> None:
+    p: the drop probability, 0 <= p < 1.  scale_by_keep: divide what is kept by 1 - p.
+    per_sample: a draw for each example; otherwise one for the batch.
+    Input and output: (B, ...), floating point.
+
+    >>> x, branch = torch.ones(2, 3), nn.Linear(3, 3)
+    >>> y = x + DropPath(0.1)(branch(x))
+    >>> y.shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, p: float = 0.1, scale_by_keep: bool = True, *, per_sample: bool = True) -> None:
         super().__init__(p)
-        self.per_sample = per_sample
+        self.scale_by_keep, self.per_sample = scale_by_keep, per_sample
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Apply `drop_path` at rate p."""
-        return drop_path(x, self.p, per_sample=self.per_sample, training=self.training, generator=generator)
+        return drop_path(x, self.p, self.training, self.scale_by_keep, per_sample=self.per_sample, generator=generator)
 
     def extra_repr(self) -> str:
-        """The rate, and whether each example draws its own."""
-        return f"p={self.p}, per_sample={self.per_sample}"
+        """The rate, whether each example draws its own, and whether what is kept is left unscaled."""
+        return f"p={self.p}, per_sample={self.per_sample}" + ("" if self.scale_by_keep else ", scale_by_keep=False")
 
 
+@torch.fx.wrap
 def layer_drop(
     x: Tensor,
     layers: Iterable[Callable[[Tensor], Tensor]],
     p: float = 0.1,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -117,7 +136,8 @@ def layer_drop(
     mask: broadcastable to (L,), True is run; drawn if not given.
     Returns: the last layer's output; outside training all layers run.
     Nothing is rescaled, so the mean in training is not eval's: the aim is a network that can be pruned by layers.
-    A skipped layer is not computed and gets no gradient. Which run depends on the draw: torch.compile breaks the graph.
+    A skipped layer is not computed and gets no gradient: DistributedDataParallel needs find_unused_parameters=True.
+    Which layers run depends on the draw: in training torch.compile breaks the graph here; in eval it does not.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if x is not floating point or the mask does not fit.
     Fan et al. 2019, https://arxiv.org/abs/1909.11556
 
@@ -128,18 +148,31 @@ def layer_drop(
     check_floating(x)
     layers = list(layers)
     shape = (len(layers),)
+    check_mask(mask, shape)
     if not training:
-        mask = torch.ones(shape, dtype=torch.bool)
-    elif mask is None:
+        return _run(x, layers)
+    if mask is None:
         mask = keep_mask(shape, p, generator=generator, device=generator.device if generator else None)
-    for layer, run in zip(layers, check_mask(mask, shape).expand(shape).tolist(), strict=True):
-        if run:
-            x = layer(x)
+    return _run(x, [layer for layer, run in zip(layers, mask.expand(shape).tolist(), strict=True) if run])
+
+
+def _run(x: Tensor, layers: Iterable[Callable[[Tensor], Tensor]]) -> Tensor:
+    """The layers, one after the other."""
+    for layer in layers:
+        x = layer(x)
     return x
 
 
 class LayerDrop(RateModule):
-    """`layer_drop` over a stack of layers of its own: some are skipped in training, all run in eval."""
+    """`layer_drop` over a stack of layers of its own: some are skipped in training; all run in eval.
+
+    layers: Modules that keep the shape, each with its own residual connection.  p: a layer's skip probability.
+    Input and output: what the layers take and return, floating point.
+    Under DistributedDataParallel a skipped layer has no gradient: it needs find_unused_parameters=True.
+
+    >>> LayerDrop([nn.Linear(3, 3), nn.Linear(3, 3)], 0.5)(torch.ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(self, layers: Iterable[nn.Module], p: float = 0.1) -> None:
         super().__init__(p)
@@ -147,4 +180,6 @@ class LayerDrop(RateModule):
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Apply `layer_drop` at rate p."""
-        return layer_drop(x, self.layers, self.p, training=self.training, generator=generator)
+        if not self.training:  # here as well, so that torch.fx records the layers one by one
+            return _run(x, self.layers)
+        return layer_drop(x, self.layers, self.p, generator=generator)

@@ -11,7 +11,7 @@ from torch import nn
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
-from regdemo.regularizers.rates import set_dropout
+from regdemo.regularizers.rates import Kind, set_dropout
 
 Convention = Literal["linspace", "huang"]
 
@@ -41,13 +41,16 @@ def layerwise_rates(depth: int, p_max: float, *, convention: Convention = "linsp
     raise ArgumentError(f"convention = {convention!r} is unknown: choose 'linspace' or 'huang'")
 
 
-def layerwise_dropout(layers: Iterable[nn.Module], p_max: float, *, convention: Convention = "linspace") -> list[float]:
+def layerwise_dropout(
+    layers: Iterable[nn.Module], p_max: float, *, convention: Convention = "linspace", kind: Kind = "dropout"
+) -> list[float]:
     """Set the drop rates inside each layer of a model to grow linearly with its depth, in place.
 
-        every rate that `set_dropout` finds inside layer l becomes p_l of `layerwise_rates`
+        every rate of that kind that `set_dropout` finds inside layer l becomes p_l of `layerwise_rates`
 
-    layers: a model's blocks in order, such as `model.blocks`.  Returns: the rate of each layer.
-    Raises ArgumentError if a layer holds no rate: a silent no-op is the usual bug.
+    layers: a model's blocks in order, such as `model.blocks`.  kind: "dropout", or "path" for stochastic depth.
+    Returns: the rate of each layer.
+    Raises ArgumentError if a layer holds no such rate: a silent no-op is the usual bug.
 
     >>> blocks = [nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)) for _ in range(3)]
     >>> layerwise_dropout(blocks, 0.2), [block[1].p for block in blocks]
@@ -55,7 +58,7 @@ def layerwise_dropout(layers: Iterable[nn.Module], p_max: float, *, convention: 
     """
     layers = list(layers)
     rates = layerwise_rates(len(layers), p_max, convention=convention)
-    set_dropout(nn.ModuleList(layers), rates)
+    set_dropout(nn.ModuleList(layers), rates, kind=kind)
     return rates
 
 
@@ -126,6 +129,8 @@ class EarlyStopping:
     model: whose state_dict, buffers included, is copied at each new best.
     patience: at least 1.  min_delta: at least 0.
     After training, `restore()` loads the best weights, and `best`, `best_step` and `step_count` say where it was.
+    For a training that is interrupted, `state_dict()` holds all of it, the best weights included, and
+    `load_state_dict` takes it back.
     Raises ArgumentError on a patience or min_delta out of range, on a loss that is NaN or infinite, and on a restore
     before the first step.
     Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
@@ -160,3 +165,13 @@ class EarlyStopping:
         if not self.best_step:
             raise ArgumentError("there are no best weights to restore: call step(loss) at least once before")
         self.model.load_state_dict(self._state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is and the best weights, to be saved with a checkpoint; patience and min_delta are not in it."""
+        names = ("best", "best_step", "step_count")
+        return {**{name: getattr(self, name) for name in names}, "weights": deepcopy(self._state)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.best, self.best_step, self.step_count = (state_dict[n] for n in ("best", "best_step", "step_count"))
+        self._state = deepcopy(state_dict["weights"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 from torch import Tensor
 
@@ -17,10 +19,12 @@ def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) ->
         L = mean over examples of  -ln p[t] - ln q[t] + alpha / 2 (KL(p || q) + KL(q || p))
         p = softmax(first),  q = softmax(second)
 
-    first, second: logits (N, K), or (..., K), of the same inputs.  target: class indices (N,), or (...); -100 leaves an
-    example out, as in torch.  alpha: at least 0; gradients flow into both passes.  Returns: a scalar.
-    Raises ArgumentError unless the logits are floating point, finite alpha is at least 0, target holds integers, the
-    shapes fit and there is an example.
+    first, second: logits (N, K), or (..., K), of the same inputs; a class at -inf has probability 0.
+    target: class indices (N,), or (...); -100 leaves an example out, as in torch.
+    alpha: at least 0; gradients flow into both passes.
+    Returns: a scalar; 0 if every example is left out, where torch's cross entropy is NaN.
+    Raises ArgumentError unless the logits are floating point, finite alpha is at least 0, target holds classes or -100,
+    the shapes fit and there is an example.
     Liang et al. 2021, equation 4, https://arxiv.org/abs/2106.14448
 
     >>> logits = torch.tensor([[0.0, 0.0]])
@@ -42,12 +46,26 @@ def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) ->
     log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
     counted = target != IGNORED
     label = torch.where(counted, target, 0).unsqueeze(-1)
-    errors = -(log_p + log_q).gather(-1, label).squeeze(-1)
-    losses = errors + alpha / 2 * disagreement(first, second)
-    return torch.where(counted, losses, 0).sum() / counted.sum()
+    try:
+        losses = -(log_p.gather(-1, label) + log_q.gather(-1, label)).squeeze(-1)
+    except RuntimeError as error:  # asking beforehand would make a GPU wait
+        outside = label[(label < 0) | (label >= first.shape[-1])]
+        raise ArgumentError(
+            f"target holds the label {int(outside[0])}: it must be from 0 to {first.shape[-1] - 1}, or {IGNORED} to "
+            "leave the example out"
+        ) from error
+    if alpha:  # or an infinite disagreement would count 0 times, which is NaN
+        losses = losses + alpha / 2 * _divergence(log_p, log_q)
+    return torch.where(counted, losses, 0).sum() / counted.sum().clamp(min=1)
 
 
 def disagreement(first: Tensor, second: Tensor) -> Tensor:
     """KL(p || q) + KL(q || p) of two passes' logits, (..., K), for each example: (...)."""
-    log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
-    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
+    return _divergence(first.log_softmax(-1), second.log_softmax(-1))
+
+
+def _divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """KL(p || q) + KL(q || p); a class that both give probability 0 adds nothing."""
+    neither = (log_p == -inf) & (log_q == -inf)
+    ratio = (log_p - log_q).masked_fill(neither, 0)  # of -inf and -inf it would be NaN
+    return ((log_p.exp() - log_q.exp()) * ratio).sum(-1)

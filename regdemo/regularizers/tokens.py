@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.checks import check_broadcast, check_dim, check_mask, check_rate
+from regdemo.regularizers.checks import check_broadcast, check_dim, check_ids, check_mask, check_rate
+from regdemo.regularizers.draws import uniform
 
 
 def random_deletion(
@@ -38,12 +39,13 @@ def random_deletion(
     words = _words(ids, padding, special)
     if mask is None:
         # The word with the largest draw stays, whatever p is: where all fall, that is each of them equally often.
-        draws = torch.rand(ids.shape, generator=generator, device=ids.device).masked_fill(~words, -1.0)
+        draws = uniform(ids.shape, generator, ids.device).masked_fill(~words, -1.0)
         kept = draws >= p
         if ids.shape[-1]:
             kept |= draws == draws.amax(-1, keepdim=True)
     else:
-        kept = check_mask(mask, ids.shape).expand(ids.shape)
+        check_mask(mask, ids.shape)
+        kept = mask.expand(ids.shape)
         emptied = words.any(-1) & ~(kept & words).any(-1)
         if emptied.any():
             raise ArgumentError(f"mask deletes every word of {int(emptied.sum())} sequences: it must keep one in each")
@@ -62,7 +64,7 @@ def random_swap(
 ) -> Tensor:
     """Exchange two words of each sequence, drawn evenly among its pairs, n times over.
 
-        of L words, a share (1 - 1/L) (1 - (1 - 2/(L-1))^n) stands elsewhere than before, on average
+        of L words, a fraction (1 - 1/L) (1 - (1 - 2/(L-1))^n) is in another place than before, on average
 
     ids: integers (..., T); for words of a text, their places: torch.arange(T).  n: a tenth of the words in the paper.
     special: bool, broadcastable to ids, True where a token stays in its place; padding does so too.
@@ -80,7 +82,7 @@ def random_swap(
         return ids.clone()
     enough = words.sum(-1, keepdim=True) >= 2
     for _ in range(n):
-        draws = torch.rand(ids.shape, generator=generator, device=ids.device).masked_fill(~words, -1.0)
+        draws = uniform(ids.shape, generator, ids.device).masked_fill(~words, -1.0)
         pair = draws.topk(2, dim=-1).indices
         swapped = ids.scatter(-1, pair, ids.gather(-1, pair.flip(-1)))
         ids = torch.where(enough, swapped, ids)
@@ -89,9 +91,7 @@ def random_swap(
 
 def _words(ids: Tensor, padding: int, special: Tensor | None) -> Tensor:
     """Where ids hold a word: neither padding nor special."""
-    if ids.is_floating_point() or ids.dtype == torch.bool:
-        raise ArgumentError(f"ids has dtype {ids.dtype}: it must hold integers, as from ids.long()")
-    words = check_dim(ids, 1, "(..., T)", "ids") != padding
+    words = check_dim(check_ids(ids), 1, "(..., T)", "ids") != padding
     if special is None:
         return words
     if special.dtype != torch.bool:

@@ -1,4 +1,4 @@
-"""Noise, penalties and bounds on the weights: DropConnect, Mixout, L1, L2, max-norm, who is exempt from decay."""
+"""Noise, penalties and bounds on the weights: DropConnect, Mixout, L1, L2, elastic net, max-norm; exemptions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from torch import Tensor, nn
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import (
     check_amount,
-    check_broadcast,
     check_dim,
     check_floating,
     check_mask,
+    check_noise,
     check_rate,
 )
+from regdemo.regularizers.draws import normal
 from regdemo.regularizers.masks import keep_mask, scale_kept
 
 
+@torch.fx.wrap
 def drop_connect(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     p: float = 0.5,
+    training: bool = True,
     *,
     per_sample: bool = True,
-    training: bool = True,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -50,16 +52,17 @@ def drop_connect(
     tensor([[2.]])
     """
     _check_linear(x, weight, bias, p)
+    batch = x.shape[:-1]
+    check_mask(mask, (*batch, *weight.shape))
     if not training:
         return F.linear(x, weight, bias)
-    batch = x.shape[:-1]
     if mask is None:
         mask = keep_mask((*(batch if per_sample else ()), *weight.shape), p, generator=generator, device=x.device)
-    dropped = scale_kept(weight, check_mask(mask, (*batch, *weight.shape)), p)
+    dropped = scale_kept(weight, mask, p)
     if dropped.dim() == 2:
         return F.linear(x, dropped, bias)
     y = torch.einsum("...i,...oi->...o", x, dropped)
-    return y if bias is None else y + bias
+    return y if bias is None else y + bias.to(y.dtype)  # autocast computes y, but not the sum, in a half type
 
 
 def _check_linear(x: Tensor, weight: Tensor, bias: Tensor | None, p: float) -> None:
@@ -94,7 +97,15 @@ def drop_connect_moments(
 
 
 class DropConnect(nn.Linear):
-    """`drop_connect` as a linear layer: drops weights in training, a plain nn.Linear in eval."""
+    """`drop_connect` as a linear layer: drops weights in training; a plain nn.Linear in eval.
+
+    in_features, out_features, bias, device, dtype: as in nn.Linear.  p: a weight's drop probability, 0 <= p < 1.
+    per_sample: a mask for each example, which takes B * out * in elements of memory; otherwise one for the batch.
+    Input: (..., in).  Output: (..., out).
+
+    >>> DropConnect(3, 2, 0.5)(torch.ones(5, 3)).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(
         self,
@@ -104,8 +115,10 @@ class DropConnect(nn.Linear):
         *,
         bias: bool = True,
         per_sample: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(in_features, out_features, bias=bias)
+        super().__init__(in_features, out_features, bias=bias, device=device, dtype=dtype)
         self.p = check_rate(p)
         self.per_sample = per_sample
 
@@ -116,8 +129,8 @@ class DropConnect(nn.Linear):
             self.weight,
             self.bias,
             self.p,
+            self.training,
             per_sample=self.per_sample,
-            training=self.training,
             generator=generator,
         )
 
@@ -145,7 +158,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         AdamW decays each parameter of the first by  w <- w - lr * weight_decay * w
 
     Exempt: what is named bias, what a norm layer holds, and any parameter of fewer than two dimensions. Embeddings
-    decay, as in GPT-2's usual recipe. A tied parameter stands once; a frozen one, requires_grad False, in neither.
+    decay, as in GPT-2's usual recipe. A tied parameter is listed once; a frozen one, requires_grad False, not at all.
     Returns: [{"params": ..., "weight_decay": weight_decay}, {"params": ..., "weight_decay": 0.0}].
     Raises ArgumentError unless weight_decay is finite and at least 0, or if model has no trainable parameter.
     Loshchilov and Hutter 2017 (decoupled decay), https://arxiv.org/abs/1711.05101
@@ -213,6 +226,44 @@ def _total(sums: list[Tensor]) -> Tensor:
     return sum(sums[1:], start=sums[0])
 
 
+def elastic_net(weights: Iterable[Tensor], l1: float, l2: float) -> Tensor:
+    """What an elastic net adds to the loss: an L1 and an L2 penalty together.
+
+        l1 * sum |w| + l2 * sum w^2
+
+    The L1 part selects, and the L2 part shares the weight among correlated inputs, of which L1 alone keeps one.
+    scikit-learn's ElasticNet(alpha, l1_ratio) is l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio) / 2, with half
+    the mean squared error as loss. For weights that are exactly 0 leave it out of the loss and use `elastic_net_prox`.
+    weights: floating-point tensors of any shapes, at least one.  Returns: a number, as a tensor.
+    Raises ArgumentError unless l1 and l2 are finite and at least 0, if a tensor is not floating point, or if weights is
+    empty.
+    Zou and Hastie 2005, https://doi.org/10.1111/j.1467-9868.2005.00503.x
+
+    >>> elastic_net([torch.tensor([1.0, -2.0])], 1.0, 0.5)
+    tensor(5.5000)
+    """
+    check_amount(l1, "l1")
+    check_amount(l2, "l2")
+    weights = list(weights)
+    return l1_penalty(weights, l1) + l2_penalty(weights, l2)
+
+
+def elastic_net_prox(w: Tensor, l1: float, l2: float) -> Tensor:
+    """The proximal step of an elastic net: the soft threshold of its L1 part, then shrinkage by its L2 part.
+
+        soft_threshold(w, l1) / (1 + 2 l2) = argmin_v (v - w)^2 / 2 + l1 |v| + l2 v^2
+        after a gradient step at rate lr on the loss without the penalty:  lr * l1 and lr * l2
+
+    w: any shape, floating point.  Returns: same shape and dtype.
+    Raises ArgumentError unless l1 and l2 are finite and at least 0, or if w is not floating point.
+    Parikh and Boyd 2014, section 6.5.3, https://doi.org/10.1561/2400000003
+
+    >>> elastic_net_prox(torch.tensor([3.0, 0.5, -2.0]), 1.0, 0.5)
+    tensor([ 1.0000,  0.0000, -0.5000])
+    """
+    return soft_threshold(w, check_amount(l1, "l1")) / (1 + 2 * check_amount(l2, "l2"))
+
+
 def max_norm(weight: Tensor, limit: float = 3.0, *, dim: int = 0) -> Tensor:
     """Shrink the weights into each unit that are longer than limit to that length: a bound, not a pull.
 
@@ -258,12 +309,13 @@ def soft_threshold(w: Tensor, threshold: float) -> Tensor:
     return F.softshrink(check_floating(w, "w"), check_amount(threshold, "threshold"))
 
 
+@torch.fx.wrap
 def mixout(
     weight: Tensor,
     pretrained: Tensor,
     p: float = 0.5,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -287,11 +339,12 @@ def mixout(
         raise ArgumentError(
             f"pretrained has shape {tuple(pretrained.shape)}: it must be {tuple(weight.shape)}, the shape of weight"
         )
+    check_mask(mask, weight.shape)
     if not training:
         return weight
     if mask is None:
         mask = keep_mask(weight.shape, p, generator=generator, device=weight.device)
-    return pretrained + scale_kept(weight - pretrained, check_mask(mask, weight.shape), p)
+    return pretrained + scale_kept(weight - pretrained, mask, p)
 
 
 def _check_pretrained(pretrained: Tensor) -> Tensor:
@@ -305,7 +358,13 @@ def _check_pretrained(pretrained: Tensor) -> Tensor:
 class Mixout(nn.Module):
     """`mixout` as a parametrization of any layer's weight, to be registered before fine-tuning changes it.
 
-    torch.nn.utils.parametrize.register_parametrization(layer, "weight", Mixout(layer.weight, p=0.7))
+    pretrained: the weight that fine-tuning begins with; a copy is kept as a buffer.  p: how often it is put back.
+    Input and output: a weight of pretrained's shape.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> mixed = torch.nn.utils.parametrize.register_parametrization(layer, "weight", Mixout(layer.weight, p=0.7))
+    >>> mixed(torch.ones(5, 3)).shape
+    torch.Size([5, 2])
     """
 
     pretrained: Tensor
@@ -317,20 +376,21 @@ class Mixout(nn.Module):
 
     def forward(self, weight: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The weight that the layer computes with: `mixout` in training, weight itself in eval."""
-        return mixout(weight, self.pretrained, self.p, training=self.training, generator=generator)
+        return mixout(weight, self.pretrained, self.p, self.training, generator=generator)
 
     def extra_repr(self) -> str:
         """The rate, and the shape of the pretrained weights."""
         return f"p={self.p}, pretrained={tuple(self.pretrained.shape)}"
 
 
+@torch.fx.wrap
 def weight_noise(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     std: float = 0.05,
-    *,
     training: bool = True,
+    *,
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
@@ -352,26 +412,40 @@ def weight_noise(
     """
     check_amount(std, "std")
     _check_linear(x, weight, bias, 0.0)
+    check_noise(noise, weight.shape)
     if not training:
         return F.linear(x, weight, bias)
     if noise is None:
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        noise = torch.randn(weight.shape, generator=generator, device=weight.device, dtype=dtype)
-    else:
-        check_broadcast(check_floating(noise, "noise"), weight.shape, "noise")
+        noise = normal(weight.shape, weight, generator)
     return F.linear(x, weight + (std * noise).to(weight.dtype), bias)
 
 
 class WeightNoise(nn.Linear):
-    """`weight_noise` as a linear layer: noise on its weights in training, a plain nn.Linear in eval."""
+    """`weight_noise` as a linear layer: noise on its weights in training; a plain nn.Linear in eval.
 
-    def __init__(self, in_features: int, out_features: int, std: float = 0.05, *, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias=bias)
+    in_features, out_features, bias, device, dtype: as in nn.Linear.  std: the noise's standard deviation, at least 0.
+    Input: (..., in).  Output: (..., out).
+
+    >>> WeightNoise(3, 2, 0.05)(torch.ones(5, 3)).shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        std: float = 0.05,
+        *,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features, bias=bias, device=device, dtype=dtype)
         self.std = check_amount(std, "std")
 
     def forward(self, input: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Apply `weight_noise` of size std."""
-        return weight_noise(input, self.weight, self.bias, self.std, training=self.training, generator=generator)
+        return weight_noise(input, self.weight, self.bias, self.std, self.training, generator=generator)
 
     def extra_repr(self) -> str:
         """nn.Linear's sizes, and the size of the noise."""

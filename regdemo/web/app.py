@@ -32,10 +32,7 @@ def application(site: Site) -> Starlette:
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         yield
-        await site.demos.close()
-        await site.lab.close()
-        await site.in_practice(site.learner.close)
-        site.practice.shutdown(wait=True, cancel_futures=True)
+        await site.close()
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, RegdemoError)

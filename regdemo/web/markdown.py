@@ -25,6 +25,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name
 from pygments.util import ClassNotFound
 
+from regdemo.quiz.text import slug
+
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
 LONGEST_CODE = 20_000  # characters that are coloured
@@ -139,13 +141,16 @@ def _parser() -> MarkdownIt:
         "code_block": lambda tokens, at, options, env: block(tokens[at].content, ""),
         "table_open": lambda tokens, at, options, env: '<div class="wide" tabindex="0"><table>',
         "table_close": lambda tokens, at, options, env: "</table></div>",
-        "th_open": lambda tokens, at, options, env: f"<th{_aligned(tokens[at])}>",
+        "th_open": lambda tokens, at, options, env: (
+            f"<{_header(tokens[at + 1])}{_aligned(tokens[at], _header(tokens[at + 1]))}>"
+        ),
+        "th_close": lambda tokens, at, options, env: f"</{_header(tokens[at - 1])}>\n",
         "td_open": lambda tokens, at, options, env: f"<td{_aligned(tokens[at])}>",
         "link_open": _link_open,
         "link_close": lambda tokens, at, options, env: "</a>" if env["links"].pop() else "",
         "image": _image,
-        "heading_open": lambda tokens, at, options, env: f"<{_heading(tokens[at], env)}>",
-        "heading_close": lambda tokens, at, options, env: f"</{_heading(tokens[at], env).split()[0]}>",
+        "heading_open": _heading_open,
+        "heading_close": lambda tokens, at, options, env: f"</{_heading(tokens[at], env)}>",
         "math_inline": lambda tokens, at, options, env: mathml(tokens[at].content),
         "math_inline_double": lambda tokens, at, options, env: mathml(tokens[at].content),
         "math_single": lambda tokens, at, options, env: mathml(tokens[at].content),
@@ -172,10 +177,15 @@ def _fence(token: Token) -> str:
     return block(token.content, words[0].lower() if words and re.fullmatch(r"[\w+-]{1,20}", words[0]) else "")
 
 
-def _aligned(token: Token) -> str:
+def _header(inside: Token) -> str:
+    """The tag of a table's head; one that says nothing is no header for a screen reader."""
+    return "th" if inside.content.strip() else "td"
+
+
+def _aligned(token: Token, header: str = "") -> str:
     """The alignment of a table's cell as a class: the page allows no style in a tag."""
     style = str(token.attrGet("style") or "")
-    scope = ' scope="col"' if token.tag == "th" else ""
+    scope = ' scope="col"' if header == "th" else ""
     name = "number" if "right" in style else "middle" if "center" in style else ""
     return f'{scope} class="{name}"' if name else scope
 
@@ -183,6 +193,12 @@ def _aligned(token: Token) -> str:
 def _heading(token: Token, env: Mapping[str, Any]) -> str:
     """A deck's headings come below the page's own; those of a whole page of ours stay what they are."""
     return token.tag if env.get("resolve") else "h3"
+
+
+def _heading_open(tokens: Sequence[Token], at: int, options: Any, env: Mapping[str, Any]) -> str:
+    """A heading of a page of ours can be linked to."""
+    anchor = f' id="{slug(tokens[at + 1].content)}"' if env.get("resolve") else ""
+    return f"<{_heading(tokens[at], env)}{anchor}>"
 
 
 def _link_open(tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:

@@ -112,11 +112,10 @@ def sides(before: str, after: str) -> tuple[Markup, Markup]:
 
 def command(stem: str, values: Mapping[str, Any]) -> str:
     """What to type in a terminal to see the same."""
-    words = ["regdemo", stem.replace("_", "-")]
-    defaults = catalog.demo(stem).signature.parameters
+    demo = catalog.demo(stem)
+    words = [demo.command]
     for name, value in values.items():
-        if value == defaults[name].default:
-            continue
-        option = f"--{name.replace('_', '-')}"
-        words += [option] if value is True else [option, quote(str(value))]
+        if value != demo.parameters[name][2]:
+            option = f"--{name.replace('_', '-')}"
+            words += [option] if value is True else [option, quote(str(value))]
     return " ".join(words)

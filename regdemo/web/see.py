@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from regdemo import catalog
@@ -49,16 +49,14 @@ def link(command: str) -> Link | None:
 def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:
     """A demo's options as an address holds them; None where one is unknown or outside its range."""
     values: dict[str, str] = {}
-    signature = demo.signature.parameters
+    parameters = demo.parameters
     rest = list(words)
     while rest:
         option, given, value = rest.pop(0).partition("=")
         name = option.removeprefix("--").replace("-", "_")
-        if not option.startswith("--") or name not in signature:
-            return None
-        if get_args(signature[name].annotation)[0] is bool and not given:
-            value = "on"
-        elif not given:
+        if not option.startswith("--") or name not in parameters or parameters[name][0] not in (int, float):
+            return None  # a text or a switch may have a model loaded: the learner is to ask for that
+        if not given:
             if not rest:
                 return None
             value = rest.pop(0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
+import secrets
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
@@ -18,11 +21,22 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from regdemo import __version__
-from regdemo.quiz import decks
+from regdemo.errors import ArgumentError
+from regdemo.kata import files
+from regdemo.kata import judge as judges
+from regdemo.quiz import decks, history
+from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
+from regdemo.quiz.practice import Practice
 from regdemo.web import markdown
-from regdemo.web.practice import Practice
+from regdemo.web.desk import Desk
 from regdemo.web.workroom import Bench
+
+if TYPE_CHECKING:
+    from regdemo.kata.judge import Judge
+    from regdemo.kata.katas import Kata
+    from regdemo.kata.verdict import Verdict
+    from regdemo.quiz.cards import Card
 
 T = TypeVar("T")
 
@@ -38,6 +52,7 @@ PAGES = (
     ("Stats", "/stats"),
 )
 HERE = Path(__file__).parent
+TABS = 500  # forms that may wait to be sent
 
 
 def _md(text: str) -> Markup:
@@ -55,6 +70,11 @@ def _code(text: str, language: str = "python") -> Markup:
 def _links(text: str) -> Markup:
     """A line with its bare addresses as links."""
     return Markup(markdown.inline(re.sub(r"(?<![(<])https?://[^\s<>]*[^\s<>.,;:!?)\]]", r"<\g<0>>", text)))
+
+
+def first_line(card: Card) -> Markup:
+    """What a card asks, in one line, with values for its parameters: how lists name it."""
+    return _mdi(card.ask(random.Random(0)).question.partition("\n")[0])
 
 
 def clock() -> datetime:
@@ -76,9 +96,39 @@ class Site:
         self.folder = folder
         self.now = now
         self.practice = ThreadPoolExecutor(1, "practice")
+        self._judging = ThreadPoolExecutor(1, "judge")
+        self._judge: Judge | None = None
         self.demos = Bench()
-        self.lab = Bench(seconds=3_600)
-        self.learner = Practice(self)
+        self.lab = Bench(seconds=3_600, grace=20)
+        self.desk = Desk(self)
+        self.tabs: deque[str] = deque(maxlen=TABS)
+
+    async def judge(self, kata: Kata, text: str) -> Verdict:
+        """Judge a kata's text, one at a time, in the sandbox; its process stays warm."""
+
+        def work() -> Verdict:
+            if self._judge is None:
+                hidden = [self.bank_path or decks.bundled(), self.home, files.absolute(self.folder)]
+                self._judge = judges.Judge(hidden, weaker=True)
+            return self._judge.check(kata, text)
+
+        return await asyncio.get_running_loop().run_in_executor(self._judging, work)
+
+    async def close(self) -> None:
+        """End what was started: the workers, the judge, the history."""
+        await self.demos.close()
+        await self.lab.close()
+        if self._judge:
+            await asyncio.to_thread(self._judge.close)
+        await self.in_practice(self.desk.close)
+        self.practice.shutdown(cancel_futures=True)
+        self._judging.shutdown(wait=False, cancel_futures=True)
+
+    def new_tab(self) -> str:
+        """A name for a form that is shown, so that it can be told from an address somebody made up."""
+        tab = secrets.token_hex(8)
+        self.tabs.append(tab)
+        return tab
 
     @property
     def cache(self) -> Path:
@@ -89,6 +139,15 @@ class Site:
     def bank(self) -> Bank:
         """The cards. Read in the practice thread, at the first need."""
         return decks.load(self.bank_path or decks.bundled(), cache=self.cache if self.home.is_dir() else None)
+
+    async def aside(self, function: Callable[[Practice], T]) -> T:
+        """Call a function that reads much of the history, in a thread of its own, so that the quiz need not wait."""
+
+        def work() -> T:
+            with history.History(self.home) as opened:
+                return function(practices.Practice(self.bank, opened, self.home, self.now))
+
+        return await asyncio.to_thread(work)
 
     async def in_practice(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in the practice thread."""
@@ -105,7 +164,7 @@ class Site:
             lstrip_blocks=True,
         )
         environment.globals |= {"pages": PAGES, "version": __version__, "words": "", "here": ""}
-        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links}
+        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links, "first_line": first_line}
         return environment
 
     def page(
@@ -132,3 +191,12 @@ def field(request: Request, name: str, default: str = "") -> str:
 def see_other(address: str) -> RedirectResponse:
     """After a form, the page to look at: reloading that sends nothing twice."""
     return RedirectResponse(address, 303)
+
+
+def whole(text: str, low: int, high: int) -> int | None:
+    """A whole number of a form, None where nothing was entered. Raises ArgumentError for one outside its range."""
+    if not text.strip():
+        return None
+    if not re.fullmatch("[0-9]{1,9}", text.strip()) or not low <= int(text) <= high:
+        raise ArgumentError(f"{text[:20]!r} isn't allowed here: choose a whole number from {low} to {high:,}")
+    return int(text)

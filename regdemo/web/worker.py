@@ -15,19 +15,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, BinaryIO
 
 import torch
 
 from regdemo import catalog
 from regdemo.errors import RegdemoError
+from regdemo.lab import compare as lab
+from regdemo.lab.combine import combine
+from regdemo.lab.compare import compare
 
 ROOM = 4_000_000_000  # bytes of address space beyond what torch itself takes
 Progress = Callable[[int, int], None]
-
-
-class Stopped(BaseException):
-    """A newer job is waiting."""
 
 
 def demo(progress: Progress, stem: str, values: dict[str, Any]) -> Any:
@@ -40,7 +40,20 @@ def pitfall(progress: Progress, name: str, seed: int) -> Any:
     return catalog.run_pitfall(name, seed)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"demo": demo, "pitfall": pitfall}
+def train(run: Callable[..., Any], progress: Progress, arms: list[str], options: dict[str, Any]) -> tuple[Any, bool]:
+    """A training's report, and whether it was stopped: what is finished is then shown."""
+    try:
+        return run(arms, progress=progress, **options), False
+    except lab.Stopped as stopped:
+        return stopped.report, True
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "demo": demo,
+    "pitfall": pitfall,
+    "compare": partial(train, compare),
+    "combine": partial(train, combine),
+}
 
 
 def read(stream: BinaryIO) -> Any:
@@ -68,7 +81,7 @@ def main() -> None:
 
     def stop(number: int, frame: object) -> None:
         if running:
-            raise Stopped
+            raise KeyboardInterrupt
 
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, stop)
@@ -95,7 +108,7 @@ def main() -> None:
                 finally:
                     running = False
                 answer = ("done", value, time.perf_counter() - start)
-            except Stopped:
+            except KeyboardInterrupt:
                 answer = ("stopped",)
             except RegdemoError as error:
                 answer = ("refused", str(error))

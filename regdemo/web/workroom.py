@@ -19,7 +19,7 @@ from regdemo.errors import RegdemoError
 
 SECONDS = 60.0  # for a job
 START = 120.0  # for torch to be loaded
-GRACE = 1.0  # seconds in which a job that was stopped must have ended; its process is ended otherwise
+GRACE = 1.0  # seconds in which a job that was told to stop must have ended; its process is ended otherwise
 MOST_WAITING = 20
 
 
@@ -34,11 +34,12 @@ class WorkError(RegdemoError):
 class Bench:
     """One worker process, started when it is first needed, and anew after it died. One job at a time.
 
-    seconds: how long a job may take.
+    seconds: how long a job may take.  grace: how long one may go on that was told to stop.
     """
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, seconds: float = SECONDS, grace: float = GRACE) -> None:
         self._seconds = seconds
+        self._grace = grace
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -105,7 +106,7 @@ class Bench:
             return
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGUSR1)
-        asyncio.get_running_loop().call_later(GRACE, self._end_if_stuck, process, self._job)
+        asyncio.get_running_loop().call_later(self._grace, self._end_if_stuck, process, self._job)
 
     def _end_if_stuck(self, process: asyncio.subprocess.Process, job: int) -> None:
         """End the process if that job still runs: the signal came in a call that does not return."""

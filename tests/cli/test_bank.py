@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from regdemo.cli import app
+from regdemo.cli import app, learner
 
 DECK = """\
 # Title
@@ -113,6 +113,18 @@ def test_list_ends_with_a_line_for_each_kind_of_what_was_left_out(tmp_path, caps
     rows = json.loads(out)["skipped"]
     assert rows[0] == {"file": "d.md", "line": 7, "reason": "question without an answer", "text": "What is p?"}
     assert len(rows) == 4
+
+
+def test_a_quiz_says_which_question_was_edited(tmp_path, capsys):
+    file, home = tmp_path / "d.md", tmp_path / "home"
+    file.write_text("# Questions\n\n## What is dropuot?\n\nNoise.\n")
+    before = learner.load_bank(file, home, asking=True).cards[0].id
+    file.write_text("# Questions\n\n## What is dropout?\n\nNoise.\n")
+    assert learner.load_bank(file, home).cards[0].id == before
+    assert capsys.readouterr().err == ""
+    assert learner.load_bank(file, home, asking=True).cards[0].id == before
+    said = f"{before} was edited and keeps its history: 'What is dropuot?' is now 'What is dropout?'"
+    assert capsys.readouterr().err == f"regdemo: {said}\n"
 
 
 def test_of_the_bundled_bank_nothing_is_left_out(capsys):
@@ -281,5 +293,6 @@ def test_a_package_goes_to_anki_and_back(bank, capsys, tmp_path):
 
 
 def test_what_is_no_package_is_said_in_one_line(bank, capsys):
-    code, _, err = run(capsys, "import", bank / "e.md")
+    (bank / "e.apkg").write_text("no package")
+    code, _, err = run(capsys, "import", bank / "e.apkg")
     assert (code, err.count("\n")) == (3, 1)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from regdemo.kata import judge as client
 from regdemo.kata.attacks import Protection
 from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz.history import read
+
+termios = pytest.importorskip("termios") if os.name == "posix" else None
 
 DECK = '''
 ## K1: Double `x`.
@@ -108,6 +111,7 @@ class _Shared:
 
     def __init__(self, judge):
         self.check = judge.check
+        self.warm = lambda: None
 
     def __enter__(self):
         return self
@@ -217,6 +221,14 @@ def test_the_starter_as_it_was_is_judged_and_not_kept(kata):
     assert read(kata.home) == []
     (kata.folder / "double.py").write_text(RIGHT)
     assert "Saved as Good" in kata("check")[1]
+
+
+def test_a_file_that_cannot_be_loaded_is_no_try(kata):
+    kata("double")
+    for text in ("def double(x:", "def double(x): return nothing", "def other(x): return x"):
+        (kata.folder / "double.py").write_text(text)
+        assert kata("check")[0] == 1
+    assert read(kata.home) == []
 
 
 def test_a_pass_that_is_not_due_is_not_kept_again(kata):
@@ -330,7 +342,7 @@ def test_ctrl_c_while_a_save_is_judged_ends_the_watch(kata, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_Shared, "check", interrupted, raising=False)
-    monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)
+    monkeypatch.setattr(_Shared, "__init__", lambda self, judge: setattr(self, "warm", lambda: None))
     assert watching(kata, monkeypatch, RIGHT.encode())[0] == 0
 
 
@@ -361,6 +373,42 @@ def test_without_a_part_of_the_sandbox_the_learner_is_asked_once(kata, monkeypat
     assert kata("check")[0] == 1
     monkeypatch.setattr(command.typer, "confirm", lambda text, default: pytest.fail("asked again"))
     assert kata("check")[0] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_watch_on_a_terminal_takes_keys_and_leaves_the_terminal_as_it_was(tmp_path):
+    (tmp_path / "deck.md").write_text(DECK, encoding="utf-8")
+    leader, follower = os.openpty()
+    before = termios.tcgetattr(follower)
+    command = [sys.executable, "-m", "regdemo", "kata", "watch", "--bank", "deck.md", "--weaker"]
+    environment = {**os.environ, "REGDEMO_HOME": str(tmp_path / "home"), "TERM": "xterm", "COLUMNS": "80"}
+    package = {"PYTHONPATH": str(Path(app.__file__).parents[2])}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**environment, **package}, stdin=follower, stdout=follower, stderr=follower
+    ) as process:
+        said = ""
+
+        def until(text):
+            nonlocal said
+            while text not in said:
+                said += os.read(leader, 65_536).decode("utf-8", "replace")
+            said = said.partition(text)[2]
+
+        until("Waiting for you to save katas/double.py")
+        until("q quit")
+        os.write(leader, b"h")
+        until("Hint 1 of 2")
+        until("q quit")
+        (tmp_path / "katas" / "double.py").write_text("def double(x): return 2 * y")
+        until("the name 'y' is defined nowhere")
+        until("q quit")
+        os.write(leader, b"n")
+        until("Waiting for you to save katas/halve.py")
+        os.write(leader, b"q")
+        assert process.wait() == 0
+    assert termios.tcgetattr(follower) == before
+    os.close(leader)
+    os.close(follower)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -401,7 +449,7 @@ def test_a_deleted_folder_is_said_in_one_line(tmp_path):
 def test_a_judge_without_a_verdict_leaves_the_history_alone(kata, monkeypatch):
     kata("double")
     monkeypatch.setattr(_Shared, "check", lambda *args, **options: Verdict(State.INTERNAL_ERROR), raising=False)
-    monkeypatch.setattr(_Shared, "__init__", lambda self, judge: None)
+    monkeypatch.setattr(_Shared, "__init__", lambda self, judge: setattr(self, "warm", lambda: None))
     assert "could not be judged" in kata("check")[1]
     assert read(kata.home) == []
 
@@ -435,4 +483,4 @@ def test_the_list_tells_what_is_to_be_written_before_how_it_is_called(monkeypatc
     assert app.run(["kata", "--home", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^  dropout +screen +new +inverted dropout$", out, re.MULTILINE)
-    assert re.search(r"^  fix_sam +onsite +new +a SAM that climbs", out, re.MULTILINE)
+    assert re.search(r"^  fix_sam +onsite +new +SAM moves a converged model", out, re.MULTILINE)

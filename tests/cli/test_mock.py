@@ -129,19 +129,19 @@ def test_a_question_can_be_flagged_when_it_is_asked_and_when_it_is_graded(say, h
 
 def test_the_score_card_shows_the_options_that_a_letter_stood_for(say):
     out = say("wrong\n90\nq\n")
-    assert re.search(r"^✗ [ab]\) wrong$", out.split("To say better")[1], re.MULTILINE)
+    assert re.search(r"^✗ [ab]\) wrong$", out.split("What to improve")[1], re.MULTILINE)
 
 
 def test_what_cannot_be_read_is_asked_again(say, home):
     out = say("what\nright\nvery\n101\n-1\n80%\nq\n")
     assert "'what' isn't an option" in out
-    assert out.count("is no certainty") == 3
+    assert out.count("isn't a certainty") == 3
     assert [r.sure for r in read(home)] == [0.8]
 
 
 def test_the_end_of_the_time_ends_it_after_the_question_on_the_screen(say, monkeypatch, home):
     times = iter(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=n) for n in range(99))
-    monkeypatch.setattr("regdemo.cli.mock.clock", lambda: next(times))
+    monkeypatch.setattr("regdemo.cli.learner.clock", lambda: next(times))
     out = say("right\n80\nmy words\n60\n\n", "--minutes", "3")
     assert "The time is up." in out
     assert [r.card for r in read(home)] == ["Q1"]
@@ -153,9 +153,9 @@ def test_the_score_card_tells_right_by_topic_and_sure_against_right(say):
     assert re.search(r"deck +2/2 +█{20}$", out, re.MULTILINE)
     assert re.search(r"80% to 100% +100% +1 ", out)
     assert "Brier score 0.09" in out  # (0.01 + 0.16) / 2 = 0.085
-    assert "Say next time" in out
+    assert "You left out" in out
     assert "· the cause" in out
-    assert "· the effect" not in out.split("Say next time")[1]
+    assert "· the effect" not in out.split("You left out")[1]
 
 
 def test_json_tells_all_of_it_and_nothing_else(say):

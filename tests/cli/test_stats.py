@@ -20,7 +20,6 @@ NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 def home(tmp_path, monkeypatch):
     """Nine cards, answered on three days; Q1 fails, Q2 is flagged."""
     monkeypatch.setenv("REGDEMO_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("regdemo.cli.stats.clock", lambda: NOW)
     monkeypatch.setattr("regdemo.cli.learner.clock", lambda: NOW)
     with History(tmp_path / "home") as kept:
         kept.add_all(
@@ -72,7 +71,7 @@ def test_the_calendar_shows_the_days_with_practice_and_the_streak(run):
     rows = re.findall(r"^  (?:Mon|Wed|Fri|Sun|   ) ([·░▒▓█ ]+)$", out, re.MULTILINE)
     assert len(rows) == 7
     assert [row.count("█") for row in rows] == [0, 0, 0, 0, 2, 1, 0]  # two Fridays and a Saturday
-    assert "2 days in a row; the longest row was 2 days." in out
+    assert "Streak: 2 days (longest: 2 days)." in out
 
 
 def test_what_was_predicted_is_held_against_what_was_seen(run):
@@ -100,7 +99,7 @@ def test_an_interview_is_forecast_by_topic(run):
     ("options", "said"),
     [
         (("--interview", "2026-03-14"), "2026-03-14 has passed"),
-        (("--interview", "tomorrow"), "'tomorrow' is no day: write it as in 2026-12-15"),
+        (("--interview", "tomorrow"), "'tomorrow' isn't a day: write it as in 2026-12-15"),
         (("--retention", "0.5"), "0.5 is not in the range"),
         (("--fit",), "of your answers came on a later day"),
     ],

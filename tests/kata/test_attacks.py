@@ -58,6 +58,7 @@ def double(x):
     return 2 * x
 ```
 '''
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the forked judge is Linux's; see test_platforms")
 SANDBOXED = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no protection of {'; '.join(sandbox.missing())}")
 
 

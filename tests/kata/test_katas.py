@@ -1,5 +1,7 @@
 """The bundled katas, held to what can be seen without judging; and four wrong dropouts, which are judged."""
 
+import ast
+
 import pytest
 
 from regdemo.bank import katas as bank
@@ -50,6 +52,61 @@ def test_the_four_known_wrong_dropouts_are_rejected_each_for_its_reason():
     assert {name: verdict.state for name, verdict in found.items()} == dict.fromkeys(wrong, "failed")
     assert [name for name, verdict in found.items() if not verdict.message.startswith(wrong[name])] == []
     assert right == ["passed"] * 4
+
+
+SHARED = ("in pairs", "two calls", "second half", "whole sequence", "random number of places")
+
+
+def test_masks_that_are_shared_in_part_are_among_the_wrong_answers():
+    """Each of these passed once: a mutant of each kind is kept wherever masks are drawn."""
+    wanted = {
+        "dropout": SHARED[:4], "dropout_backward": SHARED[2:3], "attention_dropout": SHARED[:3],
+        "spatial_dropout": SHARED[:3], "drop_path": SHARED[:3], "drop_connect": SHARED[:3], "mixout": SHARED[1:3],
+        "token_masking": (SHARED[0], SHARED[2]), "mixup": SHARED[4:], "fix_unsure_classifier": SHARED[4:],
+    }  # fmt: skip
+    missing = [
+        (name, kind)
+        for name, kinds in wanted.items()
+        for kind in kinds
+        if not any(kind in mutant.name for mutant in KATAS[name].mutants)
+    ]
+    assert missing == []
+    assert any("soft targets" in style for style in KATAS["label_smoothing"].solutions)
+
+
+CAUSES = {
+    "fix_attention": "dropout_p",
+    "fix_average": "AveragedModel",
+    "fix_classifier": "training=",
+    "fix_early_stopping": "state_dict",
+    "fix_language_model": "mask",
+    "fix_noisy_text": "long()",
+    "fix_residual": "one draw",
+    "fix_sam": "never goes back",
+    "fix_scaled_step": "unscale",
+    "fix_set_dropout": "passed over",
+    "fix_text_classifier": "batch_first",
+    "fix_uncertainty": "batch norm",
+    "fix_unsure_classifier": "labels",
+    "fix_weight_noise": "still in",
+}
+
+
+def test_a_bug_hunt_shows_the_symptom_and_not_the_cause():
+    """Neither the title, the name nor the first test says what the explanation says."""
+    hunts = {kata.name: kata for kata in KATAS.values() if "bug hunt" in kata.card.tags}
+    assert set(hunts) == set(CAUSES)
+    shown = {name: f"{name} {kata.card.question} {bank.tests(kata)[0][1]}" for name, kata in hunts.items()}
+    assert [name for name, cause in CAUSES.items() if cause in shown[name]] == []
+
+
+@each
+def test_a_file_begins_with_the_whole_task_and_is_python(kata):
+    tree = ast.parse(kata.file)
+    assert " ".join(kata.card.question.split())[:500].replace('"""', "") in " ".join(ast.get_docstring(tree).split())
+    assert kata.is_untouched(kata.file)
+    assert kata.is_untouched(kata.starter)
+    assert not kata.is_untouched(kata.solution)
 
 
 def judged(what, state, test="", named="test_a"):

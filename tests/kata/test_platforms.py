@@ -187,4 +187,4 @@ def test_a_fault_in_the_source_is_found_without_a_process(monkeypatch, source, l
     ],
 )
 def test_no_fault_is_found_where_none_is_certain(source):
-    assert judging.source.fault(source, "f.py") is None
+    assert judging.fault_in(source, "f.py") is None

@@ -16,7 +16,7 @@ def test_without_a_plan_there_is_no_interview_and_the_usual_number_of_new_cards(
     assert (found.interview, found.new_per_day, found.days_left(DAY)) == (None, NEW_PER_DAY, None)
 
 
-@pytest.mark.parametrize("kept", [Goal(DAY, 20, 5), Goal(DAY), Goal(None, 30, 0)])
+@pytest.mark.parametrize("kept", [Goal(DAY, 20, 5), Goal(DAY), Goal(None, 30, 0, 7)])
 def test_a_plan_is_kept_as_it_was_written(kept, tmp_path):
     goal.write(tmp_path / "home", kept)
     assert goal.read(tmp_path / "home") == kept
@@ -42,10 +42,10 @@ def test_a_day_that_has_no_room_for_it_is_refused(values):
     "text",
     [
         *("", "{", "[]", "{}"),
-        '{"interview": "soon", "minutes": 1, "new": 1}',
-        '{"interview": 5, "minutes": null, "new": 1}',
-        '{"interview": null, "minutes": 9999, "new": 1}',
-        '{"interview": null, "minutes": "x", "new": 1}',
+        '{"interview": "soon", "minutes": 1, "new": 1, "planned": 1}',
+        '{"interview": 5, "minutes": null, "new": 1, "planned": 1}',
+        '{"interview": null, "minutes": 9999, "new": 1, "planned": 1}',
+        '{"interview": null, "minutes": "x", "new": 1, "planned": 1}',
     ],
 )
 def test_a_file_that_holds_no_plan_is_named_with_what_to_do(text, tmp_path):

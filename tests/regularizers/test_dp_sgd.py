@@ -8,7 +8,7 @@ from torch import nn
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
-from regdemo.regularizers import dp_sgd
+from regdemo.regularizers import Dropout, dp_sgd
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -125,10 +125,40 @@ def test_noise_that_is_none_is_refused_by_name(value):
         dp_sgd(loss, parameters, x, y, max_norm=1.0, noise_multiplier=value)
 
 
-@pytest.mark.parametrize("batch", [(), (torch.zeros(0, 3),), (torch.zeros(2, 3), torch.zeros(3)), (torch.tensor(1.0),)])
-def test_an_empty_or_uneven_batch_is_refused(batch):
-    with pytest.raises(ArgumentError, match=r"^batch has .* the same first dimension, at least 1$"):
+@pytest.mark.parametrize("batch", [(), (torch.zeros(2, 3), torch.zeros(3)), (torch.tensor(1.0),)])
+def test_an_uneven_batch_or_none_is_refused(batch):
+    with pytest.raises(ArgumentError, match=r"^batch has .* the same first dimension$"):
         dp_sgd(loss, problem()[0], *batch, max_norm=1.0, noise_multiplier=0)
+
+
+def test_an_empty_batch_gives_noise_divided_by_the_expected_batch():
+    # Poisson sampling draws it sometimes; leaving the step out would tell that nobody was drawn.
+    parameters = {"w": torch.zeros(200, 200, dtype=torch.float64)}
+    arguments = {"max_norm": 2.0, "noise_multiplier": 3.0, "expected_batch": 5.0}
+    noise = dp_sgd(loss, parameters, torch.zeros(0, 3), torch.zeros(0), generator=seeded(), **arguments)["w"]
+    expected = torch.randn(200, 200, generator=seeded(), dtype=torch.float64)
+    torch.testing.assert_close(noise, expected * (3.0 * 2.0 / 5.0))
+
+
+def test_an_empty_batch_without_an_expected_size_is_refused():
+    with pytest.raises(ArgumentError, match=r"^batch is empty: .* so give expected_batch$"):
+        dp_sgd(loss, problem()[0], torch.zeros(0, 3), torch.zeros(0), max_norm=1.0, noise_multiplier=0)
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5), Dropout(0.5)], ids=["torch's", "ours"])
+def test_a_model_with_dropout_trains_with_a_mask_for_each_example(layer):
+    def dropped(parameters, x):
+        return layer(x * parameters["w"]).sum()
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        x = torch.ones(30, 8)
+        each = [
+            dp_sgd(dropped, {"w": torch.ones(8)}, x[:n], max_norm=100.0, noise_multiplier=0, expected_batch=1)["w"]
+            for n in (1, 30)
+        ]
+    assert set(each[0].tolist()) == {0.0, 2.0}
+    assert len(set(each[1].tolist())) > 2  # with one mask for all, each entry would be 0 or 60
 
 
 def test_integer_parameters_are_refused_by_name():

@@ -87,7 +87,10 @@ def test_a_bad_size_is_named(std):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_token_ids_are_refused(training):
-    with pytest.raises(ArgumentError, match=r"^x has dtype torch.int64: noise makes other tokens of ids; add it to"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"^x has dtype torch.int64: it must be floating point; noise makes other tokens of ids: add it to",
+    ):
         input_noise(torch.tensor([1, 2]), training=training)
 
 

@@ -114,7 +114,8 @@ def test_the_module_shows_its_rate_and_its_layers():
 
 def test_drop_path_inside_its_layers_keeps_its_own_rate_until_it_is_set():
     module = LayerDrop([DropPath(0.1)], P)
-    assert set_dropout(module, 0.2) == {"p": 0.2, "layers.0.p": 0.2}
+    assert set_dropout(module, 0.2, kind="path") == {"layers.0.p": 0.2}
+    assert module.p == P
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, float("nan"), "0.5", None])

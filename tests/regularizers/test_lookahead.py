@@ -91,6 +91,45 @@ def test_the_slow_weights_are_no_view_of_the_fast_ones():
     assert torch.equal(lookahead.state[w]["slow"], START)
 
 
+def test_within_slow_weights_the_parameters_are_the_slow_ones():
+    w = nn.Parameter(START.clone())
+    lookahead = Lookahead(torch.optim.SGD([w], lr=0.1), k=3)
+    for _ in range(2):
+        step(w, lookahead)
+    fast = w.detach().clone()
+    with lookahead.slow_weights():
+        assert torch.equal(w, START)
+    assert torch.equal(w, fast)
+    assert not torch.equal(fast, START)
+
+
+def test_lbfgs_steps_with_a_closure_and_is_refused_without():
+    w = nn.Parameter(START.clone())
+    lookahead = Lookahead(torch.optim.LBFGS([w], lr=0.5), k=1, alpha=0.5)
+    with pytest.raises(ArgumentError, match=r"^base is LBFGS, whose step needs a closure: call step\(closure\)$"):
+        lookahead.step()
+
+    def closure():
+        lookahead.zero_grad()
+        loss = w.square().sum()
+        loss.backward()
+        return loss
+
+    for _ in range(30):
+        loss = lookahead.step(closure)
+    assert loss < 1e-6
+
+
+def test_sparse_gradients_are_the_bases_matter():
+    embedding = nn.Embedding(4, 2, sparse=True)
+    before = embedding.weight.detach().clone()
+    lookahead = Lookahead(torch.optim.SparseAdam(embedding.parameters(), lr=0.1), k=1, alpha=0.5)
+    embedding(torch.tensor([1])).sum().backward()
+    lookahead.step()
+    moved = (embedding.weight.detach() - before)[1]
+    torch.testing.assert_close(moved, torch.full((2,), -0.05))  # half of SparseAdam's first step, which is lr
+
+
 @pytest.mark.parametrize("k", [0, -1, 2.0, None])
 def test_a_k_that_is_none_is_refused_by_name(k):
     with pytest.raises(ArgumentError, match=r"^k = .* a whole number, at least 1$"):

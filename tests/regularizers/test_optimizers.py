@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import SAM, Lookahead
@@ -81,10 +82,11 @@ def test_a_scheduler_sets_the_rate_of_the_base_also_after_a_state_dict(around):
 
 
 @every
-def test_each_parameter_group_has_its_own_rate_and_a_new_one_gets_the_defaults(around):
+@pytest.mark.parametrize("adds_to", [lambda optimizer: optimizer, lambda optimizer: optimizer.base])
+def test_each_parameter_group_has_its_own_rate_and_a_new_one_gets_the_defaults(around, adds_to):
     first, second = weights()
     optimizer = around(torch.optim.SGD([{"params": [first], "lr": 0.0}], lr=0.1))
-    optimizer.add_param_group({"params": [second]})
+    adds_to(optimizer).add_param_group({"params": [second]})
     before = first.detach().clone(), second.detach().clone()
     train(optimizer, [first, second], 1)
     assert torch.equal(first, before[0])
@@ -102,6 +104,46 @@ def test_a_parameter_without_a_gradient_stays_and_may_get_one_later(around, base
     assert torch.equal(second, before)
     train(optimizer, [first, second], 1)
     assert not torch.equal(second, before)
+
+
+@every
+@every_base
+def test_a_distributed_checkpoint_holds_the_bases_state_and_gives_it_back(around, base):
+    def made():
+        model = nn.Linear(3, 2).double()
+        nn.init.constant_(model.weight, 0.5)
+        nn.init.constant_(model.bias, 0.1)
+        return model, around(base(model.parameters()))
+
+    model, optimizer = made()
+    train(optimizer, list(model.parameters()), 3)
+    saved = copy.deepcopy(get_state_dict(model, optimizer))
+    assert ("momentum_buffer" if base is BASES["SGD"] else "exp_avg") in saved[1]["state"]["weight"]
+    other, resumed = made()
+    set_state_dict(other, resumed, model_state_dict=saved[0], optim_state_dict=saved[1])
+    for one, its_optimizer in ((model, optimizer), (other, resumed)):
+        train(its_optimizer, list(one.parameters()), 4)
+    assert same(model.parameters(), other.parameters())
+
+
+@every
+def test_hooks_on_the_state_dict_see_the_bases_state(around):
+    params, seen = weights(), []
+    optimizer = around(torch.optim.AdamW(params))
+    train(optimizer, params, 1)
+    optimizer.register_state_dict_post_hook(lambda _, state: seen.append(set(state["state"][0])))
+    optimizer.state_dict()
+    assert {"exp_avg", "exp_avg_sq", "step"} <= seen[0]
+
+
+@every
+def test_a_base_that_has_stepped_before_keeps_its_momentum(around):
+    params = weights()
+    base = torch.optim.SGD(params, lr=0.1, momentum=0.9)
+    closure_of(base, params)()
+    base.step()
+    momentum = base.state[params[0]]["momentum_buffer"]
+    assert around(base).state[params[0]]["momentum_buffer"] is momentum
 
 
 @every

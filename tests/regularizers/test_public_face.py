@@ -3,39 +3,48 @@
 import inspect
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 from regdemo import regularizers
-from regdemo.regularizers.checks import check_rate
+from regdemo.errors import ArgumentError
 
 FUNCTIONS = [name for name in regularizers.__all__ if inspect.isfunction(getattr(regularizers, name))]
 CLASSES = [name for name in regularizers.__all__ if name not in FUNCTIONS]
-OWN = {"keep_mask", "keep_masks", "find_rates", "set_dropout"}  # no paper's, but the house's
-ALWAYS = {"find_rates"}  # what takes any model and has nothing to refuse
+OWN = {"keep_mask", "keep_masks", "find_rates", "set_dropout"}  # of no paper
+ALWAYS = {"find_rates", "replay_draws", "activation_noise"}  # what refuses nothing, or what another one does
 
 # What a caller gets who says nothing. A change here changes trainings.
 DEFAULTS = {
     "ActivationNoise": {"std": 0.1},
+    "AlphaDropout": {"p": 0.5},
     "AttentionDropout": {"p": 0.1},
-    "DropBlock": {"p": 0.1, "block_size": 7},
+    "DropBlock": {"p": 0.1, "block_size": 7, "positions": 2},
     "DropConnect": {"p": 0.5},
     "DropPath": {"p": 0.1},
+    "EMA": {"decay": 0.999},
     "Dropout": {"p": 0.5},
     "EarlyStopping": {"patience": 10, "min_delta": 0.0},
     "EmbeddingNoise": {"alpha": 5.0},
     "GaussianDropout": {"p": 0.5},
     "InputNoise": {"std": 0.1},
     "LayerDrop": {"p": 0.1},
+    "LockedDropout": {"p": 0.5, "time_dim": 1},
     "Lookahead": {"k": 5, "alpha": 0.5},
     "Mixout": {"p": 0.5},
     "SAM": {"rho": 0.05},
     "SpatialDropout": {"p": 0.5},
     "WeightNoise": {"std": 0.05},
     "WordDropout": {"p": 0.1},
+    "Zoneout": {"p": 0.1},
     "activation_noise": {"std": 0.1},
     "adversarial_training": {"clean": 0.5},
+    "alpha_dropout": {"p": 0.5},
     "annealed_dropout": {"p": 0.5},
     "attention_dropout": {"p": 0.1},
-    "drop_block": {"p": 0.1, "block_size": 7},
+    "cutmix": {"alpha": 1.0},
+    "drop_block": {"p": 0.1, "block_size": 7, "positions": 2},
     "drop_connect": {"p": 0.5},
     "drop_connect_moments": {"p": 0.5},
     "drop_path": {"p": 0.1},
@@ -47,6 +56,7 @@ DEFAULTS = {
     "input_noise": {"std": 0.1},
     "late_dropout": {"p": 0.1},
     "layer_drop": {"p": 0.1},
+    "locked_dropout": {"p": 0.5, "time_dim": 1},
     "max_norm": {"limit": 3.0, "dim": 0},
     "mc_dropout": {"samples": 20},
     "mixout": {"p": 0.5},
@@ -58,6 +68,7 @@ DEFAULTS = {
     "token_masking": {"p": 0.15},
     "weight_noise": {"std": 0.05},
     "word_dropout": {"p": 0.1},
+    "zoneout": {"p": 0.1},
 }
 
 
@@ -91,10 +102,11 @@ def test_the_docstrings_table_is_complete_each_module_by_the_function_beside_it(
 def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
     exported = getattr(regularizers, name)
     signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
-    options = {"training", "generator", "mask", "noise", "per_sample", "is_causal", "convention", "padding", "special"}
-    options |= {"bias", "constant", "patience", "min_delta", "k", "dim", "clean", "device"}
+    options = {"generator", "mask", "noise", "per_sample", "is_causal", "attn_mask", "key_padding_mask", "convention"}
+    options |= {"padding", "special", "bias", "constant", "patience", "min_delta", "k", "dim", "clean", "kind", "dtype"}
+    options |= {"positions", "couple_channels", "padding_idx", "num_classes", "per_example", "order", "box", "adaptive"}
     if name in ("drop_connect", "drop_connect_moments", "weight_noise"):
-        options -= {"bias"}  # beside the weight, as in F.linear
+        options -= {"bias"}  # next to the weight, as in F.linear
     by_place = [
         p.name for s in signatures for p in s.parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY
     ]
@@ -115,15 +127,41 @@ def test_a_functions_docstring_has_a_title_a_doctest_its_errors_and_its_paper(na
 def test_a_classs_docstring_is_whole_or_names_the_function_that_says_it(name):
     text = inspect.getdoc(getattr(regularizers, name))
     function = next((other for other in FUNCTIONS if other.replace("_", "") == name.lower()), None)
-    assert f"`{function}`" in text if function else ("\n>>> " in text and "https://" in text and "Raises" in text)
+    assert "\n>>> " in text
+    assert f"`{function}`" in text if function else ("https://" in text and "Raises" in text)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if issubclass(getattr(regularizers, name), nn.Module)])
+def test_help_on_a_module_has_each_argument(name):
+    cls = getattr(regularizers, name)
+    arguments = inspect.signature(cls).parameters
+    assert [argument for argument in arguments if argument not in inspect.getdoc(cls)] == []
+
+
+@pytest.mark.parametrize("name", ["Dropout", "DropPath", "DropBlock", "SpatialDropout", "LockedDropout", "WordDropout"])
+def test_help_on_a_layer_has_its_shapes(name):
+    text = inspect.getdoc(getattr(regularizers, name))
+    assert "Input" in text
+    assert "utput" in text
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout", "spatial_dropout"])
+def test_arguments_by_place_are_those_of_torchs_function(name):
+    theirs = {"dropout": F.dropout, "alpha_dropout": F.alpha_dropout, "spatial_dropout": F.dropout2d}[name]
+    ours = list(inspect.signature(getattr(regularizers, name)).parameters)[1:4]
+    assert ours == list(inspect.signature(theirs).parameters)[1:4] == ["p", "training", "inplace"]
+
+
+@pytest.mark.parametrize("name", ["Dropout", "AlphaDropout", "SpatialDropout", "DropBlock"])
+def test_inplace_is_refused_with_the_reason(name):
+    with pytest.raises(ArgumentError, match=r"^inplace=True is not supported: it would overwrite x"):
+        getattr(regularizers, name)(0.5, inplace=True)
+    function = {"Dropout": "dropout", "AlphaDropout": "alpha_dropout", "SpatialDropout": "spatial_dropout"}
+    with pytest.raises(ArgumentError, match=r"^inplace=True is not supported"):
+        getattr(regularizers, function.get(name, "drop_block"))(torch.ones(1, 1, 7, 7), inplace=True)
 
 
 @pytest.mark.parametrize("name", regularizers.__all__)
 def test_a_numeric_default_is_the_one_that_was_promised(name):
     numbers = {p.name: p.default for p in parameters(name) if type(p.default) in (int, float)}
     assert numbers == DEFAULTS.get(name, {})
-
-
-@pytest.mark.parametrize("name", [name for name, values in DEFAULTS.items() if "p" in values])
-def test_a_default_rate_is_one(name):
-    check_rate(DEFAULTS[name]["p"])

@@ -78,27 +78,131 @@ def test_restore_brings_the_weights_back_to_the_bit_and_says_whether_they_were_u
     assert sam.restore() is False
 
 
-def test_a_step_that_a_scaler_skips_leaves_the_next_ascent_at_home():
-    # GradScaler.step does not call step() when it finds an inf: the next ascend must not start uphill.
+def scaled_passes(scaler, w, sam, second=1.0):
+    """Both passes with scaled gradients, the second times a factor; what is left is the scaler's step."""
+    scaler.scale((H * w**2).sum() / 2).backward()
+    sam.ascend()
+    scaler.scale((H * w**2).sum() / 2 * second).backward()
+
+
+def test_a_step_that_a_scaler_skips_leaves_the_weights_where_they_were():
+    w, sam = made()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled_passes(scaler, w, sam, second=inf)
+    scaler.step(sam)
+    scaler.update()
+    assert torch.equal(w, START)
+    assert scaler.get_scale() == 512
+
+
+def test_training_goes_on_after_a_skipped_step_as_if_it_had_not_been():
+    (w, sam), (other, plain) = made(), made()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    for second in (1.0, inf, 1.0):
+        sam.zero_grad()
+        scaled_passes(scaler, w, sam, second)
+        scaler.step(sam)
+        scaler.update()
+    for _ in range(2):
+        plain.step(lambda: backward(other))
+    torch.testing.assert_close(w, other)
+
+
+def test_two_ascents_without_a_step_are_refused():
     w, sam = made()
     backward(w)
     sam.ascend()
     backward(w)
-    sam.ascend()
+    with pytest.raises(ArgumentError, match=r"^the weights are uphill since the last ascend\(\): call step\(\)"):
+        sam.ascend()
     sam.restore()
     assert torch.equal(w, START)
 
 
-def test_a_grad_scaler_steps_as_without_it():
+@pytest.mark.parametrize("when", ["before ascend", "before step"])
+def test_unscaling_sam_itself_is_refused_for_it_does_not_say_which_pass_it_was_for(when):
     w, sam = made()
-    other, plain = made()
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    for ready in (sam.ascend, lambda: scaler.step(sam)):
-        w.grad = None
-        scaler.scale((H * w**2).sum() / 2).backward()
-        ready()
+    scaler.scale((H * w**2).sum() / 2).backward()
+    if when == "before ascend":
+        scaler.unscale_(sam)
+    sam.ascend()
+    scaler.scale((H * w**2).sum() / 2).backward()
+    if when == "before step":
+        scaler.unscale_(sam)
+    with pytest.raises(ArgumentError, match=r"^scaler\.unscale_ was called on SAM"):
+        scaler.step(sam)
+    assert torch.equal(w, START)
+    sam.step(lambda: backward(w))  # nothing of the scaler's is left
+
+
+def test_gradients_are_clipped_between_unscaling_the_base_and_its_step():
+    w, sam = made(lr=1.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled_passes(scaler, w, sam)
+    sam.restore()
+    scaler.unscale_(sam.base)
+    torch.nn.utils.clip_grad_norm_([w], 0.5)
+    scaler.step(sam.base)
+    scaler.update()
+    assert (w - START).norm().item() == pytest.approx(0.5, rel=1e-5)
+
+
+def test_a_closure_that_does_not_zero_its_gradients_still_steps_along_the_second_alone():
+    (w, sam), (other, plain) = made(), made()
+
+    def accumulating():
+        loss = (H * w**2).sum() / 2
+        loss.backward()
+        return loss
+
+    sam.step(accumulating)
+    plain.step(lambda: backward(other))
+    assert torch.equal(w, other)
+
+
+def test_a_grad_scaler_steps_as_without_it():
+    (w, sam), (other, plain) = made(), made()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled_passes(scaler, w, sam)
+    scaler.step(sam)
     plain.step(lambda: backward(other))
     torch.testing.assert_close(w, other)
+
+
+def test_adaptive_sam_is_kwons_formula():
+    w = nn.Parameter(START.clone())
+    sam = SAM(torch.optim.SGD([w], lr=0.1), 0.5, adaptive=True)
+    g = H * START
+    up = START + 0.5 * START**2 * g / (START.abs() * g).norm()
+    sam.step(lambda: backward(w))
+    torch.testing.assert_close(w.detach(), START - 0.1 * H * up, rtol=1e-10, atol=1e-10)
+
+
+def test_adaptive_sam_is_the_same_for_rescaled_weights():
+    # f(a b x) does not change where a is doubled and b halved; nor does what an adaptive ascent makes of it.
+    def ascended(scale, adaptive):
+        a, b = (nn.Parameter(torch.tensor(v, dtype=torch.float64)) for v in (2.0 * scale, 3.0 / scale))
+        sam = SAM(torch.optim.SGD([a, b], lr=0.1), 0.5, adaptive=adaptive)
+        (a * b).square().backward()
+        sam.ascend()
+        return (a * b).item()
+
+    assert ascended(1.0, True) == pytest.approx(ascended(4.0, True), rel=1e-10)
+    assert ascended(1.0, False) != pytest.approx(ascended(4.0, False), rel=1e-3)
+
+
+def test_lbfgs_is_refused_as_a_base():
+    with pytest.raises(ArgumentError, match=r"^base is LBFGS, whose step evaluates the loss itself"):
+        SAM(torch.optim.LBFGS([nn.Parameter(START.clone())]))
+
+
+def test_a_sparse_gradient_is_refused_with_its_shape():
+    embedding = nn.Embedding(5, 2, sparse=True)
+    sam = SAM(torch.optim.SGD(embedding.parameters(), lr=0.1))
+    embedding(torch.tensor([1])).sum().backward()
+    with pytest.raises(ArgumentError, match=r"^the gradient of a parameter of shape \(5, 2\) is sparse: SAM needs"):
+        sam.ascend()
 
 
 def test_a_state_dict_taken_uphill_still_leads_home():

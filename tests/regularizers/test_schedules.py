@@ -3,7 +3,7 @@ import pytest
 from torch import nn
 
 from regdemo.errors import ArgumentError, ProbabilityError
-from regdemo.regularizers import DropConnect, DropPath, layerwise_dropout, layerwise_rates
+from regdemo.regularizers import DropConnect, DropPath, GaussianDropout, layerwise_dropout, layerwise_rates
 
 DEPTHS = [1, 2, 3, 5, 12, 24]
 RATES = [0, 0.1, 0.2, 0.3, 0.7, 0.9999999999999999]
@@ -64,8 +64,20 @@ def blocks(*modules):
 
 
 def test_each_layers_rates_are_set_however_deep_they_lie():
-    layers = blocks(nn.Dropout(0.5), DropPath(0.5), DropConnect(2, 2, 0.5))
+    layers = blocks(nn.Dropout(0.5), GaussianDropout(0.5), nn.Dropout2d(0.5))
     assert layerwise_dropout(layers, 0.2) == [0.0, 0.1, 0.2]
+    assert [layer[1][0].p for layer in layers] == [0.0, 0.1, 0.2]
+
+
+def test_stochastic_depth_grows_with_the_layers_and_leaves_their_dropout():
+    layers = [nn.Sequential(nn.Dropout(0.5), DropPath(0.5)) for _ in range(3)]
+    layerwise_dropout(layers, 0.2, kind="path")
+    assert [(layer[0].p, layer[1].p) for layer in layers] == [(0.5, 0.0), (0.5, 0.1), (0.5, 0.2)]
+
+
+def test_each_layers_rates_are_set_however_deep_they_lie_in_other_kinds():
+    layers = blocks(DropConnect(2, 2, 0.5), DropConnect(2, 2, 0.5), DropConnect(2, 2, 0.5))
+    assert layerwise_dropout(layers, 0.2, kind="weights") == [0.0, 0.1, 0.2]
     assert [layer[1][0].p for layer in layers] == [0.0, 0.1, 0.2]
 
 

@@ -6,7 +6,17 @@ from torch import nn
 
 from regdemo import regularizers
 from regdemo.errors import ArgumentError, ProbabilityError
-from regdemo.regularizers import DropConnect, DropPath, find_rates, set_dropout
+from regdemo.regularizers import (
+    DropConnect,
+    DropPath,
+    LayerDrop,
+    Mixout,
+    WordDropout,
+    drop_path,
+    find_rates,
+    mc_dropout,
+    set_dropout,
+)
 
 
 def encoder(depth=3):
@@ -55,15 +65,100 @@ def test_with_the_floats_left_out_it_would_still_be_random():
     assert not torch.allclose(model.train()(x), model.eval()(x))
 
 
-@pytest.mark.parametrize("name", ["Dropout", "GaussianDropout", "SpatialDropout", "DropPath", "AttentionDropout"])
-def test_the_rates_of_our_modules_are_set(name):
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Dropout", "dropout"),
+        ("AlphaDropout", "dropout"),
+        ("GaussianDropout", "dropout"),
+        ("SpatialDropout", "dropout"),
+        ("LockedDropout", "dropout"),
+        ("AttentionDropout", "dropout"),
+        ("DropBlock", "block"),
+        ("DropPath", "path"),
+        ("Zoneout", "state"),
+    ],
+)
+def test_the_rates_of_our_modules_are_set_by_their_kind(name, kind):
     module = getattr(regularizers, name)(0.5)
-    assert set_dropout(nn.ModuleDict({"it": module}), 0.1) == {"it.p": 0.1}
+    assert set_dropout(nn.ModuleDict({"it": module}), 0.1, kind=kind) == {"it.p": 0.1}
     assert module.p == 0.1
 
 
-def test_a_linear_layer_with_a_rate_is_found():
-    assert set_dropout(nn.Sequential(DropConnect(2, 2, 0.5)), 0.1) == {"0.p": 0.1}
+def test_rates_in_other_places_are_found_by_their_kind():
+    model = nn.ModuleDict(
+        {
+            "connect": DropConnect(2, 2, 0.5),
+            "words": WordDropout(3, 2, 0.5),
+            "layers": LayerDrop([nn.Linear(2, 2)], 0.5),
+            "mixout": Mixout(torch.ones(2), 0.5),
+        }
+    )
+    kinds = {kind: [n for n, _, _ in find_rates(model, kind)] for kind in ("weights", "words", "layer", "dropout")}
+    assert kinds == {"weights": ["connect.p", "mixout.p"], "words": ["words.p"], "layer": ["layers.p"], "dropout": []}
+
+
+class RandomHorizontalFlip(nn.Module):
+    """As torchvision's: a probability of something else."""
+
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.p = p
+
+
+class StochasticDepth(nn.Module):
+    """As torchvision's."""
+
+    def __init__(self, p, mode="row"):
+        super().__init__()
+        self.p, self.mode = p, mode
+
+
+class SwinDropPath(nn.Module):
+    """As timm's and Hugging Face's."""
+
+    def __init__(self, drop_prob):
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, x):
+        return drop_path(x, self.drop_prob, self.training)
+
+
+def test_a_p_of_something_else_keeps_its_value_and_is_listed():
+    model = nn.ModuleDict(
+        {
+            "flip": RandomHorizontalFlip(),
+            "loss": nn.MultiMarginLoss(p=1),
+            "depth": StochasticDepth(0.2),
+            "drop": nn.Dropout(0.5),
+        }
+    )
+    changed = set_dropout(model, 0.1)
+    assert changed == {"drop.p": 0.1}
+    assert changed.left_alone == {"flip.p": 0.5, "loss.p": 1, "depth.p": 0.2}
+    assert (model["flip"].p, model["loss"].p, model["depth"].p) == (0.5, 1, 0.2)
+
+
+def test_a_path_is_set_under_each_of_its_names():
+    model = nn.ModuleDict({"vision": StochasticDepth(0.2), "timm": SwinDropPath(0.2), "ours": DropPath(0.2)})
+    assert set_dropout(model, 0.1, kind="path") == {"vision.p": 0.1, "timm.drop_prob": 0.1, "ours.p": 0.1}
+
+
+def test_a_drop_prob_that_mc_dropout_must_switch_on_is_found():
+    model = nn.Sequential(nn.Linear(2, 3), SwinDropPath(0.5)).eval()
+    passes = mc_dropout(model, torch.ones(64, 2), 2, generator=torch.Generator().manual_seed(0))
+    assert not torch.equal(passes[0], passes[1])
+
+
+def test_a_model_with_rates_of_another_kind_alone_says_which():
+    with pytest.raises(ArgumentError, match=r"holds no drop rate, but rates of kind 'path': .* kind='path'$"):
+        set_dropout(nn.Sequential(DropPath(0.5)), 0.1)
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ArgumentError, match=r"^kind = 'paths' is unknown: choose one of dropout, path, layer, "):
+        set_dropout(nn.Dropout(), 0.1, kind="paths")
 
 
 def test_a_recurrent_networks_rate_is_found():
@@ -115,7 +210,7 @@ def test_rates_outside_the_layers_stay_under_a_schedule():
 
 
 def test_the_outermost_list_of_that_length_is_meant():
-    blocks = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), DropPath()))
+    blocks = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), nn.Dropout2d()))
     assert set_dropout(blocks, [0.1, 0.2]) == {"0.1.p": 0.1, "1.1.p": 0.2}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
+from regdemo.quiz.styles import answers, markup, options
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import Block
@@ -86,8 +87,11 @@ Why it is this word.
 """
 
     def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
-        """All of a body with a blank asks."""
-        return len(body) if any(_blanks(parts, body)) else None
+        """All of a body with a blank asks, unless a line in it says that an answer follows."""
+        if not any(_blanks(parts, body)):
+            return None
+        text = markup.text_of(parts.page, body[0].start, body[-1].end) if body else markup.as_text("")
+        return None if answers.answer_mark(text, 0, options.LONGEST) else len(body)
 
     def detects(self, parts: Parts) -> bool:
         """Whether the question has a blank."""

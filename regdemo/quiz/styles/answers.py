@@ -26,6 +26,7 @@ _ANSWER = re.compile(
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+([^\n]*)", re.MULTILINE)
+_ABOUT_CODE = re.compile(rf"\b(?:{pattern('about_code')})\b[^\n]*\?", re.IGNORECASE)
 _FIRST_PARAGRAPH = re.compile(r"\s*+(?:[^\n]*\S[^\n]*(?:\n|$))+")
 
 
@@ -83,7 +84,7 @@ def split(title: str, body: Text, key: str = "") -> Split | Undecided | None:
         right = "\n".join(f"- {option.text}".replace("\n", "\n  ") for option in options if option.correct)
         question = "\n\n".join(filter(None, [title, rest]))
         whole = "\n\n".join(filter(None, [right, explanation]))
-        if question and whole and not is_placeholder(whole):
+        if question and whole and (options or not is_placeholder(whole)):
             return Split(question, whole, explanation, options)
     return None
 
@@ -102,7 +103,7 @@ def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
         yield Cut(body.cut(0, fold.start), whole, marked=True)
     elif mark:
         yield Cut(body.cut(0, mark.start()), body.cut(mark.end()), marked=True)
-    elif options := choices.find_options(body):
+    elif (options := choices.find_options(body)) and options[0].start() < part:
         end = choices.end_of_options(body, options)
         yield Cut(body.cut(0, end), body.cut(end), marked=False, needs_options=True)
     if key:
@@ -111,7 +112,7 @@ def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
         paragraph = _FIRST_PARAGRAPH.match(body.masked)
         end = paragraph.end() if paragraph else 0
         yield Cut(body.cut(0, end), body.cut(end), marked=False)
-    if not _only_asks(body) and not mark:
+    if not mark and not _only_asks(body) and not (_ABOUT_CODE.search(title) and not body.masked.strip()):
         yield Cut(body.cut(0, 0), body, marked=False)
 
 

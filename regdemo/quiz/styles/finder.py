@@ -12,7 +12,7 @@ from regdemo.quiz.styles import bold, details, filename, headings, lists, pairs,
 from regdemo.quiz.styles.answers import Split, split
 from regdemo.quiz.styles.base import Document, Start, Style
 from regdemo.quiz.styles.languages import is_placeholder
-from regdemo.quiz.styles.markup import Text, tidied
+from regdemo.quiz.styles.markup import Text, is_only_links, tidied
 from regdemo.quiz.styles.options import Undecided
 from regdemo.quiz.styles.titles import names_answer
 
@@ -67,6 +67,7 @@ class _Finder:
         self.left_out: list[LeftOut] = []
         self.current: Start | None = None
         self.done = 0
+        self.last = len(document.text.raw.rstrip())  # where the text ends
 
     def walk(self) -> None:
         """Walk over the blocks."""
@@ -102,7 +103,7 @@ class _Finder:
         start, self.current = self.current, None
         end = min(end, start.end) if start.end is not None else end
         body = self.document.text.cut(start.body, end)
-        if is_last or not self.document.text.raw[end:].strip():
+        if is_last or end >= self.last:
             body = _without_footer(body)
         split_ = self._split(start, body)
         first, last = self.document.line_at(start.at), self.document.line_at(max(start.at, end - 1)) + 1
@@ -119,7 +120,11 @@ class _Finder:
         if start.answers:
             said = tidied(body).replace("\\|", "|")
             said = re.sub(r"<br\s*/?>", "\n", said)
-            return None if not start.title or is_placeholder(said) else Split(start.title, said, said)
+            return (
+                None
+                if not start.title or is_only_links(said) or is_placeholder(said)
+                else Split(start.title, said, said)
+            )
         return split(start.title, body, self.document.key_for(start.at, start.number))
 
     def _cloze(self, start: Start, body: Text) -> Split:

@@ -24,12 +24,15 @@ def pattern(*roles: str) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text only says that an answer is missing.
+    """Whether a text says in its first line that an answer is missing, or has no word.
 
     >>> is_placeholder("_To be completed._"), is_placeholder("..."), is_placeholder("To be completed by the reader")
     (True, True, False)
     """
-    if len(text) > 80:
-        return False
-    said = " ".join(re.sub(r"[^\w/]+", " ", text).split()).casefold()
-    return said in words("placeholder") or not text.strip(" \t\n._*…–—?-")
+    if not text.strip(" \t\n._*…–—?-"):
+        return True
+    words_left = set(re.findall(r"[^\W\d_]+", re.sub(r"<[^<>]*>[^<>]*</a>|<[^<>]*>|\]\([^()]*\)", "", text).casefold()))
+    if len(text) < 200 and len(words_left) > 1 and words_left <= words("reveal") | {"on", "at"}:
+        return True  # `See the answer here`, behind a link
+    first = text.lstrip(" \t\n>*_-").partition("\n")[0]
+    return len(first) <= 80 and " ".join(re.sub(r"[^\w/]+|_", " ", first).split()).casefold() in words("placeholder")

@@ -31,8 +31,13 @@ _LINK = re.compile(r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]{0,100}\]){0,400})\]\([^()\n]{
 _LAYOUT = re.compile(
     r"[ \t]*+(?:</?(?:p|div|br|hr|center|blockquote|summary|details|b|a)\b[^<>\n]{0,300}>[ \t]*+)++", re.IGNORECASE
 )
-_BACK_LINK = re.compile(r"[ \t>*_|⬆↥-]*+(?:\[[^\]\n]{0,80}\]\(#[^)\n]{0,200}\)[ \t*_|]*+)++")
-_TICKS_OR_BLANK = re.compile(r"`+|\n[ \t]*(?=\n)")
+# `[⬆ Back to top](#top)`, with other links on the line, or in HTML
+_TAGS_AROUND = r"[ \t]*+(?:</?(?:div|p|b|br|sup|h\d)\b[^<>\n]{0,100}>[ \t]*)*+"
+_BACK_LINK = re.compile(
+    r"(?=[^\n]{0,300}\]\(#)[ \t>*_|⬆↥/-]*+(?:\[[^\]\n]{0,80}\]\([^)\n]{0,200}\)[ \t*_|/]*+)++"
+    rf"|{_TAGS_AROUND}<a href=\"#[^\"\n]{{0,200}}\"[^<>\n]{{0,100}}>[^<>\n]{{0,80}}</a>{_TAGS_AROUND}"
+)
+_TICKS_OR_END = re.compile(r"`+|\n[ \t]*(?=\n|(?:[-*+|>#]|\d{1,9}[.)])[ \t])")  # a code span ends with its block
 _SIGN = re.compile(r"[^\w\s]|_")
 
 
@@ -83,7 +88,7 @@ def _code_spans(text: str) -> Iterator[tuple[int, int]]:
     if "`" not in text:
         return
     runs: list[tuple[int, int]] = []
-    for found in _TICKS_OR_BLANK.finditer(text):
+    for found in _TICKS_OR_END.finditer(text):
         if found[0][0] == "`":
             runs.append(found.span())
         else:

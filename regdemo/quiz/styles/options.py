@@ -20,7 +20,9 @@ _OPTION = re.compile(
 _INLINE_OPTION = re.compile(
     r"(?:^|[ \t])(?P<bold>[*_]{0,2})\(?(?P<letter>[A-Ha-h])[).][*_]{0,2}[ \t]+(?=\S)", re.MULTILINE
 )
-_BOX = re.compile(r"^[ \t>]*+(?:[-*+]|\d{1,3}[.)])[ \t]+\[(?P<box>[ xX]?)\][^\S\n]+(?=\S)", re.MULTILINE)
+_BOX = re.compile(
+    r"^[ \t>]*+(?:[-*+]|\d{1,3}[.)])[ \t]+\[(?P<box>[ xX]?)\](?:[^\S\n]+(?=\S)|(?=[^\s(\[:]))", re.MULTILINE
+)
 _TICK = re.compile(r"[ \t]*(?:✅|✔️?|☑️?|\((?:correct|right|answer)\))[ \t]*", re.IGNORECASE)
 _LETTER = re.compile(r"\W*(?:option |choice )?\(?([A-Ha-h])\b(?!['’])", re.IGNORECASE)
 _JOINED_LETTERS = re.compile(r"\W*([A-H]{2,8})\b")
@@ -121,6 +123,8 @@ def resolve_options(prompt: Text, answer: Text, *, marked: bool, key: str = "") 
         return None
     if _is_twofold(prompt, found):
         return Undecided("two lists of options")
+    if _has_hidden_ticks(prompt):
+        return Undecided("ticked options inside a code block")
     ends = [*(option.start() for option in found[1:]), end_of_options(prompt, found)]
     texts = [
         _option_text(prompt, option, end, place) for place, (option, end) in enumerate(zip(found, ends, strict=True))
@@ -184,8 +188,9 @@ def named_letters(answer: Text, count: int, strict: bool = False) -> tuple[list[
 
 def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
     """Whether there is another list of the same form: two questions in one, and it is not known whose the answer is."""
-    if "box" in found[0].groupdict() and found[0]["box"] is not None:
-        return any(_has_prose(prompt, one.end(), other.start()) for one, other in pairwise(found))
+    if found[0].groupdict().get("box") is not None:
+        ticked = sum(box["box"] in ("x", "X") for box in found)
+        return ticked > 1 and any(_has_prose(prompt, one.end(), other.start()) for one, other in pairwise(found))
     small = found[0]["letter"].islower()
     firsts = [
         option
@@ -197,6 +202,12 @@ def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
         for option in _OPTION.finditer(prompt.masked, firsts[0].end(), 2 * LONGEST)
         if option["letter"].islower() == small
     )
+
+
+def _has_hidden_ticks(prompt: Text) -> bool:
+    """Whether a ticked box is inside a code block: the block was never closed, and other questions may be in it."""
+    hidden = (box for box in _BOX.finditer(prompt.raw, 0, 2 * LONGEST) if box["box"] in ("x", "X"))
+    return any(not prompt.masked[box.start() : box.end()].strip() for box in hidden)
 
 
 def _has_prose(text: Text, start: int, end: int) -> bool:

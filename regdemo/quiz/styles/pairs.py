@@ -49,6 +49,9 @@ def pairs_in(document: Document, start: int, end: int, inside_list: bool = False
     found: list[Start] = []
     for line in _Q_LINE.finditer(document.text.masked, start, end):
         stop = min(document.end_of_line(line.end()), end)
+        if line[0].rstrip().count("**") == 1 and "**" not in document.text.masked[line.end() : stop]:
+            bold_end = document.text.masked.find("**", stop, min(document.blank_after(line.end()), end))
+            stop = bold_end + 2 if bold_end >= 0 else stop  # `**Q1. over two lines**`
         title = document.text.raw[line.end() : stop]
         body = stop
         if answer := _ANSWER_ON_SAME_LINE.search(document.text.masked[line.end() : stop]):

@@ -81,7 +81,7 @@ def separated(document: Document, start: int, end: int) -> list[Start]:
 
 def _is_pair(pair: re.Match[str], tagged: bool) -> bool:
     question = pair["question"]
-    if question.count("`") % 2:
+    if question.count("`") % 2 or question.count("[") != question.count("]") or not title_text(question):
         return False
     spaced = bool(pair["before"] and pair["after"])
     return spaced or tagged or not (question[-1].isalnum() or question[-1] in "_`>")

@@ -11,7 +11,7 @@ from regdemo.quiz.styles.markup import title_text
 
 _RULE = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_FRONTS = {"front", "term", "prompt", "concept", "topic"}
+_FRONTS = {"front", "term", "prompt"}
 _BACKS = {"back", "definition", "meaning", "explanation", "description"}
 
 Cell = tuple[int, int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -34,9 +33,12 @@ def routes(site: Site) -> list[Route]:
             values = controls.parsed(demo, request.query_params)
         except ArgumentError as error:
             problem, status, values = str(error), 400, controls.parsed(demo, {})
-        tab = secrets.token_hex(8)
+        meant = _is_meant(request, demo, values)
+        tab = site.new_tab()
         report = None
-        if site.demos.warm and not problem:
+        if not meant:
+            problem = "This address brings a text of its own. Look at it, then press Run if that is what you want."
+        elif site.demos.warm and not problem:
             try:
                 report, _ = await site.demos.run(tab, "demo", demo.stem, values)
             except (WorkError, Superseded) as error:
@@ -53,6 +55,7 @@ def routes(site: Site) -> list[Route]:
             controls=controls.controls(demo, values),
             problem=problem,
             tab=tab,
+            waits=meant,
             **about(site, demo.stem, report, values),
         )
 
@@ -60,13 +63,15 @@ def routes(site: Site) -> list[Route]:
         demo = found(request.path_params["name"])
         try:
             values = controls.parsed(demo, request.query_params)
+            if not _is_meant(request, demo, values):
+                raise ArgumentError("reload the page and press Run: this form is from another start of the server")
             ran, seconds = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
         except Superseded:
             return Response(status_code=204)
         except (ArgumentError, WorkError) as error:
             text = site.templates.get_template("problem.html").render(problem=str(error))
             return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
-        response = site.page(request, "report.html", oob=True, **about(site, demo.stem, ran, values))
+        response = site.page(request, "report.html", **about(site, demo.stem, ran, values))
         query = urlencode(controls.changed(demo, values))
         response.headers["HX-Replace-Url"] = f"/demos/{demo.name}{f'?{query}' if query else ''}"
         response.headers["Server-Timing"] = f"compute;dur={1000 * seconds:.1f}"
@@ -82,7 +87,7 @@ def routes(site: Site) -> list[Route]:
             "see.html",
             demo=demo,
             controls=controls.controls(demo, values),
-            tab=secrets.token_hex(8),
+            tab=site.new_tab(),
             report=None,
         )
 
@@ -90,6 +95,8 @@ def routes(site: Site) -> list[Route]:
         demo = found(request.path_params["name"])
         try:
             values = controls.parsed(demo, request.query_params)
+            if not _is_meant(request, demo, values):
+                return Response(status_code=204)
             ran, _ = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
         except Superseded:
             return Response(status_code=204)
@@ -98,7 +105,14 @@ def routes(site: Site) -> list[Route]:
             return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
         query = urlencode(controls.changed(demo, values))
         address = f"/demos/{demo.name}{f'?{query}' if query else ''}"
-        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address, oob=True)
+        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address)
+
+    def _is_meant(request: Request, demo: catalog.Demo, values: dict[str, Any]) -> bool:
+        """Whether a form of ours was sent, or nothing is asked but numbers: a text may name a model to be loaded."""
+        texts = [
+            name for name, (kind, _, default) in demo.parameters.items() if kind is str and values[name] != default
+        ]
+        return not texts or (request.query_params.get("tab", "") in site.tabs)
 
     return [
         Route("/demos", every),

@@ -14,29 +14,29 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.session import Reply, StaleQuestion
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import _names, _response, _whole, intervals, said
-from regdemo.web.site import Site, field, form, see_other
+from regdemo.web.pages.quiz import _names, _response, intervals, said
+from regdemo.web.site import Site, field, form, see_other, whole
 
 
 def routes(site: Site) -> list[Route]:
     """`/mock` and its forms."""
-    practice = site.learner
+    desk = site.desk
 
     async def look(request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
         def gather() -> dict[str, Any]:
-            mock = practice.mock
+            mock = desk.mock
             question = mock.question if mock else None
             left = mock.time_left if mock else None
             return {
                 "mock": mock,
                 "question": question,
-                "ungraded": practice.ungraded(),
+                "ungraded": desk.ungraded(),
                 "left": int(left.total_seconds()) if left else 0,
-                "flagged": practice.flagged(question.card) if question else False,
+                "flagged": desk.flagged(question.card) if question else False,
             }
 
         if "new" in request.query_params:
-            await site.in_practice(practice.leave_mock)
+            await site.in_practice(desk.leave_mock)
         values = await site.in_practice(gather)
         common: dict[str, Any] = {"here": "/mock", "problem": problem, "letters": LETTERS, **values}
         if values["mock"] is None:
@@ -81,17 +81,17 @@ def routes(site: Site) -> list[Route]:
         )
 
     async def start(request: Request) -> Response:
-        minutes = _whole(field(request, "minutes"), 1, 600) or 20
-        limit = _whole(field(request, "limit"), 1, 1_000)
+        minutes = whole(field(request, "minutes"), 1, 600) or 20
+        limit = whole(field(request, "limit"), 1, 1_000)
         sent = form(request)
-        await site.in_practice(practice.start_mock, minutes, limit, _names(sent, "topic"), _names(sent, "tag"))
+        await site.in_practice(desk.start_mock, minutes, limit, _names(sent, "topic"), _names(sent, "tag"))
         return see_other("/mock")
 
     async def answer(request: Request) -> Response:
-        response, sure = _response(form(request)), _whole(field(request, "sure"), 0, 100)
+        response, sure = _response(form(request)), whole(field(request, "sure"), 0, 100)
         try:
             await site.in_practice(
-                practice.answer_mock, field(request, "token"), response, None if sure is None else sure / 100
+                desk.answer_mock, field(request, "token"), response, None if sure is None else sure / 100
             )
         except UnreadableAnswer as error:
             return await look(request, str(error), 422, response)
@@ -101,24 +101,24 @@ def routes(site: Site) -> list[Route]:
 
     async def skip(request: Request) -> Response:
         try:
-            await site.in_practice(practice.skip_mock, field(request, "token"))
+            await site.in_practice(desk.skip_mock, field(request, "token"))
         except StaleQuestion as error:
             return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
         return see_other("/mock")
 
     async def undo(request: Request) -> Response:
-        await site.in_practice(practice.undo_mock)
+        await site.in_practice(desk.undo_mock)
         return see_other("/mock")
 
     async def end(request: Request) -> Response:
-        await site.in_practice(practice.end_mock)
+        await site.in_practice(desk.end_mock)
         return see_other("/mock")
 
     async def grade(request: Request) -> Response:
-        rating = _whole(field(request, "rating"), 1, 4)
+        rating = whole(field(request, "rating"), 1, 4)
         made = [int(place) for place in form(request).get("made", []) if place.isdecimal()]
         try:
-            await site.in_practice(practice.grade_mock, field(request, "review"), rating, made)
+            await site.in_practice(desk.grade_mock, field(request, "review"), rating, made)
         except ArgumentError as error:
             return await look(request, str(error), 422)
         return see_other("/mock")

@@ -18,21 +18,21 @@ from regdemo.quiz.outcome import GradeChoice, Outcome, Verdict
 from regdemo.quiz.schedule import Rating
 from regdemo.quiz.session import Question, Session, StaleQuestion
 from regdemo.web import see
-from regdemo.web.practice import NEW, Told, Wanted
-from regdemo.web.site import Site, field, form, see_other
+from regdemo.web.desk import Told, Wanted
+from regdemo.web.site import Site, field, form, see_other, whole
 
 
 def routes(site: Site) -> list[Route]:
     """`/quiz` and its forms."""
-    practice = site.learner
+    desk = site.desk
 
     async def look(request: Request) -> Response:
         query = request.query_params
         if "after" in query:
-            told = await site.in_practice(practice.told.get, query["after"])
+            told = await site.in_practice(desk.told.get, query["after"])
             if told:
                 return await outcome_page(request, told)
-        if practice.quiz is None or not set(query) <= {"after", "problem", "saved"}:
+        if desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
             return await begin(request)
         return await question_page(request)
 
@@ -41,7 +41,7 @@ def routes(site: Site) -> list[Route]:
         cards = [card for card in site.bank.cards if card.kind != "code"]
         chosen = {name: [w for each in query.getlist(name) for w in each.split(",") if w] for name in
                   ("ids", "topic", "kind", "tag")}  # fmt: skip
-        counts = await site.in_practice(practice.counts)
+        counts = await site.in_practice(desk.today)
         return site.page(
             request,
             "quiz_start.html",
@@ -51,44 +51,43 @@ def routes(site: Site) -> list[Route]:
             topics=sorted({card.topic for card in cards}),
             kinds=[name for name in kinds.kind_names() if name != "code"],
             tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
-            new=NEW,
             counts=counts,
-            running=practice.quiz is not None and practice.quiz.question is not None,
+            running=desk.quiz is not None and desk.quiz.question is not None,
             flagged="flagged" in query,
             cram="cram" in query,
-            notice=await site.in_practice(practice.say_once),
+            notice=await site.in_practice(desk.say_once),
         )
 
     async def start(request: Request) -> Response:
         sent = form(request)
-        limit = _whole(field(request, "limit"), 1, 10_000)
+        limit = whole(field(request, "limit"), 1, 10_000)
         wanted = Wanted(
             ids=_names(sent, "ids"),
             topics=_names(sent, "topic"),
             kinds=_names(sent, "kind"),
             tags=_names(sent, "tag"),
-            new=_whole(field(request, "new"), 0, 10_000) if field(request, "new") else None,
+            new=whole(field(request, "new"), 0, 10_000),
             limit=limit,
             cram="cram" in sent,
             flagged="flagged" in sent,
         )
-        await site.in_practice(practice.start, wanted)
+        await site.in_practice(desk.start, wanted)
         return see_other("/quiz")
 
     async def question_page(
         request: Request, problem: str = "", status: int = 200, draft: str | None = None
     ) -> Response:
         def gather() -> dict[str, Any]:
-            quiz = practice.session()
+            quiz = desk.session()
             question = quiz.question
-            flagged = bool(question) and practice.flagged(question.card) if question else False
+            flagged = bool(question) and desk.flagged(question.card) if question else False
             return {
                 "quiz": quiz,
                 "question": question,
                 "flagged": flagged,
-                "draft": practice.drafts.get(question.review, "") if question and draft is None else draft or "",
-                "notice": practice.say_once(),
-                "counts": practice.counts() if question is None else None,
+                "draft": desk.drafts.get(question.review, "") if question and draft is None else draft or "",
+                "notice": desk.say_once(),
+                "counts": desk.today() if question is None else None,
             }
 
         values = await site.in_practice(gather)
@@ -112,14 +111,14 @@ def routes(site: Site) -> list[Route]:
 
     async def outcome_page(request: Request, told: Told) -> Response:
         def gather() -> dict[str, Any]:
-            quiz = practice.session()
+            quiz = desk.session()
             card, outcome = told.question.card, told.outcome
             open_ = outcome.verdict is Verdict.UNGRADED
             suggested = Rating.GOOD if open_ and not outcome.key_points else None
             return {
                 "quiz": quiz,
-                "flagged": practice.flagged(card),
-                "notice": practice.say_once(),
+                "flagged": desk.flagged(card),
+                "notice": desk.say_once(),
                 "follow_ups": [site.bank.find(id) for id in outcome.follow_ups],
                 "more": quiz.question is not None,
                 "suggested": suggested,
@@ -148,7 +147,7 @@ def routes(site: Site) -> list[Route]:
         sent = form(request)
         token, response = field(request, "token"), _response(sent)
         try:
-            id = await site.in_practice(practice.answer, token, response)
+            id = await site.in_practice(desk.answer, token, response)
         except UnreadableAnswer as error:
             return await question_page(request, str(error), 422, response)
         except StaleQuestion as error:
@@ -157,47 +156,45 @@ def routes(site: Site) -> list[Route]:
 
     async def rate(request: Request) -> Response:
         sent = form(request)
-        rating = _whole(field(request, "rating"), 1, 4)
+        rating = whole(field(request, "rating"), 1, 4)
         made = [int(place) for place in sent.get("made", []) if place.isdecimal()]
         try:
-            id = await site.in_practice(
-                practice.rate, field(request, "token"), rating, made, field(request, "response")
-            )
+            id = await site.in_practice(desk.rate, field(request, "token"), rating, made, field(request, "response"))
         except StaleQuestion as error:
             return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
         return see_other(f"/quiz?{urlencode({'after': id})}")
 
     async def skip(request: Request) -> Response:
         try:
-            id = await site.in_practice(practice.skip, field(request, "token"))
+            id = await site.in_practice(desk.skip, field(request, "token"))
         except StaleQuestion as error:
             return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
         return see_other(f"/quiz?{urlencode({'after': id})}")
 
     async def hint(request: Request) -> Response:
         try:
-            await site.in_practice(practice.hint, field(request, "token"), _response(form(request)))
+            await site.in_practice(desk.hint, field(request, "token"), _response(form(request)))
         except StaleQuestion as error:
             return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
         return see_other("/quiz")
 
     async def undo(request: Request) -> Response:
-        await site.in_practice(practice.undo)
+        await site.in_practice(desk.undo)
         return see_other("/quiz")
 
     async def follow(request: Request) -> Response:
-        await site.in_practice(practice.follow_up, field(request, "id"))
+        await site.in_practice(desk.follow_up, field(request, "id"))
         return see_other("/quiz")
 
     async def flag(request: Request) -> Response:
-        await site.in_practice(practice.flag, field(request, "id"))
+        await site.in_practice(desk.flag, field(request, "id"))
         back = field(request, "back")
         return see_other(back if back.startswith(("/quiz", "/cards/")) else "/quiz")
 
     async def suggest(request: Request) -> Response:
         made = len(set(request.query_params.getlist("made")))
         try:
-            choices, suggested = await site.in_practice(practice.suggest, request.query_params.get("token", ""), made)
+            choices, suggested = await site.in_practice(desk.suggest, request.query_params.get("token", ""), made)
         except ArgumentError:
             return Response(status_code=204)
         return HTMLResponse(
@@ -217,7 +214,7 @@ def routes(site: Site) -> list[Route]:
             card=found,
             asked=asked,
             letters=LETTERS,
-            flagged=await site.in_practice(practice.flagged, found),
+            flagged=await site.in_practice(desk.flagged, found),
             follow_ups=_known(site, found.follow_ups),
             see=[link for command in asked.see_it if (link := see.link(command))],
         )
@@ -291,14 +288,6 @@ def _response(sent: dict[str, list[str]]) -> str:
 
 def _names(sent: dict[str, list[str]], name: str) -> tuple[str, ...]:
     return tuple(word.strip() for each in sent.get(name, []) for word in each.split(",") if word.strip())
-
-
-def _whole(text: str, low: int, high: int) -> int | None:
-    if not text.strip():
-        return None
-    if not text.strip().isdecimal() or not low <= int(text) <= high:
-        raise ArgumentError(f"{text[:20]!r} isn't allowed here: choose a whole number from {low} to {high:,}")
-    return int(text)
 
 
 def _known(site: Site, ids: tuple[str, ...]) -> list[Card]:

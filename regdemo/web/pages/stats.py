@@ -1,9 +1,9 @@
-"""What the history says of its learner: a year of practice, forecasts, topics, predicted against actual."""
+"""What the history says of its learner, and the plan up to the interview."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -11,59 +11,57 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import fitting, history, progress, schedule
+from regdemo.quiz import progress
+from regdemo.quiz.goal import Goal
+from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
-from regdemo.web.site import Site
+from regdemo.web.site import Site, field, see_other, whole
 
-DAYS = 14  # of the forecast of cards that come due
+DAYS = 14  # of the cards that come due
 WEEKS = 26  # of predicted against actual
+MINUTES = 20  # a day, where no goal says otherwise
+LONGEST = 366  # days to an interview
 
 
 def routes(site: Site) -> list[Route]:
-    """`/stats`."""
+    """`/stats` and `/plan`."""
 
     async def stats(request: Request) -> Response:
-        day = request.query_params.get("interview", "")
+        return site.page(request, "stats.html", title="Stats", here="/stats", **await site.aside(_stats))
+
+    async def plan(request: Request) -> Response:
+        return site.page(request, "plan.html", title="Plan", here="/stats", **await site.aside(_plan))
+
+    async def aim(request: Request) -> Response:
+        day = field(request, "interview")
+        today = site.now().astimezone().date()
         try:
-            interview = datetime.strptime(day, "%Y-%m-%d").astimezone(UTC) if day else None
-        except (ValueError, OverflowError):
+            interview = date.fromisoformat(day) if day else None
+        except ValueError:
             raise ArgumentError(f"{day[:20]!r} isn't a day: write it as in 2026-12-15") from None
-        if interview and not timedelta(0) <= interview - site.now() <= timedelta(days=3650):
-            raise ArgumentError(f"{day} isn't a day in the next ten years: choose one")
-        values = await site.in_practice(gather, site, interview)
-        return site.page(request, "stats.html", title="Stats", here="/stats", interview=day, **values)
+        if interview and not today <= interview <= today + timedelta(days=LONGEST):
+            raise ArgumentError(f"{day} isn't a day in the next year: choose one")
+        goal = Goal(interview, whole(field(request, "minutes"), 1, 600), whole(field(request, "new"), 0, 1_000))
+        await site.in_practice(site.desk.aim, goal)
+        return see_other("/plan")
 
-    return [Route("/stats", stats)]
+    return [Route("/stats", stats), Route("/plan", plan, methods=["GET"]), Route("/plan/set", aim, methods=["POST"])]
 
 
-def gather(site: Site, interview: datetime | None) -> dict[str, Any]:
-    """All that the page shows. Runs in the practice thread."""
-    now = site.now()
+def _stats(practice: Practice) -> dict[str, Any]:
+    now = practice.now()
     today = now.astimezone().date()
-    plan = schedule.Plan(parameters=fitting.parameters(site.home), interview=interview)
-    everything = history.read(site.home)
-    cards = [card for card in site.bank.cards if card.kind != "code"]
-    ids = {card.id for card in cards}
-    predictions, states = fitting.follow((review for review in everything if review.card in ids), plan)
-    states = {id: schedule.with_deadline(state, plan) for id, state in states.items()}
-    days = progress.practised(everything)
-    current, longest = progress.streaks(days, today)
-    topics = progress.topics(cards, states, now, plan)
-    begun = sorted((topic for topic in topics if topic.answered), key=lambda topic: topic.left or topic.recall or 0)
-    total = len(cards)
-    bins = progress.calibration(predictions)
+    found = progress.overview(practice)
+    begun = sorted((topic for topic in found.topics if topic.answered), key=lambda topic: topic.recall or 0)
+    bins = found.retention.bins
+    weeks = found.retention.weeks[-WEEKS:]
+    lowest = min([0.5, *(said for _, _, said, _ in weeks), *(came for _, _, _, came in weeks)])
     return {
-        "answers": len(everything),
-        "cards": total,
-        "seen": len(states),
-        "learned": sum(state.learned for state in states.values()),
-        "due": sum(state.due <= now for state in states.values()),
-        "streak": current,
-        "longest": longest,
-        "calendar": pictures.calendar(days, today),
+        "found": found,
+        "days_left": practice.today().days_left,
+        "calendar": pictures.calendar(found.practised, today),
         "topics": [(topic, pictures.meter(topic.recall or 0)) for topic in begun],
-        "coming": coming([state.due for state in states.values()], now, today),
-        "weeks": weeks(predictions, today),
+        "coming": _coming([state.due for state in practice.states.values()], today),
         "plot": pictures.plot(
             [(each.predicted, each.seen, each.least, each.most) for each in bins],
             "predicted recall",
@@ -72,35 +70,37 @@ def gather(site: Site, interview: datetime | None) -> dict[str, Any]:
         )
         if bins
         else "",
-        "predictions": len(predictions),
-        "left": sum((topic.left or 0) * topic.cards for topic in topics) if interview else None,
-        "kept": sum((topic.kept or 0) * topic.cards for topic in topics) if interview else None,
+        "weeks": pictures.curve(
+            [
+                ("actual", [came for _, _, _, came in weeks], False),
+                ("predicted", [said for _, _, said, _ in weeks], True),
+            ],
+            [f"{monday:%d %b}" for monday, *_ in weeks],
+            "Recall by week, predicted and actual",
+            low=lowest,
+        )
+        if len(weeks) > 1
+        else "",
     }
 
 
-def coming(dues: list[datetime], now: datetime, today: date) -> list[tuple[str, int, Any]]:
+def _plan(practice: Practice) -> dict[str, Any]:
+    goal = practice.goal
+    planned = None
+    if practice.today().days_left:
+        planned = practice.forecast(goal.minutes or MINUTES, goal.new)
+    return {
+        "goal": goal,
+        "planned": planned,
+        "minutes": goal.minutes or MINUTES,
+        "kept": pictures.meter(planned.kept.mean / planned.cards) if planned else "",
+        "stopped": pictures.meter(planned.stopped.mean / planned.cards) if planned else "",
+    }
+
+
+def _coming(dues: list[datetime], today: date) -> list[tuple[str, int, Any]]:
     """How many cards come due on each of the next days, overdue ones today."""
-    counts: dict[date, int] = defaultdict(int)
-    for due in dues:
-        counts[max(due.astimezone().date(), today)] += 1
+    counts = Counter(max(due.astimezone().date(), today) for due in dues)
     days = [today + timedelta(days=after) for after in range(DAYS)]
-    most = max([counts[day] for day in days], default=0) or 1
+    most = max(counts[day] for day in days) or 1
     return [(f"{day:%a %d %b}", counts[day], pictures.meter(counts[day] / most)) for day in days]
-
-
-def weeks(predictions: list[fitting.Prediction], today: date) -> Any:
-    """Predicted and actual recall by week, as curves; nothing where there are fewer than two weeks."""
-    by_week: dict[int, list[fitting.Prediction]] = defaultdict(list)
-    for each in predictions:
-        back = (today - schedule.moment(each.at).astimezone().date()).days // 7
-        if back < WEEKS:
-            by_week[back].append(each)
-    if len(by_week) < 2:
-        return ""
-    order = sorted(by_week, reverse=True)
-    said = [sum(each.recall for each in by_week[back]) / len(by_week[back]) for back in order]
-    came = [sum(each.recalled for each in by_week[back]) / len(by_week[back]) for back in order]
-    labels = [f"{today - timedelta(days=today.weekday(), weeks=back):%d %b}" for back in order]
-    low = min(0.5, *said, *came)
-    series = [("actual", came, False), ("predicted", said, True)]
-    return pictures.curve(series, labels, "Recall by week, predicted and actual", low=low)

@@ -18,24 +18,19 @@ from regdemo.web.site import Site
 
 def routes(site: Site) -> list[Route]:
     """`/`."""
-    practice = site.learner
+    desk = site.desk
 
     def gather() -> dict[str, Any]:
-        now = site.now()
-        today = now.astimezone().date()
-        states = practice.states()
-        cards = [card for card in site.bank.cards if card.kind != "code"]
-        topics = [topic for topic in progress.topics(cards, states, now, practice.plan()) if topic.answered]
-        weak = sorted(topics, key=lambda topic: topic.recall or 0)[:3]
-        days = practice.days()
+        day = site.now().astimezone().date()
+        days = desk.days()
         return {
-            "counts": practice.counts(),
-            "weak": [topic for topic in weak if topic.recall is not None and topic.recall < 0.9],
-            "week": pictures.week(days, today),
-            "streak": progress.streaks(days, today)[0],
-            "answered": bool(states),
-            "running": practice.quiz is not None and practice.quiz.question is not None,
-            "notice": practice.say_once(),
+            "counts": desk.today(),
+            "weak": [topic for topic in desk.weak() if topic.recall is not None],
+            "week": pictures.week(days, day),
+            "streak": progress.streaks(days, day)[0],
+            "answered": bool(days),
+            "running": desk.quiz is not None and desk.quiz.question is not None,
+            "notice": desk.say_once(),
         }
 
     async def today(request: Request) -> Response:

@@ -62,6 +62,10 @@ document.addEventListener("submit", (event) => {
   htmx.trigger(event.target, "redraw");
 });
 
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "report") document.getElementById("problem")?.replaceChildren();
+});
+
 // A clock that runs down, in seconds from data-left.
 setInterval(() => {
   for (const clock of document.querySelectorAll("[data-left]")) {

@@ -1,32 +1,35 @@
 """The learner's sessions as the pages drive them: one quiz and one interview, whatever number of tabs look at them.
 
-Every method runs in the practice thread, where the history is open. Rules live in the Session; what is kept here is
-what a page has to show again when it is reloaded.
+Every method runs in the practice thread, where the history is open. The rules are the Session's and Practice's; what is
+kept here is what a page has to show again when it is reloaded.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING
 
-from regdemo.quiz import fitting, history, interview, schedule, selection, session, states
-from regdemo.quiz.grading import UnreadableAnswer
-from regdemo.quiz.outcome import Outcome
-from regdemo.quiz.schedule import Plan
-from regdemo.quiz.session import CRAM, MOCK, QUIZ, Question, Reply, Session, StaleQuestion
+from regdemo.quiz import goal as goals
+from regdemo.quiz import history, progress, selection, session
+from regdemo.quiz import practice as practices
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
+    from regdemo.quiz.goal import Goal
+    from regdemo.quiz.history import Review
+    from regdemo.quiz.outcome import GradeChoice, Outcome
+    from regdemo.quiz.practice import Practice, Today
+    from regdemo.quiz.progress import Topic
+    from regdemo.quiz.schedule import Rating
+    from regdemo.quiz.session import Question, Reply, Session
     from regdemo.web.site import Site
 
 KEPT = 100  # outcomes that can be looked at again
-MOST = 1_000  # questions of an interview
-NEW = 10
+WEAK = 3  # topics that are named
+DAYS = 366  # of practice that are counted
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,10 @@ class Told:
 
     question: Question
     outcome: Outcome
-    flagged: bool = False
 
 
 @dataclass
-class Practice:
+class Desk:
     """See the module."""
 
     site: Site
@@ -72,45 +74,52 @@ class Practice:
             self.notice = self._history.notice
         return self._history
 
-    def plan(self) -> Plan:
-        """What decides when a card comes again."""
-        return schedule.Plan(parameters=fitting.parameters(self.site.home))
-
-    def states(self) -> dict[str, schedule.CardState]:
-        """Each card's state now."""
-        return states.card_states(self.history, self.plan(), self.site.cache)
+    def practice(self) -> Practice:
+        """The learner at this moment."""
+        return practices.Practice(self.site.bank, self.history, self.site.home, self.site.now)
 
     def close(self) -> None:
         """Let go of the history."""
         if self._history:
             self._history.close()
 
-    def counts(self) -> dict[str, int]:
-        """How many cards there are, are due now, and were never answered."""
-        known, now = self.states(), self.site.now()
-        cards = [card.id for card in self.site.bank.cards if card.kind != "code"]
-        return {
-            "cards": len(cards),
-            "due": sum(known[id].due <= now for id in cards if id in known),
-            "fresh": sum(id not in known for id in cards),
-        }
+    def history_of(self, id: str) -> list[Review]:
+        """A card's reviews, oldest first."""
+        return self.history.reviews(id)
 
-    def days(self) -> dict[date, int]:
+    # Today
+
+    def today(self) -> Today:
+        """What there is to do now."""
+        return self.practice().today()
+
+    def weak(self) -> list[Topic]:
+        """The topics that were begun and are recalled least, the worst first."""
+        now = self.practice()
+        begun = [one for one in progress.topics(now.askable, now.states, now.now(), now.plan) if one.answered]
+        return sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK]
+
+    def days(self) -> Mapping[date, int]:
         """How many answers there were on each of the last days."""
         found: Counter[date] = Counter()
         for at in self.history.times():
-            day = date.fromtimestamp(at / 1_000_000)
-            found[day] += 1
-            if len(found) > 366:
+            found[date.fromtimestamp(at / 1_000_000)] += 1
+            if len(found) > DAYS:
                 break
         return found
+
+    def aim(self, goal: Goal) -> None:
+        """Keep another goal."""
+        goals.write(self.site.home, goal)
 
     # The quiz
 
     def start(self, wanted: Wanted) -> None:
         """Begin a quiz. What the old one saved stays saved."""
-        bank, known = self.site.bank, self.states()
-        cards = selection.narrow(bank, ids=wanted.ids, topics=wanted.topics, kinds=wanted.kinds, tags=wanted.tags)
+        now = self.practice()
+        cards = selection.narrow(
+            self.site.bank, ids=wanted.ids, topics=wanted.topics, kinds=wanted.kinds, tags=wanted.tags
+        )
         if wanted.flagged:
             marked = self.history.flagged()
             cards = [card for card in cards if card.id in marked]
@@ -118,24 +127,8 @@ class Practice:
         if wanted.ids or wanted.flagged:
             cards = cards[: wanted.limit]
         else:
-            cards = selection.pick(
-                cards,
-                known,
-                self.site.now(),
-                new=NEW if wanted.new is None else wanted.new,
-                limit=wanted.limit,
-                cram=wanted.cram,
-            )
-        self.quiz = Session(
-            cards,
-            self.history,
-            known,
-            seed=random.SystemRandom().randrange(2**32),
-            now=self.site.now,
-            policy=CRAM if wanted.cram else QUIZ,
-            plan=self.plan(),
-            bank=bank.cards,
-        )
+            cards = now.choose(cards, new=wanted.new, limit=wanted.limit, cram=wanted.cram)
+        self.quiz = now.session(cards, policy=session.CRAM if wanted.cram else session.QUIZ)
         self.drafts.clear()
 
     def session(self) -> Session:
@@ -148,27 +141,22 @@ class Practice:
     def answer(self, token: str, response: str) -> str:
         """Take an answer; the id under which its outcome is told. Raises UnreadableAnswer, StaleQuestion."""
         quiz = self.session()
-        question = self._question(quiz, token)
+        question = quiz.question_of(token)
         self.drafts[question.review] = response
-        found = quiz.answer(response, token=token)
-        assert found
-        return self._keep(question, found)
+        return self._keep(question, quiz.answer(response, token=token))
 
     def rate(self, token: str, rating: int | None, made: Sequence[int], response: str) -> str:
         """Take the learner's own grade; the id under which its outcome is told."""
         quiz = self.session()
-        question = self._question(quiz, token)
-        found = quiz.rate(rating, made=made if question.asked.key_points else None, response=response, token=token)
-        assert found
-        return self._keep(question, found)
+        question = quiz.question_of(token)
+        points = made if question.asked.key_points else None
+        return self._keep(question, quiz.rate(rating, made=points, response=response, token=token))
 
     def skip(self, token: str) -> str:
         """Go on without an answer; the id under which what would have been right is told."""
         quiz = self.session()
-        question = self._question(quiz, token)
-        found = quiz.skip(token=token)
-        assert found
-        return self._keep(question, found)
+        question = quiz.question_of(token)
+        return self._keep(question, quiz.skip(token=token))
 
     def hint(self, token: str, response: str) -> None:
         """Show one more hint, and keep what was typed."""
@@ -190,29 +178,26 @@ class Practice:
         """Ask a card next."""
         self.session().follow_up(id)
 
-    def flag(self, id: str) -> bool:
-        """Flag a card, or take its flag off; whether it has one now."""
-        return self.session().flag(self.site.bank.find(id))
+    def flag(self, id: str) -> None:
+        """Flag a card, or take its flag off."""
+        self.session().flag(self.site.bank.find(id))
 
     def flagged(self, card: Card) -> bool:
         """Whether a card is flagged."""
         return card.id in self.history.flagged()
 
-    def suggest(self, token: str, made: int) -> tuple[Any, int]:
+    def suggest(self, token: str, made: int) -> tuple[tuple[GradeChoice, ...], Rating]:
         """The grades of a question, and the one that so many key points suggest."""
         quiz = self.session()
-        return quiz.grades(token), quiz.suggest(made, self._question(quiz, token))
+        return quiz.grades(token), quiz.suggest(made, quiz.question_of(token))
 
     def say_once(self) -> str:
         """What is to be said on the next page."""
         notice, self.notice = self.notice, ""
         return notice
 
-    def _question(self, of: Session, token: str) -> Question:
-        current = of.question
-        return current if current and current.token == token else of.question_of(token)
-
-    def _keep(self, question: Question, found: Outcome) -> str:
+    def _keep(self, question: Question, found: Outcome | None) -> str:
+        assert found  # a quiz tells at once
         self.told[question.review] = Told(question, found)
         self.told.move_to_end(question.review)
         while len(self.told) > KEPT:
@@ -225,21 +210,8 @@ class Practice:
 
     def start_mock(self, minutes: float, limit: int | None, topics: Sequence[str], tags: Sequence[str]) -> None:
         """Begin an interview."""
-        seed = random.SystemRandom().randrange(2**32)
-        known, now = self.states(), self.site.now()
         cards = [card for card in selection.narrow(self.site.bank, topics=topics, tags=tags) if card.kind != "code"]
-        lined_up = islice(interview.questions(cards, known, now, random.Random(seed)), limit or MOST)
-        self.mock = Session(
-            lined_up,
-            self.history,
-            known,
-            seed=seed,
-            now=self.site.now,
-            policy=MOCK,
-            plan=self.plan(),
-            bank=self.site.bank.cards,
-            deadline=now + timedelta(minutes=minutes),
-        )
+        self.mock = self.practice().mock(cards, minutes=minutes, limit=limit)
 
     def answer_mock(self, token: str, response: str, sure: float | None) -> None:
         """Take an answer of the interview. An interview that a server took with it cannot go on."""
@@ -276,6 +248,3 @@ class Practice:
     def ungraded(self) -> list[Reply]:
         """The answers of the interview that wait for their learner's grade."""
         return [reply for reply in self.mock.replies if not reply.graded] if self.mock else []
-
-
-__all__ = ["Practice", "StaleQuestion", "Told", "UnreadableAnswer", "Wanted", "session"]

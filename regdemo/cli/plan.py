@@ -1,0 +1,118 @@
+"""`regdemo plan`: the day of the interview, the minutes per day, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+import rich.console
+import typer
+
+from regdemo.cli import learner
+from regdemo.cli.learner import BankPath, Home, parse_day
+from regdemo.cli.stats import topic_title
+from regdemo.errors import ArgumentError
+from regdemo.quiz import goal, progress
+from regdemo.quiz import history as histories
+from regdemo.quiz.forecast import Estimate, Forecast
+from regdemo.quiz.outcome import as_plain
+from regdemo.quiz.practice import Practice
+from regdemo.render import cards as pages
+
+MINUTES = 20  # per day, where nothing was said
+WEAK = 3  # topics that are named
+
+
+def plan(
+    bank: BankPath = None,
+    interview: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="The day of your interview. Kept until changed."),
+    ] = None,
+    minutes: Annotated[
+        int | None, typer.Option(min=1, max=600, help="How many minutes a day you have. Kept; 20 if you never say.")
+    ] = None,
+    new: Annotated[
+        int | None,
+        typer.Option(min=0, max=1000, help="New cards per day. Kept; without it, as many as fit into the minutes."),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget the plan.")] = False,
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """What to do each day until your interview, what is left out, and what you will recall on the day.
+
+    The plan is kept next to your history; `regdemo` alone and every quiz follow it. Without options it is computed
+    again from where you are now.
+    """
+    folder = learner.home_folder(home)
+    page = pages.Page(rich.console.Console())
+    if clear:
+        page.quiet("The plan is gone." if goal.clear(folder) else "There was no plan.")
+        return
+    learner.check_day(interview)
+    kept = goal.read(folder)
+    aim = replace(
+        kept,
+        interview=interview.date() if interview else kept.interview,
+        minutes=minutes or kept.minutes or MINUTES,
+        new=kept.new if new is None else new,
+    )
+    if aim.days_left(learner.clock().astimezone().date()) is None:
+        said = f"your interview, {aim.interview}, is over" if aim.interview else "no day is set"
+        raise ArgumentError(f"{said}: type `regdemo plan --interview YYYY-MM-DD --minutes {aim.minutes}`")
+    with histories.reading(folder) as history:
+        practice = Practice(learner.load_bank(bank, folder), history, folder, learner.clock, goal=aim)
+        found = practice.forecast(aim.minutes or MINUTES, aim.new)
+        goal.write(folder, replace(aim, planned=found.new_per_day))
+        if as_json:
+            print(json.dumps(as_plain(found) | {"interview": str(found.interview)}, indent=2, default=str))
+        else:
+            _show(page, found, practice)
+
+
+def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
+    days = practice.goal.days_left(practice.now().astimezone().date()) or 0
+    when = f"in {learner.counted(days, 'day')}" if days else "today"
+    page.rule(f"Interview on {found.interview}, {when} · {found.minutes} minutes a day")
+    today = practice.today(new=found.new_per_day)
+    page.quiet(
+        f"Each day: what is due, then up to {learner.counted(found.new_per_day, 'new card')}. "
+        f"Today: {today.due} due, {today.new} new."
+    )
+    if found.weeks:
+        page.table(
+            "Week by week, on average",
+            ["  from", "days", "new", "reviews", "mocks", "katas", "minutes a day"],
+            [
+                [
+                    f"  {week.start}",
+                    f"{week.days}",
+                    f"{week.new}",
+                    f"{week.reviews}",
+                    f"{week.mocks}",
+                    f"{week.katas}",
+                    f"{week.minutes / week.days:.0f}",
+                ]
+                for week in found.weeks
+            ],
+        )
+    left = sum(found.left_out.values())
+    by_frequency = ", ".join(f"{count} {name}" for name, count in found.left_out.items())
+    short = f"Left out, since time is short: {learner.counted(left, 'card')} ({by_frequency})."
+    page.quiet(f"\n{short if left else 'Every card is asked before the day.'}")
+    page.quiet(f"On the day you will recall about {_in_words(found.kept)} of {found.cards} cards if you keep to it,")
+    page.quiet(f"and {_in_words(found.stopped)} if you stop now. (95% intervals,")
+    page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
+    topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
+    weak = sorted((topic for topic in topics if topic.recall is not None), key=lambda topic: topic.recall or 0)[:WEAK]
+    if weak:
+        said = ", ".join(f"{topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak)
+        page.quiet(f"Weak topics: {said}: `regdemo quiz --topic {topic_title(weak[0].name)} --cram`.")
+    page.quiet("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it.")
+
+
+def _in_words(estimate: Estimate) -> str:
+    return f"{estimate.mean:.0f} ({estimate.low:.0f} to {estimate.high:.0f})"

@@ -1,0 +1,43 @@
+"""`regdemo` alone: what is due today, what to type, and where everything else is."""
+
+from __future__ import annotations
+
+import rich.console
+
+from regdemo.cli import learner
+from regdemo.quiz import history as histories
+from regdemo.render import cards as pages
+
+SENTENCE = "Interview practice on regularization: answers explained, claims measured."
+
+
+def start() -> None:
+    """Print the start page: at most 20 lines, also at 80 columns."""
+    page = pages.Page(rich.console.Console())
+    folder = learner.home_folder(None)
+    with histories.reading(folder) as history:
+        practice = learner.practice(learner.load_bank(None, folder), history, folder)
+        today = practice.today()
+        streak = learner.streak(history.times())
+    due = f"{learner.counted(today.due, 'card')} due" if today.due else "Nothing due"
+    lines = [SENTENCE, "", f"  Today: {due.lower() if today.due else 'nothing due'}, {today.new} new."]
+    if today.days_left is not None:
+        days = f"in {learner.counted(today.days_left, 'day')}" if today.days_left else "today"
+        minutes = f", {practice.goal.minutes} minutes a day" if practice.goal.minutes else ""
+        lines.append(f"  Your interview is {days}{minutes}: `regdemo plan` shows the way there.")
+    else:
+        lines.append("  Your interview: regdemo plan --interview YYYY-MM-DD --minutes 20")
+    if streak:
+        lines.append(f"  Streak: {learner.counted(streak, 'day')} up to yesterday.")
+    lines += [
+        "",
+        "  regdemo quiz              what is due, then what interviewers ask most",
+        "  regdemo mock              a mock interview with a clock and a score card",
+        "  regdemo kata              write it or find the bug; your code is judged",
+        "  regdemo dropout --p 0.1   run a demo that measures each of its claims",
+        "",
+        "  Also: regdemo list (all demos), pitfalls, compare, stats, plan, bank, history.",
+        "  regdemo --help shows every command; regdemo COMMAND --help, its options.",
+    ]
+    for line in lines:
+        page.quiet(line)

@@ -1,0 +1,274 @@
+"""The page in a real browser: keys, sliders, screens, what a screen reader meets, strangers' decks."""
+
+import re
+
+import pytest
+
+from web.conftest import Server
+from web.deck import CARDS, hostile
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing").expect
+expect.set_options(timeout=60_000)
+
+PAGES = (
+    "/",
+    "/quiz/start",
+    "/mock",
+    "/demos",
+    "/demos/dropout?p=0.3",
+    "/pitfalls",
+    "/pitfalls/one-coin-path",
+    "/katas",
+    "/katas/dropout",
+    "/guide",
+    "/stats",
+    "/plan",
+    "/search?q=dropout",
+    "/cards/Q18.92",
+    "/topics/theory",
+    "/compare",
+    "/nothing",
+)
+
+
+@pytest.fixture(scope="module")
+def context(server, browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(server.address)
+    page.wait_for_url(f"{server.base}/")
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context):
+    """A page on which an error of a script, or a message of the policy, fails the test."""
+    faults = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.set_default_timeout(30_000)
+    yield page
+    page.close()
+    # A request that a newer one replaced, a page that is not there, and a server that was killed are said there, too.
+    harmless = re.compile("404|ERR_CONNECTION|^htmx:(afterRequest|sendAbort|sendError)")
+    assert [fault for fault in faults if not harmless.search(fault)] == []
+
+
+def settled(page, base, path):
+    """A page with what it loads later."""
+    page.goto(f"{base}{path}")
+    page.wait_for_selector("#report[hx-get]", state="detached")
+    return page
+
+
+def quiz(page, base, ids):
+    page.goto(f"{base}/quiz/start?ids={ids}")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".question")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_light_steady_fits_its_screen_and_can_be_read_aloud(server, page, path):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing").Axe()
+    page.add_init_script(
+        "window.shifts = 0; new PerformanceObserver((list) => { for (const one of list.getEntries()) "
+        "if (!one.hadRecentInput) window.shifts += one.value; }).observe({type: 'layout-shift', buffered: true});"
+    )
+    sizes = []
+    page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    settled(page, server.base, path)
+    assert sum(sizes) < 150_000
+    assert page.evaluate("window.shifts") < 0.01
+    assert re.search(r".+ · regdemo$", page.title())
+    for width, scheme in ((1440, "light"), (375, "dark")):
+        page.set_viewport_size({"width": width, "height": 812})
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+
+
+def test_a_session_by_keyboard_alone(server, page):
+    quiz(page, server.base, "Q18.92,Q18.2,Q18")
+    page.keyboard.press("a")
+    expect(page.locator("input[name=pick]").first).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_be_visible()
+    expect(page.locator("#live")).to_contain_text(re.compile("Right|Wrong"))
+    page.keyboard.press("o")
+    expect(page.locator("details:has-text('Sources')")).to_have_attribute("open", "")
+    page.keyboard.press("Enter") if page.evaluate("document.activeElement.tagName") == "A" else page.locator(
+        "a.button.main"
+    ).press("Enter")
+    expect(page.locator("#response")).to_be_focused()
+    page.keyboard.type("0")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("Wrong")
+    page.keyboard.press("u")
+    expect(page.locator(".note")).to_contain_text("Took back your answer")
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    expect(page.locator(".verdict")).to_contain_text("Skipped")
+    page.keyboard.press("Enter")
+    expect(page.locator("textarea#response")).to_be_visible()
+    page.keyboard.press("e")
+    page.keyboard.type("h is a letter here")
+    expect(page.locator("#response")).to_have_value("h is a letter here")
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    expect(page.locator(".note")).to_contain_text("Hint 1")
+    expect(page.locator("#response")).to_have_value("h is a letter here")
+    page.keyboard.press("Space")
+    expect(page.locator(".said")).to_have_text("h is a letter here")
+    page.keyboard.press("a")
+    expect(page.locator("input[name=made]").first).to_be_checked()
+    expect(page.locator("#grades button.main")).to_contain_text("Again")
+    page.keyboard.press("3")
+    expect(page.locator(".verdict")).to_be_visible()
+
+
+def test_the_focus_is_on_what_comes_next(server, page):
+    quiz(page, server.base, "Q18.92")
+    expect(page.locator(".question")).to_be_focused()
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_be_focused()
+
+
+def test_back_and_a_double_click_save_one_answer(server, page):
+    quiz(page, server.base, "Q18.2,Q18.3")
+    page.fill("#response", "3")
+    page.locator("#answer button.main").dblclick()
+    expect(page.locator(".verdict")).to_be_visible()
+    page.go_back()
+    page.wait_for_selector("#answer")
+    page.goto(f"{server.base}/quiz")
+    expect(page.locator(".where")).to_contain_text("2 of")
+
+
+def test_a_slider_redraws_the_report_and_the_address_says_its_state(server, page):
+    settled(page, server.base, "/demos/dropout")
+    expect(page.locator("#report")).to_contain_text("claims hold")
+    slider = page.get_by_label("p, slider")
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#c-p")).to_have_value("0.15")
+    page.wait_for_url(re.compile("p=0.15"))
+    expect(page.locator("code", has_text="--p 0.15")).to_be_visible()
+    reloaded = page.url
+    settled(page, "", reloaded)
+    expect(page.locator("#c-p")).to_have_value("0.15")
+
+
+def test_a_value_that_is_not_allowed_is_said_and_the_last_report_stays(server, page):
+    settled(page, server.base, "/demos/dropout")
+    page.fill("#c-p", "1.5")
+    expect(page.locator("#problem")).to_contain_text("p = 1.5 is not allowed")
+    expect(page.locator("#report")).to_contain_text("claims hold")
+    page.fill("#c-p", "0.5")
+    expect(page.locator("#problem")).not_to_contain_text("not allowed")
+
+
+def test_see_it_runs_next_to_the_card(server, page):
+    quiz(page, server.base, "Q18.2")
+    page.fill("#response", "3")
+    page.keyboard.press("Enter")
+    expect(page.locator("aside #report svg")).to_be_visible()
+    page.locator("aside input[type=range]").first.press("ArrowRight")
+    expect(page.locator("aside #report svg")).to_be_visible()
+
+
+def test_formulas_are_mathml(browser, tmp_path):
+    with own(browser, tmp_path, CARDS) as (server, page):
+        page.goto(f"{server.base}/cards/T6")
+        page.click("summary")
+        assert page.locator("math mfrac").count() == 1
+        assert page.locator("math").evaluate("(one) => one.getBoundingClientRect().height") > 20
+
+
+def test_a_kata_is_written_checked_and_shown_against_the_reference(browser, tmp_path):
+    with own(browser, tmp_path, None) as (server, page):
+        page.goto(f"{server.base}/katas/dropout")
+        page.fill("#source", "def dropout(x, p, training, generator):\nreturn x\n")
+        page.click("text=Save and check")
+        expect(page.locator(".verdict")).to_contain_text("cannot be judged")
+        page.fill("#source", "")
+        page.locator("#source").focus()
+        page.keyboard.type("def dropout(x, p, training, generator):\nreturn x")
+        assert page.input_value("#source") == "def dropout(x, p, training, generator):\n    return x"
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".verdict")).to_contain_text("fails test")
+        assert (tmp_path / "katas" / "dropout.py").read_text().startswith("def dropout")
+
+
+def test_a_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back(browser, tmp_path):
+    with own(browser, tmp_path, CARDS) as (server, page):
+        quiz(page, server.base, "T3,T5")
+        server.kill()
+        page.fill("#response", "2")
+        page.keyboard.press("Enter")
+        expect(page.locator("#gone")).to_be_visible()
+        server.start()
+        expect(page.locator("#gone")).to_be_hidden()
+        expect(page.locator("#response")).to_have_value("2")
+        page.keyboard.press("Enter")
+        expect(page.locator(".verdict")).to_contain_text("Right")
+
+
+def test_a_hostile_deck_executes_nothing(browser, tmp_path):
+    with own(browser, tmp_path, hostile()) as (server, page):
+        fired, elsewhere = [], []
+        page.on("dialog", lambda dialog: (fired.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: elsewhere.append(request.url) if server.base not in request.url else None)
+        page.evaluate("setTimeout(() => alert('control'))")
+        page.wait_for_timeout(200)
+        assert fired == ["control"], "the listener hears an alert"
+        for path in ("/cards/H1", "/cards/H2", "/search?q=right", "/topics/cards", "/quiz/start?ids=H1,H2"):
+            page.goto(f"{server.base}{path}")
+            for summary in page.locator("main summary").all():
+                summary.click()
+            for link in page.locator("main a").all():
+                link.hover()
+        page.click("main button.main")
+        page.keyboard.press("a")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".verdict")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
+        page.wait_for_selector("#grades")
+        page.keyboard.press("1")
+        page.wait_for_selector(".verdict")
+        assert fired == ["control"]
+        assert [url for url in elsewhere if not url.startswith("data:")] == []
+        for attribute in ("href", "src"):
+            values = page.evaluate(
+                f"[...document.querySelectorAll('[{attribute}]')].map(e => e.getAttribute('{attribute}'))"
+            )
+            assert not [value for value in values if re.match(r"\s*(javascript|data|vbscript):", value, re.IGNORECASE)]
+        assert page.locator("main script, main iframe, main [onload], main [onerror]").count() == 0
+
+
+class own:
+    """A server and a page of a test's own, on a deck of its own."""
+
+    def __init__(self, browser, folder, deck):
+        options = ["--dir", str(folder / "katas")]
+        if deck is not None:
+            (folder / "cards.md").write_text(deck)
+            options += ["--bank", str(folder / "cards.md")]
+        self.server = Server(folder / "home", *options)
+        self.context = browser.new_context(reduced_motion="reduce")
+
+    def __enter__(self):
+        page = self.context.new_page()
+        page.goto(self.server.address)
+        page.wait_for_url(f"{self.server.base}/")
+        return self.server, page
+
+    def __exit__(self, *error):
+        self.context.close()
+        self.server.stop()

@@ -1,0 +1,306 @@
+"""The quiz and the mock through plain forms, as a browser without script sends them."""
+
+import re
+from datetime import date, timedelta
+from html import unescape
+
+import pytest
+
+from regdemo.quiz import history
+from web.conftest import Server, code_of
+from web.deck import CARDS
+
+
+class Learner:
+    """A browser without script: fills in the forms of the page that it was shown last."""
+
+    def __init__(self, client):
+        self.client = client
+        self.page = None
+
+    def get(self, path):
+        self.page = self.client.get(path, follow_redirects=True)
+        return self
+
+    def post(self, path, **fields):
+        self.page = self.client.post(path, data={**self.hidden(), **fields}, follow_redirects=True)
+        return self
+
+    def hidden(self):
+        found = {"csrf": code_of(self.page)}
+        if token := re.search(r'name="token" value="([^"]+)"', self.page.text):
+            found["token"] = token[1]
+        return found
+
+    def start(self, *ids, **fields):
+        self.get("/quiz/start")
+        return self.post("/quiz/start", ids=",".join(ids), **fields)
+
+    @property
+    def text(self):
+        main = self.page.text[self.page.text.index("<main") :]
+        return " ".join(unescape(re.sub("<[^>]+>", " ", main)).split())
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory):
+    path = tmp_path_factory.mktemp("deck") / "cards.md"
+    path.write_text(CARDS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, deck):
+    running = Server(tmp_path_factory.mktemp("home"), "--bank", str(deck))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def learner(client):
+    return Learner(client)
+
+
+def rows(server):
+    return len(history.read(server.home))
+
+
+def letter_of(learner, text):
+    """The letter of the option with this text, wherever it was shuffled to."""
+    return re.search(
+        rf'value="(\w)"[^>]*>\s*<span class="letter">\w</span><span class="body">{text}', learner.page.text
+    )[1]
+
+
+@pytest.mark.parametrize(("option", "verdict"), [("Nothing", "✓ Right"), ("It drops", "✗ Wrong")])
+def test_a_choice_is_graded_with_the_reason_under_each_option(learner, option, verdict):
+    learner.start("T1")
+    learner.post("/quiz/answer", pick=letter_of(learner, option))
+    assert verdict in learner.text
+    assert "The identity." in learner.text
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        (["Its variance is <math", "Its values"], "✓ Right"),
+        (["Its values"], "✗ Partly right: 1 of 2 right options"),
+        (["Its variance is p"], "✗ Wrong"),
+    ],
+)
+def test_a_multi_is_right_wrong_or_half_right(learner, options, verdict):
+    learner.start("T2")
+    learner.post("/quiz/answer", pick=[letter_of(learner, option) for option in options])
+    assert verdict in learner.text
+
+
+@pytest.mark.parametrize(("response", "verdict"), [("2", "✓ Right"), ("4/2", "✓ Right"), ("0.5", "✗ Wrong")])
+def test_a_number_is_graded(learner, response, verdict):
+    learner.start("T3").post("/quiz/answer", response=response)
+    assert verdict in learner.text
+    assert ("that is the fraction that is kept" in learner.text) == (response == "0.5")
+
+
+@pytest.mark.parametrize(
+    ("gaps", "verdict"),
+    [
+        (["mask", "forward pass"], "✓ Right"),
+        (["mask", "epoch"], "✗ Partly right: 1 of 2 gaps"),
+        (["a", "b"], "✗ Wrong"),
+    ],
+)
+def test_gaps_are_right_wrong_or_half_right(learner, gaps, verdict):
+    learner.start("T4").post("/quiz/answer", gap=gaps)
+    assert verdict in learner.text
+
+
+@pytest.mark.parametrize(("response", "verdict"), [("2", "✓ Right"), ("3", "✗ Wrong")])
+def test_an_output_is_graded(learner, response, verdict):
+    learner.start("T5").post("/quiz/answer", response=response)
+    assert verdict in learner.text
+
+
+@pytest.mark.parametrize(
+    ("made", "saved"), [(["0", "1"], "Saved as Good"), (["0"], "Saved as Hard"), ([], "Saved as Again")]
+)
+def test_a_recall_card_is_graded_by_the_points_that_were_made(learner, made, saved):
+    learner.start("T6").post("/quiz/answer", response="Noise,\nand ensembles.")
+    assert "Noise, and ensembles." in learner.text
+    assert "an ensemble with shared weights" in learner.text
+    learner.post("/quiz/rate", response="Noise.", made=made, rating="")
+    assert saved in learner.text
+
+
+def test_a_grade_of_ones_own_goes_before_the_points(learner, server):
+    learner.start("T6").post("/quiz/answer", response="Noise.").post("/quiz/rate", response="Noise.", rating="4")
+    assert "Saved as Easy" in learner.text
+    assert history.read(server.home)[-1].response == "Noise."
+
+
+def test_an_answer_that_cannot_be_read_is_asked_again_and_kept_in_the_field(learner, server):
+    before = rows(server)
+    learner.start("T3").post("/quiz/answer", response="what?")
+    assert learner.page.status_code == 422
+    assert 'value="what?"' in learner.page.text
+    assert rows(server) == before
+
+
+def test_a_form_sent_twice_is_saved_once(learner, server):
+    learner.start("T3", "T5")
+    before, fields = rows(server), learner.hidden()
+    first = learner.client.post("/quiz/answer", data={**fields, "response": "2"}, follow_redirects=True)
+    again = learner.client.post("/quiz/answer", data={**fields, "response": "7"}, follow_redirects=True)
+    assert rows(server) == before + 1
+    assert "✓ Right" in first.text
+    assert "✓ Right" in again.text
+
+
+def test_a_second_tab_shows_what_the_first_one_saved(client, server):
+    first, second = Learner(client), Learner(client)
+    first.start("T3", "T5")
+    second.get("/quiz")
+    before = rows(server)
+    first.post("/quiz/answer", response="2")
+    second.post("/quiz/answer", response="0.5")
+    assert rows(server) == before + 1
+    assert "✓ Right" in second.text
+    assert "What is printed?" in second.get("/quiz").text
+
+
+def test_a_form_whose_answer_was_taken_back_is_out_of_date(client, server):
+    learner, other = Learner(client), Learner(client)
+    learner.start("T3", "T5")
+    other.get("/quiz")
+    learner.post("/quiz/answer", response="2").post("/quiz/undo")
+    before = rows(server)
+    other.post("/quiz/answer", response="0.5")
+    assert other.page.status_code == 409
+    assert "This form is out of date" in other.text
+    assert "What is 1/(1-p)" in other.text
+    assert rows(server) == before
+
+
+@pytest.mark.parametrize("token", ["", "x", "e30", "A" * 5000])
+def test_a_token_that_was_made_up_is_refused_with_the_current_card(learner, server, token):
+    learner.start("T3")
+    before = rows(server)
+    learner.post("/quiz/answer", token=token, response="2")
+    assert learner.page.status_code == 409
+    assert rows(server) == before
+
+
+def test_a_hint_is_shown_and_keeps_what_was_typed(learner):
+    learner.start("T6").post("/quiz/hint", response="half an answer")
+    assert "Think of ensembles." in learner.text
+    assert "half an answer" in learner.page.text
+    assert "The best grade is now Good" in learner.text
+
+
+def test_undo_asks_the_card_again(learner, server):
+    learner.start("T3")
+    learner.post("/quiz/answer", response="2")
+    before = rows(server)
+    learner.post("/quiz/undo")
+    assert "Took back your answer to T3" in learner.text
+    assert rows(server) == before - 1
+
+
+def test_a_skipped_card_is_answered_but_not_saved(learner, server):
+    before = rows(server)
+    learner.start("T3").post("/quiz/skip")
+    assert "Half of the units are kept" in learner.text
+    assert rows(server) == before
+
+
+def test_a_follow_up_is_asked_next_in_the_same_session(learner):
+    learner.start("T1", "T5")
+    learner.post("/quiz/answer", pick=letter_of(learner, "Nothing"))
+    learner.post("/quiz/next", id="T3")
+    assert "What is 1/(1-p)" in learner.text
+
+
+def test_a_flag_is_put_on_and_taken_off(learner):
+    learner.start("T3")
+    assert "take the flag off" in learner.post("/quiz/flag", id="T3", back="/quiz").text
+    assert "take the flag off" not in learner.post("/quiz/flag", id="T3", back="//evil.example").text
+    assert learner.page.url.host == "127.0.0.1"
+
+
+def test_the_reload_of_an_outcome_shows_it_again(learner):
+    learner.start("T3").post("/quiz/answer", response="2")
+    assert "✓ Right" in learner.get(str(learner.page.url)).text
+
+
+def test_the_end_of_a_session_says_what_was_saved(learner):
+    learner.start("T3").post("/quiz/answer", response="2").get("/quiz")
+    assert "1 answer saved, 1 right" in learner.text
+
+
+def test_a_quiz_goes_on_when_the_server_was_killed(tmp_path, deck):
+    server = Server(tmp_path, "--bank", str(deck))
+    with server.client() as client:
+        learner = Learner(client)
+        learner.start("T3", "T5")
+        learner.post("/quiz/answer", response="2").get("/quiz")
+        server.kill()
+        assert rows(server) == 1
+        server.start()
+        learner.post("/quiz/answer", response="3")
+        assert "✗ Wrong" in learner.text
+        assert rows(server) == 2
+        learner.get("/quiz")
+        assert learner.page.status_code == 200
+    server.stop()
+
+
+def test_an_interview_tells_nothing_before_its_end(learner, server):
+    learner.get("/mock").post("/mock/start", minutes="20", limit="3")
+    kinds = []
+    while "How sure are you" in learner.text:
+        text = learner.page.text
+        kinds.append("recall" if "<textarea" in text and "Say your answer" in text else "graded")
+        if 'name="pick"' in text:
+            learner.post("/mock/answer", pick="a", sure="70")
+        elif 'name="gap"' in text:
+            learner.post("/mock/answer", gap=["mask", "epoch"], sure="30")
+        else:
+            learner.post("/mock/answer", response="2", sure="100")
+        assert "✓" not in learner.text or "Score card" in learner.text
+    for _ in range(kinds.count("recall")):
+        assert "Which points did you make?" in learner.text
+        review = re.search(r'name="review" value="(\w+)"', learner.page.text)[1]
+        learner.post("/mock/grade", review=review, made=["0"], rating="")
+    assert "Score card" in learner.text
+    assert len(kinds) == 3
+    assert "Brier" in learner.text
+
+
+def test_the_plan_is_kept(learner):
+    day = date.today() + timedelta(days=20)
+    learner.get("/plan").post("/plan/set", interview=str(day), minutes="20", new="")
+    assert "if you stop today" in learner.text
+    assert "days to the interview 20" in learner.get("/").text
+
+
+def test_a_day_that_has_passed_is_no_plan(learner):
+    assert learner.get("/plan").post("/plan/set", interview="2020-01-01", minutes="20").page.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/stats", "/plan", "/katas", "/guide", "/search?q=mask", "/cards/T6", "/topics/cards"]
+)
+def test_a_page_is_there_without_script(learner, path):
+    assert learner.get(path).page.status_code == 200
+    assert "<h1" in learner.page.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/demos/nothing", "/pitfalls/nothing", "/katas/nothing"])
+def test_what_is_not_there_has_a_page_with_a_way_on(learner, path):
+    assert learner.get(path).page.status_code == 404
+    assert "Go to today" in learner.text
