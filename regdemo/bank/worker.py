@@ -23,6 +23,9 @@ from collections.abc import Callable, Mapping
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
+import pytest
+import torch
+
 from regdemo.quiz.cards import at
 
 MOST = 3  # faults of one task: more of the same help nobody
@@ -37,16 +40,13 @@ class Finding(NamedTuple):
 
 def check(task: Mapping[str, Any]) -> list[Finding]:
     """Run a check for every draw of its card's parameters."""
-    import pytest
-    import torch
-
     try:
         program = compiled(task["text"], task["file"], task["line"])
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         return [Finding(getattr(error, "lineno", 0) or task["line"], f"is not Python, {error}")]
     found: list[Finding] = []
     for draw in task["draws"]:
-        seed(torch)
+        seed()
         names = {"__name__": "check", "torch": torch, "math": math, "pytest": pytest, **draw["names"]}
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -61,11 +61,9 @@ def check(task: Mapping[str, Any]) -> list[Finding]:
 
 def predict(task: Mapping[str, Any]) -> list[Finding]:
     """Run a program for every draw; what it prints is what the card says, white space apart."""
-    import torch
-
     found: list[Finding] = []
     for draw in task["draws"]:
-        seed(torch)
+        seed()
         printed = io.StringIO()
         try:
             program = compiled(draw["text"], task["file"], task["line"])
@@ -91,7 +89,7 @@ def compiled(text: str, file: str, line: int) -> CodeType:
     return compile("\n" * line + text, file, "exec")
 
 
-def seed(torch: Any) -> None:
+def seed() -> None:
     """The same random numbers for every draw and every run."""
     random.seed(0)
     torch.manual_seed(0)
@@ -162,11 +160,7 @@ def main() -> None:
     tasks = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    import pytest
-    import torch
-
     torch.set_num_threads(1)
-    del pytest  # imported for the children that are forked from here
     print("ready", file=answers, flush=True)
     for line in tasks:
         if "optim" in line or "vmap" in line:

@@ -123,9 +123,7 @@ def _mock() -> Any:
     return _made(mock, "regdemo mock --minutes 20")
 
 
-@_command(
-    "kata", "Practise", "Write it, or find the bug: your code is judged by tests that know the law of what is random."
-)
+@_command("kata", "Practise", "Write it, or find the bug: tests judge your code, with exact bounds for what is random.")
 def _kata() -> Any:
     from regdemo.cli.kata import kata
 

@@ -58,7 +58,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
     "memory that outlives the run": ("c('shmctl', c('shmget', 0, 4096, 0o1600), 0, 0)", "os.memfd_create('m')"),
     "mounts, namespaces and the like": (
         "c('syscall', 430, b'tmpfs', 0)",  # fsopen
-        "c('unshare', 0x10000000)",
+        "c('unshare', 0x04000000)",
         "c('syscall', 425, 1, (ctypes.c_char * 120)())",  # io_uring_setup
     ),
     f"more than {MEMORY // 2**30} GB of memory": (f"bytearray({MEMORY + 2**30})",),
@@ -76,6 +76,8 @@ except ImportError:
 
 
 def c(name, *args):
+    if sys.platform != "linux":  # the numbers are Linux's
+        raise NameError(name)
     function = getattr(ctypes.CDLL(None, use_errno=True), name)
     if (result := function(*args)) == -1:
         raise OSError(ctypes.get_errno(), name)
@@ -98,7 +100,7 @@ def attack(attempts, names):
         try:
             eval(attempt, {**globals(), **names})
             found[attempt] = "worked"
-        except (AttributeError, NameError):
+        except (AttributeError, NameError, FileNotFoundError):
             found[attempt] = "does not exist here"
         except Exception:
             found[attempt] = "refused"

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from regdemo.kata import laws
+from regdemo.kata import assertions
 from regdemo.kata.remote import CodeError, SandboxedProcess
 from regdemo.kata.verdict import State, Verdict
 from regdemo.kata.wire import Connection, Gone, WireFault
@@ -44,10 +44,10 @@ def run(request: dict[str, Any], connection: Connection, tell: Callable[[dict[st
 
     torch.manual_seed(seed + 1)
     space: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math}
-    space |= {key: getattr(laws, key) for key in laws.__all__}
+    space |= {key: getattr(assertions, key) for key in assertions.__all__}
     space |= {word: process.function(word) for word in wanted}
     space["probe"] = lambda function: process.function(function.__name__)
-    laws.BUDGET.clear()
+    assertions.BUDGET.clear()
     exec(compile(judge, f"the judge of {name}", "exec", dont_inherit=True), space)
     for done, node in enumerate(tests):
         message = " ".join((ast.get_docstring(node) or node.name).split())

@@ -1,8 +1,8 @@
-"""What a judge asserts: equality, gradients, and the law of what is random. Each says what it measured.
+"""What a judge asserts: equality, gradients, and the distribution of what is random. Each says what it measured.
 
-False alarms. Every assertion of chance here fails for right code less than once in 10^9 runs (EACH), by an exact tail
-or a proven bound, and a judge that makes more than 900 of them is stopped: so a whole judge is wrong about right code
-less than once in a million runs. The seeds are fresh in every run, so nothing can be fitted to them.
+False alarms: Every assertion about randomness here fails for right code less than once in 10^9 runs (EACH), by an exact
+tail or a proven bound, and a judge that makes more than 900 of them is stopped. So a whole judge is wrong about right
+code less than once in a million runs. Each run has a new seed, so that code cannot be fitted to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from regdemo.kata.remote import CodeError, Remote
 EACH = 1e-9
 MOST = 900
 MOST_PLACES = 1_000  # along a dimension, that are compared with each other
-BUDGET: list[None] = []  # one for each assertion of chance that this judge has made
+BUDGET: list[None] = []  # one for each assertion about randomness that this judge has made
 
 __all__ = [
     "apart",
@@ -124,7 +124,7 @@ def keeps_inputs(function: Remote, *args: Any, **kwargs: Any) -> None:
 
 
 def keeps_global_random_state(function: Remote, *args: Any, **kwargs: Any) -> None:
-    """A call draws nothing from the global generators of torch, NumPy and Python."""
+    """A call leaves the global generators of torch, NumPy and Python as they were."""
     if function.watch(*args, **kwargs).drew:
         fail(f"{function.__name__} moved a global random state: draw from the generator that is given")
 
@@ -173,7 +173,9 @@ def fresh() -> torch.Generator:
 def _spend(count: int = 1) -> None:
     BUDGET.extend([None] * count)
     if len(BUDGET) > MOST:
-        raise RuntimeError(f"the judge makes more than {MOST:,} assertions of chance: use fewer, on more draws each")
+        raise RuntimeError(
+            f"the judge makes more than {MOST:,} assertions about randomness: use fewer, on more draws each"
+        )
 
 
 @lru_cache(maxsize=1_000)
@@ -291,20 +293,23 @@ def mean(samples: Tensor, right: float, low: float, high: float, what: str = "th
         fail(f"{what} of {n:,} is {found:.6g}, where {right:.6g} is right: off by {allowed:.2g} at most by chance")
 
 
-def follows(samples: Tensor, law: Callable[[Tensor], Tensor], what: str = "the values") -> None:
-    """Independent samples follow a law, given by its distribution function, by the Dvoretzky-Kiefer-Wolfowitz bound.
+def follows(samples: Tensor, cdf: Callable[[Tensor], Tensor], what: str = "the values") -> None:
+    """Independent samples follow the distribution with this cumulative distribution function.
+
+    By the bound of Dvoretzky, Kiefer and Wolfowitz:
 
     P(sup |F_n - F| > t) <= 2 exp(-2 n t^2).  Massart 1990, https://doi.org/10.1214/aop/1176990746
     """
     _spend()
     ordered = samples.detach().double().reshape(-1).sort().values
     n = len(ordered)
-    right = law(ordered).double()
+    right = cdf(ordered).double()
     steps = torch.arange(n + 1, dtype=torch.float64) / n
     gap = float(torch.maximum((steps[1:] - right).abs(), (steps[:-1] - right).abs()).max())
     allowed = math.sqrt(math.log(2 / EACH) / (2 * n))
     if not gap <= allowed:
-        fail(f"{what} do not follow the law: a gap of {gap:.3f} over {n:,} draws, at most {allowed:.3f} by chance")
+        said = f"a gap of {gap:.3f} over {n:,} draws, at most {allowed:.3f} by chance"
+        fail(f"{what} do not follow the distribution: {said}")
 
 
 def normal(samples: Tensor, std: float, what: str = "the noise") -> None:
