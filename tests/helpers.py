@@ -32,3 +32,24 @@ def take_terminal():
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+# A program that runs the command line where importing something heavy ends it.
+TRAP = """
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+
+load = SourceFileLoader.exec_module
+
+def exec_module(loader, module):
+    name = loader.name.partition(".")[0]
+    if name in {"torch", "numpy", "scipy", "sklearn", "plotext"}:
+        print(f"trapped {name}", file=sys.stderr, flush=True)
+        os._exit(9)
+    load(loader, module)
+
+SourceFileLoader.exec_module = exec_module
+from regdemo.__main__ import main
+main()
+"""

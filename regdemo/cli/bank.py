@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regdemo.cli import check, exchange
+from regdemo.cli import check, exchange, learner
 from regdemo.cli.check import AsJson, place
 from regdemo.cli.learner import (
     BankPath,
@@ -136,7 +136,14 @@ def _counted_reason(number: int, reason: str) -> str:
 
 @bank.command(short_help="One card, its place and its history.", epilog="Example: regdemo bank show Q18.2")
 def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The id of a card, as `regdemo bank list` prints it.")],
+    id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            autocompletion=learner.complete_id,
+            help="The id of a card, as `regdemo bank list` prints it.",
+        ),
+    ],
     bank: BankPath = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the values drawn and the order of options.")] = 0,
     home: Home = None,
@@ -199,7 +206,12 @@ def new(
         Path | None, typer.Argument(metavar="[DECK]", help="The deck to append the card to; it need not exist.")
     ] = None,
     kind: Annotated[
-        str, typer.Option(metavar="KIND", help="recall, choice, multi, numeric, cloze, predict or code.")
+        str,
+        typer.Option(
+            metavar="KIND",
+            autocompletion=learner.complete_kind,
+            help="recall, choice, multi, numeric, cloze, predict or code.",
+        ),
     ] = "recall",
     id: Annotated[str | None, typer.Option(metavar="ID", help="Its id; without it, the next that is free.")] = None,
 ) -> None:

@@ -43,6 +43,11 @@ class Names(TyperGroup):
                 args[1:1] = [option.opts[0], str(ctx.params[name])]
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What a shell is offered: the commands and the names."""
+        start = self.commands["start"]
+        return [*super().shell_complete(ctx, incomplete), *start.params[0].shell_complete(ctx, incomplete)]
+
 
 kata = typer.Typer(
     cls=Names,

@@ -42,6 +42,13 @@ def complete_kind(incomplete: str) -> list[str]:
     return [name for name in kinds.kind_names() if name.startswith(incomplete)]
 
 
+def complete_id(incomplete: str) -> list[str]:
+    """The ids of cards that begin like this, and the last one of several."""
+    before, comma, last = incomplete.rpartition(",")
+    cards = load_bank(None, home_folder(None)).cards
+    return [f"{before}{comma}{card.id}" for card in cards if card.id.casefold().startswith(last.casefold())]
+
+
 BankPath = Annotated[
     Path | None,
     typer.Option("--bank", metavar="PATH", help="A deck, or a folder of decks; without it, the bundled ones."),
@@ -52,7 +59,10 @@ Home = Annotated[
         metavar="DIR", envvar="REGDEMO_HOME", help="The folder of your history; without it, your data folder."
     ),
 ]
-Ids = Annotated[Names, typer.Option("--ids", metavar="ID,...", help="These cards and no others, due or not.")]
+Ids = Annotated[
+    Names,
+    typer.Option("--ids", metavar="ID,...", autocompletion=complete_id, help="These cards and no others, due or not."),
+]
 Topics = Annotated[
     Names,
     typer.Option(

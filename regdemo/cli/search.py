@@ -17,7 +17,10 @@ Words = Annotated[list[str], typer.Argument(metavar="WORDS", help="What to look 
 Kind = Annotated[
     list[str] | None,
     typer.Option(
-        "--kind", metavar="KIND", help=f"{', '.join(index.KINDS[:-1])} or {index.KINDS[-1]}; may be repeated."
+        "--kind",
+        metavar="KIND",
+        autocompletion=lambda incomplete: [kind for kind in index.KINDS if kind.startswith(incomplete)],
+        help=f"{', '.join(index.KINDS[:-1])} or {index.KINDS[-1]}; may be repeated.",
     ),
 ]
 

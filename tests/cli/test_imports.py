@@ -6,26 +6,8 @@ import sys
 
 import pytest
 
+from helpers import TRAP
 from regdemo import catalog
-
-TRAP = """
-import os
-import sys
-from importlib.machinery import SourceFileLoader
-
-load = SourceFileLoader.exec_module
-
-def exec_module(loader, module):
-    name = loader.name.partition(".")[0]
-    if name in {"torch", "numpy", "scipy", "sklearn", "plotext"}:
-        print(f"trapped {name}", file=sys.stderr, flush=True)
-        os._exit(9)
-    load(loader, module)
-
-SourceFileLoader.exec_module = exec_module
-from regdemo.__main__ import main
-main()
-"""
 
 
 def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
