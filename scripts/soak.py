@@ -1,0 +1,251 @@
+"""Kill commands at random moments and damage histories at random places: nothing that was confirmed may be lost.
+
+    python scripts/soak.py [--kills 200] [--damages 1000] [--seed 0] [quiz mock import kata sweep damage ...]
+
+Kills: quiz, mock, import, kata and sweep are started as a user starts them and killed (SIGKILL) after a random part of
+the time that they take. After each kill the whole history is checked, and what was confirmed is held against what was
+kept.
+
+Damages: a sound history gets random bytes at random places, or loses its end. Then each command that opens a history
+runs on it: it ends with exit code 0 or 3, a refusal is one line, and what was set aside is as it was, byte by byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from regdemo.cli import app
+from regdemo.quiz import checkup
+from regdemo.quiz.exchange import lines
+from regdemo.quiz.history import History, Review, read_rows
+
+REVIEW = Review("Q18.1", 1_700_000_000_000_000, "choice", 3, 1.0, "b", "{}", "0123456789abcdef", 0, 2500, "s")
+ROWS = 3_000  # of the import that is killed
+DECK = "".join(f"## Q{n}: What is 1 + {n}?\n\n### Answer\n= {n + 1}\n\n" for n in range(12))
+DROPOUT = """import torch
+
+
+def dropout(x, p, training, generator):
+    if not training or p == 0:
+        return x
+    return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
+"""
+
+
+class Lost(Exception):
+    """Something that was confirmed is gone, or what is left is not whole."""
+
+
+def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    """One command, as a user starts it, with its answers in a file."""
+    with (folder / "answers").open() as answers:
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "regdemo", *arguments],
+            cwd=folder,
+            stdin=answers,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def kill(process: subprocess.Popen[str], seconds: float) -> str:
+    """What the command printed until it was killed, or ended."""
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        said, _ = process.communicate()
+    return said[: said.rfind("\n") + 1]
+
+
+def sound(home: Path) -> int:
+    """How many answers a history has, once it was found whole."""
+    faults = checkup.check(home, datetime.now(UTC)).faults
+    if faults:
+        raise Lost(f"the history is not whole: {faults}")
+    return len(read_rows(home)[0])
+
+
+def session(arguments: list[str]) -> Callable[[Path, Random, int], str]:
+    """A quiz or a mock: every answer that it said was saved is there."""
+
+    def run(folder: Path, random: Random, kills: int) -> str:
+        home = folder / "home"
+        (folder / "deck.md").write_text(DECK, "utf-8")
+        (folder / "answers").write_text("7\n80\n" * 100, "utf-8")
+        command = [*arguments, "--bank", "deck.md", "--home", str(home)]
+        whole = _seconds(command, folder)
+        shutil.rmtree(home, ignore_errors=True)
+        confirmed = 0
+        for _ in range(kills):
+            confirmed += len(re.findall(r"^Saved", kill(start(command, folder), random.random() * whole), re.MULTILINE))
+            if (kept := sound(home)) < confirmed:
+                raise Lost(f"{confirmed:,} answers were confirmed, {kept:,} kept")
+        return f"{confirmed:,} answers confirmed, {sound(home):,} kept"
+
+    return run
+
+
+def history_import(folder: Path, random: Random, kills: int) -> str:
+    """An import adds all of its rows or none."""
+    (folder / "answers").touch()
+    rows = [replace(REVIEW, id=f"r{number}", at=REVIEW.at + number) for number in range(ROWS)]
+    (folder / "rows.jsonl").write_text("\n".join(lines(rows, [])), "utf-8")
+    command = ["history", "import", "rows.jsonl", "--home", str(folder / "home")]
+    whole, added = _seconds(command, folder), 0
+    for _ in range(kills):
+        shutil.rmtree(folder / "home", ignore_errors=True)
+        kill(start(command, folder), random.random() * whole)
+        kept = sound(folder / "home") if (folder / "home").exists() else 0
+        if kept not in (0, ROWS):
+            raise Lost(f"{kept:,} of {ROWS:,} rows were added")
+        added += kept == ROWS
+    return f"all {ROWS:,} rows {added:,} times, none {kills - added:,} times"
+
+
+def kata(folder: Path, random: Random, kills: int) -> str:
+    """A judged file is never changed, and each verdict that was said to be saved is in the history."""
+    (folder / "answers").touch()
+    (folder / "katas").mkdir()
+    file = folder / "katas" / "dropout.py"
+    file.write_text(DROPOUT, "utf-8")
+    command = ["kata", "check", "dropout", "--home", str(folder / "home")]
+    whole, confirmed = _seconds(command, folder), 0
+    shutil.rmtree(folder / "home", ignore_errors=True)
+    for _ in range(kills):
+        confirmed += "Saved as" in kill(start(command, folder), random.random() * whole)
+        if file.read_text("utf-8") != DROPOUT:
+            raise Lost("the learner's file was changed")
+        if (kept := sound(folder / "home") if (folder / "home").exists() else 0) < confirmed:
+            raise Lost(f"{confirmed:,} verdicts were confirmed, {kept:,} kept")
+    return f"{confirmed:,} verdicts confirmed, the file as it was"
+
+
+def sweep(folder: Path, random: Random, kills: int) -> str:
+    """A sweep that is killed goes on where it ended: no line of its file is lost, no network trained twice."""
+    (folder / "answers").touch()
+    command = ["sweep", "dropout", "--p", "0.1", "0.3", "--task", "digits", "--seeds", "8", "--epochs", "1"]
+    whole = _seconds(command, folder)
+    file = folder / "sweep.jsonl"
+    file.unlink()
+    before: list[str] = []
+    for _ in range(kills):
+        kill(start(command, folder), random.random() * whole)
+        now = file.read_text("utf-8").splitlines() if file.exists() else []
+        if now[: len(before)] != before and before[:-1] != now[: len(before) - 1]:
+            raise Lost("a finished line of the results is gone")
+        before = now
+        if len(now) >= 3 and random.random() < 0.2:  # begin again, so that there is something left to kill
+            file.unlink()
+            before = []
+    done = start(command, folder)
+    done.communicate()
+    if done.returncode:
+        raise Lost(f"the sweep could not go on: exit code {done.returncode}")
+    for line in file.read_text("utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            json.loads(line)
+    return "went on to its end"
+
+
+def _seconds(command: list[str], folder: Path) -> float:
+    """How long the command takes when nobody kills it."""
+    begun = time.monotonic()
+    start(command, folder).communicate()
+    return time.monotonic() - begun
+
+
+def damage(folder: Path, random: Random, damages: int) -> str:
+    """Random damage ends every command with 0 or 3, and no damaged file is changed."""
+    home = folder / "home"
+    with History(home) as kept:
+        kept.add_all(replace(REVIEW, id=f"r{n}", at=REVIEW.at + n, card=f"Q18.{n % 30}") for n in range(300))
+        kept.flag("Q18.1", 5)
+    data = (home / "history.db").read_bytes()
+    (folder / "deck.md").write_text(DECK, "utf-8")
+    bank = ["--bank", str(folder / "deck.md")]
+    codes: dict[str, int] = {}
+    for _ in range(damages):
+        broken = bytearray(data)
+        for _ in range(random.choice([1, 1, 3, 10, 100])):
+            broken[random.randrange(len(broken))] = random.randrange(256)
+        if random.random() < 0.1:
+            del broken[random.randrange(len(broken)) :]
+        for command in ["stats", "history check", "history export", "history recover", "quiz", "mock"]:
+            shutil.rmtree(home)
+            home.mkdir()
+            (home / "history.db").write_bytes(broken)
+            deck = bank if command in ("stats", "quiz", "mock") else []
+            code, error = _quietly([*command.split(), *deck, "--home", str(home)])
+            where = f"{command} after damage {bytes(broken)[:40]!r}"
+            if code not in (0, 3):
+                raise Lost(f"{where}: exit code {code}, {error}")
+            if code and error.count("\n") != 1:
+                raise Lost(f"{where}: {error}")
+            aside = [*home.glob("history.db.damaged-*Z")]
+            if aside and aside[0].read_bytes() != broken:
+                raise Lost(f"{where}: the file that was set aside is not as it was")
+            key = f"{command} {'refused' if code else 'set it aside' if aside else 'went on'}"
+            codes[key] = codes.get(key, 0) + 1
+    return "; ".join(f"{key} {count:,} times" for key, count in sorted(codes.items()))
+
+
+def _quietly(arguments: list[str]) -> tuple[int, str]:
+    """The exit code of a command in this process, and what it said on standard error."""
+    error, before = io.StringIO(), sys.stdin
+    sys.stdin = io.StringIO("")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(error):
+            return app.run(arguments), error.getvalue()
+    finally:
+        sys.stdin = before
+
+
+TRIALS: dict[str, Callable[[Path, Random, int], str]] = {
+    "quiz": session(["quiz"]),
+    "mock": session(["mock"]),
+    "import": history_import,
+    "kata": kata,
+    "sweep": sweep,
+    "damage": damage,
+}
+
+
+def main() -> int:
+    """Run the trials that are named, or all; 1 if one of them finds a loss."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("trials", nargs="*", choices=[*TRIALS, []], metavar="TRIAL", help=", ".join(TRIALS))
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--damages", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    for name in options.trials or TRIALS:
+        count = options.damages if name == "damage" else options.kills
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found = TRIALS[name](Path(folder), Random(f"{options.seed} {name}"), count)
+            except Lost as lost:
+                print(f"{name}: LOST: {lost}")
+                return 1
+        print(f"{name}: {count:,} {'damages' if name == 'damage' else 'kills'}: {found}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
