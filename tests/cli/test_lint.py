@@ -57,12 +57,21 @@ def test_a_duplicated_number_of_somebody_elses_is_an_error_and_nothing_else_is_a
         ("print(drop_path(1))", "drop_path"),
         ("print(model.eval())", "model"),
         ("x.backward()", "x"),
+        ("from regdemo.regularizers import drop_path\nprint(drop_path(1))", "drop_path"),
     ],
 )
-def test_a_program_that_calls_what_it_does_not_define_is_warned_of(tmp_path, capsys, program, called):
+def test_a_program_that_calls_what_nobody_can_know_is_warned_of(tmp_path, capsys, program, called):
     text = f"## Q1: What is printed?\n\n```python show\n{program}\n```\n\n### Answer\n```text output\n1\n```\n"
     (tmp_path / "d.md").write_text(text)
     assert app.run(["bank", "lint", str(tmp_path)]) == 0
     calls = [line for line in capsys.readouterr().out.splitlines() if "Q1 calls" in line]
     assert len(calls) == bool(called)
-    assert not called or f"Q1 calls {called}, which it neither defines nor imports" in calls[0]
+    assert not called or f"Q1 calls {called}, which it neither defines nor imports from torch" in calls[0]
+
+
+def test_a_call_that_the_question_explains_is_not_warned_of(tmp_path, capsys):
+    program = "from regdemo.regularizers import double\nprint(double(1))"
+    text = f"## Q1: `double(x)` is 2x. What is printed?\n\n```python show\n{program}\n```\n```text output\n2\n```\n"
+    (tmp_path / "d.md").write_text(text)
+    assert app.run(["bank", "lint", str(tmp_path)]) == 0
+    assert "calls" not in capsys.readouterr().out

@@ -6,6 +6,7 @@ import ast
 import builtins
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -19,6 +20,7 @@ from regdemo.quiz.parts import SHOW, Parts
 _OUTPUT = re.compile(r"\S+ output\b")
 _NUMBER = r"[-+]?(?:(?:[0-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])|[-+]?(?:nan|inf)\b"
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>True|False|None)\b|(?P<bracket>[\[\]()])|(?P<gap>[\s,]+)")
+_LIBRARIES = sys.stdlib_module_names | {"torch"}
 _WORD = re.compile(r"\w+(?:\.\w*)*|[^\w\s]")
 _SHOWN = re.compile(r"^(?:```|~~~)\S+ show\b[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
 
@@ -81,11 +83,13 @@ Why it is printed.
         return Grade(False, 0.0, "\n\n".join(filter(None, said)))
 
     def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
-        """A reader can follow the program: it defines or imports what it calls."""
+        """A reader can follow the program: what it calls is defined, imported from torch, or explained."""
+        prose = _SHOWN.sub("", card.question)
         for program in _SHOWN.findall(card.question):
             for name in unknown_calls(program):
-                message = f"calls {name}, which it neither defines nor imports: show what {name} does"
-                yield Flaw(message, name)
+                if f"`{name}(" not in prose:
+                    message = f"calls {name}, which it neither defines nor imports from torch"
+                    yield Flaw(f"{message}: say in the question what `{name}(...)` does", name)
 
 
 KIND = Predict()
@@ -154,7 +158,7 @@ def difference(response: str, output: str) -> str:
 def unknown_calls(program: str) -> list[str]:
     """The names through which a program calls what a reader cannot know.
 
-    Known is what the program defines or imports, what Python has built in, and torch.
+    Known is what the program defines, what Python brings along, and torch.
 
     >>> unknown_calls("import torch\\nx = torch.ones(2)\\nprint(dropout(x))")
     ['dropout']
@@ -164,6 +168,7 @@ def unknown_calls(program: str) -> list[str]:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return []
     known = {*dir(builtins), "torch"}
+    foreign: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             known.add(node.id)
@@ -172,9 +177,12 @@ def unknown_calls(program: str) -> list[str]:
         elif isinstance(node, ast.arg):
             known.add(node.arg)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            known.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            for alias in node.names:
+                module = (alias.name if isinstance(node, ast.Import) else node.module or "").partition(".")[0]
+                name = alias.asname or alias.name.partition(".")[0]
+                (known if module in _LIBRARIES else foreign).add(name)
     called = [_root(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return list(dict.fromkeys(name for name in called if name and name not in known))
+    return list(dict.fromkeys(name for name in called if name and (name in foreign or name not in known)))
 
 
 def _root(function: ast.expr) -> str:
