@@ -20,7 +20,8 @@ from regdemo.quiz.parts import SHOW, Parts
 _OUTPUT = re.compile(r"\S+ output\b")
 _NUMBER = r"[-+]?(?:(?:[0-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])|[-+]?(?:nan|inf)\b"
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>True|False|None)\b|(?P<bracket>[\[\]()])|(?P<gap>[\s,]+)")
-_LIBRARIES = sys.stdlib_module_names | {"torch"}
+# Python's own library, and the others that readers know.
+_LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "scipy", "sklearn", "torch"}
 _WORD = re.compile(r"\w+(?:\.\w*)*|[^\w\s]")
 _SHOWN = re.compile(r"^(?:```|~~~)\S+ show\b[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
 
