@@ -23,7 +23,12 @@ from types import ModuleType
 from typing import Any
 
 # Libraries that are slow to load and that some commands can do without. Their submodules load as usual.
-HEAVY = frozenset({"fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext", "rich", "scipy", "sklearn", "torch"})
+HEAVY = frozenset(
+    {
+        *("fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext"),
+        *("rich", "scipy", "sklearn", "tomllib", "torch"),
+    }
+)
 
 
 _LOADING = RLock()
