@@ -49,8 +49,8 @@ COMMANDS = {
     "diagnose": Entry(
         FIND, "Trainings that go wrong: read the log, find why.", "diagnose:diagnose", "diagnose overfitting"
     ),
-    "bank": Entry(FIND, "Read, check, write, export and import decks.", "bank:bank"),
-    "history": Entry(FIND, "Export, import, check and recover your answers.", "history:history"),
+    "bank": Entry(FIND, "Read, check, write, export and import decks.", "bank:bank", "bank list"),
+    "history": Entry(FIND, "Export, import, check and recover your answers.", "history:history", "history check"),
     "compare": Entry(
         TRAIN,
         "Train with and without techniques.",
@@ -125,6 +125,7 @@ def _made(name: str) -> Any:
     target = _named(entry.target)
     if isinstance(target, typer.Typer):
         command: Any = typer.main.get_group(target)
+        command.epilog = command.epilog or f"Example: regdemo {entry.example}"
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         parser = _named(entry.parser) if entry.parser else None
