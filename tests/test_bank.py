@@ -10,6 +10,7 @@ import pytest
 
 from regdemo import catalog
 from regdemo.bank.lint import lint
+from regdemo.cli import app  # noqa: F401  # hands its commands to `see`
 from regdemo.cli.see import why_not
 from regdemo.quiz import decks
 

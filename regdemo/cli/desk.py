@@ -98,7 +98,9 @@ class Desk:
         self.transcript.append(asked_as_plain(question))
         page.fresh()
         if question.number == 1:
-            page.quiet(f"{RULES}\n{KEYS_OF_A_MOCK}" if self._mock else KEYS)
+            keys = KEYS_OF_A_MOCK if self._mock else KEYS
+            enter = "" if asked.options or not self._keyboard.at_once else "  (each with Enter)"
+            page.quiet(f"{f'{RULES}{chr(10)}' if self._mock else ''}{keys}{enter}")
         if self._mock:
             follows = " · follow-up" if Note.FOLLOW_UP in question.notes else ""
             page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
@@ -395,6 +397,7 @@ class Desk:
             *(["e opens your editor ($EDITOR); a paste of several lines is one answer, too."] if editor else []),
             KEYS_OF_A_MOCK if self._mock else KEYS,
             *([] if self._mock else ["Each hint lowers the best grade by one. ! runs the last card's See it."]),
+            "Where an option or a grade is asked for, a key needs no Enter; where a text is, it does.",
             f"{ESCAPE}s answers s, and so for each key.{f' {self._time_left()} left.' if self._mock else ''}",
         ]
         self._page.quiet("\n".join(lines))

@@ -12,7 +12,6 @@ import typer
 
 from regdemo.cli import learner
 from regdemo.cli.learner import BankPath, Home, parse_day
-from regdemo.cli.stats import topic_title
 from regdemo.errors import ArgumentError
 from regdemo.quiz import goal, progress
 from regdemo.quiz import history as histories
@@ -109,8 +108,8 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
     weak = sorted((topic for topic in topics if topic.recall is not None), key=lambda topic: topic.recall or 0)[:WEAK]
     if weak:
-        said = ", ".join(f"{topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak)
-        page.quiet(f"Weak topics: {said}: `regdemo quiz --topic {topic_title(weak[0].name)} --cram`.")
+        said = ", ".join(f"{learner.topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak)
+        page.quiet(f"Weak topics: {said}: `regdemo quiz --topic {learner.topic_title(weak[0].name)} --cram`.")
     page.quiet("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it.")
 
 

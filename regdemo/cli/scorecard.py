@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain, verdict
-from regdemo.cli.learner import asking
+from regdemo.cli.learner import asking, topic_title
 from regdemo.quiz import interview
 from regdemo.quiz.outcome import Verdict
 
@@ -85,7 +85,7 @@ class Scorecard:
             "By topic, the weakest first",
             ["  topic", "right", ""],
             [
-                [f"  {topic}", f"{right}/{asked}", "█" * round(BAR * right / asked)]
+                [f"  {topic_title(topic)}", f"{right}/{asked}", "█" * round(BAR * right / asked)]
                 for topic, right, asked in self.topics()
             ],
         )

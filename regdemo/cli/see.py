@@ -14,7 +14,8 @@ from typer.exceptions import TyperException
 from regdemo import catalog
 from regdemo.errors import ArgumentError, RegdemoError
 
-SHOWS = ("list", "compare", "combine", "pitfalls", "diagnose")  # beside the demos: what only reports
+SHOWS = ("list", "compare", "combine", "pitfalls", "diagnose")  # in addition to the demos: what only reports
+_apps: list[typer.Typer] = []
 
 
 def see(command: str) -> str:
@@ -80,9 +81,12 @@ def _parsed(name: str, arguments: list[str]) -> Any:
     return context
 
 
+def use(app: typer.Typer) -> None:
+    """Take the command line whose commands are run. It imports this module, so it hands itself in."""
+    _apps.append(app)
+
+
 @cache
 def _root() -> Any:
     """The command line, built once: it keeps the commands that were asked for."""
-    from regdemo.cli.app import app
-
-    return typer.main.get_command(app)
+    return typer.main.get_command(_apps[-1])

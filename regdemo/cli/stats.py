@@ -159,7 +159,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
                     f"{topic.learned}",
                     f"{topic.answered} of {topic.cards}",
                     f"{topic.due}",
-                    topic_title(topic.name),
+                    learner.topic_title(topic.name),
                 ]
                 for topic in begun[:TOPICS]
             ],
@@ -169,7 +169,12 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         f"Recalled on {practice.goal.interview}, the weakest of {learner.counted(len(begun), 'topic')}",
         ["  if you stop", "if you keep up", "answered", "topic"],
         [
-            [f"  {topic.left:.0%}", f"{topic.kept:.0%}", f"{topic.answered} of {topic.cards}", topic_title(topic.name)]
+            [
+                f"  {topic.left:.0%}",
+                f"{topic.kept:.0%}",
+                f"{topic.answered} of {topic.cards}",
+                learner.topic_title(topic.name),
+            ]
             for topic in begun[:TOPICS]
         ],
     )
@@ -179,11 +184,6 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     page.quiet(f"\n  In all {left:.0f} of {cards:,} cards if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
     page.quiet("  `regdemo plan` says how to get further.")
-
-
-def topic_title(name: str) -> str:
-    """A topic as `regdemo list` names it: drop_path is drop-path."""
-    return name.replace("_", "-")
 
 
 def _first_line(text: str) -> str:
