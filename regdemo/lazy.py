@@ -23,23 +23,23 @@ from types import ModuleType
 from typing import Any
 
 # Libraries that are slow to load and that some commands can do without. Their submodules load as usual.
-HEAVY = frozenset(
-    {
-        *("fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext"),
-        *("rich", "scipy", "sklearn", "tomllib", "torch"),
-    }
-)
+HEAVY = frozenset({"fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext", "rich", "scipy", "sklearn", "torch"})
 
+
+# What can be asked of a module without loading it. A second `import torch` asks for the spec, `isinstance` for the
+# class, and `inspect.getmodule`, which torch calls as it loads, for the file and name of every module there is. A path
+# is not among them: a submodule must not be loaded before its parent.
+METADATA = frozenset({"__class__", "__file__", "__loader__", "__name__", "__package__", "__spec__"})
 
 _LOADING = RLock()
 
 
 class LazyModule(ModuleType):
-    """A module that waits for its first attribute; its spec does not count."""
+    """A module that waits for its first attribute; its metadata do not count."""
 
     def __getattribute__(self, name: str) -> Any:
         """Load the module, then look the attribute up."""
-        if name == "__spec__":
+        if name in METADATA:
             return super().__getattribute__(name)
         with _LOADING:
             if object.__getattribute__(self, "__class__") is LazyModule:
