@@ -99,6 +99,25 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Some values under one name, and an interval of their mean."""
+
+    name: str
+    values: list[float]
+    mean: Interval
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Box plots on one axis, 0 marked."""
+
+    title: str
+    unit: str
+    boxes: list[Box]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Code:
     """Lines of a program, shown as they are; of a "diff", each begins with a blank, a minus or a plus."""
 
@@ -108,7 +127,7 @@ class Code:
     note: str = ""
 
 
-Block = Text | Table | HeatMap | Curves | Code
+Block = Text | Table | HeatMap | Curves | Boxes | Code
 
 
 @dataclass(frozen=True)

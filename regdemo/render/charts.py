@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from regdemo.render.colors import SERIES, fraction, scale_color
-from regdemo.render.format import axes, limits, number, outline, plain_prose, ticks, unbroken, xml
-from regdemo.report import Curves, HeatMap
+from regdemo.render.format import axes, limits, number, outline, plain_prose, quartiles, ticks, unbroken, xml
+from regdemo.report import Boxes, Curves, HeatMap
 
 WIDTH = 560
 PLOT_HEIGHT = 240
@@ -23,6 +24,13 @@ class Chart(NamedTuple):
     width: int
     height: int
     body: str
+
+
+def draw(block: HeatMap | Curves | Boxes) -> Chart:
+    """The picture of a block that has one."""
+    if isinstance(block, HeatMap):
+        return heat_map(block)
+    return boxes(block) if isinstance(block, Boxes) else curves(block)
 
 
 def heat_map(block: HeatMap) -> Chart:
@@ -88,6 +96,10 @@ def curves(block: Curves) -> Chart:
     colors = [SERIES[i % len(SERIES)] for i in range(len(lines))]
     for color, runs in zip(colors, bands, strict=True):
         for run in runs:
+            if len(run) == 1:  # an error bar
+                ((x, low, high),) = run
+                parts.append(f'<path d="M{across(x)},{down(low)}V{down(high)}" stroke="{color}" stroke-width="2"/>')
+                continue
             edge = [(x, high) for x, _, high in run] + [(x, low) for x, low, _ in reversed(run)]
             parts.append(f'<path d="{path(edge)}Z" fill="{color}" fill-opacity=".18"/>')
     line = bottom + 2 * LINE
@@ -107,6 +119,45 @@ def curves(block: Curves) -> Chart:
             parts.append(f'<circle cx="{left + 18}" cy="{line - 4}" r="4" fill="{color}"/>')
         parts.append(_text(left + 44, line, plain_prose(series.name)))
     return _chart(WIDTH, line + 6, parts)
+
+
+def boxes(block: Boxes) -> Chart:
+    """A box plot a row, the mean in its interval under it, over one axis with a line at 0."""
+    rows = [box for box in block.boxes if box.values]
+    if not rows:
+        return _chart(WIDTH, LINE, [_text(0, 14, "no points to draw")])
+    ends = [end for box in rows for end in (*box.values, box.mean.low, box.mean.high) if math.isfinite(end)]
+    low, high = limits([*ends, 0.0])
+    marks = ticks(low, high)
+    left, right, row_height = 8, WIDTH - 24, 3 * LINE
+
+    def across(value: float) -> float:
+        return round(left + (value - low) / (high - low) * (right - left), 1)
+
+    bottom = row_height * len(rows) + 8
+    parts = []
+    for at, label in marks:
+        strong = ".6" if at == 0 else ".15"
+        parts.append(f'<path d="M{across(at)},4V{bottom}" stroke="currentColor" stroke-opacity="{strong}"/>')
+        parts.append(_text(across(at), bottom + 18, label, "middle"))
+    parts.append(_text(right, bottom + 2 * LINE, block.unit, "end"))
+    for i, box in enumerate(rows):
+        color, top = SERIES[i % len(SERIES)], i * row_height
+        least, first, median, third, most = map(across, quartiles(box.values))
+        middle, stroke = top + LINE + 12, f'stroke="{color}" stroke-width="2" fill="none"'
+        parts.append(_text(left, top + 14, box.name))
+        parts.append(f'<path d="M{least},{middle}H{first}M{third},{middle}H{most}" {stroke}/>')
+        parts.append(
+            f'<rect x="{first}" y="{middle - 8}" width="{round(third - first, 1)}" height="16" fill="{color}" '
+            f'fill-opacity=".18" stroke="{color}"/><path d="M{median},{middle - 8}v16" {stroke}/>'
+        )
+        if math.isfinite(box.mean.low):
+            at, ends_at = middle + 16, (across(box.mean.low), across(box.mean.high))
+            parts.append(
+                f'<path d="M{ends_at[0]},{at - 4}v8M{ends_at[0]},{at}H{ends_at[1]}M{ends_at[1]},{at - 4}v8" {stroke}/>'
+            )
+            parts.append(f'<circle cx="{across(box.mean.value)}" cy="{at}" r="4" fill="{color}"/>')
+    return _chart(WIDTH, bottom + 2 * LINE + 6, parts)
 
 
 def _cell(x: int, y: int, side: int, value: float, block: HeatMap) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from html import escape
@@ -190,6 +191,18 @@ def outline(series: Series) -> list[tuple[float, ...]]:
     half = (series.x[1] - series.x[0]) / 2 if len(series.x) > 1 else 0.5
     bars = zip(series.x, series.y, strict=True)
     return [point for x, y in bars for point in ((x - half, 0.0), (x - half, y), (x + half, y), (x + half, 0.0))]
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float, float, float]:
+    """The least, the quartiles, and the largest of some values, linear between two.
+
+    >>> quartiles([1.0, 2.0, 3.0, 4.0])
+    (1.0, 1.75, 2.5, 3.25, 4.0)
+    """
+    ordered = sorted(values)
+    if len(ordered) == 1:
+        return (ordered[0],) * 5
+    return (ordered[0], *statistics.quantiles(ordered, n=4, method="inclusive"), ordered[-1])  # type: ignore[return-value]
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:

@@ -7,7 +7,7 @@ from functools import cache
 
 import latex2mathml.converter
 
-from regdemo.render.charts import curves, heat_map
+from regdemo.render.charts import draw
 from regdemo.render.format import about, cells, expectation, inline, parameters, plain_prose, quiz_command, verdict, xml
 from regdemo.report import Block, Claim, Code, HeatMap, Report, Table, Text
 
@@ -94,7 +94,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Code):
         note = f'<p class="quiet">{_prose(block.note)}</p>' if block.note else ""
         return _section(block.title, f"<pre><code>{_code(block)}</code></pre>{note}")
-    chart, kind = (heat_map(block), ' class="map"') if isinstance(block, HeatMap) else (curves(block), "")
+    chart, kind = draw(block), ' class="map"' if isinstance(block, HeatMap) else ""
     size = f'viewBox="0 0 {chart.width} {chart.height}" width="{chart.width}" height="{chart.height}"'
     picture = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{xml(block.title)}">{chart.body}</svg>'

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from regdemo.render import charts, terminal
 from regdemo.render.colors import QUIET
 from regdemo.render.format import xml
-from regdemo.report import Curves, HeatMap, Report
+from regdemo.report import Boxes, Curves, HeatMap, Report
 
 COLUMNS = 80
 FONT_SIZE, LETTER, LINE = 14, 8.4, 20  # pixels; a letter of a monospaced font is 0.6 of its size wide
@@ -52,9 +52,9 @@ def to_svg(report: Report) -> str:
         write(part)
     for block in (*report.picture, *report.blocks):
         y += LINE
-        if isinstance(block, HeatMap | Curves):
+        if isinstance(block, HeatMap | Curves | Boxes):
             write(terminal.prose(block.title, console, "bold"))
-            chart = charts.heat_map(block) if isinstance(block, HeatMap) else charts.curves(block)
+            chart = charts.draw(block)
             body.append(f'<g transform="translate({MARGIN} {y + 8})">{chart.body}</g>')
             y += chart.height + 8
             if block.note:

@@ -30,12 +30,13 @@ from regdemo.render.format import (
     number,
     outline,
     parameters,
+    quartiles,
     quiz_command,
     ticks,
     unbroken,
     verdict,
 )
-from regdemo.report import Block, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
+from regdemo.report import Block, Boxes, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
 from regdemo.text import clean
 
 SCREEN = 40  # lines of a short report at 80 columns
@@ -138,6 +139,8 @@ def draw(block: Block, console: Console, plot_rows: int = 0) -> RenderableType:
         body = _heat_map(block, console)
     elif isinstance(block, Code):
         body = _code(block, console)
+    elif isinstance(block, Boxes):
+        body = _boxes(block, console)
     else:
         body = _curves(block, console, plot_rows or PLOT_ROWS)
     note = [prose(block.note, console, QUIET)] if block.note else []
@@ -353,6 +356,33 @@ def _strip(places: Iterable[float | None], size: int, plain: bool) -> Line:
         else:
             line.append(" " * size, f"on {scale_color(at)}")
     return line.append("│" if plain else "")
+
+
+def _boxes(block: Boxes, console: Console) -> RenderableType:
+    """A row of characters for each box plot, on one scale whose ends are named."""
+    rows = [one for one in block.boxes if one.values]
+    if not rows:
+        return Line("no points to draw", QUIET)
+    low, high = limits([0.0, *(value for one in rows for value in one.values)])
+    width = _width(console) - 2
+
+    def at(value: float) -> int:
+        return min(width - 1, max(0, round((value - low) / (high - low) * (width - 1))))
+
+    lines = []
+    for i, one in enumerate(rows):
+        least, first, median, third, most = map(at, quartiles(one.values))
+        drawn = [" "] * width
+        drawn[at(0.0)] = "┊"
+        drawn[least : most + 1] = "─" * (most + 1 - least)
+        drawn[first : third + 1] = "▒" * (third + 1 - first)
+        drawn[median] = "█"
+        lines += [prose(one.name, console), Line("".join(drawn).rstrip(), SERIES[i % len(SERIES)])]
+    unit = f" {block.unit}" if block.unit else ""
+    scale = f"{number(low)}{unit}"
+    end = f"{number(high)}{unit}"
+    lines.append(Line(scale + end.rjust(max(1, width - len(scale))), QUIET))
+    return Group(*lines)
 
 
 def _curves(block: Curves, console: Console, rows: int) -> RenderableType:
