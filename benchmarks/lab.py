@@ -21,7 +21,7 @@ from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import mean_interval
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import GROUP, Learner, PairedTraining
+from regdemo.lab.training import GROUP, TrainingRun, PairedTraining
 
 P = 0.2
 DROPOUT = Recipe("dropout", (TECHNIQUES["dropout"](p=P),))
@@ -97,11 +97,11 @@ def against_the_loop(task: Task, seeds: int, epochs: int) -> None:
 
 def against_its_products(task: Task) -> None:
     """Print how many times its own matrix products and optimizer a step takes, on one thread."""
-    learner = Learner(task, DROPOUT, range(GROUP), seed=0)
+    run = TrainingRun(task, DROPOUT, range(GROUP), seed=0)
     batch = torch.randint(len(task.x), (GROUP, task.batch))
-    learner.step(batch)
+    run.step(batch)
     sizes = (task.x.shape[1], *task.hidden, task.classes)
-    weights = [w.detach() for w in learner.model.weights]
+    weights = [w.detach() for w in run.model.weights]
     values = [torch.randn(GROUP, task.batch, n) for n in sizes]
 
     def products() -> None:
@@ -111,10 +111,10 @@ def against_its_products(task: Task) -> None:
             torch.bmm(values[layer + 1].mT, values[layer]) if few else torch.bmm(values[layer].mT, values[layer + 1])
             if layer:  # the inputs need no gradient
                 torch.bmm(values[layer + 1], weight.mT)
-        learner.optimizer.step()
+        run.optimizer.step()
 
     ratios = sorted(
-        timed(lambda: [learner.step(batch) for _ in range(50)]) / timed(lambda: [products() for _ in range(50)])
+        timed(lambda: [run.step(batch) for _ in range(50)]) / timed(lambda: [products() for _ in range(50)])
         for _ in range(ROUNDS)
     )
     print(f"A step: {spread(ratios)} x its matrix products and optimizer (at most 3, aim 2)")

@@ -7,29 +7,29 @@ from typing import Annotated, Any
 
 import typer
 
-from regdemo.cli.training import Techniques, Watch, in_runs, on_task, trains
+from regdemo.cli.training import Techniques, Watch, in_runs, network, on_task, trains, tuned
+from regdemo.lab import compare as lab
+from regdemo.lab import store
 from regdemo.lab.choices import NONE
 
 
-@trains(on_task, in_runs)
+@trains(on_task, network, tuned, in_runs)
 def compare(
     techniques: Techniques,
     against: Annotated[
-        str, typer.Option(metavar="TECHNIQUE", help="What to compare with; none is a network without any.")
+        str, typer.Option(metavar="ARM", help="What to compare with; none is a network without any technique.")
     ] = NONE,
     *,
     watch: Watch,
     **options: Any,
 ) -> None:
-    """Train with and without techniques, over paired seeds, and see what the differences allow to say.
+    """Train with and without techniques, over paired seeds, and see what you can conclude from the differences.
 
-    Several techniques, and several values of an option as in --p 0.1 0.2, are as many arms.
-    Ctrl-C ends it early and shows what is finished.
+    Several techniques, and several values of an option as in --p 0.1 0.2, are as many arms; so are words such as
+    `compare none dropout:p=0.1 dropout:p=0.2+weight-decay:strength=0.1`. On a table each seed draws its own training
+    and test rows. Ctrl-C ends it early and shows what is finished.
     """
-    from regdemo.lab.compare import clock_on
-    from regdemo.lab.compare import compare as run
-
     watch(
-        partial(run, techniques, against=against, clock=clock_on(options["device"]), **options),
-        f"Training {options['seeds']} networks an arm",
+        partial(lab.compare, techniques, against=against, clock=store.clock_on(options["device"]), **options),
+        f"Training {options['seeds']} networks per arm",
     )

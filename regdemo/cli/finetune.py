@@ -8,16 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from regdemo.cli.training import Seeds, Watch, in_runs, trains
-from regdemo.lab.finetune import ARMS
+from regdemo.cli.training import Seeds, Watch, in_runs, trains, tuned
+from regdemo.lab import finetune as lab
+from regdemo.lab import store
+from regdemo.lab.choices import FINETUNING
 from regdemo.lab.techniques import TECHNIQUES
 
 Techniques = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TECHNIQUE]...",
+        metavar="[ARM]...",
         autocompletion=lambda: list(TECHNIQUES),
-        help=f"What to fine-tune with; if none is named, {', '.join(ARMS)}.",
+        help=f"What to fine-tune with; if none is named, {', '.join(FINETUNING)}.",
         show_default=False,
     ),
 ]
@@ -33,7 +35,7 @@ Model = Annotated[
 ]
 
 
-@trains(in_runs)
+@trains(tuned, in_runs)
 def finetune(
     techniques: Techniques = None,
     data: Data = None,
@@ -48,12 +50,15 @@ def finetune(
     All runs start from the same weights, pretrained on one part of Python's help texts, and learn from a few thousand
     characters of another. Ctrl-C ends it early and shows what is finished.
     """
-    from regdemo.lab.compare import clock_on
-    from regdemo.lab.finetune import finetune as run
-
     watch(
         partial(
-            run, techniques or (), data=data, model=model, seeds=seeds, clock=clock_on(options["device"]), **options
+            lab.finetune,
+            techniques or (),
+            data=data,
+            model=model,
+            seeds=seeds,
+            clock=store.clock_on(options["device"]),
+            **options,
         ),
-        f"Fine-tuning {seeds} networks an arm",
+        f"Fine-tuning {seeds} networks per arm",
     )

@@ -8,12 +8,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
-from regdemo.cli.training import ManyValues, Techniques, Watch, in_runs, on_task, trains
+from regdemo.cli.training import ManyValues, Techniques, Watch, in_runs, network, on_task, trains
 from regdemo.errors import ArgumentError
+from regdemo.lab import compare, executors
+from regdemo.lab import sweep as lab
 from regdemo.lab.choices import TRAIN_SIZE, WORKERS
-from regdemo.report import Report
 
 
 class ManyValuesAndSizes(ManyValues):
@@ -22,11 +24,12 @@ class ManyValuesAndSizes(ManyValues):
     many = (*ManyValues.many, "train_size")
 
 
-@trains(on_task, in_runs)
+@trains(on_task, network, in_runs)
 def sweep(
     techniques: Techniques,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where each finished cell is kept, a line of JSON; only appended to.")
+        Path,
+        typer.Option(metavar="FILE", help="Where each finished network is kept, a line of JSON; only appended to."),
     ] = Path("sweep.jsonl"),
     *,
     train_size: Annotated[
@@ -44,7 +47,8 @@ def sweep(
 ) -> None:
     """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
 
-    A cell is up to 8 seeds of one arm at one size, on a GPU up to 256. Each that ends is kept in a file at once. The
+    A cell is up to 8 seeds of one arm at one size, fewer where a network takes long, on a GPU up to 256. Each network
+    is kept in a file, a line of its own, when its cell ends. The
     same command again trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own
     cell only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
     precision, is kept apart.
@@ -55,13 +59,11 @@ def sweep(
     on every worker. With --device cuda give each GPU a worker, `CUDA_VISIBLE_DEVICES=0 dask worker --nthreads 1
     tcp://HOST:8786`; where you run the sweep none is needed.
     """
-    from regdemo.lab.sweep import sweep as run
-
     if dask is not None and workers is not None:
         raise ArgumentError(f"workers = {workers} is for processes of this machine: a Dask cluster has its own")
     counts: list[int] = []
 
-    def ran(progress: Any) -> Report:
+    def ran(progress: Any) -> compare.ExperimentReport:
         def tell(done: int, total: int) -> None:
             counts[:] = [*counts[:1], done, total] if counts else [done, done, total]
             progress(done, total)
@@ -69,11 +71,9 @@ def sweep(
         if dask is None:
             place: Any = nullcontext((None, _one_each(options["device"]) if workers is None else workers, lambda: None))
         else:
-            from regdemo.lab.executors import cluster
-
-            place = cluster(dask)
+            place = executors.cluster(dask)
         with place as (executor, many, check):
-            return run(
+            return lab.sweep(
                 techniques,
                 out,
                 train_sizes=train_size or (),
@@ -97,6 +97,4 @@ def _one_each(device: str) -> int:
     """One worker a core, or one a GPU."""
     if device != "cuda":
         return 1 if device.startswith("cuda") else os.cpu_count() or 1
-    import torch
-
     return max(1, torch.cuda.device_count())

@@ -12,27 +12,33 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from regdemo.cli.options import AsJson, Save, check_save, described, emit, import_torch
+from regdemo.cli.options import AsJson, check_save, described, emit, import_torch
 from regdemo.errors import ArgumentError
-from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, takers
-from regdemo.lab.data import PRECISIONS, TASKS
+from regdemo.lab import compare
+from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, TUNE, takers
+from regdemo.lab.data import TASKS
+from regdemo.lab.metrics import NAMES as METRICS
 from regdemo.lab.recipe import parameters
+from regdemo.lab.splits import FOLDS, REPEATS
+from regdemo.lab.task import BATCH_SIZE, DEPTH, LEARNING_RATE, OPTIMIZERS, PRECISIONS, WIDTH
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.parameters import SEED
-from regdemo.report import Report
 
 Techniques = Annotated[
     list[str],
     typer.Argument(
-        metavar="TECHNIQUE...",
+        metavar="ARM...",
         autocompletion=lambda: list(TECHNIQUES),
-        help=f"What to train with: {', '.join(TECHNIQUES)}.",
+        help="What to train with: techniques, each with its parameters if you like, joined by + in one arm, as in "
+        f"dropout:p=0.1+weight-decay:strength=0.1. There are {', '.join(TECHNIQUES)}.",
         show_default=False,
     ),
 ]
 Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
 # Runs something long behind a progress bar, called with `progress` and said in these words, and emits its report.
-Watch = Callable[[Callable[..., Report], str], None]
+Watch = Callable[[Callable[..., Any], str], None]
+
+TABLES = (".csv", ".parquet")  # forms of every network's values alone
 
 _VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
 
@@ -83,16 +89,58 @@ def on_task(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Train on your own text instead, or your CSV: a row an example, numbers but for the target.",
+            help="Train on your own table (.csv, .tsv, .parquet) or text (.txt, .md) instead.",
         ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="What to predict in a CSV; the last column if not given.")
+        str | None, typer.Option(metavar="COLUMN", help="What to predict in a table; the last column if not given.")
     ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column of the table out; may be repeated.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Keep rows with the same value of this column in one part of each split."),
+    ] = None,
+    regression: Annotated[bool, typer.Option("--regression", help="Predict numbers, even if they are few.")] = False,
+    folds: Annotated[
+        int,
+        typer.Option(
+            help=f"{described(FOLDS)} By default each seed tests on a random quarter of a table.", show_default=False
+        ),
+    ] = 0,
+    repeats: Annotated[int | None, typer.Option(help=f"{described(REPEATS)}", show_default="4 with --folds")] = None,
     label_noise: Annotated[float, typer.Option(help=described(LABEL_NOISE))] = 0.0,
     train_size: Annotated[int | None, typer.Option(metavar="N", help=TRAIN_SIZE.help)] = None,
 ) -> None:
     """The options that choose what is learned."""
+
+
+def network(
+    lr: Annotated[float | None, typer.Option(help=described(LEARNING_RATE), show_default="the task's")] = None,
+    width: Annotated[int | None, typer.Option(help=described(WIDTH), show_default="the task's")] = None,
+    depth: Annotated[int | None, typer.Option(help=described(DEPTH), show_default="the task's")] = None,
+    batch_size: Annotated[int | None, typer.Option(help=described(BATCH_SIZE), show_default="the task's")] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(OPTIMIZERS), help="How to step; momentum is 0.9.", show_default="the task's"),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(METRICS),
+            help="The primary metric, which the verdict is on.",
+            show_default="accuracy; of text the loss, of numbers the error",
+        ),
+    ] = None,
+) -> None:
+    """The options of the network, its training and its judgement."""
+
+
+def tuned(
+    tune: Annotated[int, typer.Option(help=described(TUNE))] = 1,
+) -> None:
+    """The option of what is chosen on validation data."""
 
 
 def in_runs(
@@ -116,6 +164,16 @@ def in_runs(
     ] = "float32",
 ) -> None:
     """The options of the training itself."""
+
+
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the report as well; its ending chooses .html, .svg, .json or .txt. A .csv or .parquet has every "
+        "network's values alone.",
+    ),
+]
 
 
 def _output(as_json: AsJson = False, save: Save = None) -> None:
@@ -161,25 +219,29 @@ def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
     return list(inspect.signature(function, eval_str=True).parameters.values())
 
 
-def _watched(run: Callable[..., Report], what: str, *, as_json: bool, save: Path | None) -> None:
+def _watched(run: Callable[..., compare.ExperimentReport], what: str, *, as_json: bool, save: Path | None) -> None:
     """Run something long behind a progress bar and emit its report; on Ctrl-C, the report of what is finished."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from regdemo.lab.compare import Stopped
-
-    check_save(save)
+    rows = save if save is not None and save.suffix.lower() in TABLES else None
+    check_save(save.with_suffix(".json") if save is not None and rows else save)
     import_torch()
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    code = 0
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
             line = bar.add_task(what, total=None)
             report = run(progress=lambda done, total: bar.update(line, completed=done, total=total))
-    except Stopped as stop:
-        emit(stop.report, as_json=as_json, save=save)
-        raise typer.Exit(130) from None
+    except compare.Stopped as stop:
+        report, code = stop.report, 130
     except KeyboardInterrupt:
         print("regdemo: stopped before there was anything to show", file=sys.stderr)
         raise typer.Exit(130) from None
-    emit(report, as_json=as_json, save=save)
+    if rows:
+        report.results.save(rows)
+        print(f"Saved {rows}", file=sys.stderr)
+    emit(report, as_json=as_json, save=None if rows else save)
+    if code:
+        raise typer.Exit(code)

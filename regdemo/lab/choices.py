@@ -13,10 +13,25 @@ from regdemo.parameters import Parameter, count
 
 SEEDS = count("Networks of each arm, paired by seed.", 8, 10_000)
 EPOCHS = count("Passes over the training examples.", 1, 100_000)
-TRAIN_SIZE = count("Train on the first N examples only.", 2, 10**9)
+TRAIN_SIZE = count("Train on the first N examples only; of a table, on N random rows of each split.", 2, 10**9)
 WORKERS = count("Cells that are trained at the same time.", 1, 10_000)
+TUNE = count("Learning rates to try for each arm on validation data, before the comparison.", 1, 100)
 LABEL_NOISE = Parameter("Share of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"
+STRENGTH = "strength"  # in an arm's words, the first parameter of any technique
+
+FINETUNING = (  # what a pretrained network is fine-tuned with by default
+    "dropout",
+    "annealed-dropout",
+    "layerwise-dropout",
+    "mixout",
+    "weight-decay",
+    "l2-sp",
+    "embedding-noise",
+    "early-stopping",
+)
+
+Values = Mapping[str, Sequence[float]]
 
 
 def lists(values: Mapping[str, float | Sequence[float]]) -> dict[str, list[float]]:
@@ -38,34 +53,78 @@ def takers(parameter: str) -> list[str]:
     return [name for name, technique in TECHNIQUES.items() if parameter in parameters(technique)]
 
 
-def arms(
-    techniques: list[str], values: dict[str, list[float]], *, against: str, offers: frozenset[str], task: str
-) -> list[Recipe]:
-    """The recipes to train: what to compare with, then each technique at each of the values given for it.
+def arms(words: Sequence[str], values: Values, *, against: str, offers: frozenset[str], task: str) -> list[Recipe]:
+    """The recipes to train: what to compare with, then each arm, at each of the values given for its techniques.
 
-    values: for a parameter, the values to try; a technique that takes several tries them in every combination.
+    words: an arm each, as in `recipes`; if the first is none, it is what the others are compared with.
+    values: for a parameter, the values to try; a technique that takes several tries them in every combination, unless
+    the arm's own words say which.
     offers: what the task has to offer, under its name.
     Raises ArgumentError for a technique that is unknown or does not fit the task, a parameter that none of them takes,
     a value out of range, a reference with several values, and arms that are the same.
     """
-    if not techniques:
+    words = list(words)
+    if words[:1] == [NONE] and against == NONE and len(words) > 1:
+        words = words[1:]
+    if not words:
         raise ArgumentError(f"there is nothing to compare: name a technique, such as {next(iter(fitting(offers)))}")
     for name in values:
-        if not any(name in parameters(find(technique, offers, task)) for technique in [*techniques, against]):
+        named = [part.partition(":")[0] for word in [*words, against] for part in word.split("+")]
+        if not any(name in parameters(find(technique, offers, task)) for technique in named):
             raise ArgumentError(
-                f"{name} is no parameter of {' or '.join(techniques)}: it belongs to {', '.join(takers(name))}"
+                f"{name} is no parameter of {' or '.join(words)}: it belongs to {', '.join(takers(name))}"
                 if takers(name)
                 else f"there is no parameter {name}"
             )
-    reference = variants(find(against, offers, task), values)
+    reference = recipes(against, values, offers, task)
     if len(reference) > 1:
         raise ArgumentError(f"{against} is what the others are compared with: give it one value, not {len(reference)}")
-    made = [*reference, *(t for name in techniques for t in variants(find(name, offers, task), values))]
-    recipes = [Recipe(describe(t), (t,)) if type(t) is not Technique else Recipe(NONE) for t in made]
-    names = [recipe.name for recipe in recipes]
+    made = [*reference, *(recipe for word in words for recipe in recipes(word, values, offers, task))]
+    names = [recipe.name for recipe in made]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ArgumentError(f"{min(twice)!r} would be compared with itself: name it once")
-    return recipes
+    return made
+
+
+def recipes(word: str, values: Values, offers: frozenset[str], task: str) -> list[Recipe]:
+    """The arm in words, such as "dropout:p=0.2+weight-decay:strength=0.1", at each of the values that it leaves open.
+
+    A technique's parameters follow a colon, parted by commas; `strength`, or a number alone, is its first parameter.
+
+    >>> [found] = recipes("dropout:0.3+sam", {}, frozenset({"hidden"}), "a task")
+    >>> found.name
+    'dropout 0.3 + sam 0.2'
+    """
+    choices = []
+    for part in word.split("+"):
+        name, _, settings = part.strip().partition(":")
+        technique = find(name, offers, task)
+        choices.append(variants(technique, dict(values) | _settings(technique, settings, word)))
+    return [recipe_of([t for t in some if type(t) is not Technique]) for some in product(*choices)]
+
+
+def recipe_of(techniques: Sequence[Technique]) -> Recipe:
+    """The recipe of these techniques, named after them."""
+    return Recipe(" + ".join(describe(t) for t in techniques) or NONE, tuple(techniques))
+
+
+def _settings(technique: type[Technique], text: str, word: str) -> dict[str, list[float]]:
+    """The parameters in an arm's words: "p=0.1,part=0.3", "strength=0.1" or "0.1"."""
+    own = parameters(technique)
+    found: dict[str, list[float]] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, number = part.rpartition("=")
+        name = name.strip().replace("-", "_")
+        if own and (not equals or (name == STRENGTH and name not in own)):
+            name = next(iter(own))
+        if name not in own:
+            allowed = f"it takes {' and '.join(own)}" if own else "it takes none"
+            raise ArgumentError(f"{word!r}: {part.strip()!r} is no parameter of {technique.NAME}: {allowed}")
+        try:
+            found[name] = [float(number)]
+        except ValueError:
+            raise ArgumentError(f"{word!r}: {part.strip()!r} must be a number, as in {name}=0.1") from None
+    return found
 
 
 def find(name: str, offers: frozenset[str], task: str) -> type[Technique]:
@@ -83,10 +142,10 @@ def find(name: str, offers: frozenset[str], task: str) -> type[Technique]:
 
 def fitting(offers: frozenset[str]) -> list[str]:
     """The techniques for which a task offers what they need."""
-    return [name for name, technique in TECHNIQUES.items() if offers >= technique.NEEDS]
+    return [name for name, technique in TECHNIQUES.items() if offers >= technique.requires]
 
 
-def variants(technique: type[Technique], values: dict[str, list[float]]) -> list[Technique]:
+def variants(technique: type[Technique], values: Values) -> list[Technique]:
     """The technique at each combination of the values given for its parameters."""
     own = parameters(technique)
     given = {

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from math import isnan, prod
-from pathlib import Path
+from math import prod
+from threading import Event
 from typing import Any
 
 from regdemo.errors import ArgumentError
-from regdemo.lab.choices import NONE, find, lists, shown, variants
-from regdemo.lab.compare import Source, Stopped, train
-from regdemo.lab.findings import (
-    LEVEL,
-    Changes,
-    capital,
-    changes_table,
-    chosen,
-    cost_table,
-    differences,
-    digits,
-    diverged,
-    ended,
-    level_table,
-    listed,
-    lost_runs,
-    unit_of,
-    verdict,
-    what,
-)
-from regdemo.lab.metrics import BETTER, Scores
-from regdemo.lab.recipe import Recipe, Technique, describe
-from regdemo.lab.statistics import holm, mean_interval, p_value
-from regdemo.lab.training import Evaluation, PairedTraining
-from regdemo.report import Block, Claim, Report, Text
+from regdemo.lab import findings
+from regdemo.lab.choices import NONE, find, recipe_of, shown, variants
+from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, told
+from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.findings import digits, signed, unit_of, verdict, what
+from regdemo.lab.recipe import Technique, describe
+from regdemo.lab.results import Results
+from regdemo.lab.statistics import Change, change
+from regdemo.report import Block, Text
 
 LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
 
@@ -43,36 +27,31 @@ Subset = tuple[int, ...]  # the numbers of the techniques that an arm has, or th
 def combine(
     techniques: Sequence[str],
     *,
-    task: str = "mnist1d",
-    data: Path | None = None,
-    target: str | None = None,
-    label_noise: float = 0.0,
-    train_size: int | None = None,
     seeds: int = 16,
+    repeats: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    precision: str = "float32",
+    tune: int = 1,
     clock: Callable[[], float] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    **values: float | Sequence[float],
-) -> Report:
+    progress: Progress = lambda done, total: None,
+    cancel: Event | None = None,
+    **options: Any,
+) -> ExperimentReport:
     """Train an arm for every subset of the techniques, paired by seed, and report main effects and interactions.
 
     The arguments are those of `compare`, and so is what it raises; a parameter has one value.
     """
-    source, given = Source(task, data, target, label_noise, train_size, device, precision), lists(values)
-    learned = source.prepared()
-    chosen = _chosen(techniques, given, learned.offers, learned.title)
-    recipes = [
-        Recipe(" + ".join(describe(chosen[i]) for i in subset) or NONE, tuple(chosen[i] for i in subset))
-        for subset in subsets(len(chosen))
-    ]
-    training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
-    parameters = {"techniques": ", ".join(techniques)} | shown(given) | source.shown
-    parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
-    report = _conclude(training, recipes, [describe(t) for t in chosen], evaluations[-1], claims, parameters)
-    if stopped:
+    source, values = asked(options)
+    task = source.prepared()
+    seeds = seeds_of(seeds, source.folds, repeats)
+    chosen = _chosen(techniques, values, task.offers, task.title)
+    recipes = [recipe_of([chosen[i] for i in subset]) for subset in subsets(len(chosen))]
+    results = Experiment(task, recipes, seeds, seed, epochs, tune=tune).run(
+        clock=clock, progress=progress, cancel=cancel
+    )
+    parameters = {"techniques": ", ".join(techniques)} | shown(values) | source.shown | told(results)
+    report = _report(results, [describe(t) for t in chosen], parameters)
+    if results.stopped:
         raise Stopped(report)
     return report
 
@@ -117,52 +96,53 @@ def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[f
     return [round(sum(row) / 2 ** (n - len(of)), 12) for row in rows]
 
 
-def _conclude(
-    training: PairedTraining,
-    recipes: Sequence[Recipe],
-    names: Sequence[str],
-    last: Evaluation,
-    claims: list[Claim],
-    parameters: dict[str, Any],
-) -> Report:
-    n, every, seeds, lost = len(names), subsets(len(names)), training.members, diverged(last)
+def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) -> ExperimentReport:
+    n, every, seeds = len(names), subsets(len(names)), results.experiment.seeds
+    lost = [results.diverged(i) for i in range(len(results.places))]
     kept = [k for k in range(seeds) if not any(k in some for some in lost)]
-    levels = [chosen(scores, kept) for scores in last.scores]
-    headline, metrics = next(iter(levels[0])), [name for name in levels[0] if name in BETTER]
-
+    primary, judged = results.metrics[0], results.judged
+    scope = findings.scope_of(results.task, len(kept))
     blocks: list[Block] = []
     if len(kept) > 1:
-        arms = {name: {arm: level[name] for arm, level in zip(every, levels, strict=True)} for name in metrics}
-        effects = [{name: effect(of, arms[name], n) for name in metrics} for of in every[1:]]
-        corrected = {name: holm([p_value(change[name]) for change in effects]) for name in metrics}
-        blocks += map(Text, _verdicts(names, effects, corrected, levels))
+        arms = {m: {arm: list(results.values(i, m, kept).values()) for i, arm in enumerate(every)} for m in judged}
+        effects = [
+            {m: change(effect(of, arms[m], n), overlap=results.overlap, comparisons=len(every) - 1) for m in judged}
+            for of in every[1:]
+        ]
+        blocks += map(Text, _verdicts(results, names, effects, scope, kept))
         blocks += [
-            changes_table(
-                f"Effects after epoch {last.epoch}, over {len(kept)} seeds",
+            findings.changes_table(
+                f"Effects after epoch {results.epoch}, over {len(kept)} seeds",
                 [" x ".join(names[i] for i in of) for of in every[1:]],
-                effects,
-                corrected,
+                [{m: some[m] for m in judged[:3]} for some in effects],
                 "A main effect is what a technique adds, a mean over all settings of the others. An interaction, "
-                "A x B, is by how much A adds more with B than without. 95% intervals by Student's t, paired by seed; "
-                f"p-values corrected for the {len(effects)} effects of a metric by Holm's method.",
+                "A x B, is how much more A adds with B than without. Intervals and p-values by Student's t, paired by "
+                f"seed, corrected for the {len(effects)} effects of a metric by Bonferroni's method, so that all its "
+                f"intervals hold together. {scope.note}",
             ),
-            level_table(f"Every combination of {n}", recipes, levels),
+            findings.level_table(
+                results, f"Every combination of {n}", list(range(len(every))), kept, [primary, *judged[1:4]]
+            ),
         ]
     else:
         blocks.append(Text(f"No verdict: {len(kept)} seed{'s' * (len(kept) != 1)} left, and an interval needs 2."))
-    blocks += [Text(lost_runs(recipe.name, some, seeds)) for recipe, some in zip(recipes, lost, strict=True) if some]
-    changes = [differences(levels[0], other) for other in levels[1:]]
-    blocks.append(cost_table(training.task, recipes, training.arms, changes, headline if len(kept) > 1 else ""))
-    blocks.append(Text(f"The data: {training.task.origin} The network: {training.task.network}."))
-    early, stopped_at = ended(training, last)
-    return Report(
-        title=f"{capital(listed(names))} together on {training.task.title}, {2**n} arms, {seeds} paired seeds{early}",
-        parameters=parameters | stopped_at,
-        claims=claims,
+    blocks += [
+        Text(findings.lost_runs(place.recipe.name, some, seeds))
+        for place, some in zip(results.places, lost, strict=True)
+        if some
+    ]
+    blocks += findings.cost_table(results, list(range(len(every))), kept)
+    blocks += findings.training_blocks(results)
+    return ExperimentReport.of(
+        results,
+        title=f"{findings.capital(findings.listed(names))} together on {results.task.title}, {2**n} arms, {seeds} "
+        f"paired seeds{findings.ended(results)}",
+        parameters=parameters,
+        claims=findings.claims_of(results),
         blocks=blocks,
         say=(
             "Two techniques that each help need not help twice: both may remove the same overfitting. I train all "
-            f"combinations on the same seeds, and look at the interaction in {what(headline)}: what the second adds "
+            f"combinations on the same seeds, and look at the interaction in {what(primary)}: what the second adds "
             "on top of the first, minus what it adds alone, with its interval."
         ),
         wrong_answer=(
@@ -174,59 +154,52 @@ def _conclude(
 
 
 def _verdicts(
-    names: Sequence[str], effects: Sequence[Changes], corrected: dict[str, list[float]], levels: Sequence[Scores]
+    results: Results,
+    names: Sequence[str],
+    effects: Sequence[Mapping[str, Change]],
+    scope: findings.Scope,
+    kept: Sequence[int],
 ) -> list[str]:
-    """What each technique does to the first metric, and each pair to any; of the rest only interactions are told."""
-    place = {of: i for i, of in enumerate(subsets(len(names))[1:])}
-    alone = [differences(levels[0], level) for level in levels[1 : 1 + len(names)]]
+    """What each technique does to the primary metric, and each pair to any; of the rest only interactions are told."""
+    place = {of: i for i, of in enumerate(subsets(len(names)))}
     texts: list[str] = []
-    for metric, p_values in corrected.items():
-        said = [
-            _interaction(
-                (names[a], names[b]),
-                effects[place[a, b]][metric],
-                p_values[place[a, b]],
-                (alone[a][metric], alone[b][metric]),
-                differences(levels[0], levels[1 + place[a, b]])[metric],
-                metric,
-            )
-            for a, b in combinations(range(len(names)), 2)
-        ]
-        if texts:
-            texts += [text for text in said if not text.startswith("No interaction shown")]
-            continue
-        for name, change, p in zip(names, effects, p_values, strict=False):  # the main effects stand first
-            texts.append(verdict(f"over all settings of the rest, {name}", change[metric], metric, p, len(effects)))
-        texts += said
+    for metric in results.judged:
+        if not texts:
+            for i, name in enumerate(names):  # the main effects are the first
+                found = effects[i][metric]
+                texts.append(verdict(f"over all settings of the rest, {name}", found, metric, scope, len(effects)))
+        first = metric == results.metrics[0]
+        for a, b in combinations(range(len(names)), 2):
+            found = effects[place[a, b] - 1][metric]
+            if not found.direction:
+                if first:
+                    both, size = f"{names[a]} and {names[b]}", _size(found, metric)
+                    texts.append(f"No interaction shown in {what(metric)} between {both}: {size}.")
+                continue
+            alone = [results.change(place[(i,)], metric, seeds=kept) for i in (a, b)]
+            together = results.change(place[a, b], metric, seeds=kept)
+            better = findings.names_better(results)[metric]
+            texts.append(_interaction(f"{names[a]} and {names[b]}", found, alone, together, metric, better))
     return texts
 
 
-def _interaction(
-    pair: tuple[str, str],
-    change: Sequence[float],
-    corrected: float,
-    alone: Sequence[Sequence[float]],
-    together: Sequence[float],
-    metric: str,
-) -> str:
-    """What the interaction of two techniques allows to say: "synergy" and "redundant" only where its interval does.
+def _size(found: Change, metric: str) -> str:
+    return f"{signed(found)}{unit_of(metric)} [{digits(found.low)}, {digits(found.high)}]"
+
+
+def _interaction(both: str, found: Change, alone: Sequence[Change], together: Change, metric: str, better: int) -> str:
+    """What an interaction that its interval shows lets you say: "synergy" and "redundant" only where that is shown too.
 
     alone, together: what each changes without the other, and what both change. Of two that harm, the second mostly
     harms less than it would alone, as there is less left to lose: that is no synergy.
     """
-    found, both = mean_interval(change), " and ".join(pair)
-    size = f"{digits(found.value, sign=True)}{unit_of(metric)} [{digits(found.low)}, {digits(found.high)}]"
-    if isnan(corrected) or found.low <= 0 <= found.high or corrected >= LEVEL:
-        return f"No interaction shown in {what(metric)} between {both}: {size}."
-    basis = f"{what(metric)} moves by {size} from the sum of what each does alone (corrected p-value {corrected:.1g})"
-
-    def better(change: Sequence[float]) -> bool:
-        return all(BETTER[metric] * end > 0 for end in (mean_interval(change).low, mean_interval(change).high))
-
-    if BETTER[metric] * found.value > 0:
-        if not better(together):
+    basis = (
+        f"{what(metric)} moves by {_size(found, metric)} from the sum of what each does alone (p-value {found.p:.1g})"
+    )
+    if better * found.value > 0:
+        if better * together.direction <= 0:
             return f"No synergy: {both} together do better than the sum of the two, not than neither; {basis}."
         return f"Synergy: {both} together do better than the sum of the two; {basis}."
-    if all(map(better, alone)):
+    if all(better * some.direction > 0 for some in alone):
         return f"Redundant: {both} each help, together by less than the sum of the two; {basis}."
     return f"In each other's way: {both} together do worse than the sum of the two; {basis}."

@@ -1,29 +1,47 @@
-"""With and without a technique, or one against another: paired training runs, and what they allow to say."""
+"""With and without a technique, or one against another: paired training runs, and what they let you conclude."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from math import ceil
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from threading import Event
+from typing import Any
 
-from regdemo.bounds import EXACT
-from regdemo.lab.choices import EPOCHS, LABEL_NOISE, NONE, SEEDS, TRAIN_SIZE, arms, lists, shown
-from regdemo.lab.data import Task, device_type, load, shared_examples
-from regdemo.parameters import SEED
-from regdemo.report import Claim, Report
+from regdemo.errors import ArgumentError
+from regdemo.lab import coefficients, findings
+from regdemo.lab.choices import NONE, arms, lists, shown
+from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.results import Results
+from regdemo.lab.source import Source
+from regdemo.lab.splits import REPEATS
+from regdemo.lab.statistics import change
+from regdemo.lab.task import Task
+from regdemo.report import Block, Report, Text
 
-if TYPE_CHECKING:
-    from regdemo.lab.recipe import Recipe
-    from regdemo.lab.training import Evaluation, PairedTraining
+MOST_COLUMNS = 3  # metrics next to the primary one that a table of several arms has room for
+
+
+class ExperimentReport(Report):
+    """A report with the results that it tells of; as JSON it has every network's values too."""
+
+    results: Results
+
+    @classmethod
+    def of(cls, results: Results, **content: Any) -> ExperimentReport:
+        """The report with this content."""
+        report = cls(**content)
+        object.__setattr__(report, "results", results)
+        return report
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values, with the settings and every network's values."""
+        return super().as_dict() | self.results.as_dict()
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C after the first evaluation. report: what was finished by then."""
+    """Ctrl-C, or a caller that cancelled, after the first evaluation. report: what was finished by then."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ExperimentReport) -> None:
         super().__init__(report.title)
         self.report = report
 
@@ -32,152 +50,156 @@ def compare(
     techniques: str | Sequence[str] = "dropout",
     *,
     against: str = NONE,
-    task: str = "mnist1d",
-    data: Path | None = None,
-    target: str | None = None,
-    label_noise: float = 0.0,
-    train_size: int | None = None,
     seeds: int = 16,
+    repeats: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    precision: str = "float32",
+    tune: int = 1,
     clock: Callable[[], float] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    **values: float | Sequence[float],
-) -> Report:
-    """Train `seeds` networks of each arm, paired by seed, and report the differences.
+    progress: Progress = lambda done, total: None,
+    cancel: Event | None = None,
+    own: Task | None = None,
+    **options: Any,
+) -> ExperimentReport:
+    """Train `seeds` networks of each arm, paired by seed, and report the differences. Prints nothing.
 
-    The networks of a pair have the same initial weights and the same batches; the arms advance in step.
-    techniques: names in `techniques.TECHNIQUES`.  against: what they are compared with, a technique or none.
-    task: a name in `data.TASKS`.  data, target: a text file instead, or a CSV and the column of it to predict.
-    label_noise, train_size: what is done to its training examples.
-    epochs: as many as make the task's steps if not given.
-    device, precision: where to train, and how exactly to multiply matrices; see `data.Task.on`.
-    clock: to time the arms by, such as `clock_on(device)`; without one the report has no times, and the same seed gives
-    the same report.
-    progress: told how much is done, of how much in all.
-    values: of the techniques' parameters, such as p=0.2; several, p=[0.1, 0.2], are as many arms.
+    techniques: arms in words, as `choices.recipes` reads them.  against: what they are compared with, one more arm.
+    repeats: of a cross-validation in `folds`; then there are folds x repeats seeds (4 repeats if not given).
+    epochs: the task's own if not given.  tune: learning rates to try for each arm before the comparison.
+    clock, progress, cancel: see `Experiment.run`.
+    own: a task of your own, from `data.from_arrays`, instead of a named one.
+    options: the fields of `source.Source`, such as task="digits" or data=Path("t.csv"); and values of the techniques'
+    parameters, such as p=0.2; several, p=[0.1, 0.2], are as many arms.
     Raises ArgumentError on a value that is not allowed, or more seeds than fit in memory; on Ctrl-C, Stopped with what
     the last evaluation shows, or KeyboardInterrupt if there was none yet.
     """
-    names = [techniques] if isinstance(techniques, str) else list(techniques)
-    source, given = Source(task, data, target, label_noise, train_size, device, precision), lists(values)
-    learned = source.prepared()
-    recipes = arms(names, given, against=against, offers=learned.offers, task=learned.title)
-
-    from regdemo.lab.coefficients import agreement
-    from regdemo.lab.findings import conclude
-
-    training, evaluations, claims, stopped = train(learned, recipes, seeds, epochs, seed, clock, progress)
-    parameters = {"technique": ", ".join(names)} | shown(given) | ({"against": against} if against != NONE else {})
-    parameters |= source.shown | {"seeds": seeds, "epochs": training.epochs, "seed": seed}
-    if learned.features and not learned.hidden and not stopped and training.epochs >= learned.steps:
-        claims += agreement(training, recipes, evaluations[-1])
-    report = conclude(training, recipes, evaluations, claims, parameters)
-    if stopped:
+    words = [techniques] if isinstance(techniques, str) else list(techniques)
+    source, values = asked(options)
+    task = source.prepared() if own is None else own
+    seeds = seeds_of(seeds, source.folds, repeats)
+    recipes = arms(words, values, against=against, offers=task.offers, task=task.title)
+    experiment = Experiment(task, recipes, seeds, seed, epochs, tune=tune)
+    results = experiment.run(clock=clock, progress=progress, cancel=cancel)
+    parameters = {"technique": ", ".join(words)} | shown(values) | ({"against": against} if against != NONE else {})
+    parameters |= (source.shown if own is None else {"task": own.title}) | told(results)
+    plain = source.lr is None and source.optimizer is None and not results.tuned
+    report = report_of(results, parameters, converged=plain and results.epoch >= task.epochs)
+    if results.stopped:
         raise Stopped(report)
     return report
 
 
-@dataclass(frozen=True)
-class Source:
-    """What is learned, and where: a task by name or the user's own file, and what is done to its training examples.
+def asked(options: dict[str, Any]) -> tuple[Source, dict[str, list[float]]]:
+    """The source and the techniques' values among a command's options."""
+    known = {field.name for field in fields(Source)}
+    chosen = {name: value for name, value in options.items() if name in known}
+    if "drop" in chosen:
+        chosen["drop"] = tuple(chosen["drop"] or ())
+    source = replace(Source(task="mnist1d"), **chosen)
+    return source, lists({name: value for name, value in options.items() if name not in known})
 
-    The fields are the arguments of `compare`.
+
+def seeds_of(seeds: int, folds: int, repeats: int | None) -> int:
+    """How many networks an arm has: as many as seeds, or one a fold of each repeat."""
+    if not folds:
+        if repeats is not None:
+            raise ArgumentError(f"repeats = {repeats} is of a cross-validation: name its folds too, as in --folds 5")
+        return seeds
+    repeats = 4 if repeats is None else repeats
+    REPEATS.check("repeats", repeats)
+    return folds * repeats
+
+
+def told(results: Results) -> dict[str, Any]:
+    """What a report shows of the training itself."""
+    experiment = results.experiment
+    found: dict[str, Any] = {"seeds": experiment.seeds, "epochs": results.places[0].setting.epochs}
+    found |= {"seed": experiment.seed} | ({"tune": experiment.tune} if experiment.tune > 1 else {})
+    return found | ({"stopped_at_epoch": results.epoch} if results.stopped else {})
+
+
+def report_of(results: Results, parameters: dict[str, Any], converged: bool = False) -> ExperimentReport:
+    """What results in step show of each arm against the first, so far.
+
+    converged: whether a linear model's coefficients can be held against scikit-learn's.
     """
-
-    task: str = ""
-    data: Path | None = None
-    target: str | None = None
-    label_noise: float = 0.0
-    train_size: int | None = None
-    device: str = "cpu"
-    precision: str = "float32"
-
-    def prepared(self) -> Task:
-        """The task, with fewer training examples and with wrong labels where asked, on its device."""
-        LABEL_NOISE.check("label_noise", self.label_noise)
-        task = load(self.task, self.data, self.target)
-        if self.train_size is not None:
-            TRAIN_SIZE.check("train_size", self.train_size)
-            task = task.first(self.train_size)
-        return task.with_label_noise(self.label_noise).on(self.device, self.precision)
-
-    @property
-    def shown(self) -> dict[str, Any]:
-        """What a report shows of it: the file or the task, and what else is not at its default."""
-        told = vars(self) | ({} if self.data is None else {"task": "", "data": self.data.name})
-        return {field.name: told[field.name] for field in fields(self) if told[field.name] != field.default}
-
-
-def clock_on(device: str) -> Callable[[], float]:
-    """What to time training by: the thread's processor time; on a GPU, which works on its own, the time it is done."""
-    if device_type(device) == "cpu":
-        return time.thread_time
-
-    def done() -> float:
-        import torch
-
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return done
-
-
-def validates(recipes: Sequence[Recipe]) -> bool:
-    """Whether one of the techniques needs examples held out; then none of the arms is trained on them."""
-    return any("validation" in technique.NEEDS for recipe in recipes for technique in recipe.techniques)
-
-
-def passes(task: Task, epochs: int | None) -> int:
-    """The epochs asked for, or as many as make the task's steps; raise ArgumentError if they are not allowed."""
-    epochs = ceil(task.steps / ceil(len(task.x) / task.batch)) if epochs is None else epochs
-    EPOCHS.check("epochs", epochs)
-    return epochs
-
-
-def train(
-    task: Task,
-    recipes: Sequence[Recipe],
-    seeds: int,
-    epochs: int | None,
-    seed: int,
-    clock: Callable[[], float] | None,
-    progress: Callable[[int, int], None],
-) -> tuple[PairedTraining, list[Evaluation], list[Claim], bool]:
-    """Train the arms; return the training, its evaluations, what makes it fair, and whether Ctrl-C ended it early."""
-    SEEDS.check("seeds", seeds)
-    SEED.check("seed", seed)
-    task = task.hold_out() if validates(recipes) else task
-    epochs = passes(task, epochs)
-
-    from regdemo.lab.memory import check_memory
-    from regdemo.lab.training import PairedTraining
-
-    check_memory(task, recipes, seeds)
-    training = PairedTraining(task, recipes, range(seeds), seed=seed, epochs=epochs, clock=clock)
-    apart, stopped = training.starts_apart(), False
-    evaluations: list[Evaluation] = []
-    try:
-        for evaluation in training.run(progress):
-            evaluations.append(evaluation)  # noqa: PERF402 - what is there when Ctrl-C comes is kept
-    except KeyboardInterrupt:
-        if not evaluations:
-            raise
-        stopped = True
-    claims = [
-        Claim("No test example was trained on", 0, "examples in both", shared_examples(task), *EXACT),
-        Claim("The networks of a pair start from the same weights", 0, "largest difference", apart, *EXACT),
-    ]
-    if not stopped:  # otherwise one arm may be some batches ahead of the other
-        claims.append(
-            Claim(
-                "The networks of a pair saw the same batches in the same order",
-                0,
-                "networks that did not",
-                training.seen_apart(),
-                *EXACT,
-            )
+    task, experiment = results.task, results.experiment
+    which, kept, gone = findings.kept_seeds(results)
+    names = [recipe.name for recipe in experiment.arms[1:]]
+    reference, primary = experiment.arms[0].name, results.metrics[0]
+    scope, compared = findings.scope_of(task, len(kept)), which[1:]
+    secondary = [name for name in results.judged if name != primary]
+    blocks: list[Block] = []
+    for i in compared:
+        found = results.change(i, primary, seeds=kept, comparisons=len(compared))
+        alone = None
+        if results.overlap:
+            alone = change(results.differences(i, primary, seeds=kept), comparisons=len(compared))
+        text = findings.verdict(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
+        if len(kept) > 1 and secondary:
+            changes = {m: results.change(i, m, seeds=kept, comparisons=len(compared)) for m in secondary}
+            text += " " + findings.beside(changes)
+        blocks.append(Text(text))
+    blocks += map(Text, gone)
+    if len(kept) > 1 and compared:
+        if fixed := findings.test_set_text(results, compared):
+            blocks.append(Text(fixed))
+        several = (
+            f" With {len(compared)} arms, intervals and p-values are corrected by Bonferroni's method, so that all "
+            "intervals of a metric hold together."
+            if len(compared) > 1
+            else ""
         )
-    return training, evaluations, claims, stopped
+        note = (
+            f"Differences paired by seed; intervals and p-values by Student's t.{several} {scope.note}"
+            + (" The gap is training minus test." if task.classes else "")
+            + f" The primary metric is {findings.what(primary)}. Training is judged on at most 1,000 examples. The "
+            "last epoch counts, not the best."
+        )
+        title = f"After epoch {results.epoch}, over {len(kept)} pairs, with 95% intervals"
+        if len(results.places) == 2:
+            blocks.append(findings.one_change(results, title, kept, note))
+        else:
+            columns = [primary, *secondary[:MOST_COLUMNS]]
+            changes_by_arm = [
+                {m: results.change(i, m, seeds=kept, comparisons=len(compared)) for m in columns} for i in compared
+            ]
+            blocks += [
+                findings.level_table(results, title, which, kept, columns),
+                findings.changes_table(
+                    f"Differences from {reference}",
+                    [results.places[i].recipe.name for i in compared],
+                    changes_by_arm,
+                    note,
+                ),
+                findings.pairs_table(results, which, kept, primary),
+            ]
+        blocks += findings.spread_blocks(results, compared, kept, primary, comparisons=len(compared))
+        if task.features and not task.hidden and len(task.features) == task.inputs:
+            blocks.append(coefficients.survival(results, which, kept))
+        if len(which) <= findings.MOST_CURVES:
+            blocks += [findings.curves(results, name, which, kept) for name in findings.plot_metrics(results)]
+            if task.classes:
+                blocks.append(findings.calibration_curves(results, which))
+    blocks += findings.cost_table(results, which, kept)
+    blocks += findings.training_blocks(results)
+    claims = findings.claims_of(results)
+    if converged and not results.stopped and task.features and not task.hidden and task.resampled:
+        claims += coefficients.agreement(results)
+    return ExperimentReport.of(
+        results,
+        title=f"{findings.capital(findings.listed(names))} against {reference} on {task.title}, {experiment.seeds} "
+        f"paired seeds{findings.ended(results)}",
+        parameters=parameters,
+        claims=claims,
+        blocks=blocks,
+        say=(
+            "I train each arm several times, in pairs: a seed gives all of them the same rows, initial weights and "
+            f"batches, so only the technique differs. Then I report the mean difference in {findings.what(primary)} "
+            "with its 95% interval, and conclude no more than the interval does. With it I give the loss, the gap, and "
+            "the cost."
+        ),
+        wrong_answer=f"'I ran it once each way, and it won.'{findings.spread_text(results, kept)} Two runs cannot tell "
+        "technique from seed.",
+        cards=["Q18.90", "Q18.91", "Q18.92"],
+    )

@@ -1,145 +1,64 @@
-"""What paired evaluations allow to say: verdicts, differences with their intervals, curves, and what each arm cost."""
+"""What results let you conclude: verdicts, differences with their intervals, curves, and what each arm cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite, isnan
-from statistics import fmean
-from typing import Any
+from math import isnan
 
-from regdemo.lab.coefficients import survival
-from regdemo.lab.data import Task
-from regdemo.lab.memory import footprint
-from regdemo.lab.metrics import BETTER, TRAINING_ACCURACY, Scores
-from regdemo.lab.recipe import Recipe
-from regdemo.lab.statistics import holm, mean_interval, p_value
-from regdemo.lab.training import Evaluation, Learner, PairedTraining
-from regdemo.report import Block, Cell, Claim, Curves, Report, Series, Table, Text
+import torch
+
+from regdemo.bounds import EXACT
+from regdemo.lab import metrics
+from regdemo.lab.metrics import TRAINING_ACCURACY
+from regdemo.lab.results import Results, mean_seconds
+from regdemo.lab.statistics import Change, mean_interval
+from regdemo.lab.task import Task
+from regdemo.report import Block, Box, Boxes, Cell, Claim, Curves, Interval, Series, Table, Text
 
 MOST_CURVES = 5  # arms that one plot can still tell apart
-LEVEL = 0.05
-
-Changes = dict[str, list[float]]  # a metric's paired differences, by its name
+EARLY = 0.5  # of the training: a reference that is best before that makes every regularizer look good
 
 
-def conclude(
-    training: PairedTraining,
-    recipes: Sequence[Recipe],
-    evaluations: Sequence[Evaluation],
-    claims: list[Claim],
-    parameters: dict[str, Any],
-) -> Report:
-    """What the evaluations so far show of each arm against the first.
+@dataclass(frozen=True)
+class Scope:
+    """What a task's intervals speak of.
 
-    Seeds at which an arm diverged (a metric is no longer a finite number) are named and left out of all arms; an arm
-    that has fewer than two others left is left out itself.
+    where: where a difference holds, as the end of a sentence.  basis: what was paired.  note: in whole sentences.
     """
-    last, reference, names = evaluations[-1], recipes[0], [recipe.name for recipe in recipes[1:]]
-    seeds, task, lost = training.members, training.task, diverged(last)
-    gone = [lost_runs(recipe.name, some, seeds) for recipe, some in zip(recipes, lost, strict=True) if some]
-    which = [i for i, some in enumerate(lost) if i == 0 or seeds - len(some) > 1]
-    kept = [k for k in range(seeds) if not any(k in lost[i] for i in which)]
-    recipes, learners = [recipes[i] for i in which], [training.arms[i] for i in which]
-    evaluations = [Evaluation(e.epoch, [e.scores[i] for i in which]) for e in evaluations]
-    last = evaluations[-1]
-    levels = [chosen(scores, kept) for scores in last.scores]
-    changes = [differences(levels[0], other) for other in levels[1:]]
-    headline = next(iter(levels[0]))
 
-    blocks: list[Block] = []
-    corrected = {name: holm([p_value(change[name]) for change in changes]) for name in levels[0]}
-    for i, (recipe, change) in enumerate(zip(recipes[1:], changes, strict=True)):
-        text = verdict(recipe.name, change[headline], headline, corrected[headline][i], len(changes))
-        others = [name for name in change if name in BETTER and name != headline]
-        if len(kept) > 1 and others:
-            text += " " + beside({name: change[name] for name in others}, {n: corrected[n][i] for n in others})
-        blocks.append(Text(text))
-    blocks += map(Text, gone)
-    if len(kept) > 1 and changes:
-        title = f"After epoch {last.epoch}, over {len(kept)} pairs, with 95% intervals"
-        note = (
-            "Intervals and p-values by Student's t, differences paired by seed"
-            + (", p-values corrected for the number of arms by Holm's method" if len(changes) > 1 else "")
-            + (
-                ". Each seed trains on a bootstrap sample of its own, so they speak of other training samples too, not "
-                "of other test data."
-                if task.resampled
-                else ". They speak of training again on this data, not of other data."
-            )
-            + (" The gap is training minus test." if task.classes else "")
-            + " Training is judged on at most 1,000 examples. The last epoch counts, not the best."
+    where: str
+    basis: str
+    note: str
+
+
+def scope_of(task: Task, seeds: int) -> Scope:
+    """What the intervals of a task speak of: other rows like these, or one test set."""
+    if task.resplit:
+        assert task.split is not None
+        kind = (
+            f"{seeds // task.split.folds} x {task.split.folds} folds" if task.split.folds else f"{seeds} random splits"
         )
-        if len(changes) == 1:
-            blocks.append(_one_change(title, recipes, levels, changes[0], note))
-        else:
-            blocks += [
-                level_table(title, recipes, levels),
-                changes_table(
-                    f"Differences from {reference.name}",
-                    [recipe.name for recipe in recipes[1:]],
-                    changes,
-                    corrected,
-                    note,
-                ),
-                _pairs(recipes, levels, headline),
-            ]
-        if task.features and not task.hidden:
-            blocks.append(survival(task, recipes, learners, kept))
-        if len(recipes) <= MOST_CURVES:
-            shown = [name for name in (headline, TRAINING_ACCURACY) if name in levels[0]]
-            blocks += [_curves(name, recipes, evaluations, kept) for name in shown]
-    blocks.append(cost_table(task, recipes, learners, changes, headline if len(kept) > 1 else ""))
-    blocks.append(
-        Text(
-            f"The data: {task.origin} The network: {task.network}, trained by "
-            f"{'Adam' if task.optimizer == 'adam' else 'gradient descent'} on batches of "
-            f"{min(task.batch, len(task.x))}"
-            + (f", {len(task.validation[0])} examples held out in every arm to validate on" if task.validation else "")
-            + ", judged in eval mode unless the technique says otherwise."
+        groups = " of whole groups" if task.split.groups is not None else ""
+        return Scope(
+            " on new rows like these",
+            f"{kind}{groups}",
+            f"Each seed draws its own training and test rows ({kind}{groups}), so the intervals speak of new rows from "
+            "the same source. Splits share training rows, so Nadeau and Bengio's correction adds test rows over "
+            "training rows to the variance of a mean.",
         )
+    pairs = f"{seeds} paired seeds"
+    if task.resampled:
+        return Scope(
+            " on this test set",
+            pairs,
+            "Each seed trains on its own bootstrap sample: the intervals speak of other training samples, and of this "
+            "test set only.",
+        )
+    return Scope(
+        " on this test set", pairs, "The intervals speak of training again on these data and of this test set only."
     )
-    spread = ""
-    if len(kept) > 1:
-        low, high = min(levels[0][headline]), max(levels[0][headline])
-        spread = f" Seeds alone move a run: with {reference.name}, {what(headline)} is {low:.3g} to {high:.3g}."
-    early, stopped_at = ended(training, last)
-    return Report(
-        title=f"{capital(listed(names))} against {reference.name} on {task.title}, {seeds} paired seeds{early}",
-        parameters=parameters | stopped_at,
-        claims=claims,
-        blocks=blocks,
-        say=(
-            "I train each arm several times, in pairs: a seed gives all of them the same initial weights and the same "
-            f"batches, so only the technique differs. Then I report the mean difference in {what(headline)} with its "
-            "95% interval, and say no more than the interval does. Beside it stand the loss, the gap, and what it cost."
-        ),
-        wrong_answer=f"'I ran it once each way, and it won.'{spread} Two runs cannot tell technique from seed.",
-        cards=["Q18.90", "Q18.91", "Q18.92"],
-    )
-
-
-def diverged(last: Evaluation) -> list[list[int]]:
-    """Of each arm, the seeds at which a metric is no longer a finite number."""
-    runs = (zip(*scores.values(), strict=True) for scores in last.scores)
-    return [[k for k, values in enumerate(arm) if not all(map(isfinite, values))] for arm in runs]
-
-
-def ended(training: PairedTraining, last: Evaluation) -> tuple[str, dict[str, int]]:
-    """What a report's title and parameters say of a training that ended early."""
-    if last.epoch == training.epochs:
-        return "", {}
-    return f" (stopped at epoch {last.epoch} of {training.epochs})", {"stopped_at_epoch": last.epoch}
-
-
-def chosen(scores: Scores, kept: Sequence[int]) -> Scores:
-    """The scores of the kept seeds."""
-    return {name: [values[k] for k in kept] for name, values in scores.items()}
-
-
-def differences(before: Scores, after: Scores) -> Changes:
-    """What changed in each metric, seed by seed."""
-    return {name: [b - a for a, b in zip(before[name], after[name], strict=True)] for name in before}
 
 
 def what(metric: str) -> str:
@@ -153,49 +72,62 @@ def unit_of(metric: str) -> str:
     return f" {unit}" if unit else ""
 
 
-def verdict(name: str, change: Sequence[float], metric: str, corrected: float = 0.0, arms: int = 1) -> str:
-    """What paired differences in a metric allow to say of one arm: a direction only if the interval has one.
+def verdict(
+    name: str, found: Change, metric: str, scope: Scope, comparisons: int = 1, plain: Change | None = None
+) -> str:
+    """What paired differences in a metric let you say of one arm: a direction only if the interval has one.
 
-    corrected: the p-value after Holm's correction for the number of arms, which must leave it below 5% too.
+    comparisons: how many the change was corrected for.  plain: the same differences over these splits alone.
     """
-    n, unit = len(change), unit_of(metric)
+    n, unit = found.n, unit_of(metric)
     if n < 2:
         return f"No verdict on {name}: {n} pair{'' if n == 1 else 's'} left, and an interval needs 2."
-    found, p = mean_interval(change), p_value(change)
-    if isnan(p):
+    if isnan(found.p):
         moved = (
             f"changes {what(metric)} by {found.value:+.2g}{unit}" if found.value else f"leaves {what(metric)} as it is"
         )
         return f"No difference shown: {name} {moved} in all {n} pairs, which leaves no spread to judge it by."
-    p_text = f"p-value {p:.1g}" if arms == 1 else f"p-value {corrected:.1g}, corrected for {arms} comparisons"
-    basis = f"(95% interval, {n} paired seeds, {p_text})"
-    if found.low <= 0 <= found.high or corrected >= LEVEL:
-        size = f"{digits(found.value, sign=True)}{unit} [{digits(found.low)}, {digits(found.high)}]"
-        return f"No difference shown: {name} changes {what(metric)} by {size} {basis}."
-    return f"{capital(name)} {_moved({metric: list(change)})} {basis}."
+    several = f", corrected for {comparisons} comparisons" if comparisons > 1 else ""
+    interval = "simultaneous 95% interval" if comparisons > 1 else "95% interval"
+    basis = f"({interval}, {scope.basis}, p-value {found.p:.1g}{several})"
+    if found.direction:
+        return f"{capital(name)} {moved_by({metric: found})}{scope.where} {basis}."
+    size = f"{signed(found)}{unit} [{digits(found.low)}, {digits(found.high)}]"
+    text = f"No difference shown: {name} changes {what(metric)} by {size}{scope.where} {basis}."
+    text += f" The smallest difference that this comparison would show in 4 of 5 cases: {digits(found.smallest)}{unit}."
+    if plain is not None and plain.direction:
+        text += (
+            f" Over random splits of these rows alone it is {signed(plain)} [{digits(plain.low)}, "
+            f"{digits(plain.high)}]; that says nothing of new rows."
+        )
+    return text
 
 
-def beside(changes: Changes, corrected: dict[str, float]) -> str:
-    """What the other metrics show, in a sentence or two."""
-    shown = [name for name, change in changes.items() if corrected[name] < LEVEL and not isnan(p_value(change))]
+def beside(changes: dict[str, Change]) -> str:
+    """What the secondary metrics show, in a sentence or two."""
+    shown = {name: found for name, found in changes.items() if found.direction}
     rest = [what(name) for name in changes if name not in shown]
     sentences = []
     if shown:
-        sentences.append(f"It {_moved({name: changes[name] for name in shown})}.")
+        sentences.append(f"It {moved_by(shown)}.")
     if rest:
         sentences.append(f"No difference shown in {' or '.join(rest)}.")
-    return " ".join(sentences)
+    return f"Secondary metrics, not corrected for their number: {' '.join(sentences)}"
 
 
-def _moved(changes: Changes) -> str:
+def moved_by(changes: dict[str, Change]) -> str:
     """ "raises test accuracy by 4.1 points [3.6, 4.7] and lowers ...", the numbers positive either way."""
     moves: dict[str, list[str]] = {}
-    for metric, change in changes.items():
-        found = mean_interval(change)
+    for metric, found in changes.items():
         least, most = sorted((abs(found.low), abs(found.high)))
         size = f"{digits(abs(found.value))}{unit_of(metric)} [{digits(least)}, {digits(most)}]"
         moves.setdefault("raises" if found.value > 0 else "lowers", []).append(f"{what(metric)} by {size}")
     return " and ".join(f"{verb} {' and '.join(some)}" for verb, some in moves.items())
+
+
+def signed(found: Change) -> str:
+    """A change with its sign."""
+    return digits(found.value, sign=True)
 
 
 def digits(value: float, *, sign: bool = False) -> str:
@@ -220,72 +152,194 @@ def p_cell(p: float) -> Cell:
     return "–" if isnan(p) else float(f"{p:.2g}") if p < 0.001 else round(p, 4)
 
 
-def _one_change(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores], change: Changes, note: str) -> Table:
-    return Table(
-        title,
-        ["", *(recipe.name for recipe in recipes), "difference", "p-value"],
-        [
-            [name, *(mean_interval(level[name]) for level in levels), mean_interval(d), p_cell(p_value(d))]
-            for name, d in change.items()
-        ],
-        note=note,
+def claims_of(results: Results) -> list[Claim]:
+    """What makes the comparison fair, checked."""
+    apart: float = results.starts_apart()
+    found = [
+        Claim("No test example was trained on", 0, "examples in both", results.shared, *EXACT),
+        Claim("The networks of a pair start from the same weights", 0, "networks that do not", apart, *EXACT),
+    ]
+    if not results.stopped and not results.tuned:  # otherwise one arm may be some batches ahead of the other
+        found.append(
+            Claim(
+                "The networks of a pair saw the same batches in the same order",
+                0,
+                "networks that did not",
+                results.seen_apart(),
+                *EXACT,
+            )
+        )
+    return found
+
+
+def kept_seeds(results: Results) -> tuple[list[int], list[int], list[str]]:
+    """The places and seeds that a report of all arms together uses, and what it says of the rest.
+
+    Seeds at which an arm diverged are left out of all arms; an arm that has fewer than two others left is left out.
+    """
+    seeds, said = results.experiment.seeds, []
+    lost = [results.diverged(place) for place in range(len(results.places))]
+    for place, some in zip(results.places, lost, strict=True):
+        if some:
+            said.append(lost_runs(place.recipe.name, some, seeds))
+    which = [i for i, some in enumerate(lost) if i == 0 or seeds - len(some) > 1]
+    return which, [k for k in range(seeds) if not any(k in lost[i] for i in which)], said
+
+
+def lost_runs(name: str, diverged: Sequence[int], seeds: int) -> str:
+    """What became of an arm's diverged runs."""
+    left = seeds - len(diverged)
+    fate = "They are left out of every arm." if left > 1 else f"{left} left: no verdict on it, an interval needs 2."
+    return (
+        f"{len(diverged)} of {seeds} runs of '{name}' diverged (a metric is not finite): seed "
+        f"{', '.join(map(str, diverged))}. {fate}"
     )
 
 
-def level_table(title: str, recipes: Sequence[Recipe], levels: Sequence[Scores]) -> Table:
+def ended(results: Results) -> str:
+    """What a report's title says of a training that ended early."""
+    if not results.stopped:
+        return ""
+    return f" (stopped at epoch {results.epoch} of {results.places[0].setting.epochs})"
+
+
+def training_blocks(results: Results) -> list[Block]:
+    """What was really trained, where the reference was best, and what tuning chose."""
+    task, first = results.task, results.places[0]
+    by_size: dict[int, list[str]] = {}
+    for place, some in zip(results.places[: results.per_size], results.networks, strict=False):
+        for n in {network.trained_on for network in some.values()}:
+            by_size.setdefault(n, []).append(place.recipe.name)
+    sizes = sorted(by_size, reverse=True)
+    trained = (
+        f"{sizes[0]:,} examples"
+        if len(sizes) == 1
+        else "; ".join(f"{n:,} examples ({listed(by_size[n])})" for n in sizes)
+    )
+    held = ", the rest of an arm's own examples held out to validate on" if len(sizes) > 1 and not task.resplit else ""
+    tested = {n.tested_on for some in results.networks for n in some.values()}
+    kinds = {"adam": "Adam", "sgd": "gradient descent", "momentum": "gradient descent with momentum 0.9"}
+    text = (
+        f"The data: {task.origin} Trained on {trained}{held}, tested on {max(tested, default=0):,}. The network: "
+        f"{task.network}, trained by {kinds[task.optimizer]} at learning rate {first.setting.learning_rate:g} on "
+        f"batches of {min(task.batch, max(sizes, default=task.batch))} for {first.setting.epochs} epochs, judged in "
+        "eval mode unless the technique says otherwise."
+    )
+    blocks: list[Block] = [Text(" ".join([text, *task.notes]))]
+    if results.pilot is not None and not results.tuned:
+        pilot, epochs = results.pilot, results.places[0].setting.epochs
+        said = (
+            f"On validation data (a fifth of the training examples of {pilot.networks} networks, held out in a run of "
+            f"its own) {first.recipe.name} had its lowest loss at epoch {pilot.best} of {epochs}."
+        )
+        if pilot.best <= EARLY * epochs:
+            said += (
+                " It was trained past its best, which makes a regularizer look good: compare at "
+                f"--epochs {pilot.best} too, or let every arm choose with --tune 4."
+            )
+        blocks.append(Text(said))
+    if results.tuned:
+        rows: list[list[Cell]] = []
+        for i, place in enumerate(results.places):
+            chosen = [results.tuned[i, k] for k in range(results.experiment.seeds) if (i, k) in results.tuned]
+            rates, lengths = sorted(s.learning_rate for s in chosen), sorted(s.epochs for s in chosen)
+            middle = len(chosen) // 2
+            rows.append([place.recipe.name, rates[middle], lengths[middle], lengths[0], lengths[-1]])
+        blocks.append(
+            Table(
+                "What tuning chose",
+                ["", "learning rate, median", "epochs, median", "least", "most"],
+                rows,
+                note=f"Each network tried {results.experiment.tune} learning rates and 10 lengths of training on a "
+                "fifth of its own training examples, then trained on all of them with the best. Every arm had the same "
+                "tries; the test examples had no part in it.",
+            )
+        )
+    return blocks
+
+
+def test_set_text(results: Results, places: Sequence[int]) -> str:
+    """How far a fixed test set alone moves the differences, and what it resolves."""
+    known = [(results.places[i].recipe.name, results.test_set_error(i)) for i in places]
+    errors = [(name, error) for name, error in known if error is not None]
+    if not errors:
+        return ""
+    m = max((n.tested_on for n in results.networks[0].values()), default=0)
+    unit = unit_of(results.metrics[0])
+    parts = "; ".join(f"{name} {digits(error)}" for name, error in errors)
+    several = "s" if len(errors) > 1 else ""
+    return (
+        f"Another test set of {m:,} examples would move the difference{several} too, by this standard error"
+        f"{unit and ','}{unit}: {parts}. The intervals do not include it."
+    )
+
+
+def level_table(
+    results: Results, title: str, places: Sequence[int], seeds: Sequence[int], names: Sequence[str]
+) -> Table:
     """A row an arm: the mean of each metric with its interval."""
-    names = list(levels[0])
     rows: list[list[Cell]] = [
-        [recipe.name, *(mean_interval(level[name]) for name in names)]
-        for recipe, level in zip(recipes, levels, strict=True)
+        [results.places[i].recipe.name, *(_level(results, i, name, seeds) for name in names)] for i in places
     ]
     return Table(title, ["", *names], rows)
 
 
-def changes_table(
-    title: str, names: Sequence[str], changes: Sequence[Changes], corrected: dict[str, list[float]], note: str
-) -> Table:
-    """A row a name: what changes in each metric that has a better way, and its corrected p-value."""
-    metrics = [metric for metric in changes[0] if metric in BETTER]
+def _level(results: Results, place: int, metric: str, seeds: Sequence[int] | None = None) -> Interval:
+    return mean_interval(list(results.values(place, metric, seeds).values()), overlap=results.overlap)
+
+
+def one_change(results: Results, title: str, seeds: Sequence[int], note: str) -> Table:
+    """A row a metric: both arms, and the difference."""
     rows: list[list[Cell]] = []
-    for i, (name, change) in enumerate(zip(names, changes, strict=True)):
-        cells: list[Cell] = [name]
-        for metric in metrics:
-            cells += [mean_interval(change[metric]), p_cell(corrected[metric][i])]
-        rows.append(cells)
-    return Table(title, ["", *change_columns(metrics)], rows, note=note)
-
-
-def change_columns(metrics: Sequence[str]) -> list[str]:
-    """The heads of two columns a metric: its change, and the p-value."""
-    return [column for metric in metrics for column in (metric.replace("%", "points"), "p")]
-
-
-def _pairs(recipes: Sequence[Recipe], levels: Sequence[Scores], headline: str) -> Table:
-    """Every arm against every other but the first, by the headline."""
-    pairs = list(combinations(range(1, len(recipes)), 2))
-    found = [differences(levels[a], levels[b])[headline] for a, b in pairs]
-    corrected = holm([p_value(d) for d in found])
+    for name in results.metrics:
+        found = results.change(1, name, seeds=seeds)
+        rows.append([name, *(_level(results, i, name, seeds) for i in (0, 1)), found.interval, p_cell(found.p)])
     return Table(
-        f"One against another: the difference in {what(headline)}",
-        ["", "minus", f"difference{unit_of(headline).replace(' ', ', ', 1)}", "p-value"],
-        [
-            [recipes[b].name, recipes[a].name, mean_interval(d), p_cell(p)]
-            for (a, b), d, p in zip(pairs, found, corrected, strict=True)
-        ],
-        note=f"{len(pairs)} comparison{'s' * (len(pairs) > 1)}, corrected by Holm's method." if len(pairs) > 1 else "",
+        title, ["", *(place.recipe.name for place in results.places), "difference", "p-value"], rows, note=note
     )
 
 
-def _curves(metric: str, recipes: Sequence[Recipe], evaluations: Sequence[Evaluation], kept: Sequence[int]) -> Curves:
-    """The metric's mean over the kept seeds after each evaluated epoch, with its 95% interval as the band."""
+def changes_table(title: str, names: Sequence[str], changes: Sequence[dict[str, Change]], note: str) -> Table:
+    """A row a name: what changes in each metric, and its corrected p-value."""
+    shown = list(changes[0])
+    rows: list[list[Cell]] = []
+    for name, some in zip(names, changes, strict=True):
+        cells: list[Cell] = [name]
+        for metric in shown:
+            cells += [some[metric].interval, p_cell(some[metric].p)]
+        rows.append(cells)
+    columns = [column for m in shown for column in (m.replace("%", "points"), f"p of {what(m)}")]
+    return Table(title, ["", *columns], rows, note=note)
+
+
+def pairs_table(results: Results, places: Sequence[int], seeds: Sequence[int], metric: str) -> Table:
+    """Every arm against every other but the first, by one metric."""
+    pairs = list(combinations(places[1:], 2))
+    rows: list[list[Cell]] = []
+    for a, b in pairs:
+        found = results.change(b, metric, a, seeds, comparisons=len(pairs))
+        rows.append([results.places[b].recipe.name, results.places[a].recipe.name, found.interval, p_cell(found.p)])
+    many = len(pairs) > 1
+    return Table(
+        f"One against another: the difference in {what(metric)}",
+        ["", "minus", f"difference{unit_of(metric).replace(' ', ', ', 1)}", "p-value"],
+        rows,
+        note=f"{len(pairs)} comparisons: simultaneous intervals, corrected by Bonferroni's method." if many else "",
+    )
+
+
+def curves(results: Results, metric: str, places: Sequence[int], seeds: Sequence[int]) -> Curves:
+    """The metric's mean over the seeds after each evaluated epoch, with its 95% interval as the band."""
     series = []
-    for i, recipe in enumerate(recipes):
-        points = [mean_interval(chosen(evaluation.scores[i], kept)[metric]) for evaluation in evaluations]
+    for i in places:
+        points = [
+            mean_interval([evaluation.of(i)[k][metric] for k in seeds], overlap=results.overlap)
+            for evaluation in results.evaluations
+        ]
         series.append(
             Series(
-                recipe.name,
-                [float(evaluation.epoch) for evaluation in evaluations],
+                results.places[i].recipe.name,
+                [float(evaluation.epoch) for evaluation in results.evaluations],
                 [point.value for point in points],
                 [point.low for point in points],
                 [point.high for point in points],
@@ -297,48 +351,108 @@ def _curves(metric: str, recipes: Sequence[Recipe], evaluations: Sequence[Evalua
     )
 
 
-def lost_runs(name: str, diverged: Sequence[int], seeds: int) -> str:
-    """What became of an arm's diverged runs."""
-    left = seeds - len(diverged)
-    fate = "They are left out of every arm." if left > 1 else f"{left} left: no verdict on it, an interval needs 2."
-    return (
-        f"{len(diverged)} of {seeds} runs of '{name}' diverged, a figure of theirs is not finite: seed "
-        f"{', '.join(map(str, diverged))}. {fate}"
+def spread_blocks(
+    results: Results, places: Sequence[int], seeds: Sequence[int], metric: str, *, comparisons: int
+) -> list[Block]:
+    """Each pair's difference in a metric, as a box an arm, with the mean in its interval."""
+    boxes = [
+        Box(
+            results.places[i].recipe.name,
+            results.differences(i, metric, seeds=seeds),
+            results.change(i, metric, seeds=seeds, comparisons=comparisons).interval,
+        )
+        for i in places
+    ]
+    reference = results.places[places[0] - places[0] % results.per_size].recipe.name
+    return [
+        Boxes(
+            f"The difference from {reference} in {what(metric)}, seed by seed",
+            unit_of(metric).strip(),
+            boxes,
+            note="A box from the first to the third quartile, its line at the median, whiskers to the ends; below it "
+            "the mean in its interval.",
+        )
+    ]
+
+
+def calibration_curves(results: Results, places: Sequence[int]) -> Curves:
+    """Accuracy over confidence, all networks of an arm together."""
+    series = [Series("calibrated", [0.0, 100.0], [0.0, 100.0])]
+    for i in places:
+        bins = torch.cat([found for run in results.runs[i] if (found := run.per_example()[1]) is not None]).sum(0)
+        some = [(float(c / n), float(r / n)) for c, r, n in bins.tolist() if n >= 1]
+        series.append(Series(results.places[i].recipe.name, [100 * c for c, _ in some], [100 * r for _, r in some]))
+    return Curves(
+        "Calibration: accuracy over confidence",
+        "confidence, %",
+        "accuracy, %",
+        series,
+        note="Test examples of all networks of an arm, in 15 bins of confidence. Below the line is overconfident.",
     )
 
 
-def cost_table(
-    task: Task,
-    recipes: Sequence[Recipe],
-    learners: Sequence[Sequence[Learner]],
-    changes: Sequence[Changes],
-    headline: str,
-) -> Table:
-    """What each arm took beside what it gained."""
-    memory = [sum(footprint(task, recipe)) for recipe in recipes]
-    seconds = [sum(group.seconds for group in arm) / sum(len(group.members) for group in arm) for arm in learners]
-    timed, time = seconds[0] > 0, "Processor time" if task.device.type == "cpu" else "Time"
-    columns = ["", *(["training, s", "x"] if timed else []), "memory, MB", "x"]
+def cost_table(results: Results, places: Sequence[int], seeds: Sequence[int]) -> list[Block]:
+    """What each arm took next to what it gained, as a table and, where networks were timed, as a picture."""
+    if not results.footprints:
+        return []
+    memory = [sum(results.footprints[i]) for i in places]
+    seconds = [mean_seconds(results.networks[i]) for i in places]
+    timed, time = results.timed and seconds[0] > 0, "processor time" if results.task.device.type == "cpu" else "time"
+    primary = results.metrics[0]
+    gains = [results.change(i, primary, seeds=seeds) for i in places]
+    shows_gain = len(seeds) > 1
+    columns = ["", *(["training, s", "time ratio"] if timed else []), "memory, MB", "memory ratio"]
+    columns += [f"change in {primary.replace('%', 'points')}"] if shows_gain else []
     rows: list[list[Cell]] = []
-    for i, recipe in enumerate(recipes):
-        cells: list[Cell] = [recipe.name]
+    for i, (place, gain) in enumerate(zip(places, gains, strict=True)):
+        cells: list[Cell] = [results.places[place].recipe.name]
         if timed:
-            cells += [_rounded(seconds[i]), f"{seconds[i] / seconds[0]:.2f}"]
-        cells += [_rounded(memory[i] / 1e6), f"{memory[i] / memory[0]:.2f}"]
-        if headline:
-            cells.append(digits(fmean(changes[i - 1][headline]), sign=True) if i else "–")
+            cells += [_rounded(seconds[i]), round(seconds[i] / seconds[0], 2)]
+        cells += [_rounded(memory[i] / 1e6), round(memory[i] / memory[0], 2)]
+        if shows_gain:
+            cells.append(_rounded(gain.value) if i else 0)
         rows.append(cells)
-    if headline:
-        columns.append(headline.replace("%", "points"))
-    return Table(
-        "What each cost beside what it gained",
-        columns,
-        rows,
-        note=(f"{time} to train one network; m" if timed else "M")
-        + "emory for its weights, gradients, states and what the backward pass needs. x is times the first arm's"
-        + (f"; {what(headline)}: the change from it." if headline else "."),
+    note = (f"{capital(time)} to train one network; m" if timed else "M") + (
+        "emory for its weights, gradients, states and what the backward pass needs. Ratios are to the first arm."
     )
+    blocks: list[Block] = [Table("What each cost and what it gained", columns, rows, note=note)]
+    if timed and shows_gain and 1 < len(places) <= 2 * MOST_CURVES:
+        points = [
+            Series(results.places[i].recipe.name, [ratio], [gain.value], [gain.low], [gain.high], style="points")
+            for i, ratio, gain in zip(places[1:], [s / seconds[0] for s in seconds[1:]], gains[1:], strict=True)
+        ]
+        blocks.append(
+            Curves(
+                f"The change in {what(primary)} over its cost",
+                f"{time}, as a multiple of {results.places[0].recipe.name}'s",
+                unit_of(primary).strip() or what(primary),
+                points,
+                note="A point an arm, with its 95% interval.",
+            )
+        )
+    return blocks
+
+
+def spread_text(results: Results, seeds: Sequence[int]) -> str:
+    """How much seeds alone move a run."""
+    values = list(results.values(0, results.metrics[0], seeds).values())
+    if len(values) < 2:
+        return ""
+    name = results.places[0].recipe.name
+    return (
+        f" Seeds alone move a run: with {name}, {what(results.metrics[0])} is {min(values):.3g} to {max(values):.3g}."
+    )
+
+
+def plot_metrics(results: Results) -> list[str]:
+    """The metrics that learning curves are drawn of."""
+    return [name for name in dict.fromkeys((results.metrics[0], TRAINING_ACCURACY)) if name in results.metrics]
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
+
+
+def names_better(results: Results) -> dict[str, int]:
+    """Which way is better, the user's own metrics included."""
+    return metrics.better(results.task)

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from math import ceil
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
-from regdemo.lab.choices import EPOCHS, NONE, SEEDS, arms, lists, shown
-from regdemo.lab.compare import Source, Stopped, train
+from regdemo.lab import findings, hugging_face, metrics
+from regdemo.lab.choices import EPOCHS, FINETUNING, NONE, SEEDS, arms, shown
+from regdemo.lab.compare import ExperimentReport, Stopped, asked, report_of, told
+from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.recipe import Recipe
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
+from regdemo.lab.training import TrainingRun, side_by_side
 from regdemo.parameters import SEED
-from regdemo.report import Report, Text
+from regdemo.report import Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ARMS = (
-    "dropout",
-    "annealed-dropout",
-    "layerwise-dropout",
-    "mixout",
-    "weight-decay",
-    "l2-sp",
-    "embedding-noise",
-    "early-stopping",
-)
 PRETRAINED, PRETRAINING_EPOCHS = 1600, 10  # sequences to pretrain on, and passes over them
 FINETUNED, TESTED = 130, 60  # sequences to fine-tune on, and to test on
-STEPS, BATCH = 63, 16
-
-Progress = Callable[[int, int], None]
+FINETUNING_EPOCHS, BATCH = 7, 16
 
 
 def finetune(
@@ -42,26 +35,27 @@ def finetune(
     seeds: int = 8,
     epochs: int | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    precision: str = "float32",
+    tune: int = 1,
     clock: Callable[[], float] | None = None,
     progress: Progress = lambda done, total: None,
-    **values: float | Sequence[float],
-) -> Report:
+    cancel: Event | None = None,
+    **options: Any,
+) -> ExperimentReport:
     """Fine-tune one pretrained network with each technique and without, over paired seeds, and report the differences.
 
     Every run starts from the same pretrained weights; the networks of a pair see the same batches.
-    techniques: names in `techniques.TECHNIQUES`; ARMS if none is given.
+    techniques: arms in words; `choices.FINETUNING` if none is given.
     data: a text to fine-tune on, instead of a later part of the one that is pretrained on.
     model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
-    progress: told of the pretraining and of what follows as of one, in sequences that a network has been trained on.
+    progress: told of the pretraining and of what follows as of one.
+    options: `device`, `precision`, `lr`, `batch_size` and `optimizer` of `source.Source`, and techniques' parameters.
     The other arguments, and what is raised, are those of `compare.compare`.
     """
-    given = lists(values)
-    names = list(techniques) or list(ARMS)
+    source, values = asked(options)
+    words = list(techniques) or list(FINETUNING)
     offers = OFFERS | {"pretrained"} if model is None else OFFERS - {"blocks"} | {"pretrained"}
     # What is not allowed is refused before anything is trained.
-    recipes = arms(names, given, against=NONE, offers=offers, task="fine-tuning")
+    recipes = arms(words, values, against=NONE, offers=offers, task="fine-tuning")
     SEEDS.check("seeds", seeds)
     SEED.check("seed", seed)
     if epochs is not None:
@@ -70,49 +64,45 @@ def finetune(
         text, title = topics()[PRETRAINED * (CONTEXT + 1) :], "a later part of Python's help texts"
     else:
         text, title = read(data, FINETUNED + TESTED), data.name
+    passes = FINETUNING_EPOCHS if epochs is None else epochs
     first = PRETRAINING_EPOCHS * PRETRAINED if model is None else 0
-    passes = ceil(STEPS / ceil(FINETUNED / BATCH)) if epochs is None else epochs
     whole = first + len(recipes) * seeds * passes * FINETUNED
+    task: TextTask
     if model is None:
-        from regdemo.lab.memory import check_memory
-
-        corpus, fresh = _tasks(text, title, device, precision)
-        check_memory(fresh, recipes, seeds)
+        corpus, fresh = _tasks(text, title, source.device, source.precision)
+        Experiment(fresh, recipes, seeds, seed, epochs, tune=tune).check_memory()
         weights = _pretrained(corpus, seed, _part(progress, 0, first, whole))
         task, start = replace(fresh, start=weights), "the GPT"
     else:
-        from regdemo.lab.hugging_face import task as of_model
-
-        task, start = of_model(model, text, title).on(device, precision), model
-
-    from regdemo.lab.findings import conclude, ended
-    from regdemo.lab.metrics import TEST_LOSS
-    from regdemo.lab.statistics import mean_interval
-
-    before = _loss_before(task)
-    training, evaluations, claims, stopped = train(
-        task, recipes, seeds, epochs, seed, clock, _part(progress, first, whole, whole)
+        task = hugging_face.task(model, text, title).on(source.device, source.precision)
+        start = model
+    task = task.trained_with(source.lr, None, None, source.batch_size, source.optimizer)
+    before = TrainingRun(task, Recipe(NONE), [0], seed=0).scores()[metrics.TEST_LOSS][0]
+    results = Experiment(task, recipes, seeds, seed, epochs, tune=tune).run(
+        clock=clock, progress=_part(progress, first, whole, whole), cancel=cancel
     )
-    source = Source(data=data, device=device, precision=precision)
-    parameters = {"technique": ", ".join(names)} | shown(given) | source.shown | ({"model": model} if model else {})
-    parameters |= {"seeds": seeds, "epochs": training.epochs, "seed": seed}
-    report = conclude(training, recipes, evaluations, claims, parameters)
-    early, _ = ended(training, evaluations[-1])
-    after = mean_interval(evaluations[-1].scores[0][TEST_LOSS]).value
-    told = (
+    asked_for = replace(source, task="", data=data).shown
+    parameters = {"technique": ", ".join(words)} | shown(values) | asked_for | ({"model": model} if model else {})
+    report = report_of(results, parameters | told(results))
+    after = fmean(results.values(0, metrics.TEST_LOSS).values())
+    explained = (
         f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
         f"{after:.3g} on average. All runs start from the same pretrained weights: the seeds vary the batches and the "
         "techniques' own noise, not the pretraining."
     )
-    report = replace(
-        report,
-        title=f"Fine-tuning on {task.title}, {seeds} paired seeds{early}",
-        blocks=[*report.blocks, Text(told)],
-        say=SAY,
-        wrong_answer=WRONG,
-        cards=["Q18.280", "Q18.281", "Q18.292"],
+    content = {field.name: getattr(report, field.name) for field in fields(report)}
+    report = ExperimentReport.of(
+        results,
+        **content
+        | {
+            "title": f"Fine-tuning on {task.title}, {seeds} paired seeds{findings.ended(results)}",
+            "blocks": [*report.blocks, Text(explained)],
+            "say": SAY,
+            "wrong_answer": WRONG,
+            "cards": ["Q18.280", "Q18.281", "Q18.292"],
+        },
     )
-    if stopped:
+    if results.stopped:
         raise Stopped(report)
     return report
 
@@ -132,15 +122,6 @@ WRONG = (
 def _part(progress: Progress, start: int, end: int, whole: int) -> Progress:
     """What to tell the progress of a part that takes the whole from start to end."""
     return lambda done, total: progress(start + done * (end - start) // total, whole)
-
-
-def _loss_before(task: TextTask) -> float:
-    """The test loss of the weights that fine-tuning begins with."""
-    from regdemo.lab.metrics import TEST_LOSS
-    from regdemo.lab.recipe import Recipe
-    from regdemo.lab.training import Learner
-
-    return Learner(task, Recipe(NONE), [0], seed=0).scores()[TEST_LOSS][0]
 
 
 def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask, TextTask]:
@@ -163,7 +144,7 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
         test_x=x[new],
         test_y=y[new],
         batch=BATCH,
-        steps=STEPS,
+        epochs=FINETUNING_EPOCHS,
         learning_rate=2e-3,
         offers=OFFERS | {"pretrained"},
     )
@@ -172,12 +153,9 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
 
 def _pretrained(corpus: TextTask, seed: int, progress: Progress) -> tuple[Tensor, ...]:
     """The weights of a GPT that was trained on a corpus."""
-    from regdemo.lab.recipe import Recipe
-    from regdemo.lab.training import Learner, side_by_side
-
-    learner = Learner(corpus, Recipe(NONE), [0], seed=seed)
+    run = TrainingRun(corpus, Recipe(NONE), [0], seed=seed)
     with side_by_side():  # one thread, whose sums come out the same whatever the number of threads
         for epoch in range(PRETRAINING_EPOCHS):
-            learner.epoch()
+            run.epoch()
             progress(epoch + 1, PRETRAINING_EPOCHS)
-    return tuple(p.detach() for p in learner.parameters)
+    return tuple(p.detach() for p in run.parameters)

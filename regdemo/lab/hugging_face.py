@@ -14,16 +14,17 @@ from torch import Generator, Tensor, nn
 from regdemo.errors import ArgumentError
 from regdemo.lab.ensemble import Acting
 from regdemo.lab.gpts import JUDGED
+from regdemo.lab.modules import ModuleNetwork
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, unseen
 
 EXTRA = "pip install 'regdemo[hf]'"
 FINETUNED, TESTED = 60, 30  # sequences of CONTEXT + 1 tokens to fine-tune on, and to test on
-LEARNING_RATE, STEPS = 5e-5, 24
+LEARNING_RATE, EPOCHS = 5e-5, 4
 
 
 @dataclass(frozen=True)
 class ModelTask(TextTask):
-    """Next tokens, by a pretrained module of Hugging Face's; each learner trains a copy of its own, alone."""
+    """Next tokens, by a pretrained module of Hugging Face's; each run trains a copy of its own, alone."""
 
     module: Any = None
 
@@ -39,8 +40,8 @@ class ModelTask(TextTask):
         )
 
 
-class HuggingFaceModel:
-    """A module as one network of a leading dimension of 1: parameters (1, ...), inputs (1, B, T).
+class HuggingFaceModel(ModuleNetwork):
+    """A module of Hugging Face's: inputs (1, B, T) of token ids, outputs (1, B, T, vocabulary).
 
     The module stays in eval mode, so its own dropout is off; the recipe acts after each nn.Dropout it calls: at the
     site "residual" within its layers, "embedding" outside them. A module without any (Llama's kind) is acted upon after
@@ -48,62 +49,37 @@ class HuggingFaceModel:
     are out of reach.
     """
 
+    training_mode = False
+
     def __init__(self, module: nn.Module) -> None:
-        self.module = module.eval().requires_grad_(False)
-        named = dict(module.named_parameters())
-        self.names = list(named)
-        self.parameters = [p.detach()[None].requires_grad_() for p in named.values()]
-        embeddings = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
-        self.weights = [
-            own
-            for own, p in zip(self.parameters, named.values(), strict=True)
-            if p.dim() == 2 and id(p) not in embeddings
-        ]
-        self._acting: Acting | None = None
         embed: Any = module.get_input_embeddings()  # type: ignore[operator]
         embed.register_forward_hook(self._embedded)
-        sites = {name: m for name, m in module.named_modules() if isinstance(m, nn.Dropout)}
-        sites = sites or {
-            name: m
-            for name, m in module.named_modules()
-            if isinstance(m, nn.Embedding) or name.rpartition(".")[2] in ("self_attn", "attn", "attention", "mlp")
+        super().__init__(module)
+
+    def sites(self, module: nn.Module) -> dict[str, nn.Module]:
+        """Its dropouts, or what stands for them."""
+        return super().sites(module) or {
+            name: part
+            for name, part in module.named_modules()
+            if isinstance(part, nn.Embedding) or name.rpartition(".")[2] in ("self_attn", "attn", "attention", "mlp")
         }
-        layers = {name: re.search(r"\.(\d+)\.", name) for name in sites}
-        depth = 1 + max((int(found[1]) for found in layers.values() if found), default=0)
-        for name, part in sites.items():
-            found = layers[name]
-            site, layer = ("residual", int(found[1])) if found else ("embedding", 0)
-            part.register_forward_hook(self._hook(site, layer, depth))
+
+    def site(self, name: str) -> str:
+        """Within a layer, or outside."""
+        return "residual" if re.search(r"\.\d+\.", name) else "embedding"
 
     def _embedded(self, _: nn.Module, inputs: Any, output: Tensor) -> Tensor:
         return output if self._acting is None else self._acting.tokens(output[None], inputs[0][None])[0]
 
-    def _hook(self, site: str, layer: int, depth: int) -> Any:
-        def act(_: nn.Module, inputs: Any, output: Any) -> Any:
-            if self._acting is None:
-                return output
-            # Attention modules return what they add first, and more behind it.
-            first, *rest = output if isinstance(output, tuple) else (output,)
-            first = self._acting.activations(first[None], site, layer, depth)[0]
-            return (first, *rest) if isinstance(output, tuple) else first
-
-        return act
-
     def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:
-        """The logits: x (1, B, T) of token ids, logits (1, B, T, vocabulary)."""
+        """The logits; without techniques, of a few sequences at a time."""
         if acting is None and x.shape[1] > JUDGED:
             return torch.cat([self(part) for part in torch.split(x, JUDGED, dim=1)], dim=1)
-        weights = {id(w) for w in self.weights}
-        used = {
-            name: (acting.weight(p) if acting is not None and id(p) in weights else p)[0]
-            for name, p in zip(self.names, self.parameters, strict=True)
-        }
-        self._acting = acting
-        try:
-            output = torch.func.functional_call(self.module, used, (x[0],), {"use_cache": False})
-        finally:
-            self._acting = None
-        logits: Tensor = output.logits[None]
+        return super().__call__(x, acting)
+
+    def outputs(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        """The logits with these parameters."""
+        logits: Tensor = torch.func.functional_call(self.module, parameters, (x,), {"use_cache": False}).logits
         return logits
 
 
@@ -144,7 +120,7 @@ def task(name: str, text: str, title: str) -> ModelTask:
         y[new],
         classes=module.get_input_embeddings().num_embeddings,
         batch=10,
-        steps=STEPS,
+        epochs=EPOCHS,
         learning_rate=LEARNING_RATE,
         offers=OFFERS - {"blocks"} | {"pretrained"},
         together=1,

@@ -12,23 +12,23 @@ import torch
 from torch import Tensor
 
 from regdemo.errors import ArgumentError
-from regdemo.lab.data import Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.training import Learner, group_size, groups_abreast
+from regdemo.lab.task import Examples, Task
+from regdemo.lab.training import TrainingRun, group_size, groups_abreast
 
 MARGIN = 1.25  # for what the allocator and the operations between two layers take beside what is counted
 
 PROCESS = 0.4e9  # of one more process: torch and what it loads
 
 
-def footprint(task: Task, recipe: Recipe) -> tuple[int, int]:
+def footprint(task: Task, recipe: Recipe, examples: Examples | None = None) -> tuple[int, int]:
     """Bytes that one network holds from step to step, and those it holds within one for the backward pass.
 
     Both are counted on a first step: parameters, gradients, the optimizer's and the techniques' state; and the tensors
-    that autograd saves.
+    that autograd saves.  examples: of one network, if they are known already.
     """
-    learner = Learner(task, recipe, [0], seed=0)
-    weights = {p.data_ptr() for p in learner.parameters}
+    run = TrainingRun(task, recipe, [0], seed=0, examples=examples)
+    weights = {p.data_ptr() for p in run.parameters}
     living: Counter[tuple[int, int]] = Counter()  # the place and size of what is saved now, and how often
     most = 0
 
@@ -43,8 +43,8 @@ def footprint(task: Task, recipe: Recipe) -> tuple[int, int]:
         return kept
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept.tensor):
-        learner.step(torch.arange(min(task.batch, len(task.x)), device=task.device)[None])
-    state = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _held(learner)}
+        run.step(run.examples.train[:, : task.batch])
+    state = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _held(run)}
     return sum(state.values()), most
 
 
@@ -55,14 +55,14 @@ class _Kept:
         self.tensor = tensor
 
 
-def _held(learner: Learner) -> Iterator[Tensor]:
-    for p in learner.parameters:
+def _held(run: TrainingRun) -> Iterator[Tensor]:
+    for p in run.parameters:
         yield from (p, p.grad) if p.grad is not None else (p,)
-    optimizer: Any = learner.optimizer
+    optimizer: Any = run.optimizer
     while optimizer is not None:
         yield from _tensors([list(state.values()) for state in optimizer.state.values()])
         optimizer = getattr(optimizer, "base", None)
-    yield from _tensors([list(vars(technique).values()) for technique in learner.techniques])
+    yield from _tensors([list(vars(technique).values()) for technique in run.techniques])
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
@@ -73,28 +73,33 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
-def check_memory(task: Task, recipes: Sequence[Recipe], seeds: int) -> None:
-    """Raise ArgumentError if so many networks of each recipe would not fit, saying how many would."""
-    held, within = zip(*(footprint(task, recipe) for recipe in recipes), strict=True)
+def check_memory(task: Task, footprints: Sequence[tuple[int, int]], seeds: int) -> None:
+    """Raise ArgumentError if so many networks of each arm would not fit, saying how many would."""
+    held, within = zip(*footprints, strict=True)
     fixed = MARGIN * groups_abreast(task) * min(group_size(task), seeds) * max(within)
-    each = MARGIN * sum(held)
+    each = MARGIN * sum(held) + rows_bytes(task)
     free = available_bytes(task.device)
     if fixed + seeds * each > free:
         raise ArgumentError(
-            f"seeds = {seeds:,} would take about {(fixed + seeds * each) / 1e9:,.1f} GB of memory in {len(recipes)} "
+            f"seeds = {seeds:,} would take about {(fixed + seeds * each) / 1e9:,.1f} GB of memory in {len(held)} "
             f"arms, and {free / 1e9:,.1f} GB are free: {max(0, int((free - fixed) / each)):,} seeds fit"
         )
 
 
-def check_workers(task: Task, recipes: Sequence[Recipe], workers: int) -> None:
-    """Raise ArgumentError if so many processes, each training a group of a recipe's networks, would not fit."""
-    each = PROCESS + MARGIN * group_size(task) * max(sum(footprint(task, recipe)) for recipe in recipes)
+def check_workers(task: Task, footprints: Sequence[tuple[int, int]], workers: int) -> None:
+    """Raise ArgumentError if so many processes, each training a group of an arm's networks, would not fit."""
+    each = PROCESS + group_size(task) * (MARGIN * max(map(sum, footprints)) + rows_bytes(task))
     free = available_bytes(task.device)
     if workers * each > free:
         raise ArgumentError(
             f"workers = {workers:,} would take about {workers * each / 1e9:,.1f} GB of memory, and "
             f"{free / 1e9:,.1f} GB are free: {int(free / each):,} fit"
         )
+
+
+def rows_bytes(task: Task) -> float:
+    """What a table's rows take once more for each seed, whose split prepares them anew."""
+    return 4.0 * task.split.n * task.inputs if task.split is not None and task.fit is not None else 0.0
 
 
 def available_bytes(device: torch.device) -> float:

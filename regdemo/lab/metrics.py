@@ -5,71 +5,169 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 if TYPE_CHECKING:
-    from regdemo.lab.training import Learner
+    from torch import Tensor
+
+    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.task import Task
 
 Scores = dict[str, list[float]]
 
 TEST_ACCURACY, TRAINING_ACCURACY, GAP = "test accuracy, %", "training accuracy, %", "gap, points"
 TEST_LOSS, CALIBRATION = "test loss, nats", "calibration error, %"
 TEST_ERROR, TRAINING_ERROR = "test error", "training error"
-BETTER = {TEST_ACCURACY: 1, TEST_LOSS: -1, CALIBRATION: -1, TEST_ERROR: -1}  # which way is better; of the rest, none
+BALANCED, AUC, F1, BRIER = "balanced accuracy, %", "AUC, %", "F1, %", "Brier score"
+VALIDATION_LOSS = "validation loss"
+# Which way is better; of the rest, none.
+BETTER = {
+    TEST_ACCURACY: 1,
+    TEST_LOSS: -1,
+    CALIBRATION: -1,
+    TEST_ERROR: -1,
+    BALANCED: 1,
+    AUC: 1,
+    F1: 1,
+    BRIER: -1,
+    VALIDATION_LOSS: -1,
+}
+# What the command line calls those that can be declared primary.
+NAMES = {
+    "accuracy": TEST_ACCURACY,
+    "balanced-accuracy": BALANCED,
+    "auc": AUC,
+    "f1": F1,
+    "brier": BRIER,
+    "loss": TEST_LOSS,
+    "calibration": CALIBRATION,
+    "error": TEST_ERROR,
+}
 BINS = 15
 CHUNK = 1000  # labels judged at a time, and training examples judged at all
 
 
-def scores(learner: Learner) -> Scores:
-    """Every metric of a learner's task, without gradient; the training's is over CHUNK of its examples at most."""
-    task = learner.task
-    test = (learner.everyone(task.test_x), learner.everyone(task.test_y))
-    train = learner.training_examples(CHUNK)
+def better(task: Task) -> dict[str, int]:
+    """Of each metric of a task, the user's own too, which way is better."""
+    return BETTER | {metric.name: metric.better for metric in task.metrics}
+
+
+def scores(run: TrainingRun) -> Scores:
+    """Every metric of a run's task, the primary one first; the training's is over CHUNK of its examples at most."""
+    return {name: values.tolist() for name, values in measured(run).items()}
+
+
+def measured(run: TrainingRun) -> dict[str, Tensor]:
+    """The scores as tensors, (S,) each."""
+    task, examples = run.task, run.examples
+    found: dict[str, Tensor] = {}
+    chosen = examples.train[:, :CHUNK]
+    train = examples.x[chosen], examples.y[chosen]
+    outputs = _outputs(run, examples.test_x)
+    trained = _outputs(run, train[0])
     if not task.classes:
-        errors = [_root_mean_square(learner, *part) * task.scale for part in (test, train)]
-        found = {TEST_ERROR: errors[0], TRAINING_ERROR: errors[1]}
+        for name, part, y in ((TEST_ERROR, outputs, examples.test_y), (TRAINING_ERROR, trained, train[1])):
+            found[name] = (
+                torch.nn.functional.mse_loss(part.squeeze(-1), y.double(), reduction="none").mean(1).sqrt()
+                * examples.scale
+            )
     else:
-        accuracy, loss, calibration = classified(learner, *test)
-        trained, *_ = classified(learner, *train)
-        found = {
-            TEST_ACCURACY: accuracy,
-            TRAINING_ACCURACY: trained,
-            GAP: trained - accuracy,
-            TEST_LOSS: loss,
-            CALIBRATION: calibration,
-        }
+        log_p = outputs.flatten(1, -2).log_softmax(-1)
+        y = examples.test_y.flatten(1)
+        found[TEST_ACCURACY] = _accuracy(log_p, y)
+        found[TRAINING_ACCURACY] = _accuracy(trained.flatten(1, -2), train[1].flatten(1))
+        found[GAP] = found[TRAINING_ACCURACY] - found[TEST_ACCURACY]
+        found[TEST_LOSS] = -log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1).mean(1)
+        found[CALIBRATION] = calibration_error(log_p, y)
+        if task.metric in (BALANCED, AUC, F1, BRIER) or task.imbalanced:
+            found |= by_class(log_p, y)
         if "tokens" in task.offers:  # a language model is judged by its loss before all
-            found = {TEST_LOSS: loss} | found
-    found |= {name: measure(learner) for name, measure in learner.measures.items()}
-    return {name: values.tolist() for name, values in found.items()}
+            found = {TEST_LOSS: found[TEST_LOSS]} | found
+    for metric in task.metrics:
+        in_units = outputs if task.classes else outputs.squeeze(-1) * examples.scale[:, None]
+        targets = examples.test_y if task.classes else examples.test_y * examples.scale[:, None]
+        values = [float(metric.function(o, y)) for o, y in zip(in_units, targets, strict=True)]
+        found[metric.name] = torch.tensor(values, dtype=torch.float64)
+    found |= {name: measure(run) for name, measure in run.measures.items()}
+    if task.metric:
+        found = {task.metric: found[task.metric]} | found
+    return found
 
 
-def classified(learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Each member's accuracy in percent, mean loss in nats and calibration error in percent on (S, N, ...) examples.
+def _outputs(run: TrainingRun, x: Tensor) -> Tensor:
+    """What the members make of their own examples, (S, N, ...), a part of them at a time."""
+    places = x[0, 0].numel() if "tokens" in run.task.offers else 1  # a sequence has a label at each position
+    return torch.cat([run.predict(part).double() for part in torch.split(x, max(1, CHUNK // places), dim=1)], dim=1)
 
-    The calibration error is expected calibration error over 15 bins of equal width:
+
+def _accuracy(outputs: Tensor, y: Tensor) -> Tensor:
+    return 100 * (outputs.argmax(-1) == y).double().mean(1)
+
+
+def calibration_error(log_p: Tensor, y: Tensor) -> Tensor:
+    """Expected calibration error in percent, over 15 bins of equal width: log_p (S, N, classes), y (S, N).
 
         ECE = sum over bins of  |bin| / N * |accuracy in it - mean confidence in it|
 
     Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
-    # A sequence has a label at each of its positions: as many as CHUNK at a time, whatever the examples are.
-    chunk = max(1, CHUNK // y[0, 0].numel())
-    found = []
-    for part, labels in zip(torch.split(x, chunk, dim=1), torch.split(y, chunk, dim=1), strict=True):
-        log_p = learner.predict(part).flatten(1, -2).double().log_softmax(-1)
-        confidence, predicted = log_p.max(-1)
-        labels = labels.flatten(1)
-        losses = -log_p.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-        found.append((confidence.exp(), (predicted == labels).double(), losses))
-    confidence, right, losses = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+    confidence, right, _ = calibration_bins(log_p, y)
+    return 100 * (right - confidence).abs().sum(1) / y.shape[1]
+
+
+def calibration_bins(log_p: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """In each bin of confidence: the sum of confidences, of right answers, and the number of examples: (S, BINS)."""
+    confidence, predicted = log_p.max(-1)
+    confidence, right = confidence.exp(), (predicted == y).double()
     bins = (confidence * BINS).ceil().clamp(1, BINS).nan_to_num(1).long() - 1
-    apart = torch.zeros(len(right), BINS, dtype=torch.float64, device=right.device).scatter_add(
-        1, bins, right - confidence
-    )
-    return 100 * right.mean(1), losses.mean(1), 100 * apart.abs().sum(1) / right.shape[1]
+    empty = torch.zeros(len(y), BINS, dtype=torch.float64, device=y.device)
+    return tuple(empty.scatter_add(1, bins, part) for part in (confidence, right, torch.ones_like(right)))  # type: ignore[return-value]
 
 
-def _root_mean_square(learner: Learner, x: Tensor, y: Tensor) -> Tensor:
-    return F.mse_loss(learner.predict(x).squeeze(-1).double(), y.double(), reduction="none").mean(1).sqrt()
+def by_class(log_p: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """What accuracy hides where classes are unequal: log_p (S, N, classes), y (S, N). Means over the classes in y.
+
+    balanced accuracy = mean recall,    F1 = mean of 2 tp / (2 tp + fp + fn),    AUC = mean of one class against the
+    rest, ties counted half,    Brier score = mean over examples of  sum over classes of (p - onehot)^2
+    """
+    p, onehot = log_p.exp(), torch.nn.functional.one_hot(y, log_p.shape[-1]).double()
+    guessed = torch.nn.functional.one_hot(log_p.argmax(-1), log_p.shape[-1]).double()
+    hits, sizes, guesses = (part.sum(1) for part in (onehot * guessed, onehot, guessed))
+    present = sizes > 0
+    others = y.shape[1] - sizes
+    # The rank sum of Mann and Whitney; values that tie share their mean rank.
+    ranks = torch.stack([_ranks(p[..., c]) for c in range(p.shape[-1])], dim=-1)
+    wins = (ranks * onehot).sum(1) - sizes * (sizes + 1) / 2
+    both = present & (others > 0)
+    return {
+        BALANCED: 100 * _mean(hits / sizes, present),
+        AUC: 100 * _mean(wins / (sizes * others), both),
+        F1: 100 * _mean(2 * hits / (sizes + guesses), present),
+        BRIER: (p - onehot).square().sum(-1).mean(1),
+    }
+
+
+def _mean(values: Tensor, which: Tensor) -> Tensor:
+    return torch.where(which, values, 0).sum(-1) / which.sum(-1)
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Of each row, the ranks from 1, ties at their mean."""
+    ordered, _ = values.sort(dim=1)
+    below = torch.searchsorted(ordered, values.contiguous(), right=False)
+    upto = torch.searchsorted(ordered, values.contiguous(), right=True)
+    return (below + upto + 1).double() / 2
+
+
+def per_example(run: TrainingRun) -> tuple[Tensor, Tensor | None]:
+    """What each test example adds to accuracy, or loss, or squared error, (S, m); and the calibration bins' sums."""
+    outputs = _outputs(run, run.examples.test_x)
+    y = run.examples.test_y
+    if not run.task.classes:
+        return (outputs.squeeze(-1) - y.double()).square(), None
+    log_p = outputs.log_softmax(-1)
+    bins = torch.stack(calibration_bins(log_p.flatten(1, -2), y.flatten(1)), dim=-1)
+    if run.task.metric == TEST_LOSS or "tokens" in run.task.offers:
+        return -log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1).flatten(2 if y.dim() > 2 else 1).view(
+            *y.shape[:2], -1
+        ).mean(-1), bins
+    return (log_p.argmax(-1) == y).double(), bins

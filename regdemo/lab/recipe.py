@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args, get_type_hints
 
 from regdemo.errors import ArgumentError
 from regdemo.parameters import Parameter
@@ -13,8 +13,72 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from regdemo.lab.streams import Draws
-    from regdemo.lab.training import Learner
+    from regdemo.lab.ensemble import Acting, Model
+    from regdemo.lab.streams import RngStreams
+    from regdemo.lab.task import Examples, Task
+
+
+class TrainingRun(Protocol):
+    """What a technique may ask of the training that it acts in; `training.TrainingRun` is it."""
+
+    task: Task
+    recipe: Recipe
+    members: list[int]
+    steps: int
+    step_count: int
+    model: Model
+    parameters: list[Tensor]
+    examples: Examples
+    measures: dict[str, Callable[[Any], Tensor]]
+
+    def streams(self, use: str) -> RngStreams:
+        """The members' random numbers for one use."""
+        ...
+
+    def after(self, part: float) -> int:
+        """The step at which this part of the training is over."""
+        ...
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A training pass."""
+        ...
+
+    def eval_forward(self, x: Tensor) -> Tensor:
+        """A pass in eval mode."""
+        ...
+
+    def apply(self, x: Tensor, acting: Acting | None) -> Tensor:
+        """A pass with something acting."""
+        ...
+
+    def predict(self, x: Tensor) -> Tensor:
+        """What the members are judged by."""
+        ...
+
+    def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Each example's loss."""
+        ...
+
+    def soft(self, y: Tensor) -> Tensor:
+        """Labels as one-hot rows."""
+        ...
+
+    def backward(self, losses: Tensor) -> None:
+        """Leave the gradient of the members' losses in the parameters."""
+        ...
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """What `backward` has left."""
+        ...
+
+    def gradient_norms(self) -> Tensor:
+        """The norm of each member's gradient."""
+        ...
+
+    def validation_loss(self, parameters: Sequence[Tensor]) -> Tensor:
+        """The mean loss on the members' validation examples."""
+        ...
 
 
 @dataclass(eq=False)
@@ -25,68 +89,67 @@ class Technique:
     Everything is batched: a tensor's first dimension is the member, one of S networks trained together, and what is
     done to one member must not depend on the others.
 
-    SITE: where it acts, in a word.  NEEDS: what a task must offer for it to make sense, as its `offers` say.
-    HOLDS: what it takes for itself, so that two that hold the same cannot be combined.
+    requires: what a task must offer for it to make sense, as its `offers` say.
+    exclusive: what it takes for itself, so that two that hold the same cannot be combined.
     """
 
     NAME: ClassVar[str]
-    SITE: ClassVar[str]
-    NEEDS: ClassVar[frozenset[str]] = frozenset()
-    HOLDS: ClassVar[str] = ""
+    requires: ClassVar[frozenset[str]] = frozenset()
+    exclusive: ClassVar[str] = ""
 
-    def begin(self, learner: Learner) -> None:
-        """Before the first step. `draws` are this technique's own random numbers, whatever else is in the recipe."""
-        self.draws: Draws = learner.draws(self.NAME)
+    def begin(self, run: TrainingRun) -> None:
+        """Before the first step. `streams` are this technique's own random numbers, whatever else is in the recipe."""
+        self.streams: RngStreams = run.streams(self.NAME)
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The examples to train on, (S, B, ...), and their labels or soft targets."""
         return x, y
 
-    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
+    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
         """A weight matrix, (S, in, out), as the training pass uses it."""
         return weight
 
-    def tokens(self, learner: Learner, h: Tensor, ids: Tensor) -> Tensor:
+    def tokens(self, run: TrainingRun, h: Tensor, ids: Tensor) -> Tensor:
         """The embeddings of a training pass's tokens, (S, B, T, width), before positions are added; ids (S, B, T)."""
         return h
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What leaves a site of the model in training, such as "hidden", in layer 0 to depth - 1."""
         return h
 
-    def linear(self, learner: Learner, inputs: Tensor, outputs: Tensor) -> None:
+    def linear(self, run: TrainingRun, inputs: Tensor, outputs: Tensor) -> None:
         """Told what entered and left each linear layer of a training pass."""
 
-    def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor | None:
+    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor | None:
         """What is added to each member's loss: (S,)."""
         return None
 
-    def gradient(self, learner: Learner, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
+    def gradient(self, run: TrainingRun, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
         """Leave a gradient in each parameter; `compute` leaves the plain one."""
         compute()
 
-    def clip(self, learner: Learner) -> None:
+    def clip(self, run: TrainingRun) -> None:
         """Change the gradients before the optimizer sees them."""
 
     def optimizer(self, base: Optimizer) -> Optimizer:
         """The optimizer, set or wrapped. The first parameter group holds the weights, the second the biases."""
         return base
 
-    def stepped(self, learner: Learner) -> None:
+    def stepped(self, run: TrainingRun) -> None:
         """After each step of the optimizer."""
 
-    def epoch_ended(self, learner: Learner) -> None:
+    def epoch_ended(self, run: TrainingRun) -> None:
         """After each epoch."""
 
-    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
         """The parameters that are judged, given those that would be."""
         return parameters
 
-    def predict(self, learner: Learner, x: Tensor) -> Tensor:
+    def predict(self, run: TrainingRun, x: Tensor) -> Tensor:
         """The logits that the network is judged by; a pass in eval mode."""
-        return learner.judge(x)
+        return run.eval_forward(x)
 
-    def measures(self) -> dict[str, Callable[[Learner], Tensor]]:
+    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
         """What else to measure in every arm when this technique is in one of them: names, and a value a member."""
         return {}
 
@@ -112,22 +175,22 @@ class Recipe:
         """Refuse two that hold the same, or one twice."""
         held: dict[str, str] = {}
         for technique in self.techniques:
-            for thing in (technique.NAME, technique.HOLDS):
+            for thing in (technique.NAME, technique.exclusive):
                 if thing and thing in held:
                     what = "twice" if thing == technique.NAME else f"and {technique.NAME}: both set {thing}"
                     raise ArgumentError(f"one network cannot have {held[thing]} {what}; leave one of them out")
-            held |= {technique.HOLDS: technique.NAME, technique.NAME: technique.NAME}
+            held |= {technique.exclusive: technique.NAME, technique.NAME: technique.NAME}
 
     @property
-    def sites(self) -> dict[str, str]:
-        """What acts at each site."""
-        return {technique.SITE: describe(technique) for technique in self.techniques}
+    def validates(self) -> bool:
+        """Whether one of the techniques sets some of the training examples apart."""
+        return any("validation" in technique.requires for technique in self.techniques)
 
-    def begin(self, learner: Learner) -> list[Technique]:
-        """The learner's own copy of each technique, which may keep a state."""
+    def begin(self, run: TrainingRun) -> list[Technique]:
+        """The run's own copy of each technique, which may keep a state."""
         own = [replace(technique) for technique in self.techniques]
         for technique in own:
-            technique.begin(learner)
+            technique.begin(run)
         return own
 
 
@@ -145,6 +208,20 @@ def describe(technique: Technique) -> str:
 
 def _differs(technique: Technique, name: str) -> bool:
     return bool(vars(technique)[name] != parameters(type(technique))[name][1])
+
+
+def per_member(values: Tensor, like: Tensor) -> Tensor:
+    """A value a member, (S,), with as many dimensions as a tensor that it is multiplied with."""
+    return values.view(-1, *(1,) * (like.dim() - 1))
+
+
+def overridden(technique: type[Technique]) -> set[str]:
+    """The sites at which a technique acts."""
+    return {
+        name
+        for name, method in vars(Technique).items()
+        if callable(method) and not name.startswith("_") and getattr(technique, name) is not method
+    }
 
 
 def acting(techniques: Sequence[Technique], site: str) -> list[Technique]:

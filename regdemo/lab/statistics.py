@@ -1,69 +1,86 @@
-"""What a few paired runs allow to say: intervals and p-values by Student's t."""
+"""What a few paired runs let you conclude: intervals and p-values by Student's t, corrected where they must be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isnan, nan, sqrt
 from statistics import fmean, stdev
 
+import scipy
+
 from regdemo.report import Interval
 
-CONFIDENCE = 0.95
+LEVEL = 0.05
+POWER = 0.8  # of a comparison at the smallest effect that it could show
 ROUNDING = 1e-12  # of the largest value: what is smaller than that is 0, and not what was lost in adding
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """The mean of the values and its 95% interval.
+@dataclass(frozen=True)
+class Change:
+    """A mean paired difference, and what it is worth.
 
-        mean ± t s / sqrt(n),    t the 97.5% quantile of Student's distribution with n - 1 degrees of freedom
-
-    values: finite, thought of as independent draws from a Gaussian.  Fewer than two have no interval: its ends are NaN.
-    Student 1908, https://doi.org/10.1093/biomet/6.1.1
+    low, high: its interval.  p: its p-value. Both are corrected alike, so that p < 5% exactly where 0 is outside.
+    error: its standard error.  n: pairs.  smallest: the smallest true difference that such a comparison would show in
+    4 cases of 5. Fewer than two pairs have no interval, and equal differences no p: NaN.
     """
-    from scipy.special import stdtrit
 
-    n = len(values)
-    if n < 2:
-        return Interval(fmean(values) if values else nan, nan, nan)
-    mean, half = fmean(values), float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * _spread(values) / sqrt(n)
-    mean = mean if abs(mean) > ROUNDING * max(map(abs, values)) else 0.0
-    return Interval(mean, mean - half, mean + half)
+    value: float
+    low: float
+    high: float
+    p: float
+    error: float
+    n: int
+    smallest: float
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 where the interval leaves out 0, otherwise 0."""
+        if isnan(self.p) or self.p >= LEVEL:
+            return 0
+        return 1 if self.value > 0 else -1
+
+    @property
+    def interval(self) -> Interval:
+        """The mean in its interval."""
+        return Interval(self.value, self.low, self.high)
 
 
-def p_value(differences: Sequence[float]) -> float:
-    """How often chance alone would move the mean of paired differences at least this far from 0: the paired t-test.
+def change(differences: Sequence[float], *, overlap: float = 0.0, comparisons: int = 1) -> Change:
+    """The mean of paired differences d_1 .. d_n with its interval and p-value.
 
-        p = 2 P(T > |mean| sqrt(n) / s),    T Student with n - 1 degrees of freedom
+        mean ± t s sqrt(1/n + overlap),    p = min(1, m 2 P(T > |mean| / (s sqrt(1/n + overlap)))),
+        T Student with n - 1 degrees of freedom, t its quantile at 1 - 5%/(2m)
 
-    NaN for fewer than two differences, and for differences that are all the same: they tell nothing of chance.
-    Student 1908, https://doi.org/10.1093/biomet/6.1.1
+    overlap: test rows over training rows where every difference comes from another split of the same rows; 0 where
+    differences are independent. The training sets of two splits share rows, so that the plain variance s^2/n is too
+    small to speak of new rows; n_test/n_train is what Nadeau and Bengio add for it.
+    comparisons: m, how many there are; by Bonferroni's inequality all m intervals hold together in 95% of cases.
+    Student 1908, https://doi.org/10.1093/biomet/6.1.1; Nadeau and Bengio 2003, section 5,
+    https://doi.org/10.1023/A:1024068626366
+
+    >>> found = change([0.1, 0.3, 0.2, 0.4])
+    >>> round(found.value, 3), round(found.low, 3), round(found.p, 3)
+    (0.25, 0.045, 0.03)
     """
-    from scipy.special import stdtr
-
     n = len(differences)
-    if n < 2 or _spread(differences) == 0:
-        return nan
-    return 2 * float(stdtr(n - 1, -abs(fmean(differences)) * sqrt(n) / _spread(differences)))
+    if n < 2:
+        return Change(fmean(differences) if differences else nan, nan, nan, nan, nan, n, nan)
+    mean, spread = fmean(differences), _spread(differences)
+    mean = mean if abs(mean) > ROUNDING * max(map(abs, differences)) else 0.0
+    error = spread * sqrt(1 / n + overlap)
+    t = float(scipy.special.stdtrit(n - 1, 1 - LEVEL / 2 / comparisons))
+    p = min(1.0, comparisons * 2 * float(scipy.special.stdtr(n - 1, -abs(mean) / error))) if error else nan
+    smallest = (t + float(scipy.special.stdtrit(n - 1, POWER))) * error
+    return Change(mean, mean - t * error, mean + t * error, p, error, n, smallest)
+
+
+def mean_interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
+    """The mean of the values and its 95% interval, as in `change`."""
+    return change(values, overlap=overlap).interval
 
 
 def _spread(values: Sequence[float]) -> float:
     """The sample standard deviation; exactly 0 where only rounding tells the values apart."""
     spread = stdev(values)
     return spread if spread > ROUNDING * max(map(abs, values)) else 0.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction of the p-values of several comparisons: what to hold against a level for all of them.
-
-        sorted p_(1) <= ... <= p_(m):    adjusted p_(i) = max over j <= i of  min(1, (m - j + 1) p_(j))
-
-    The chance that any true null falls below the level is at most the level, whatever the comparisons share.
-    NaN, a comparison that says nothing, stays NaN and is not counted.
-    Holm 1979, https://www.jstor.org/stable/4615733
-    """
-    order = sorted((i for i, p in enumerate(p_values) if not isnan(p)), key=lambda i: p_values[i])
-    adjusted, floor = [nan] * len(p_values), 0.0
-    for rank, i in enumerate(order):
-        floor = max(floor, min(1.0, (len(order) - rank) * p_values[i]))
-        adjusted[i] = floor
-    return adjusted

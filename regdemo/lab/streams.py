@@ -21,7 +21,7 @@ def stream(seed: int, member: int, use: str, device: torch.device | str = "cpu")
     return torch.Generator(device).manual_seed(int(state[0]))
 
 
-class Draws:
+class RngStreams:
     """One use's streams for several members: each draw is stacked, (S, *shape), and each part what it is alone."""
 
     def __init__(

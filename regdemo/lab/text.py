@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from regdemo.errors import FileError
-from regdemo.lab.data import Task
+import torch
+
+from regdemo.errors import ArgumentError, FileError
+from regdemo.lab import gpts
+from regdemo.lab.task import Task
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -40,14 +43,20 @@ class TextTask(Task):
 
     def model(self, generators: Sequence[Generator]) -> Model:
         """The networks, one for each generator."""
-        from regdemo.lab.gpts import GPTs
-
-        made = GPTs(
+        made = gpts.GPTs(
             self.classes, self.x.shape[1], self.width, self.heads, self.depth, generators, self.dtype, self.device
         )
         for parameter, given in zip(made.parameters, self.start, strict=bool(self.start)):
             parameter.data.copy_(given)
         return made
+
+    def _resized(self, width: int | None, depth: int | None) -> Self:
+        wide = self.width if width is None else width
+        if wide % self.heads:
+            raise ArgumentError(f"width = {wide} is not allowed: a GPT of {self.heads} heads needs a multiple of them")
+        if depth == 0:
+            raise ArgumentError("depth = 0 is not allowed: a GPT has at least 1 block")
+        return replace(self, width=wide, depth=self.depth if depth is None else depth)
 
     @property
     def network(self) -> str:
@@ -57,8 +66,6 @@ class TextTask(Task):
 
 def sequences(text: str, symbols: str) -> tuple[Tensor, Tensor]:
     """A text cut into stretches of CONTEXT + 1 characters, as numbers: what is read, and what comes next."""
-    import torch
-
     place = {character: i for i, character in enumerate(symbols)}
     ids = torch.tensor([place.get(character, len(symbols)) for character in text])
     cut = ids[: len(ids) // (CONTEXT + 1) * (CONTEXT + 1)].view(-1, CONTEXT + 1)
@@ -99,7 +106,7 @@ def task(text: str, title: str, origin: str) -> TextTask:
         y[new],
         classes=len(symbols) + 1,
         batch=16,
-        steps=420,
+        epochs=30,
         learning_rate=5e-3,
     )
 

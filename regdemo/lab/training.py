@@ -1,28 +1,35 @@
-"""Training the arms of a comparison in step, over paired seeds."""
+"""Training: some networks of one arm as one model, and all arms of a comparison in step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import ceil
+from queue import Empty, SimpleQueue
 from threading import Event
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regdemo.lab.data import Task
+from regdemo.lab import fused, metrics
 from regdemo.lab.ensemble import Acting, Model
-from regdemo.lab.metrics import Scores, scores
-from regdemo.lab.recipe import Recipe, acting
-from regdemo.lab.streams import Draws
+from regdemo.lab.metrics import Scores
+from regdemo.lab.recipe import Recipe, Technique, acting, overridden
+from regdemo.lab.streams import RngStreams
+from regdemo.lab.task import Examples, Task
+from regdemo.lab.techniques.activations import Dropout
 
 EVALUATIONS = 10  # points of a learning curve
 GROUP = 8  # networks trained as one: as many as keep their activations in the cache
 GROUP_ON_GPU = 256  # where a step costs its launches, of however many networks
+CHUNK = 20  # steps between two looks at whether to stop
+POLL = 0.1  # seconds between two looks at whether the caller has cancelled
+
+# What may act without changing a step of the fused path.
+BESIDE_STEPS = {"begin", "optimizer", "epoch_ended", "evaluated", "predict", "measures"}
 
 
 def group_size(task: Task, kind: str = "") -> int:
@@ -36,35 +43,53 @@ def groups_abreast(task: Task) -> int:
     return torch.get_num_threads() if task.device.type == "cpu" else 1
 
 
-class Learner:
+class Cancelled(Exception):
+    """Training was stopped by its caller."""
+
+
+class TrainingRun:
     """Some members of one arm in training: their networks as one model under one optimizer.
 
     members: their numbers; each keeps its random numbers, and so its result, whoever else is trained.
-    seed: of all streams.  steps: of the whole training, for what changes along the way.
+    seed: of all streams.  epochs: of the whole training, for what changes along the way.
+    examples: what the members learn from, if it is known already.
+    judge_held_out: set a fifth of each member's training examples apart, as a technique that validates does too, and
+    judge the members by their loss on it.
     Kingma and Ba 2015 (Adam), https://arxiv.org/abs/1412.6980
     """
 
-    def __init__(self, task: Task, recipe: Recipe, members: Sequence[int], *, seed: int, steps: int = 1) -> None:
-        self.task, self.recipe, self.members, self.seed, self.steps = task, recipe, members, seed, steps
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        members: Sequence[int],
+        *,
+        seed: int,
+        epochs: int = 1,
+        examples: Examples | None = None,
+        judge_held_out: bool = False,
+    ) -> None:
+        self.task, self.recipe, self.members, self.seed, self.epochs = task, recipe, list(members), seed, epochs
+        self.judge_held_out, self.hold_out = judge_held_out, recipe.validates or judge_held_out
+        self.examples = examples or task.examples(self.members, seed, hold_out=self.hold_out)
+        self.steps = task.steps(epochs, self.examples.train.shape[1])
         # Of the CPU on every device, so that a network starts from the same weights and sees the same batches on each.
-        start, self._batches, resample = (
-            Draws(seed, members, use, task.dtype) for use in ("weights", "batches", "resample")
-        )
+        start, self._batches = (RngStreams(seed, self.members, use, task.dtype) for use in ("weights", "batches"))
         self.model: Model = task.model(start.generators)
         self.parameters = self.model.parameters
-        self.step_count = 0
+        self.step_count = self.epoch_count = 0
         # What each member has seen, in order, as a number: equal in two arms if they saw the same batches.
-        self.seen = torch.zeros(len(members), dtype=torch.int64, device=task.device)
-        self._examples = resample.sample(len(task.x)).to(task.device) if task.resampled else None
+        self.seen = torch.zeros(len(self.members), dtype=torch.int64, device=task.device)
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
         self._at = {site: acting(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
+        self._is_fused = fused.fits(task, self.model, self.optimizer) and all(map(_is_beside, self.techniques))
         self.seconds = 0.0
-        self.measures: dict[str, Callable[[Learner], Tensor]] = {}
+        self.measures: dict[str, Callable[[TrainingRun], Tensor]] = {}
 
-    def draws(self, use: str) -> Draws:
+    def streams(self, use: str) -> RngStreams:
         """The members' random numbers for one use, drawn where the networks are."""
-        return Draws(self.seed, self.members, use, self.task.dtype, self.task.device)
+        return RngStreams(self.seed, self.members, use, self.task.dtype, self.task.device)
 
     def after(self, part: float) -> int:
         """The step at which this part of the training is over, at least 1."""
@@ -76,8 +101,9 @@ class Learner:
             {"params": [p for p in self.parameters if (id(p) in weights) == decayed]} for decayed in (True, False)
         ]
         optimizer: torch.optim.Optimizer
-        if self.task.optimizer == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=self.task.learning_rate, fused=True)
+        if self.task.optimizer != "adam":
+            momentum = 0.9 if self.task.optimizer == "momentum" else 0.0
+            optimizer = torch.optim.SGD(groups, lr=self.task.learning_rate, momentum=momentum, fused=True)
         else:
             optimizer = torch.optim.AdamW(groups, lr=self.task.learning_rate, weight_decay=0, fused=True)
         for technique in self.techniques:
@@ -113,13 +139,13 @@ class Learner:
 
     def forward(self, x: Tensor) -> Tensor:
         """A training pass."""
-        return self.run(x, self)
+        return self.apply(x, self)
 
-    def judge(self, x: Tensor) -> Tensor:
+    def eval_forward(self, x: Tensor) -> Tensor:
         """A pass in eval mode."""
-        return self.run(x, None)
+        return self.apply(x, None)
 
-    def run(self, x: Tensor, acting: Acting | None) -> Tensor:
+    def apply(self, x: Tensor, acting: Acting | None) -> Tensor:
         """A pass with something acting, or nothing: products in the task's precision, outputs in its numbers."""
         if self.task.precision == "float32":
             return self.model(x, acting)
@@ -130,14 +156,12 @@ class Learner:
         """The logits, or numbers, that the members are judged by."""
         for technique in acting(self.techniques, "predict"):
             return technique.predict(self, x)
-        return self.judge(x)
+        return self.eval_forward(x)
 
     def training_examples(self, most: int) -> tuple[Tensor, Tensor]:
         """What each member is trained on, the first `most` of it: (S, N, ...) and their labels."""
-        if self._examples is None:
-            return self.everyone(self.task.x[:most]), self.everyone(self.task.y[:most])
-        chosen = self._examples[:, :most]
-        return self.task.x[chosen], self.task.y[chosen]
+        chosen = self.examples.train[:, :most]
+        return self.examples.x[chosen], self.examples.y[chosen]
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Each example's loss: (S, B, ...).  y: labels, soft targets, or numbers to regress on."""
@@ -157,7 +181,7 @@ class Learner:
             return y
         return F.one_hot(y, self.task.classes).to(self.parameters[0].dtype)
 
-    def everyone(self, x: Tensor) -> Tensor:
+    def expand_to_members(self, x: Tensor) -> Tensor:
         """The same examples for every member."""
         return x.expand(len(self.members), *x.shape)
 
@@ -178,15 +202,17 @@ class Learner:
 
     def validation_loss(self, parameters: Sequence[Tensor]) -> Tensor:
         """The mean loss on the validation examples, (S,), with these parameters."""
-        if self.task.validation is None:
-            raise AssertionError("no validation examples: compare() holds them out for techniques that need them")
-        with self.wearing(parameters), torch.no_grad():
-            x, y = (self.everyone(part) for part in self.task.validation)
-            losses = self.losses(self.judge(x), y)
-            return losses.flatten(1).double().mean(1)
+        held = self.examples.validation
+        assert held is not None, "no validation examples were held out"
+        total = torch.zeros(len(self.members), dtype=torch.float64, device=self.task.device)
+        with self.swapped_parameters(parameters), torch.no_grad():
+            for part in torch.split(held, metrics.CHUNK, dim=1):
+                losses = self.losses(self.eval_forward(self.examples.x[part]), self.examples.y[part])
+                total += losses.flatten(2).double().mean(2).sum(1) if losses.dim() > 2 else losses.double().sum(1)
+        return total / held.shape[1]
 
     @contextmanager
-    def wearing(self, parameters: Sequence[Tensor]) -> Iterator[None]:
+    def swapped_parameters(self, parameters: Sequence[Tensor]) -> Iterator[None]:
         """Within it the model has these parameters."""
         own = [p.data for p in self.parameters]
         try:
@@ -201,11 +227,10 @@ class Learner:
 
     def step(self, batch: Tensor) -> None:
         """One step on these examples: (S, B), their numbers."""
-        ranks = torch.arange(1, batch.shape[1] + 1, device=batch.device)
-        self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
+        self._note([batch])
         x, y = (
             part.index_select(0, batch.flatten()).view(*batch.shape, *part.shape[1:])
-            for part in (self.task.x, self.task.y)
+            for part in (self.examples.x, self.examples.y)
         )
         for technique in acting(self.techniques, "batch"):
             x, y = technique.batch(self, x, y)
@@ -217,8 +242,26 @@ class Learner:
             technique.clip(self)
         self.optimizer.step()
         self.step_count += 1
-        for technique in self.techniques:
+        for technique in acting(self.techniques, "stepped"):
             technique.stepped(self)
+
+    def steps_on(self, batches: Sequence[Tensor]) -> None:
+        """A step on each batch, by hand-written gradients where no technique needs autograd's."""
+        if not self._is_fused:
+            for batch in batches:
+                self.step(batch)
+            return
+        self._note(batches)
+        dropout = next((t for t in self.techniques if isinstance(t, Dropout)), None)
+        p, streams = (dropout.p, dropout.streams) if dropout else (0.0, None)
+        fused.train(self.examples.x, self.examples.y, self.parameters, self.optimizer, batches, p, streams)
+        self.step_count += len(batches)
+
+    def _note(self, batches: Sequence[Tensor]) -> None:
+        """Keep what each member saw, in order, as a number."""
+        for batch in batches:
+            ranks = torch.arange(1, batch.shape[1] + 1, device=batch.device)
+            self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
 
     def _compute(self, x: Tensor, y: Tensor) -> None:
         outputs = self.forward(x)
@@ -229,13 +272,18 @@ class Learner:
             losses = losses if penalty is None else losses + penalty
         self.backward(losses)
 
-    def epoch(self) -> None:
-        """Train on every example once, in batches that are each member's own."""
-        order = self._batches.order(len(self.task.x)).to(self.task.device)
-        if self._examples is not None:
-            order = self._examples.gather(1, order)
-        for batch in torch.split(order, self.task.batch, dim=1):
-            self.step(batch)
+    def epoch(self, between: Callable[[int], None] = lambda steps: None) -> None:
+        """Train on every example once, in batches that are each member's own.
+
+        between: told after every few steps how many they were; what it raises ends the epoch.
+        """
+        order = self._batches.order(self.examples.train.shape[1]).to(self.task.device)
+        batches = torch.split(self.examples.train.gather(1, order), self.task.batch, dim=1)
+        for start in range(0, len(batches), CHUNK):
+            part = batches[start : start + CHUNK]
+            self.steps_on(part)
+            between(len(part))
+        self.epoch_count += 1
         for technique in self.techniques:
             technique.epoch_ended(self)
 
@@ -244,103 +292,93 @@ class Learner:
         parameters = list(self.parameters)
         for technique in self.techniques:
             parameters = technique.evaluated(self, parameters)
-        with self.wearing(parameters), torch.no_grad():
-            return scores(self)
+        if self.judge_held_out:
+            return {metrics.VALIDATION_LOSS: self.validation_loss(parameters).tolist()}
+        with self.swapped_parameters(parameters), torch.no_grad():
+            return metrics.scores(self)
+
+    def per_example(self) -> tuple[Tensor, Tensor | None]:
+        """What each test example adds to the score of each network now, (S, m), and its calibration."""
+        parameters = list(self.parameters)
+        for technique in self.techniques:
+            parameters = technique.evaluated(self, parameters)
+        with self.swapped_parameters(parameters), torch.no_grad():
+            return metrics.per_example(self)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The scores of every arm after an epoch, in the order of the arms."""
+def _is_beside(technique: Technique) -> bool:
+    """Whether a technique is dropout at a fixed rate, or does not act within a step."""
+    own = overridden(type(technique)) - BESIDE_STEPS
+    return not own or (
+        isinstance(technique, Dropout) and type(technique).rate is Dropout.rate and own == {"activations"}
+    )
 
-    epoch: int
-    scores: list[Scores]
 
+def in_step(
+    runs: Sequence[TrainingRun],
+    *,
+    clock: Callable[[], float] = lambda: 0.0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    cancel: Event | None = None,
+) -> Iterator[list[Scores]]:
+    """Train all of them side by side; after each tenth, or epoch if they have fewer, the scores of each.
 
-class PairedTraining:
-    """Train every arm on the same task from the same seeds; only what the recipes do differs.
-
-    Member k of each arm has the same initial weights and sees the same batches in the same order. The members of an
-    arm are trained as many at a time as `group_size` says, the groups side by side on torch's threads.
-    members: their numbers.  seed: of all streams.  clock: to time each learner's epochs by, on its own thread.
+    A tenth ends when all runs have come so far; the last one ends with the last epoch of each.
+    clock: to time each run's epochs by, on its own thread.  progress: told how many steps of networks are done, and of
+    how many. What it raises ends the training, as Ctrl-C does; if `cancel` is set, Cancelled is raised.
     """
-
-    def __init__(
-        self,
-        task: Task,
-        recipes: Sequence[Recipe],
-        members: Sequence[int],
-        *,
-        seed: int,
-        epochs: int,
-        clock: Callable[[], float] | None = None,
-    ) -> None:
-        steps = epochs * ceil(len(task.x) / task.batch)
-        size = group_size(task)
-        groups = [members[i : i + size] for i in range(0, len(members), size)]
-        measures = {k: v for recipe in recipes for t in recipe.techniques for k, v in t.measures().items()}
-        self.arms = [[Learner(task, recipe, group, seed=seed, steps=steps) for group in groups] for recipe in recipes]
-        for learner in (learner for arm in self.arms for learner in arm):
-            learner.measures = measures
-        self.task, self.members, self.epochs = task, len(members), epochs
-        self.clock = clock or (lambda: 0.0)
-
-    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Evaluation]:
-        """Train, and evaluate at most EVALUATIONS times at even distances, always after the last epoch.
-
-        progress: told how many epochs are done, each of each group counting, of how many in all. What it raises ends
-        the run within an epoch.
-        """
-        learners = [learner for arm in self.arms for learner in arm]
-        every, total = ceil(self.epochs / EVALUATIONS), self.epochs * len(learners)
-        stop, done = Event(), 0
-        _let_freed_memory_stay()
-        with side_by_side(groups_abreast(self.task)) as pool:
-            for start in range(0, self.epochs, every):
-                epochs = min(every, self.epochs - start)
-                futures = {pool.submit(_advance, learner, epochs, stop, self.clock): learner for learner in learners}
-                try:
-                    for future in as_completed(futures):
-                        future.result()
-                        done += epochs
-                        progress(done, total)
-                except BaseException:
-                    stop.set()
-                    raise
-                found = {futures[future]: future.result() for future in futures}
-                yield Evaluation(start + epochs, [_together([found[learner] for learner in arm]) for arm in self.arms])
-
-    def starts_apart(self) -> float:
-        """The largest distance between a weight of the first arm and the same weight of another."""
-        return max((largest_difference(a, b) for a, b in self._pairs()), default=0.0)
-
-    def seen_apart(self) -> int:
-        """How many members of other arms did not see the batches that the first arm's did."""
-        return sum(int((a.seen != b.seen).sum()) for a, b in self._pairs())
-
-    def _pairs(self) -> Iterator[tuple[Learner, Learner]]:
-        first, *others = self.arms
-        for arm in others:
-            yield from zip(first, arm, strict=True)
+    longest = max(run.epochs for run in runs)
+    every = ceil(longest / EVALUATIONS)
+    total, done = sum(run.steps * len(run.members) for run in runs), 0
+    stop, told = Event(), SimpleQueue[int]()
+    _let_freed_memory_stay()
+    with side_by_side(groups_abreast(runs[0].task)) as pool:
+        for end in range(every, longest + every, every):
+            goals = [min(run.epochs, ceil(end * run.epochs / longest)) for run in runs]
+            futures = [
+                pool.submit(_advance, run, goal, stop, clock, told) for run, goal in zip(runs, goals, strict=True)
+            ]
+            try:
+                while not all(future.done() for future in futures) or not told.empty():
+                    if cancel is not None and cancel.is_set():
+                        raise Cancelled
+                    _raise_from(futures)
+                    with suppress(Empty):
+                        if steps := told.get(timeout=POLL):
+                            done += steps
+                            progress(done, total)
+                found = [future.result() for future in futures]
+            except BaseException:
+                stop.set()
+                raise
+            yield found
 
 
-def _advance(learner: Learner, epochs: int, stop: Event, clock: Callable[[], float]) -> Scores:
-    for _ in range(epochs):
+def _raise_from(futures: Sequence[Future[Scores]]) -> None:
+    for future in futures:
+        if future.done():
+            future.result()
+
+
+def _advance(run: TrainingRun, epochs: int, stop: Event, clock: Callable[[], float], told: SimpleQueue[int]) -> Scores:
+    def between(steps: int) -> None:
+        told.put(steps * len(run.members))
         if stop.is_set():
-            return {}
-        start = clock()
-        learner.epoch()
-        learner.seconds += clock() - start
-    return learner.scores()
+            raise Cancelled
+
+    try:
+        while run.epoch_count < epochs:
+            start = clock()
+            run.epoch(between)
+            run.seconds += clock() - start
+        return run.scores()
+    finally:
+        told.put(0)  # so that whoever waits looks up
 
 
 def _let_freed_memory_stay() -> None:
     """Give back one large block, from which glibc learns to keep what is freed: to get it anew takes a step longer."""
     torch.empty(31 * 2**20, dtype=torch.uint8)  # it learns from blocks of up to 32 MiB
-
-
-def _together(parts: Sequence[Scores]) -> Scores:
-    """The scores of several groups as those of one arm."""
-    return {name: [value for part in parts for value in part[name]] for name in parts[0]}
 
 
 @contextmanager
@@ -355,7 +393,7 @@ def side_by_side(workers: int = 1) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)
 
 
-def largest_difference(one: Learner, other: Learner) -> float:
-    """The largest distance between a weight of one learner and the same weight of the other."""
+def largest_difference(one: TrainingRun, other: TrainingRun) -> float:
+    """The largest distance between a weight of one run and the same weight of the other."""
     pairs = zip(one.parameters, other.parameters, strict=True)
     return torch.stack([(a - b).detach().abs().max() for a, b in pairs]).max().item()

@@ -99,7 +99,8 @@ def say(run, answers, *options):
 
 def after_days(monkeypatch, days):
     later = datetime.now(UTC) + timedelta(days=days)
-    monkeypatch.setattr("regdemo.cli.learner.clock", lambda: later)
+    for module in ("desk", "learner"):
+        monkeypatch.setattr(f"regdemo.cli.{module}.clock", lambda: later)
 
 
 def sequence(out):

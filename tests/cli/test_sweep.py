@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
@@ -15,6 +16,7 @@ from helpers import take_terminal
 from regdemo.cli import app
 from regdemo.cli.sweep import _one_each, sweep
 from regdemo.lab import sweep as lab
+from regdemo.lab.source import Source
 
 QUICK = ["sweep", "dropout", "--p", "0.1", "0.5", "--train-size", "40", "60", "--epochs", "1", "--seeds", "8"]
 
@@ -106,7 +108,7 @@ def test_ctrl_c_typed_at_a_terminal_keeps_what_is_finished_and_ends_every_proces
     assert child.wait() == 130
     lines = (tmp_path / "s.jsonl").read_text().splitlines()
     assert lines
-    assert f"{len(lines) * 8:,} of the grid's 3,200 networks" in " ".join(seen.split())
+    assert f"{len(lines):,} of the grid's 3,200 networks" in " ".join(seen.split())
     assert "(stopped)" in seen
     assert "Traceback" not in seen
 
@@ -119,6 +121,10 @@ def test_when_it_is_killed_its_workers_end_too(tmp_path):
 
 
 def test_the_defaults_are_those_of_the_library():
-    library, ours = (inspect.signature(function).parameters for function in (lab.sweep, sweep))
-    names = ["task", "label_noise", "seeds", "epochs", "seed", "device", "precision"]
-    assert [ours[name].default for name in names] == [library[name].default for name in names]
+    library = inspect.signature(lab.sweep).parameters
+    source = {field.name: field.default for field in fields(Source)} | {"task": "mnist1d", "drop": None}
+    for name, parameter in inspect.signature(sweep).parameters.items():
+        if name in library and parameter.default is not inspect.Parameter.empty and name not in ("workers", "out"):
+            assert parameter.default == library[name].default, name
+        elif name in source:
+            assert parameter.default == source[name], name

@@ -9,11 +9,10 @@ from regdemo.errors import ArgumentError
 from regdemo.lab import metrics
 from regdemo.lab.combine import _interaction, combine, effect, subsets
 from regdemo.lab.compare import Stopped
+from regdemo.lab.statistics import change
 from regdemo.report import Table, Text
 
 pytestmark = pytest.mark.usefixtures("small")
-
-PAIR = ("a", "b")
 
 
 def quick(techniques=("dropout", "label-smoothing"), **options):
@@ -38,16 +37,9 @@ def test_subsets_are_all_of_them_the_empty_one_first():
     assert len(found) == 8
 
 
-def said(change, corrected=0.001, alone=((1.0, 1.1), (1.0, 1.1)), together=(3.0, 3.1), metric=metrics.TEST_ACCURACY):
-    return _interaction(PAIR, change, corrected, alone, together, metric)
-
-
-def test_an_interval_around_0_shows_no_interaction():
-    assert said([-1.0, 1.5, 0.2, -0.4], 0.7).startswith("No interaction shown in test accuracy between a and b: +0.07")
-
-
-def test_an_interaction_that_does_not_survive_the_correction_is_not_shown():
-    assert said([2.0, 2.1, 1.9, 2.2], 0.06).startswith("No interaction shown")
+def said(values, alone=((1.0, 1.1), (1.0, 1.1)), together=(3.0, 3.1), metric=metrics.TEST_ACCURACY):
+    better = metrics.BETTER[metric]
+    return _interaction("a and b", change(values), [change(v) for v in alone], change(together), metric, better)
 
 
 def test_more_than_the_sum_is_synergy():
@@ -106,7 +98,8 @@ def test_a_technique_that_does_nothing_has_no_effect_and_no_interaction():
     effects = next(block for block in report.blocks if isinstance(block, Table))
     name, *cells = effects.rows[1]
     assert name == "l2-penalty 0"
-    assert [(cell.low, cell.high) for cell in cells[::2]] == [(0, 0)] * 3
+    for cell in cells[::2]:  # the arm's path through torch is another one, so it is 0 within rounding
+        assert (cell.low, cell.high) == pytest.approx((0, 0), abs=1e-5)
     assert any("No interaction shown" in block.text for block in report.blocks if isinstance(block, Text))
 
 
@@ -119,7 +112,7 @@ def test_a_diverging_arm_leaves_no_verdict_and_is_named():
 
 def test_ctrl_c_leaves_the_report_of_the_last_evaluated_epoch():
     def progress(done, total):
-        if done == 4 * 3:
+        if done > total / 2:
             raise KeyboardInterrupt
 
     with pytest.raises(Stopped) as caught:

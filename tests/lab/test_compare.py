@@ -3,21 +3,28 @@
 import itertools
 import json
 import random
+import threading
 import time
 from dataclasses import replace
 from math import nan
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
+from helpers import texts
 from regdemo.catalog import entries
 from regdemo.errors import ArgumentError
 from regdemo.lab import data, memory, training
 from regdemo.lab.choices import arms, fitting
-from regdemo.lab.compare import Source, Stopped, clock_on, compare
+from regdemo.lab.compare import Stopped, compare
 from regdemo.lab.recipe import Recipe
+from regdemo.lab.source import Source
+from regdemo.lab.store import clock_on, words_of
+from regdemo.lab.task import CLASSIFIER, LINEAR_MODEL
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.report import Table
 
@@ -27,7 +34,7 @@ def small(monkeypatch):
     """The digits, but 60 training and 40 test examples of them, and a small network."""
     whole = data.load("digits")
     few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch=20)
-    few = replace(few, steps=12)
+    few = replace(few, epochs=4)
     monkeypatch.setitem(data.TASKS, "digits", lambda: few)
 
 
@@ -40,7 +47,7 @@ def block(report, kind):
 
 
 def names(techniques, against="none", **values):
-    recipes = arms(techniques, values, against=against, offers=data.CLASSIFIER, task="digits")
+    recipes = arms(techniques, values, against=against, offers=CLASSIFIER, task="digits")
     return [recipe.name for recipe in recipes]
 
 
@@ -70,9 +77,25 @@ def test_another_technique_can_stand_in_the_place_of_none():
     assert names(["mc-dropout"], against="dropout", p=[0.3]) == ["dropout 0.3", "mc-dropout 0.3"]
 
 
-def test_a_recipe_says_what_acts_at_each_site():
-    recipe = Recipe("both", (TECHNIQUES["sam"](rho=0.1), TECHNIQUES["label-smoothing"]()))
-    assert recipe.sites == {"optimizer": "sam 0.1", "loss": "label-smoothing 0.1"}
+def test_an_arm_in_words_has_its_own_values_and_may_be_several_techniques():
+    words = ["none", "dropout:p=0.1", "dropout:p=0.2+weight-decay:strength=0.1", "sam"]
+    assert names(words, p=[0.5], rho=[0.3]) == [
+        "none",
+        "dropout 0.1",
+        "dropout 0.2 + weight-decay 0.1",
+        "sam 0.3",
+    ]
+
+
+def test_a_number_alone_is_the_first_parameter_and_others_are_named():
+    assert names(["dropout:0.3", "late-dropout:0.3,part=0.5"]) == ["none", "dropout 0.3", "late-dropout 0.3, part 0.5"]
+
+
+def test_the_words_of_a_recipe_make_it_again():
+    recipes = arms(["late-dropout:0.3+sam", "dropout"], {}, against="none", offers=CLASSIFIER, task="digits")
+    again = arms([words_of(r) for r in recipes[1:]], {}, against="none", offers=CLASSIFIER, task="digits")
+    assert [r.name for r in again] == [r.name for r in recipes]
+    assert words_of(recipes[1]) == "late-dropout:p=0.3,part=0.2+sam:rho=0.2"
 
 
 def test_a_report_shows_of_its_source_the_file_or_the_task_and_what_is_not_at_its_default():
@@ -111,19 +134,19 @@ def test_test_examples_that_were_trained_on_fail_the_report(monkeypatch):
 
 
 def test_arms_that_see_different_batches_fail_the_report(monkeypatch):
-    fair = training.Learner.step
+    fair = training.TrainingRun.steps_on
 
-    def step(self, batch):
-        fair(self, batch if self.recipe.name == "none" else batch.flip(1))
+    def steps_on(self, batches):
+        fair(self, batches if self.recipe.name == "none" else [batch.flip(1) for batch in batches])
 
-    monkeypatch.setattr(training.Learner, "step", step)
+    monkeypatch.setattr(training.TrainingRun, "steps_on", steps_on)
     assert [claim.measured for claim in quick().claims] == [0, 0, 8]
 
 
 def test_at_p_0_both_arms_are_the_same_run():
     report = quick(p=0.0)
     assert report.blocks[0].text.startswith("No difference shown: dropout 0 leaves test accuracy as it is in all")
-    assert [(row[3].low, row[3].high, row[4]) for row in block(report, Table).rows] == [(0, 0, "–")] * 5
+    assert {(row[3].low, row[3].high, row[4]) for row in block(report, Table).rows} == {(0, 0, "–")}
 
 
 def test_the_same_seed_gives_the_same_json_and_another_seed_another():
@@ -137,15 +160,75 @@ def test_the_same_seed_gives_the_same_json_and_another_seed_another():
 def test_with_a_clock_each_arm_has_its_time():
     ticks = itertools.count()
     report = quick(clock=lambda: float(next(ticks)))
-    costs = [found for found in report.blocks if isinstance(found, Table)][-1]
-    assert costs.columns[1:3] == ["training, s", "x"]
+    costs = next(b for b in report.blocks if getattr(b, "title", "").startswith("What each cost"))
+    assert costs.columns[1:3] == ["training, s", "time ratio"]
     # Of every two readings of this clock one second has passed: 2 epochs of a group of 8 are 2/8 s a network or more.
     assert all(row[1] >= 0.25 for row in costs.rows)
 
 
-def test_a_technique_that_validates_has_examples_held_out_in_every_arm():
+def test_an_arm_that_validates_holds_out_its_own_examples_and_the_report_says_what_each_was_trained_on():
     report = quick("early-stopping")
-    assert any("12 examples held out in every arm" in getattr(found, "text", "") for found in report.blocks)
+    assert "Trained on 60 examples (none); 48 examples (early-stopping 5)" in texts(report)
+    assert [claim.measured for claim in report.claims] == [0, 0, 0]
+    assert {row["arm"]: row["trained_on"] for row in report.results.records()} == {"none": 60, "early-stopping 5": 48}
+
+
+def test_the_report_says_where_the_reference_was_best_on_validation_data():
+    report = quick(epochs=20)
+    best = report.results.pilot.best
+    assert f"none had its lowest loss at epoch {best} of 20" in texts(report)
+    assert (f"--epochs {best}" in texts(report)) == (best <= 10)
+
+
+def test_tuning_gives_every_arm_the_same_tries_and_its_networks_the_best_of_them():
+    report = quick(epochs=4, tune=3, techniques=["dropout", "early-stopping"])
+    rates = {network.learning_rate for some in report.results.networks for network in some.values()}
+    assert 1 < len(rates) <= 3
+    assert all(network.epochs <= 4 for some in report.results.networks for network in some.values())
+    table = next(b for b in report.blocks if getattr(b, "title", "") == "What tuning chose")
+    assert [row[0] for row in table.rows] == ["none", "dropout 0.2", "early-stopping 5"]
+    assert report.holds
+
+
+def test_every_networks_values_give_the_interval_again(tmp_path):
+    report = quick(["dropout", "sam"])
+    frame = report.results.to_pandas()
+    wide = frame.pivot(index="seed", columns="arm", values="test accuracy, %")
+    difference = wide["dropout 0.2"] - wide["none"]
+    found = stats.ttest_1samp(difference, 0)
+    table = [b for b in report.blocks if isinstance(b, Table)][1]
+    interval = found.confidence_interval(1 - 0.05 / 2)  # two arms
+    assert (table.rows[0][1].low, table.rows[0][1].high) == pytest.approx(tuple(interval))
+    assert table.rows[0][2] == pytest.approx(min(1, 2 * found.pvalue), abs=1e-4)
+    for ending in (".csv", ".json", ".parquet"):
+        report.results.save(tmp_path / f"r{ending}")
+    assert pd.read_csv(tmp_path / "r.csv")["test loss, nats"].tolist() == frame["test loss, nats"].tolist()
+    assert pd.read_parquet(tmp_path / "r.parquet").shape == frame.shape
+    saved = json.loads((tmp_path / "r.json").read_text())
+    assert len(saved["networks"]) == len(frame) == 24
+    assert saved["settings"]["learning_rate"] == 0.003
+    assert saved["settings"]["versions"]["torch"] == torch.__version__
+
+
+def test_no_column_of_a_table_comes_twice_and_no_number_is_text():
+    for name in ("dropout", "early-stopping"):
+        for block in quick([name, "sam"], clock=time.thread_time).blocks:
+            if isinstance(block, Table):
+                assert len(set(block.columns)) == len(block.columns)
+                for row in block.rows:
+                    assert not any(isinstance(cell, str) and cell.replace(".", "").isdigit() for cell in row)
+
+
+def test_a_caller_can_cancel():
+    cancel = threading.Event()
+
+    def progress(done, total):
+        if done > total / 2:
+            cancel.set()
+
+    with pytest.raises(Stopped) as caught:
+        quick(epochs=8, progress=progress, cancel=cancel)
+    assert "stopped at epoch" in caught.value.report.title
 
 
 def test_label_noise_and_size_are_part_of_what_it_ran_with():
@@ -154,9 +237,10 @@ def test_label_noise_and_size_are_part_of_what_it_ran_with():
     assert report.holds
 
 
-def test_without_epochs_there_are_as_many_as_make_the_tasks_steps():
-    few = data.load("digits")
-    assert compare("dropout", task="digits", seeds=8, train_size=21).parameters["epochs"] == few.steps / 2
+def test_fewer_examples_make_smaller_batches_and_so_fewer_steps_in_the_same_epochs():
+    report = compare("dropout", task="digits", seeds=8, train_size=51)
+    assert report.parameters["epochs"] == data.load("digits").epochs
+    assert report.results.task.batch == 17
 
 
 def test_the_global_random_state_is_left_as_found():
@@ -175,20 +259,24 @@ def stop_at(calls):
     return progress
 
 
+def half_way(done, total):
+    if done > total / 2:
+        raise KeyboardInterrupt
+
+
 def test_ctrl_c_leaves_the_report_of_the_last_evaluated_epoch():
     whole = quick()
     with pytest.raises(Stopped) as caught:
-        quick(epochs=5, progress=stop_at(2 * 3))
+        quick(epochs=5, progress=half_way)
     report = caught.value.report
     assert report.title.endswith("8 paired seeds (stopped at epoch 2 of 5)")
     assert report.parameters["stopped_at_epoch"] == 2
     assert block(report, Table) == block(whole, Table)
-    assert report.blocks[0] == whole.blocks[0]
 
 
 def test_ctrl_c_before_the_first_evaluation_leaves_no_report():
     with pytest.raises(KeyboardInterrupt) as caught:
-        quick(progress=stop_at(1))
+        quick(progress=stop_at(24))
     assert caught.type is KeyboardInterrupt
 
 
@@ -241,10 +329,10 @@ def test_a_value_that_is_not_allowed_is_refused_with_what_is(arguments, said):
 
 def test_a_technique_that_does_not_fit_a_task_is_refused_with_those_that_do():
     with pytest.raises(ArgumentError, match="label-smoothing does not fit the task t: those that fit are input-noise,"):
-        arms(["label-smoothing"], {}, against="none", offers=data.LINEAR_MODEL, task="t")
+        arms(["label-smoothing"], {}, against="none", offers=LINEAR_MODEL, task="t")
 
 
-@pytest.mark.parametrize("technique", fitting(data.CLASSIFIER))
+@pytest.mark.parametrize("technique", fitting(CLASSIFIER))
 def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
     assert quick(technique, epochs=1).parameters["technique"] == technique
 

@@ -54,18 +54,18 @@ def test_the_diabetes_data_are_standardized_by_their_training_part():
 def test_label_noise_makes_exactly_its_share_of_the_training_labels_wrong_and_no_test_label():
     task = data.load("digits")
     noisy = task.with_label_noise(0.4)
-    assert int((noisy.y != task.y).sum()) == 560
-    assert noisy.y.unique().tolist() == list(range(10))
-    assert torch.equal(noisy.y, task.with_label_noise(0.4).y)
+    assert int((noisy.training_y != task.y).sum()) == 560
+    assert noisy.training_y.unique().tolist() == list(range(10))
+    assert torch.equal(noisy.training_y, task.with_label_noise(0.4).training_y)
     assert noisy.test_y is task.test_y
 
 
 def test_fewer_examples_are_the_first_ones_and_held_out_ones_leave_the_training():
     task = data.load("digits").first(100)
     assert torch.equal(task.x, data.load("digits").x[:100])
-    held = task.hold_out()
-    assert (len(held.x), len(held.validation[0])) == (80, 20)
-    assert torch.equal(torch.cat([held.x, held.validation[0]]), task.x)
+    held = task.examples([0, 1], 0, hold_out=True)
+    assert (held.train.shape, held.validation.shape) == ((2, 80), (2, 20))
+    assert torch.equal(torch.cat([held.train, held.validation], 1)[1], torch.arange(100))
 
 
 @pytest.mark.parametrize("name", data.TASKS)
@@ -73,13 +73,13 @@ def test_no_example_is_in_both_training_and_test(name):
     task = data.load(name)
     both = torch.cat([task.x, task.test_x])
     assert len(both.unique(dim=0)) == len(both)
-    assert data.shared_examples(task) == 0
+    assert task.shared([0], 0) == 0
 
 
 def test_an_example_in_both_is_counted():
     x = torch.arange(6.0).reshape(3, 2)
     y = torch.zeros(3, dtype=torch.int64)
-    assert data.shared_examples(data.Task("", "", x, y, torch.cat([x[1:], x + 0.5]), y, classes=1)) == 2
+    assert data.Task("", "", x, y, torch.cat([x[1:], x + 0.5]), y, classes=1).shared([0], 0) == 2
 
 
 def test_a_task_is_the_same_each_time():

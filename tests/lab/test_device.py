@@ -8,13 +8,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from regdemo.errors import ArgumentError
-from regdemo.lab import streams
-from regdemo.lab.data import Task, _moved, load
-from regdemo.lab.metrics import classified
+from regdemo.lab import metrics, streams
+from regdemo.lab.data import load
 from regdemo.lab.recipe import Recipe, Technique
+from regdemo.lab.task import Task, _moved
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.text import OFFERS, TextTask
-from regdemo.lab.training import GROUP_ON_GPU, Learner, group_size
+from regdemo.lab.training import GROUP_ON_GPU, TrainingRun, group_size
 
 META = torch.device("meta")
 MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
@@ -32,7 +32,7 @@ class OneDevice(TorchDispatchMode):
 
 @pytest.fixture
 def elsewhere(monkeypatch):
-    """What lets a learner work on the meta device: generators, fused optimizers and GPUs are not to be had there."""
+    """What lets a run work on the meta device: generators, fused optimizers and GPUs are not to be had there."""
     asked = []
     drawn = streams.stream
 
@@ -57,7 +57,19 @@ def perceptron(dtype=torch.float32, **options):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(60, 5, dtype=dtype, generator=generator)
     y = torch.randint(4, (60,), generator=generator)
-    return Task("noise", "", x[:40], y[:40], x[40:], y[40:], classes=4, hidden=(12, 8), batch=10, **options)
+    return Task(
+        "noise",
+        "",
+        x[:40],
+        y[:40],
+        x[40:],
+        y[40:],
+        classes=4,
+        hidden=(12, 8),
+        batch=10,
+        metric=metrics.BALANCED,
+        **options,
+    )
 
 
 def gpt(**options):
@@ -69,7 +81,7 @@ def gpt(**options):
 
 
 def fitting(technique):
-    return perceptron() if Task.offers >= technique.NEEDS else gpt()
+    return perceptron() if Task.offers >= technique.requires else gpt()
 
 
 def recipe(technique):
@@ -81,25 +93,24 @@ ARMS = pytest.mark.parametrize("technique", [Technique, *TECHNIQUES.values()], i
 
 @ARMS
 def test_training_and_judging_on_another_device_leave_nothing_on_the_cpu(technique, elsewhere):
-    task = moved(fitting(technique).hold_out())
+    task = moved(fitting(technique))
     with OneDevice():
-        learner = Learner(task, recipe(technique), range(3), seed=0, steps=4)
-        learner.measures = technique().measures()
+        run = TrainingRun(task, recipe(technique), range(3), seed=0, epochs=4)
+        run.measures = technique().measures()
         for _ in range(2):
-            learner.epoch()
-        parameters = learner.parameters
-        for own in learner.techniques:
-            parameters = own.evaluated(learner, parameters)
-        with learner.wearing(parameters), torch.no_grad():
-            classified(learner, learner.everyone(task.test_x), learner.everyone(task.test_y))
-            found = [measure(learner) for measure in learner.measures.values()]
-    assert {t.device for t in [*learner.parameters, *learner.gradients, *parameters, *found]} == {META}
+            run.epoch()
+        parameters = run.parameters
+        for own in run.techniques:
+            parameters = own.evaluated(run, parameters)
+        with run.swapped_parameters(parameters), torch.no_grad():
+            found = list(metrics.measured(run).values())
+    assert {t.device for t in [*run.parameters, *run.gradients, *parameters, *found]} == {META}
 
 
 def test_noise_is_drawn_on_the_device_but_weights_and_batches_on_the_cpu_so_that_they_are_the_same(elsewhere):
-    Learner(moved(perceptron()), recipe(TECHNIQUES["dropout"]), [0], seed=0)
+    TrainingRun(moved(perceptron()), recipe(TECHNIQUES["dropout"]), [0], seed=0)
     cpu = torch.device("cpu")
-    assert dict(elsewhere) == {"weights": cpu, "batches": cpu, "resample": cpu, "dropout": META}
+    assert dict(elsewhere) == {"weights": cpu, "batches": cpu, "dropout": META}
 
 
 def test_on_a_gpu_more_networks_are_trained_as_one_unless_the_task_limits_them():
@@ -107,9 +118,9 @@ def test_on_a_gpu_more_networks_are_trained_as_one_unless_the_task_limits_them()
     assert group_size(moved(perceptron(together=1))) == 1
 
 
-def test_a_task_is_moved_with_its_validation_examples_and_what_it_starts_from():
-    task = moved(gpt().hold_out())
-    assert {t.device for t in (task.x, task.test_y, *task.validation, *task.start)} == {META}
+def test_a_task_is_moved_with_its_labels_to_train_on_and_what_it_starts_from():
+    task = moved(gpt().with_label_noise(0.5))
+    assert {t.device for t in (task.x, task.test_y, task.training_y, *task.start)} == {META}
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cpu:0", "mps", ""])
@@ -157,20 +168,20 @@ class Products(TorchDispatchMode):
 
 @ARMS
 def test_in_bfloat16_all_products_are_and_parameters_gradients_and_losses_are_not(technique):
-    task = fitting(technique).hold_out().on("cpu", "bfloat16")
-    learner = Learner(task, recipe(technique), range(2), seed=0, steps=4)
+    task = fitting(technique).on("cpu", "bfloat16")
+    run = TrainingRun(task, recipe(technique), range(2), seed=0, epochs=4)
     with Products() as products:
-        learner.epoch()
+        run.epoch()
     assert products.seen == {torch.bfloat16}
-    assert {t.dtype for t in [*learner.parameters, *learner.gradients]} == {torch.float32}
-    assert learner.judge(learner.everyone(task.test_x)).dtype == torch.float32
+    assert {t.dtype for t in [*run.parameters, *run.gradients]} == {torch.float32}
+    assert run.eval_forward(run.expand_to_members(task.test_x)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("make", [perceptron, gpt])
 def test_the_outputs_in_bfloat16_are_those_in_float32_within_its_rounding(make):
     task = make()
     outputs = [
-        Learner(task.on("cpu", precision), recipe(Technique), [0], seed=0).judge(task.test_x[None])
+        TrainingRun(task.on("cpu", precision), recipe(Technique), [0], seed=0).eval_forward(task.test_x[None])
         for precision in ("float32", "bfloat16")
     ]
     assert not torch.equal(*outputs)

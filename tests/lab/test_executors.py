@@ -14,8 +14,8 @@ import pytest
 
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab import executors
-from regdemo.lab.cells import Results
 from regdemo.lab.executors import AHEAD, Processes, cluster, run
+from regdemo.lab.store import Store
 from regdemo.lab.sweep import sweep
 
 DIE = "__import__('os')._exit(1)"
@@ -188,6 +188,6 @@ def test_on_a_dask_cluster_a_worker_killed_in_the_run_costs_nothing(tmp_path):
     assert len(killed) == 1
     assert report.holds
     lines = (tmp_path / "s.jsonl").read_text().splitlines()
-    assert len(lines) == 3 * 2 * 2  # arms, sizes, blocks of 8 seeds
-    with Results(tmp_path / "s.jsonl") as results:  # which refuses a member twice
+    assert len(lines) == 3 * 2 * 16  # arms, sizes, seeds
+    with Store(tmp_path / "s.jsonl") as results:  # which refuses a member twice
         assert [sorted(members) for members in results.done.values()] == [list(range(16))] * 6

@@ -9,21 +9,29 @@ import pytest
 import torch
 
 from helpers import texts
+from paired import PairedTraining
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab import finetune as lab
 from regdemo.lab import memory
+from regdemo.lab.choices import FINETUNING
 from regdemo.lab.compare import Stopped
 from regdemo.lab.finetune import finetune
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.text import TextTask
-from regdemo.lab.training import Learner, PairedTraining
+from regdemo.lab.training import TrainingRun
 from regdemo.report import Table
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    for name, value in {"PRETRAINED": 40, "PRETRAINING_EPOCHS": 1, "FINETUNED": 20, "TESTED": 20, "STEPS": 2}.items():
+    for name, value in {
+        "PRETRAINED": 40,
+        "PRETRAINING_EPOCHS": 1,
+        "FINETUNED": 20,
+        "TESTED": 20,
+        "FINETUNING_EPOCHS": 1,
+    }.items():
         monkeypatch.setattr(lab, name, value)
     monkeypatch.setattr(lab, "TextTask", partial(TextTask, width=8, heads=2))
 
@@ -31,9 +39,9 @@ def small(monkeypatch):
 def test_without_a_technique_named_all_of_the_arms_are_compared_with_none():
     report = finetune(seeds=8)
     assert report.holds
-    assert report.parameters["technique"] == ", ".join(lab.ARMS)
+    assert report.parameters["technique"] == ", ".join(FINETUNING)
     first = next(block for block in report.blocks if isinstance(block, Table))
-    assert [row[0].split()[0] for row in first.rows] == ["none", *lab.ARMS]
+    assert [row[0].split()[0] for row in first.rows] == ["none", *FINETUNING]
     assert "Before fine-tuning the GPT has a test loss of" in texts(report)
 
 
@@ -56,7 +64,7 @@ def test_every_network_of_every_arm_starts_from_the_pretrained_weights():
     corpus, fresh = lab._tasks(lab.topics()[5000:], "t", "cpu", "float32")
     task = replace(fresh, start=lab._pretrained(corpus, 0, lambda done, total: None))
     run = PairedTraining(task, [Recipe("none"), Recipe("m", (TECHNIQUES["mixout"](),))], range(2), seed=0, epochs=1)
-    untrained = Learner(fresh, Recipe("none"), [0], seed=0)
+    untrained = TrainingRun(fresh, Recipe("none"), [0], seed=0)
     for place, start in enumerate(task.start):
         assert all(torch.equal(own, start[0]) for (arm,) in run.arms for own in arm.parameters[place])
     assert not torch.equal(untrained.parameters[0][0], task.start[0][0])
@@ -124,7 +132,8 @@ def test_progress_goes_from_the_pretraining_on_to_the_end_of_the_whole(monkeypat
     told = []
     finetune(["dropout"], epochs=3, progress=lambda done, total: told.append((done, total)))
     assert {total for _, total in told} == {2 * 40 + 2 * 8 * 3 * 20}
-    assert [done for done, _ in told] == [40, 80, *range(80 + 160, 1041, 160)]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[:2] == [(40, 1040), (80, 1040)]
     assert told[-1] == (1040, 1040)
 
 
@@ -163,7 +172,7 @@ def words(monkeypatch, tmp_path):
 
     monkeypatch.setattr(hugging_face, "FINETUNED", 20)
     monkeypatch.setattr(hugging_face, "TESTED", 20)
-    monkeypatch.setattr(hugging_face, "STEPS", 2)
+    monkeypatch.setattr(hugging_face, "EPOCHS", 1)
     path = tmp_path / "words.txt"
     path.write_text(" ".join(f"w{i * i % 37}" if i % 3 else f"w{i % 40}" for i in range(33 * 41)))
     return path
@@ -198,42 +207,42 @@ def test_outside_training_its_logits_are_the_models_own(folder, words):
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).eval()
     with torch.no_grad():
         expected = model(task.x).logits
-    torch.testing.assert_close(Learner(task, Recipe(""), [0], seed=0).judge(task.x[None])[0], expected)
+    torch.testing.assert_close(TrainingRun(task, Recipe(""), [0], seed=0).eval_forward(task.x[None])[0], expected)
 
 
 def test_a_recipe_acts_at_every_dropout_of_the_model(folder, words):
     seen = []
 
     class Watching(TECHNIQUES["dropout"]):
-        def activations(self, learner, h, site, layer, depth):
+        def activations(self, run, h, site, layer, depth):
             seen.append((site, layer, depth))
             return h
 
     task = hugging_face_task(folder, words)
-    Learner(task, Recipe("watching", (Watching(),)), [0], seed=0).step(torch.arange(4)[None])
+    TrainingRun(task, Recipe("watching", (Watching(),)), [0], seed=0).step(torch.arange(4)[None])
     assert seen == [("embedding", 0, 2), *[("residual", layer, 2) for layer in (0, 0, 1, 1)]]
 
 
 def test_word_dropout_reaches_the_models_embedding_and_not_the_head_that_shares_its_table(folder, words):
     task = hugging_face_task(folder, words)
-    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
     with torch.no_grad():
-        logits = learner.forward(task.x[None, :2])
+        logits = run.forward(task.x[None, :2])
     torch.testing.assert_close(logits[0, 0], logits[0, 1])  # of all words gone, but for a chance of 4e-4 by this seed
     assert logits[0, 0, 0].std() > 0
 
 
 def test_its_own_dropout_is_off_so_that_runs_repeat(folder, words):
     task = hugging_face_task(folder, words)
-    first, second = (Learner(task, Recipe("none"), [0], seed=0) for _ in range(2))
-    for learner in (first, second):
-        learner.epoch()
+    first, second = (TrainingRun(task, Recipe("none"), [0], seed=0) for _ in range(2))
+    for run in (first, second):
+        run.epoch()
     assert all(map(torch.equal, first.parameters, second.parameters))
     assert not torch.equal(first.parameters[0][0], dict(task.module.named_parameters())[first.model.names[0]])
 
 
 def test_mixout_reaches_the_matrices_of_its_layers_and_not_its_embeddings(folder, words):
-    model = Learner(hugging_face_task(folder, words), Recipe(""), [0], seed=0).model
+    model = TrainingRun(hugging_face_task(folder, words), Recipe(""), [0], seed=0).model
     names = [name for name, p in zip(model.names, model.parameters, strict=True) if any(p is w for w in model.weights)]
     parts = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
     assert names == [f"transformer.h.{layer}.{part}.weight" for layer in (0, 1) for part in parts]

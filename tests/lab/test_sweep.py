@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from helpers import texts
+from paired import PairedTraining
 from regdemo.errors import ArgumentError, FileError, RegdemoError
-from regdemo.lab import data, memory
-from regdemo.lab import sweep as module
-from regdemo.lab.cells import BEGINNING, Results, _runs, missing, train_cell
+from regdemo.lab import data, executors, memory, store
 from regdemo.lab.compare import Stopped
 from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.statistics import holm, mean_interval, p_value
+from regdemo.lab.statistics import change, mean_interval
+from regdemo.lab.store import BEGINNING, Store, train_cell
 from regdemo.lab.sweep import sweep
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import GROUP, PairedTraining
+from regdemo.lab.training import GROUP
 from regdemo.report import Curves, Table
 
 pytestmark = pytest.mark.usefixtures("small")
@@ -52,8 +52,8 @@ def test_the_grid_is_none_and_every_technique_at_every_value_and_size_the_first_
     cells = []
     quick(tmp_path, cells, techniques=["dropout", "sam"], p=[0.1, 0.5], train_sizes=[30, 60], seeds=GROUP + 2)
     arms = ["none", "dropout 0.1", "dropout 0.5", "sam 0.2"]
-    assert [(c.start, c.stop, c.setting.train_size, c.setting.recipe().name) for c in cells] == [
-        (*block, size, arm) for block in [(0, GROUP), (GROUP, GROUP + 2)] for size in (30, 60) for arm in arms
+    assert [(c.members[0], c.members[-1] + 1, c.setting.train_size, c.recipe.name) for c in cells] == [
+        (*block, size, arm) for block in [(0, GROUP), (GROUP, GROUP + 2)] for size in (60, 30) for arm in arms
     ]
 
 
@@ -63,7 +63,7 @@ def test_each_member_has_the_result_that_compare_has_for_it(tmp_path):
     recipes = [Recipe("none"), Recipe("dropout 0.2", (TECHNIQUES["dropout"](),))]
     training = PairedTraining(data.load("digits"), recipes, range(10), seed=0, epochs=2)
     *_, last = training.run()
-    with Results(tmp_path / "s.jsonl") as results:
+    with Store(tmp_path / "s.jsonl") as results:
         for cell, scores in zip(cells[:2], last.scores, strict=True):
             found = results.done[cell.setting.key]
             for name, values in scores.items():
@@ -82,12 +82,12 @@ def test_more_seeds_values_and_sizes_train_only_what_is_missing(tmp_path):
     quick(tmp_path, seeds=10)
     cells = []
     report = quick(tmp_path, cells, seeds=13, p=[0.2, 0.4], train_sizes=[60, 30])
-    new = [(c.setting.recipe().name, c.setting.train_size, c.start, c.stop) for c in cells]
-    assert [cell for cell in new if cell[1] == 60] == [
-        ("dropout 0.4", 60, 0, 8),
-        ("none", 60, 10, 13),
+    new = [(c.recipe.name, c.setting.train_size, c.members[0], c.members[-1] + 1) for c in cells]
+    assert sorted(cell for cell in new if cell[1] == 60) == [
         ("dropout 0.2", 60, 10, 13),
+        ("dropout 0.4", 60, 0, 8),
         ("dropout 0.4", 60, 8, 13),
+        ("none", 60, 10, 13),
     ]
     assert report.holds
 
@@ -95,11 +95,28 @@ def test_more_seeds_values_and_sizes_train_only_what_is_missing(tmp_path):
 def test_what_is_missing_within_a_block_is_filled(tmp_path):
     cells = []
     quick(tmp_path, cells)
-    setting = cells[0].setting
-    done = {setting.key: dict.fromkeys([0, 3, 4, 9])}
-    found = [(cell.start, cell.stop) for cell in missing([setting], 11, done, 8)]
-    assert found == [(1, 3), (5, 8), (8, 9), (10, 11)]
-    assert _runs([]) == []
+    path = tmp_path / "s.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for i, line in enumerate(lines) if i not in (1, 4, 5, 10)))
+    cells = []
+    assert quick(tmp_path, cells).holds
+    assert [(cell.recipe.name, cell.members) for cell in cells] == [("none", (1, 4, 5)), ("dropout 0.2", (2,))]
+
+
+def test_each_network_is_a_line_of_its_own(tmp_path):
+    quick(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert [line["seed"] for line in lines] == [*range(8), *range(8)]
+    assert {line["setting"]["arm"] for line in lines} == {"none", "dropout:p=0.2"}
+
+
+def test_networks_that_take_long_are_trained_in_smaller_cells_the_longest_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("regdemo.lab.store.QUICK", 5 * store.cost(data.load("digits"), 2))
+    cells = []
+    quick(tmp_path, cells, train_sizes=[30, 60])
+    assert [(cell.setting.train_size, len(cell.members)) for cell in cells[:3]] == [(60, 5), (30, 8), (60, 5)] or [
+        (cell.setting.train_size, len(cell.members)) for cell in cells[:2]
+    ] == [(60, 5), (60, 5)]
 
 
 def test_the_order_in_which_cells_ended_changes_nothing(tmp_path):
@@ -112,11 +129,12 @@ def test_the_order_in_which_cells_ended_changes_nothing(tmp_path):
 def test_a_line_cut_short_is_passed_over_and_its_cell_trained_again_on_a_new_line(tmp_path, left):
     quick(tmp_path)
     path = tmp_path / "s.jsonl"
-    first, second = path.read_text().splitlines(keepends=True)
+    *most, second = path.read_text().splitlines(keepends=True)
+    first = "".join(most)
     path.write_text(first + second[:left])
     cells = []
     report = quick(tmp_path, cells)
-    assert [cell.setting.technique for cell in cells] == ["dropout"]
+    assert [(cell.recipe.name, cell.members) for cell in cells] == [("dropout 0.2", (7,))]
     assert "1 line cut short" in texts(report)
     assert path.read_text().startswith(first + second[:left] + "\n" + BEGINNING)
     assert quick(tmp_path, executor=None) == report
@@ -128,7 +146,7 @@ def test_a_whole_last_line_without_its_end_counts(tmp_path):
     assert quick(tmp_path, cells) == first
     assert cells == []
     assert quick(tmp_path, cells, seeds=9).holds
-    assert len(path.read_text().splitlines()) == 4
+    assert len(path.read_text().splitlines()) == 18
 
 
 @pytest.mark.parametrize(
@@ -139,7 +157,7 @@ def test_a_whole_last_line_without_its_end_counts(tmp_path):
         (b"\xff\xfe\n", 1),
         (b"\n[]\n", 2),
         (BEGINNING.encode() + b'"setting": 3}\n', 1),
-        ("same", 3),
+        ("same", 17),
     ],
 )
 def test_a_line_of_something_else_is_named_by_file_and_line_and_nothing_is_written(tmp_path, content, where):
@@ -148,13 +166,13 @@ def test_a_line_of_something_else_is_named_by_file_and_line_and_nothing_is_writt
         quick(tmp_path)
         content = path.read_bytes() + path.read_bytes()
     path.write_bytes(content)
-    with pytest.raises(FileError, match=rf"s\.jsonl:{where}: this line is no cell of a sweep"):
+    with pytest.raises(FileError, match=rf"s\.jsonl:{where}: this line is not from a sweep of this version"):
         quick(tmp_path)
     assert path.read_bytes() == content
 
 
 def test_a_file_in_use_is_refused(tmp_path):
-    with Results(tmp_path / "s.jsonl"), pytest.raises(FileError, match="in use by another sweep"):
+    with Store(tmp_path / "s.jsonl"), pytest.raises(FileError, match="in use by another sweep"):
         quick(tmp_path)
 
 
@@ -170,7 +188,7 @@ def test_a_file_that_cannot_be_is_refused(tmp_path):
 
 def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path):
     def fail(cell):
-        if cell.setting.values == (("p", 0.5),):
+        if cell.setting.arm == "dropout:p=0.5":
             raise OSError("disk on fire\nwith more lines")
 
     report = quick(tmp_path, fail=fail, p=[0.1, 0.5])
@@ -179,18 +197,18 @@ def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path
     shown = [
         row for block in report.blocks if isinstance(block, Table) for row in block.rows if row[0] == "dropout 0.5"
     ]
-    assert [cell for row in shown for cell in row[1:]] == [0, *["–"] * 4, *["–"] * 4]
+    assert {cell for row in shown for cell in row[1:]} == {0, "–"}
     assert [claim.holds for claim in report.claims] == [True, True, True, False]
     cells = []
     assert quick(tmp_path, cells, p=[0.1, 0.5]).holds
-    assert [cell.setting.values for cell in cells] == [(("p", 0.5),)]
+    assert [cell.setting.arm for cell in cells] == ["dropout:p=0.5"]
 
 
 def test_where_all_is_lost_there_is_no_report_but_the_reason(tmp_path):
     def fail(cell):
         raise OSError("disk on fire")
 
-    with pytest.raises(RegdemoError, match="all were lost, the first by this: OSError: disk on fire"):
+    with pytest.raises(RegdemoError, match="all were lost, the first by OSError: disk on fire"):
         quick(tmp_path, fail=fail)
 
 
@@ -222,14 +240,19 @@ def test_differences_are_paired_by_seed_and_corrected_over_the_whole_grid(tmp_pa
     report = quick(tmp_path, p=[0.1, 0.9], train_sizes=[30, 60], epochs=4)
     lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
     levels = {
-        (line["setting"]["values"].get("p"), line["setting"]["train_size"]): line["scores"][TEST_ACCURACY]
-        for line in lines
+        (arm, size): [
+            line["scores"][TEST_ACCURACY]
+            for line in lines
+            if (line["setting"]["arm"], line["setting"]["train_size"]) == (arm, size)
+        ]
+        for arm in ("none", "dropout:p=0.1", "dropout:p=0.9")
+        for size in (30, 60)
     }
-    arms = [(p, size) for size in (30, 60) for p in (0.1, 0.9)]
-    changes = [[b - a for a, b in zip(levels[None, n], levels[p, n], strict=True)] for p, n in arms]
+    arms = [(f"dropout:p={p}", size) for size in (30, 60) for p in (0.1, 0.9)]
+    changes = [[b - a for a, b in zip(levels["none", n], levels[p, n], strict=True)] for p, n in arms]
     table = next(block for block in report.blocks if isinstance(block, Table))
     assert [row[4].value for row in table.rows] == pytest.approx([sum(d) / 8 for d in changes])
-    assert [row[5] for row in table.rows] == [round(p, 4) for p in holm([p_value(d) for d in changes])]
+    assert [row[5] for row in table.rows] == [round(change(d, comparisons=4).p, 4) for d in changes]
 
 
 def test_curves_are_drawn_over_what_has_several_values(tmp_path):
@@ -247,25 +270,26 @@ def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path,
     quick(tmp_path, cells)
     path = tmp_path / "s.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[1]["scores"][TEST_ACCURACY][3] = None
+    lines[11]["scores"][TEST_ACCURACY] = None
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = quick(tmp_path)
-    assert "1 of 8 runs of 'dropout 0.2' diverged, a figure of theirs is not finite: seed 3" in texts(report)
+    assert "1 of 8 runs of 'dropout 0.2' diverged (a metric is not finite): seed 3" in texts(report)
     assert next(block for block in report.blocks if isinstance(block, Table)).rows[0][1] == 7
-    monkeypatch.setattr("regdemo.lab.training.Learner.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
-    assert train_cell(cells[0])["scores"] == {TEST_ACCURACY: [None] * 8}
+    monkeypatch.setattr("regdemo.lab.training.TrainingRun.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
+    assert [line["scores"] for line in train_cell(cells[0])] == [{TEST_ACCURACY: None}] * 8
 
 
 def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_worker_is_refused(tmp_path):
     table = tmp_path / "t.csv"
-    table.write_text("a,b\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(60)))
+    table.write_text("a,b\n" + "".join(f"{i * 7 % 60},{'xy'[i % 2]}\n" for i in range(60)))
     cells = []
     quick(tmp_path, cells, data=table, epochs=1)
     quick(tmp_path, cells, data=table, epochs=1)
     assert len(cells) == 2
-    table.write_text(table.read_text().replace("7,", "7.5,"))
+    table.write_text(table.read_text().replace("\n7,", "\n7.5,"))
     quick(tmp_path, cells, data=table, epochs=1)
     assert len(cells) == 4
+    store._prepared.cache_clear()
     with pytest.raises(FileError, match="another file here than where the sweep was started"):
         train_cell(cells[0])
 
@@ -278,7 +302,13 @@ def test_of_a_text_the_loss_is_the_headline_and_the_accuracy_is_in_the_rest(tmp_
     found = tables(report)
     assert found["The difference from none in test loss"].columns[2:4] == ["none, nats", "difference, nats"]
     rest = found["The differences from none in the rest"].columns
-    assert rest == ["", "test accuracy, points", "p", "calibration error, points", "p"]
+    assert rest == [
+        "",
+        "test accuracy, points",
+        "p of test accuracy",
+        "calibration error, points",
+        "p of calibration error",
+    ]
 
 
 def tables(report):
@@ -297,7 +327,7 @@ def test_what_a_technique_measures_is_measured_in_every_arm_as_compare_does(tmp_
     assert table.columns == ["", "pairs", "none, %", "difference, points", "p"]
     for row, arm in zip(table.rows, others, strict=True):
         assert row[1:3] == [8, mean_interval(none)]
-        assert row[3] == mean_interval([b - a for a, b in zip(none, arm, strict=True)])
+        assert row[3] == change([b - a for a, b in zip(none, arm, strict=True)], comparisons=2).interval
     assert "lack it" not in table.note
 
 
@@ -320,15 +350,6 @@ def test_a_measure_that_was_not_asked_for_is_not_shown(tmp_path):
     assert ATTACKED not in tables(quick(tmp_path))
 
 
-def test_a_key_is_what_it_was_before_devices_and_precisions_were_told_apart(tmp_path):
-    cells = []
-    quick(tmp_path, cells)
-    assert cells[1].setting.key == (
-        '{"digest": "", "epochs": 2, "hold_out": false, "label_noise": 0.0, "seed": 0, "target": null, '
-        '"task": "digits", "technique": "dropout", "train_size": 60, "values": {"p": 0.2}}'
-    )
-
-
 def test_what_another_precision_has_trained_is_kept_apart(tmp_path):
     first, cells = quick(tmp_path), []
     report = quick(tmp_path, cells, precision="bfloat16")
@@ -345,10 +366,10 @@ def test_two_versions_that_trained_a_grid_are_named_but_not_what_trained_another
     quick(tmp_path, precision="bfloat16")
     path = tmp_path / "s.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[3]["by"] = "an old version"
+    lines[20]["by"] = "an old version"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "trained by an old version and by regdemo" in texts(quick(tmp_path, precision="bfloat16"))
-    assert "trained by" not in texts(quick(tmp_path))
+    assert "trained by regdemo" not in texts(quick(tmp_path))
 
 
 def test_a_gpu_is_the_workers_and_one_without_it_says_so_in_a_line_with_its_name(tmp_path, monkeypatch):
@@ -358,13 +379,14 @@ def test_a_gpu_is_the_workers_and_one_without_it_says_so_in_a_line_with_its_name
     with pytest.raises(RegdemoError, match=r"ArgumentError: on host-7, device = 'cuda:1' is not there: .*") as caught:
         quick(tmp_path, cells, device="cuda:1", seeds=GROUP + 2)
     assert "\n" not in str(caught.value)
-    assert [(cell.setting.device, cell.device, len(cell)) for cell in cells] == [("cuda", "cuda:1", GROUP + 2)] * 2
+    assert [(cell.setting.device, cell.task.device, len(cell.members)) for cell in cells] == [
+        ("cuda", "cuda:1", GROUP + 2)
+    ] * 2
 
 
-def test_every_arm_validates_where_one_technique_must(tmp_path):
-    cells = []
-    quick(tmp_path, cells, techniques=["early-stopping"])
-    assert [cell.setting.hold_out for cell in cells] == [True, True]
+def test_only_the_arm_that_validates_trains_on_fewer_examples(tmp_path):
+    report = quick(tmp_path, techniques=["early-stopping"])
+    assert {row["arm"]: row["trained_on"] for row in report.results.records()} == {"none": 60, "early-stopping 5": 48}
 
 
 def test_more_workers_than_fit_in_memory_are_refused_with_how_many_do(tmp_path, monkeypatch):
@@ -382,8 +404,8 @@ def test_processes_share_out_the_gpus_unless_one_is_named(tmp_path, monkeypatch)
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(data.Task, "on", lambda self, device, precision: self)
-    monkeypatch.setattr(module, "check_workers", lambda task, recipes, workers: checked.append(workers))
-    monkeypatch.setattr(module, "Processes", processes)
+    monkeypatch.setattr(memory, "check_workers", lambda task, footprints, workers: checked.append(workers))
+    monkeypatch.setattr(executors, "Processes", processes)
     for device in ("cpu", "cuda", "cuda:1"):
         with pytest.raises(RegdemoError, match="ZeroDivisionError"):
             quick(tmp_path, device=device, executor=None, workers=3)

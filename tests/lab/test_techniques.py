@@ -12,11 +12,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from regdemo import regularizers
 from regdemo.lab import metrics
-from regdemo.lab.data import Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.streams import Draws, stream
+from regdemo.lab.streams import RngStreams, stream
+from regdemo.lab.task import Task
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import Learner
+from regdemo.lab.training import TrainingRun
 
 SIZES = (5, 12, 8, 4)
 BATCH = torch.arange(20)
@@ -30,9 +30,11 @@ def task():
     return Task("noise", "", x[:60], y[:60], x[60:], y[60:], classes=4, hidden=(12, 8), batch=20, learning_rate=0.05)
 
 
-def learner(task, *names, members=(0, 1), steps=10, **values):
+def run(task, *names, members=(0, 1), steps=10, **values):
     techniques = tuple(TECHNIQUES[name](**values) for name in names)
-    return Learner(task, Recipe("an arm", techniques), members, seed=3, steps=steps)
+    made = TrainingRun(task, Recipe("an arm", techniques), members, seed=3)
+    made.steps = steps
+    return made
 
 
 def module(parameters, member):
@@ -88,7 +90,7 @@ def compared(task, arm, steps=3, **options):
 def test_label_smoothing_is_torchs(task):
     compared(
         task,
-        learner(task, "label-smoothing", smoothing=0.2),
+        run(task, "label-smoothing", smoothing=0.2),
         objective=lambda *given: loss(*given, label_smoothing=0.2),
     )
 
@@ -96,7 +98,7 @@ def test_label_smoothing_is_torchs(task):
 def test_clipping_is_torchs_for_each_member(task):
     compared(
         task,
-        learner(task, "gradient-clipping", max_norm=0.01),
+        run(task, "gradient-clipping", max_norm=0.01),
         before=lambda network: nn.utils.clip_grad_norm_(network.parameters(), 0.01),
     )
 
@@ -105,7 +107,7 @@ def test_the_l2_penalty_is_the_sum_of_the_squared_weights(task):
     def penalized(network, x, y):
         return loss(network, x, y) + 0.1 * sum((layer.weight**2).sum() for layer in network[::2])
 
-    compared(task, learner(task, "l2-penalty", strength=0.1), objective=penalized)
+    compared(task, run(task, "l2-penalty", strength=0.1), objective=penalized)
 
 
 def test_the_l1_penalty_is_a_soft_threshold_after_each_step(task):
@@ -113,7 +115,7 @@ def test_the_l1_penalty_is_a_soft_threshold_after_each_step(task):
         for layer in network[::2]:
             layer.weight.data = regularizers.soft_threshold(layer.weight.data, 0.05 * 0.3)
 
-    arm = learner(task, "l1-penalty", strength=0.3)
+    arm = run(task, "l1-penalty", strength=0.3)
     compared(task, arm, after=shrink)
     assert (arm.parameters[0] == 0).any()
 
@@ -123,7 +125,7 @@ def test_max_norm_is_torchs_renorm_of_the_weights_into_each_unit_after_each_step
         for layer in network[::2]:
             layer.weight.data = torch.renorm(layer.weight.data, 2, 0, 0.6)
 
-    arm = learner(task, "max-norm", limit=0.6)
+    arm = run(task, "max-norm", limit=0.6)
     networks = modules(arm.parameters)
     for _ in range(3):
         arm.step(both(BATCH))
@@ -138,7 +140,7 @@ def test_max_norm_is_torchs_renorm_of_the_weights_into_each_unit_after_each_step
 
 
 def test_a_member_that_diverges_leaves_the_other_within_its_max_norm(task):
-    arm = learner(task, "max-norm")
+    arm = run(task, "max-norm")
     with torch.no_grad():
         arm.parameters[0][0, 0, 0] = float("inf")
     arm.step(both(BATCH))
@@ -147,7 +149,7 @@ def test_a_member_that_diverges_leaves_the_other_within_its_max_norm(task):
 
 
 def test_weight_decay_is_adamws_on_the_weights_alone(task):
-    arm = learner(task, "weight-decay", weight_decay=2.0)
+    arm = run(task, "weight-decay", weight_decay=2.0)
     networks = modules(arm.parameters)
     for _ in range(3):
         arm.step(both(BATCH))
@@ -158,7 +160,7 @@ def test_weight_decay_is_adamws_on_the_weights_alone(task):
 
 
 def test_sam_is_the_librarys_with_each_members_own_norm(task):
-    arm = learner(task, "sam", rho=0.3)
+    arm = run(task, "sam", rho=0.3)
     networks = modules(arm.parameters)
     for _ in range(3):
         arm.step(both(BATCH))
@@ -177,7 +179,7 @@ def test_sam_is_the_librarys_with_each_members_own_norm(task):
 
 
 def test_lookahead_is_the_librarys(task):
-    arm = learner(task, "lookahead", k=2, alpha=0.5)
+    arm = run(task, "lookahead", k=2, alpha=0.5)
     networks = modules(arm.parameters)
     for _ in range(5):
         arm.step(both(BATCH))
@@ -187,7 +189,7 @@ def test_lookahead_is_the_librarys(task):
 
 
 def test_dp_sgd_is_the_librarys_gradient(task):
-    arm = learner(task, "dp-sgd", max_norm=0.7, noise=0.0)
+    arm = run(task, "dp-sgd", max_norm=0.7, noise=0.0)
     networks = modules(arm.parameters)
     arm.step(both(BATCH))
     for member, network in enumerate(networks):
@@ -205,7 +207,7 @@ def test_dp_sgd_is_the_librarys_gradient(task):
 
 
 def test_dp_sgds_noise_is_that_multiple_of_the_norm_over_the_batch(task):
-    quiet, noisy = (learner(task, "dp-sgd", max_norm=0.7, noise=noise) for noise in (0.0, 3.0))
+    quiet, noisy = (run(task, "dp-sgd", max_norm=0.7, noise=noise) for noise in (0.0, 3.0))
     for arm in (quiet, noisy):
         arm.step(both(BATCH))
     noise = torch.cat([(a - b).flatten() for a, b in zip(noisy.gradients, quiet.gradients, strict=True)])
@@ -224,14 +226,14 @@ def by_hand(arm, member, x, masks, p=0.3):
 
 
 def test_r_drop_minimizes_the_librarys_loss(task):
-    arm = learner(task, "r-drop", p=0.3, alpha=2.0)
+    arm = run(task, "r-drop", p=0.3, alpha=2.0)
     x, y = task.x[BATCH], task.y[BATCH]
     for member in range(2):
-        masks = Draws(3, [member], "r-drop", torch.float64)
+        masks = RngStreams(3, [member], "r-drop", torch.float64)
         first, second = (by_hand(arm, member, x, masks) for _ in range(2))
         expected = regularizers.r_drop(first, second, y, 2.0)
-        inputs, labels = arm.everyone(x), arm.everyone(y)
-        fresh = learner(task, "r-drop", p=0.3, alpha=2.0)
+        inputs, labels = arm.expand_to_members(x), arm.expand_to_members(y)
+        fresh = run(task, "r-drop", p=0.3, alpha=2.0)
         outputs = fresh.forward(inputs)
         plain = fresh.losses(outputs, labels).mean(1)
         total = plain + fresh.techniques[0].penalty(fresh, inputs, labels, outputs)
@@ -239,16 +241,16 @@ def test_r_drop_minimizes_the_librarys_loss(task):
 
 
 def test_mc_dropout_averages_the_probabilities_of_passes_with_masks_of_their_own(task):
-    arm = learner(task, "mc-dropout", p=0.3, samples=3)
-    predicted = arm.predict(arm.everyone(task.test_x)).exp()
+    arm = run(task, "mc-dropout", p=0.3, samples=3)
+    predicted = arm.predict(arm.expand_to_members(task.test_x)).exp()
     for member in range(2):
-        masks = Draws(3, [member], "mc-dropout in prediction", torch.float64)
+        masks = RngStreams(3, [member], "mc-dropout in prediction", torch.float64)
         passes = [by_hand(arm, member, task.test_x, masks).softmax(-1) for _ in range(3)]
         torch.testing.assert_close(predicted[member], torch.stack(passes).mean(0))
 
 
 def test_judging_by_mc_dropout_does_not_change_what_is_learned(task):
-    judged, left_alone = (learner(task, "mc-dropout", samples=2) for _ in range(2))
+    judged, left_alone = (run(task, "mc-dropout", samples=2) for _ in range(2))
     judged.scores()
     for arm in (judged, left_alone):
         arm.epoch()
@@ -256,7 +258,7 @@ def test_judging_by_mc_dropout_does_not_change_what_is_learned(task):
 
 
 def test_ema_is_torchs(task):
-    arm = learner(task, "ema", decay=0.7)
+    arm = run(task, "ema", decay=0.7)
     networks = modules(arm.parameters)
     averages = []
     for network in networks:
@@ -270,7 +272,7 @@ def test_ema_is_torchs(task):
 
 
 def test_swa_is_the_mean_of_the_weights_after_each_epoch_from_its_start_on(task):
-    arm = learner(task, "swa", start=0.5, steps=12)
+    arm = run(task, "swa", start=0.5, steps=12)
     ends = []
     for _ in range(4):
         arm.epoch()
@@ -280,7 +282,7 @@ def test_swa_is_the_mean_of_the_weights_after_each_epoch_from_its_start_on(task)
 
 
 def test_early_stopping_keeps_what_the_librarys_does(task):
-    arm = learner(task.hold_out(), "early-stopping", patience=2)
+    arm = run(task, "early-stopping", patience=2)
     networks = modules(arm.parameters)
     stopping = [regularizers.EarlyStopping(network, patience=2) for network in networks]
     stopped = [False, False]
@@ -289,7 +291,8 @@ def test_early_stopping_keeps_what_the_librarys_does(task):
         for member, (network, judge) in enumerate(zip(networks, stopping, strict=True)):
             network.load_state_dict(module(arm.parameters, member).state_dict())
             if not stopped[member]:
-                x, y = arm.task.validation
+                held = arm.examples.validation[member]
+                x, y = arm.examples.x[held], arm.examples.y[held]
                 stopped[member] = judge.step(loss(network, x, y).item())
     for judge in stopping:
         judge.restore()
@@ -298,7 +301,7 @@ def test_early_stopping_keeps_what_the_librarys_does(task):
 
 
 def test_accuracy_under_fgsm_is_that_of_the_librarys_attack(task):
-    arm = learner(task, "fgsm", epsilon=0.3)
+    arm = run(task, "fgsm", epsilon=0.3)
     arm.epoch()
     ((name, measure),) = arm.techniques[0].measures().items()
     assert name == "accuracy under FGSM 0.3, %"
@@ -313,19 +316,19 @@ def test_fgsm_trains_on_half_the_loss_of_the_examples_and_half_of_the_attacked(t
         attacked = regularizers.fgsm(x, lambda probe: loss(network, probe, y), 0.3)
         return (loss(network, x, y) + loss(network, attacked, y)) / 2
 
-    compared(task, learner(task, "fgsm", epsilon=0.3), objective=halves)
+    compared(task, run(task, "fgsm", epsilon=0.3), objective=halves)
 
 
 def test_adversarial_training_minimizes_the_librarys_loss(task):
     def attacked(network, x, y):
         return regularizers.adversarial_training(x, lambda some: loss(network, some, y), 0.3, clean=0.8)
 
-    compared(task, learner(task, "adversarial-training", epsilon=0.3, clean=0.8), objective=attacked)
+    compared(task, run(task, "adversarial-training", epsilon=0.3, clean=0.8), objective=attacked)
 
 
 def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):
-    arm = learner(task, "mixup", alpha=1.0)
-    x, y = arm.everyone(task.x[BATCH]), arm.everyone(task.y[BATCH])
+    arm = run(task, "mixup", alpha=1.0)
+    x, y = arm.expand_to_members(task.x[BATCH]), arm.expand_to_members(task.y[BATCH])
     mixed_x, mixed_y = arm.techniques[0].batch(arm, x, y)
     for member in range(2):
         draws = stream(3, member, "mixup")
@@ -338,8 +341,8 @@ def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):
 
 
 def test_batch_mixing_leaves_the_labels(task):
-    arm = learner(task, "batch-mixing", p=0.7)
-    x, y = arm.everyone(task.x[BATCH]), arm.everyone(task.y[BATCH])
+    arm = run(task, "batch-mixing", p=0.7)
+    x, y = arm.expand_to_members(task.x[BATCH]), arm.expand_to_members(task.y[BATCH])
     mixed, labels = arm.techniques[0].batch(arm, x, y)
     order = torch.randperm(20, generator=stream(3, 1, "batch-mixing"))
     torch.testing.assert_close(mixed[1], 0.7 * x[1] + 0.3 * x[1][order])
@@ -355,7 +358,7 @@ def test_batch_mixing_leaves_the_labels(task):
     ],
 )
 def test_a_scheduled_rate_follows_the_step(task, name, rates):
-    arm = learner(task, name, p=0.4, steps=4, **({} if name == "annealed-dropout" else {"part": 0.5}))
+    arm = run(task, name, p=0.4, steps=4, **({} if name == "annealed-dropout" else {"part": 0.5}))
     found = []
     for _ in range(4):
         found.append(arm.techniques[0].rate(arm, 0, 2))
@@ -364,7 +367,7 @@ def test_a_scheduled_rate_follows_the_step(task, name, rates):
 
 
 def test_layerwise_dropout_has_no_rate_after_the_first_hidden_layer_and_the_whole_after_the_last(task):
-    arm = learner(task, "layerwise-dropout", p=0.4)
+    arm = run(task, "layerwise-dropout", p=0.4)
     assert [arm.techniques[0].rate(arm, layer, 3) for layer in range(3)] == pytest.approx([0.0, 0.2, 0.4])
 
 
@@ -376,7 +379,7 @@ def test_layerwise_dropout_has_no_rate_after_the_first_hidden_layer_and_the_whol
     ],
 )
 def test_noise_on_activations_has_its_mean_and_variance(task, name, values, variance):
-    arm = learner(task, name, **values)
+    arm = run(task, name, **values)
     noise = arm.activations(torch.ones(2, 200, 100, dtype=torch.float64), "hidden", 0, 2) - 1
     # 40,000 draws of a Gaussian: 6 sigma on the mean and on the variance.
     assert noise.mean().item() == pytest.approx(0, abs=6 * (variance / 40_000) ** 0.5)
@@ -387,27 +390,29 @@ def test_noise_on_activations_has_its_mean_and_variance(task, name, values, vari
     ("name", "values", "variance"), [("drop-connect", {"p": 0.2}, 0.25), ("weight-noise", {"std": 0.5}, 0.25)]
 )
 def test_noise_on_weights_has_its_mean_and_variance_and_leaves_biases(task, name, values, variance):
-    arm = learner(task, name, **values)
+    arm = run(task, name, **values)
     noise = arm.weight(torch.ones(2, 200, 100, dtype=torch.float64)) - 1
     assert noise.mean().item() == pytest.approx(0, abs=6 * (variance / 40_000) ** 0.5)
     assert noise.var().item() == pytest.approx(variance, rel=0.1)
-    assert not arm.judge(arm.everyone(task.test_x)).equal(arm.forward(arm.everyone(task.test_x)))
+    assert not arm.eval_forward(arm.expand_to_members(task.test_x)).equal(
+        arm.forward(arm.expand_to_members(task.test_x))
+    )
     biases = deepcopy(arm.parameters[1::2])
     with torch.no_grad():
         for w in arm.parameters[::2]:
             w.zero_()
     if name == "drop-connect":
-        assert torch.equal(arm.forward(arm.everyone(task.test_x))[0, 0], biases[-1][0, 0])
+        assert torch.equal(arm.forward(arm.expand_to_members(task.test_x))[0, 0], biases[-1][0, 0])
 
 
 def test_the_calibration_error_is_the_gap_of_confidence_and_accuracy_bin_by_bin(task):
-    arm = learner(task)
+    arm = run(task)
     for _ in range(3):
         arm.epoch()
-    x, y = arm.everyone(task.test_x), arm.everyone(task.test_y)
     with torch.no_grad():
-        *_, found = metrics.classified(arm, x, y)
-        probabilities = arm.judge(x).softmax(-1).numpy()
+        logits = arm.eval_forward(arm.examples.test_x)
+        found = metrics.calibration_error(logits.double().log_softmax(-1), arm.examples.test_y)
+        probabilities = logits.softmax(-1).numpy()
     for member in range(2):
         confidence = probabilities[member].max(1)
         right = probabilities[member].argmax(1) == task.test_y.numpy()

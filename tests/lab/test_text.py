@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from paired import PairedTraining
 from regdemo import regularizers
 from regdemo.errors import FileError
 from regdemo.lab import data, text
@@ -14,12 +15,13 @@ from regdemo.lab.gpts import GPTs
 from regdemo.lab.metrics import TEST_LOSS
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.streams import stream
+from regdemo.lab.task import CLASSIFIER
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import Learner, PairedTraining
+from regdemo.lab.training import TrainingRun
 from regdemo.lab.transformer import GPT
 
 # The techniques that the other tasks have no place for.
-ON_TOKENS = [name for name in fitting(text.OFFERS) if name not in fitting(data.CLASSIFIER)]
+ON_TOKENS = [name for name in fitting(text.OFFERS) if name not in fitting(CLASSIFIER)]
 ON_PRETRAINED = ["mixout", "l2-sp"]
 WORDS = "the cat sat on the mat and the dog lay by the door while rain fell on the roof of the old red barn "
 
@@ -72,22 +74,22 @@ def test_batched_gpts_are_the_module_with_their_weights():
 
 
 def test_a_long_test_is_judged_in_parts_that_make_the_whole(task, monkeypatch):
-    learner = Learner(task, Recipe("none"), [0, 1], seed=0)
-    ids = learner.everyone(task.x)
-    whole = learner.judge(ids)
+    run = TrainingRun(task, Recipe("none"), [0, 1], seed=0)
+    ids = run.expand_to_members(task.x)
+    whole = run.eval_forward(ids)
     monkeypatch.setattr("regdemo.lab.gpts.JUDGED", 7)
-    torch.testing.assert_close(learner.judge(ids), whole)
+    torch.testing.assert_close(run.eval_forward(ids), whole)
 
 
 def test_dropout_acts_at_every_site_of_a_gpt(task):
     seen = []
 
     class Watching(type(TECHNIQUES["dropout"]())):
-        def activations(self, learner, h, site, layer, depth):
+        def activations(self, run, h, site, layer, depth):
             seen.append((site, layer, tuple(h.shape)))
             return h
 
-    Learner(task, Recipe("watching", (Watching(),)), [0, 1], seed=0).step(torch.arange(10).view(2, 5))
+    TrainingRun(task, Recipe("watching", (Watching(),)), [0, 1], seed=0).step(torch.arange(10).view(2, 5))
     wide = {"embedding": (6, 8), "attention": (2, 6, 6), "residual": (6, 8), "hidden": (6, 32)}
     block = ["attention", "residual", "hidden", "residual"]
     expected = [("embedding", 0), *((site, layer) for layer in (0, 1) for site in block)]
@@ -112,39 +114,39 @@ def test_a_technique_on_tokens_parts_its_arm_from_the_one_without(task, name):
 
 
 def test_drop_path_drops_whole_sequences_at_rates_that_grow_from_0(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["drop-path"](p=0.5),)), [0, 1], seed=0)
-    first, second = (learner.activations(torch.ones(2, 200, 3, 4), "residual", layer, 2) for layer in (0, 1))
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["drop-path"](p=0.5),)), [0, 1], seed=0)
+    first, second = (run.activations(torch.ones(2, 200, 3, 4), "residual", layer, 2) for layer in (0, 1))
     assert (first == 1).all()
     assert {tuple(row.unique().tolist()) for member in second for row in member} == {(0.0,), (2.0,)}
 
 
 def test_layer_drop_skips_both_sublayers_of_a_block_or_none_and_does_not_rescale(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["layer-drop"](p=0.5),)), range(40), seed=0)
-    attention, hidden = (learner.activations(torch.ones(40, 5, 6, 8), "residual", 1, 2) for _ in range(2))
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["layer-drop"](p=0.5),)), range(40), seed=0)
+    attention, hidden = (run.activations(torch.ones(40, 5, 6, 8), "residual", 1, 2) for _ in range(2))
     assert torch.equal(attention, hidden)
     assert {tuple(member.unique().tolist()) for member in attention} == {(0.0,), (1.0,)}
 
 
 def test_neftunes_noise_is_uniform_and_on_the_embeddings_alone(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["embedding-noise"](alpha=3.0),)), [0], seed=0)
-    noise = learner.activations(torch.zeros(1, 500, 6, 8, dtype=torch.float64), "embedding", 0, 2)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["embedding-noise"](alpha=3.0),)), [0], seed=0)
+    noise = run.activations(torch.zeros(1, 500, 6, 8, dtype=torch.float64), "embedding", 0, 2)
     bound = 3 / (6 * 8) ** 0.5
     # 24,000 draws: none within 1% of an end has a probability of 0.995^24000 < 1e-52.
     assert 0.99 * bound < noise.max() <= bound
     assert -bound <= noise.min() < -0.99 * bound
-    assert not learner.activations(torch.zeros(1, 5, 6, 32), "hidden", 0, 2).any()
+    assert not run.activations(torch.zeros(1, 5, 6, 32), "hidden", 0, 2).any()
 
 
 def test_attention_dropout_leaves_the_other_sites(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["attention-dropout"](p=0.5),)), [0], seed=0)
-    assert not learner.activations(torch.ones(1, 50, 2, 6, 6), "attention", 0, 2).all()
-    assert learner.activations(torch.ones(1, 50, 6, 8), "residual", 0, 2).eq(1).all()
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["attention-dropout"](p=0.5),)), [0], seed=0)
+    assert not run.activations(torch.ones(1, 50, 2, 6, 6), "attention", 0, 2).all()
+    assert run.activations(torch.ones(1, 50, 6, 8), "residual", 0, 2).eq(1).all()
 
 
 def test_token_masking_corrupts_what_is_read_and_not_what_is_predicted(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["token-masking"](p=0.5),)), [0, 1], seed=0)
-    x, y = (learner.everyone(part) for part in (task.x, task.y))
-    read, predicted = learner.techniques[0].batch(learner, x, y)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["token-masking"](p=0.5),)), [0, 1], seed=0)
+    x, y = (run.expand_to_members(part) for part in (task.x, task.y))
+    read, predicted = run.techniques[0].batch(run, x, y)
     assert torch.equal(predicted, y)
     changed = read[read != x]
     assert (changed == 9).double().mean() > 0.5
@@ -152,12 +154,12 @@ def test_token_masking_corrupts_what_is_read_and_not_what_is_predicted(task):
 
 
 def test_word_dropout_is_the_librarys_at_each_members_own_coins(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=0.5),)), [0, 1], seed=3)
-    ids = learner.everyone(task.x)
-    found = learner.tokens(learner.model.embed(ids), ids)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["word-dropout"](p=0.5),)), [0, 1], seed=3)
+    ids = run.expand_to_members(task.x)
+    found = run.tokens(run.model.embed(ids), ids)
     for member in range(2):
         coins = stream(3, member, "word-dropout")
-        table = learner.model.token[member]
+        table = run.model.token[member]
         expected = regularizers.word_dropout(
             task.x, table, 0.5, mask=regularizers.keep_mask((10,), 0.5, generator=coins)
         )
@@ -167,23 +169,23 @@ def test_word_dropout_is_the_librarys_at_each_members_own_coins(task):
 
 def test_word_dropout_leaves_positions(task):
     # At this rate all ten words fall but for a chance of 1e-4, a matter of the seed: what is left is positions alone.
-    learner = Learner(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["word-dropout"](p=1 - 1e-5),)), [0], seed=0)
     with torch.no_grad():
-        logits = learner.forward(task.x[None, :2])
+        logits = run.forward(task.x[None, :2])
     torch.testing.assert_close(logits[0, 0], logits[0, 1])
     assert not torch.equal(logits[0, 0, 0], logits[0, 0, 1])
 
 
 def test_spatial_dropout_drops_a_channel_of_a_sequence_at_all_its_positions(task):
-    learner = Learner(task, Recipe("", (TECHNIQUES["spatial-dropout"](p=0.5),)), [0, 1], seed=0)
+    run = TrainingRun(task, Recipe("", (TECHNIQUES["spatial-dropout"](p=0.5),)), [0, 1], seed=0)
     for site in ("embedding", "residual", "hidden"):
-        dropped = learner.activations(torch.ones(2, 50, 6, 8), site, 0, 2)
+        dropped = run.activations(torch.ones(2, 50, 6, 8), site, 0, 2)
         assert dropped.unique().tolist() == [0, 2]
         assert (dropped == dropped[:, :, :1]).all()
         assert not (dropped == dropped[:, :1]).all()
         assert not torch.equal(dropped[0], dropped[1])
     weights = torch.ones(2, 50, 2, 6, 6)
-    assert learner.activations(weights, "attention", 0, 2) is weights
+    assert run.activations(weights, "attention", 0, 2) is weights
 
 
 def test_mixout_at_rate_0_is_no_mixout(task):
@@ -193,7 +195,7 @@ def test_mixout_at_rate_0_is_no_mixout(task):
 
 
 def test_l2_sp_goes_back_by_its_share_of_the_way_and_weight_decay_by_its_share_of_the_weight(task):
-    start = tuple(p[:1].detach() + 0.1 for p in Learner(task, Recipe(""), [0], seed=1).parameters)
+    start = tuple(p[:1].detach() + 0.1 for p in TrainingRun(task, Recipe(""), [0], seed=1).parameters)
     arms = {
         "none": (),
         "l2-sp": (TECHNIQUES["l2-sp"](decay=2.0),),
@@ -201,10 +203,10 @@ def test_l2_sp_goes_back_by_its_share_of_the_way_and_weight_decay_by_its_share_o
     }
     weights = {}
     for name, techniques in arms.items():
-        learner = Learner(replace(task, start=start), Recipe(name, techniques), [0], seed=0)
-        before = [w.detach().clone() for w in learner.model.weights]
-        learner.step(torch.arange(5)[None])
-        weights[name] = [w.detach() for w in learner.model.weights]
+        run = TrainingRun(replace(task, start=start), Recipe(name, techniques), [0], seed=0)
+        before = [w.detach().clone() for w in run.model.weights]
+        run.step(torch.arange(5)[None])
+        weights[name] = [w.detach() for w in run.model.weights]
     share = 2.0 * task.learning_rate
     for plain, home, back, decayed in zip(
         weights["none"], before, weights["l2-sp"], weights["weight-decay"], strict=True
@@ -214,7 +216,7 @@ def test_l2_sp_goes_back_by_its_share_of_the_way_and_weight_decay_by_its_share_o
 
 
 def test_what_needs_pretrained_weights_does_not_fit_a_task_without():
-    assert not {"mixout", "l2-sp"} & {*fitting(text.OFFERS), *fitting(data.CLASSIFIER)}
+    assert not {"mixout", "l2-sp"} & {*fitting(text.OFFERS), *fitting(CLASSIFIER)}
 
 
 def test_the_shipped_text_is_a_task_like_the_others():
@@ -223,13 +225,13 @@ def test_the_shipped_text_is_a_task_like_the_others():
     assert torch.equal(task.x[:, 1:], task.y[:, :-1])
     assert max(task.y.max(), task.test_y.max()) < task.classes - 1
     assert f"; {task.classes - 1} different characters." in task.origin
-    assert data.shared_examples(task) == 0
+    assert task.shared([0], 0) == 0
 
 
 def test_wrong_labels_of_sequences_are_a_share_of_all_positions():
     task = data.load("text")
     noisy = task.with_label_noise(0.25)
-    assert (noisy.y != task.y).double().mean().item() == pytest.approx(0.25, abs=1e-4)
+    assert (noisy.training_y != task.y).double().mean().item() == pytest.approx(0.25, abs=1e-4)
     assert torch.equal(noisy.x, task.x)
 
 
@@ -243,7 +245,7 @@ def test_stretches_of_the_test_that_stand_in_the_training_text_are_left_out():
     body = letters(33 * 100, 90)
     task = text.task(body[: 33 * 90] + body[:330], "t", "")
     assert len(task.x) + len(task.test_x) == 90
-    assert data.shared_examples(task) == 0
+    assert task.shared([0], 0) == 0
 
 
 def test_a_text_that_only_repeats_itself_is_refused():

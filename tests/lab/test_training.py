@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from paired import PairedTraining
 from regdemo.lab import metrics, training
 from regdemo.lab.choices import fitting
-from regdemo.lab.data import CLASSIFIER, Task
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.streams import AHEAD, Draws, stream
+from regdemo.lab.streams import AHEAD, RngStreams, stream
+from regdemo.lab.task import CLASSIFIER, Task
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import PairedTraining
 from regdemo.regularizers import keep_mask
 
 FITTING = fitting(CLASSIFIER)
@@ -37,14 +37,14 @@ def trained(task, recipes, members, epochs=3):
 
 def parameters(run, arm):
     """An arm's parameters, of all its groups."""
-    return [torch.cat(parts).detach() for parts in zip(*(learner.parameters for learner in run.arms[arm]), strict=True)]
+    return [torch.cat(parts).detach() for parts in zip(*(run.parameters for run in run.arms[arm]), strict=True)]
 
 
 @pytest.mark.parametrize("name", FITTING)
 def test_each_member_learns_what_it_would_alone(task, name):
     recipe = Recipe(name, (TECHNIQUES[name](),))
-    together, (*_, last) = trained(task.hold_out(), [recipe], range(3), epochs=2)
-    alone, (*_, single) = trained(task.hold_out(), [recipe], [2], epochs=2)
+    together, (*_, last) = trained(task, [recipe], range(3), epochs=2)
+    alone, (*_, single) = trained(task, [recipe], [2], epochs=2)
     for stacked, own in zip(parameters(together, 0), parameters(alone, 0), strict=True):
         torch.testing.assert_close(stacked[2], own[0], rtol=0, atol=1e-12)
     for metric, values in single.scores[0].items():
@@ -65,7 +65,7 @@ def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
     run, (*_, last) = trained(task, [WITHOUT, WITH], [3], epochs=2)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4)).double()
     weights, batches = (stream(5, 3, use) for use in ("weights", "batches"))
-    masks = Draws(5, [3], "dropout", torch.float64)
+    masks = RngStreams(5, [3], "dropout", torch.float64)
     for layer in model[::2]:
         bound = layer.in_features**-0.5
         drawn = torch.empty(layer.in_features, layer.out_features, dtype=torch.float64)
@@ -124,7 +124,7 @@ def test_a_technique_parts_its_arm_from_the_one_without(task, name):
     # Small gradients are not clipped, and steps that always help leave nothing to stop early for.
     strong = {"gradient-clipping": {"max_norm": 0.01}}.get(name, {})
     recipe = Recipe(name, (TECHNIQUES[name](**strong),))
-    rough = replace(task.hold_out(), learning_rate=0.3)
+    rough = replace(task, learning_rate=0.3)
     _, (*_, last) = trained(rough, [WITHOUT, recipe], range(2))
     judged = [scores[metrics.TEST_LOSS] for scores in last.scores]
     assert judged[0] != judged[1]
@@ -145,13 +145,13 @@ def test_streams_differ_by_seed_by_member_and_by_use():
 @pytest.mark.parametrize("draw", ["keep", "normal", "order", "sample"])
 def test_a_draw_stacks_what_each_member_draws_alone(draw):
     arguments = {"keep": ((4, 3), 0.5), "normal": ((4, 3),), "order": (12,), "sample": (12,)}[draw]
-    together, alone = (Draws(1, members, "use", torch.float64) for members in ([0, 1, 2], [2]))
+    together, alone = (RngStreams(1, members, "use", torch.float64) for members in ([0, 1, 2], [2]))
     for _ in range(2):
         assert torch.equal(getattr(together, draw)(*arguments)[2:], getattr(alone, draw)(*arguments))
 
 
 def test_masks_are_drawn_ahead_from_the_second_of_a_shape_and_rate_on():
-    draws, generator = Draws(1, [0], "use", torch.float64), stream(1, 0, "use")
+    draws, generator = RngStreams(1, [0], "use", torch.float64), stream(1, 0, "use")
     expected = [keep_mask((1, 50), 0.3, generator=generator)[0]]
     expected += [mask for _ in range(2) for mask in keep_mask((AHEAD, 50), 0.3, generator=generator)]
     assert torch.equal(torch.cat([draws.keep((50,), 0.3) for _ in expected]), torch.stack(expected))
@@ -159,7 +159,7 @@ def test_masks_are_drawn_ahead_from_the_second_of_a_shape_and_rate_on():
 
 
 def test_a_mask_of_another_shape_or_rate_is_none_of_those_drawn_ahead():
-    draws = Draws(1, [0, 1], "use", torch.float64)
+    draws = RngStreams(1, [0, 1], "use", torch.float64)
     for _ in range(3):
         assert draws.keep((40, 50), 0.3).shape == (2, 40, 50)
         assert draws.keep((50,), 0.3).shape == (2, 50)
@@ -167,8 +167,8 @@ def test_a_mask_of_another_shape_or_rate_is_none_of_those_drawn_ahead():
 
 
 def test_a_resampled_task_gives_each_member_a_sample_of_its_own_with_repetition(task):
-    learner = PairedTraining(replace(task, resampled=True), [WITHOUT], range(2), seed=5, epochs=1).arms[0][0]
-    x, y = learner.training_examples(45)
+    run = PairedTraining(replace(task, resampled=True), [WITHOUT], range(2), seed=5, epochs=1).arms[0][0]
+    x, y = run.training_examples(45)
     assert x.shape == (2, 45, 2)
     assert all(1 < len(member.unique(dim=0)) < 45 for member in x)
     assert not torch.equal(x[0], x[1])
@@ -190,11 +190,11 @@ def test_a_curve_has_at_most_10_points_and_ends_at_the_last_epoch(task, epochs, 
     assert evaluated in (found, len(found))
 
 
-def test_progress_counts_every_epoch_of_every_group_up_to_the_last(task):
+def test_progress_counts_the_steps_of_every_network_up_to_the_last(task):
     calls = []
     for _ in PairedTraining(task, [WITHOUT, WITH], [0], seed=5, epochs=2).run(lambda *call: calls.append(call)):
         pass
-    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(done, 20) for done in (5, 10, 15, 20)]  # two arms, two epochs of five steps
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -213,7 +213,7 @@ def test_scores_do_not_depend_on_torchs_number_of_threads_which_is_left_as_found
 @pytest.mark.parametrize("name", FITTING)
 def test_a_member_that_diverges_takes_no_other_with_it(task, name):
     recipe = Recipe(name, (TECHNIQUES[name](),))
-    run, healthy = (PairedTraining(task.hold_out(), [recipe], range(3), seed=5, epochs=1) for _ in range(2))
+    run, healthy = (PairedTraining(task, [recipe], range(3), seed=5, epochs=1) for _ in range(2))
     with torch.no_grad():
         run.arms[0][0].parameters[0][1] = torch.nan
     (*_, last), (*_, expected) = run.run(), healthy.run()

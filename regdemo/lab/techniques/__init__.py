@@ -12,7 +12,7 @@ TECHNIQUES: dict[str, type[Technique]] = {
     value.NAME: value
     for module in _MODULES
     for value in vars(module).values()
-    if isinstance(value, type)
+    if type(value) is type  # `isinstance` would load a module that is lazy
     and issubclass(value, Technique)
     and value.__module__ == module.__name__
     and "NAME" in vars(value)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import torch
+
+from regdemo import regularizers
 from regdemo.lab.recipe import Technique
 from regdemo.parameters import Parameter, count, rate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 HIDDEN = frozenset({"hidden"})
 PART = Parameter("Share of the training after which the rate changes.", 0.01, 0.99)
@@ -22,20 +25,17 @@ class Dropout(Technique):
     """`regularizers.dropout` on what leaves each hidden layer."""
 
     NAME: ClassVar = "dropout"
-    SITE: ClassVar = "model"
-    NEEDS: ClassVar = HIDDEN
-    HOLDS: ClassVar = "the drop rate of the hidden layers"
+    requires: ClassVar = HIDDEN
+    exclusive: ClassVar = "the drop rate of the hidden layers"
     p: Annotated[float, rate("Probability that a hidden activation is dropped.")] = 0.2
 
-    def rate(self, learner: Learner, layer: int, depth: int) -> float:
+    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
         """The drop rate now, after this layer."""
         return self.p
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import dropout
-
-        p = self.rate(learner, layer, depth)
-        return dropout(h, p, mask=self.draws.keep(h.shape[1:], p)) if p else h
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        p = self.rate(run, layer, depth)
+        return regularizers.dropout(h, p, mask=self.streams.keep(h.shape[1:], p)) if p else h
 
 
 @dataclass(eq=False)
@@ -44,10 +44,8 @@ class LayerwiseDropout(Dropout):
 
     NAME: ClassVar = "layerwise-dropout"
 
-    def rate(self, learner: Learner, layer: int, depth: int) -> float:
-        from regdemo.regularizers import layerwise_rates
-
-        return layerwise_rates(depth, self.p)[layer]
+    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+        return regularizers.layerwise_rates(depth, self.p)[layer]
 
 
 @dataclass(eq=False)
@@ -55,12 +53,9 @@ class AnnealedDropout(Dropout):
     """Dropout at a rate that falls to 0 over the training."""
 
     NAME: ClassVar = "annealed-dropout"
-    SITE: ClassVar = "schedule"
 
-    def rate(self, learner: Learner, layer: int, depth: int) -> float:
-        from regdemo.regularizers import annealed_dropout
-
-        return annealed_dropout(learner.step_count, learner.steps, self.p)
+    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+        return regularizers.annealed_dropout(run.step_count, run.steps, self.p)
 
 
 @dataclass(eq=False)
@@ -68,13 +63,10 @@ class EarlyDropout(Dropout):
     """Dropout at the beginning only, at a rate that falls to 0."""
 
     NAME: ClassVar = "early-dropout"
-    SITE: ClassVar = "schedule"
     part: Annotated[float, PART] = 0.2
 
-    def rate(self, learner: Learner, layer: int, depth: int) -> float:
-        from regdemo.regularizers import early_dropout
-
-        return early_dropout(learner.step_count, learner.after(self.part), self.p)
+    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+        return regularizers.early_dropout(run.step_count, run.after(self.part), self.p)
 
 
 @dataclass(eq=False)
@@ -82,13 +74,10 @@ class LateDropout(Dropout):
     """Dropout in the rest of the training only."""
 
     NAME: ClassVar = "late-dropout"
-    SITE: ClassVar = "schedule"
     part: Annotated[float, PART] = 0.2
 
-    def rate(self, learner: Learner, layer: int, depth: int) -> float:
-        from regdemo.regularizers import late_dropout
-
-        return late_dropout(learner.step_count, learner.after(self.part), self.p)
+    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+        return regularizers.late_dropout(run.step_count, run.after(self.part), self.p)
 
 
 @dataclass(eq=False)
@@ -96,32 +85,30 @@ class MCDropout(Dropout):
     """Dropout in training and in prediction too, where the probabilities of several passes are averaged."""
 
     NAME: ClassVar = "mc-dropout"
-    SITE: ClassVar = "prediction"
-    NEEDS: ClassVar = frozenset({"hidden", "classes"})
+    requires: ClassVar = frozenset({"hidden", "classes"})
     samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 20
 
-    def begin(self, learner: Learner) -> None:
-        self.draws = learner.draws(Dropout.NAME)  # trained as under dropout, so that only the prediction differs
-        self._prediction = learner.draws(f"{self.NAME} in prediction")
+    def begin(self, run: TrainingRun) -> None:
+        self.streams = run.streams(Dropout.NAME)  # trained as under dropout, so that only the prediction differs
+        self._prediction = run.streams(f"{self.NAME} in prediction")
 
-    def predict(self, learner: Learner, x: Tensor) -> Tensor:
+    def predict(self, run: TrainingRun, x: Tensor) -> Tensor:
         """The logarithm of the mean probabilities, everything but this dropout in eval mode."""
-        import torch
 
-        alone, training = Only(self, learner), self.draws
+        alone, training = Only(self, run), self.streams
         try:
-            self.draws = self._prediction  # judging a network must not change what training draws next
-            passes = [learner.run(x, alone).softmax(-1) for _ in range(self.samples)]
+            self.streams = self._prediction  # judging a network must not change what training draws next
+            passes = [run.apply(x, alone).softmax(-1) for _ in range(self.samples)]
         finally:
-            self.draws = training
+            self.streams = training
         return torch.stack(passes).mean(0).log()
 
 
 class Only:
     """One technique acting on the activations, and nothing else."""
 
-    def __init__(self, technique: Technique, learner: Learner) -> None:
-        self.technique, self.learner = technique, learner
+    def __init__(self, technique: Technique, run: TrainingRun) -> None:
+        self.technique, self.run = technique, run
 
     def weight(self, weight: Tensor) -> Tensor:
         """The weight as it is."""
@@ -133,7 +120,7 @@ class Only:
 
     def activations(self, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What the technique makes of them."""
-        return self.technique.activations(self.learner, h, site, layer, depth)
+        return self.technique.activations(self.run, h, site, layer, depth)
 
     def linear(self, inputs: Tensor, outputs: Tensor) -> None:
         """Nobody wants to know."""
@@ -144,15 +131,12 @@ class GaussianDropout(Technique):
     """`regularizers.gaussian_dropout` on what leaves each hidden layer."""
 
     NAME: ClassVar = "gaussian-dropout"
-    SITE: ClassVar = "model"
-    NEEDS: ClassVar = HIDDEN
+    requires: ClassVar = HIDDEN
     p: Annotated[float, rate("Drop rate of the dropout with the same mean and variance.")] = 0.2
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import gaussian_dropout
-
-        noise = self.draws.normal(h.shape[1:]).mul_((self.p / (1 - self.p)) ** 0.5).add_(1)
-        return gaussian_dropout(h, self.p, noise=noise)
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        noise = self.streams.normal(h.shape[1:]).mul_((self.p / (1 - self.p)) ** 0.5).add_(1)
+        return regularizers.gaussian_dropout(h, self.p, noise=noise)
 
 
 @dataclass(eq=False)
@@ -160,11 +144,8 @@ class ActivationNoise(Technique):
     """`regularizers.activation_noise` on what leaves each hidden layer."""
 
     NAME: ClassVar = "activation-noise"
-    SITE: ClassVar = "model"
-    NEEDS: ClassVar = HIDDEN
+    requires: ClassVar = HIDDEN
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.1
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import activation_noise
-
-        return activation_noise(h, self.std, noise=self.draws.normal(h.shape[1:]))
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        return regularizers.activation_noise(h, self.std, noise=self.streams.normal(h.shape[1:]))

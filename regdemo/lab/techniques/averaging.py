@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from regdemo.lab.recipe import Technique
+import torch
+
+from regdemo.lab.recipe import Technique, per_member
 from regdemo.parameters import Parameter, count
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 JUDGED = "the weights that are judged"
 
@@ -21,23 +23,22 @@ JUDGED = "the weights that are judged"
 class _Average(Technique):
     """An average of the weights, judged in their place once there is one. `_count`: of how many."""
 
-    SITE: ClassVar = "averaging"
-    HOLDS: ClassVar = JUDGED
+    exclusive: ClassVar = JUDGED
 
-    def begin(self, learner: Learner) -> None:
-        super().begin(learner)
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
         self._average: list[Tensor] = []
         self._count = 0
 
-    def _take(self, learner: Learner, update: Callable[[list[Tensor], list[Tensor], int], None]) -> None:
+    def _take(self, run: TrainingRun, update: Callable[[list[Tensor], list[Tensor], int], None]) -> None:
         """Copy the first weights, and average in those that follow."""
         if self._count:
-            update(self._average, learner.parameters, self._count)
+            update(self._average, run.parameters, self._count)
         else:
-            self._average = [p.detach().clone() for p in learner.parameters]
+            self._average = [p.detach().clone() for p in run.parameters]
         self._count += 1
 
-    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
         return self._average or parameters
 
 
@@ -48,10 +49,8 @@ class EMA(_Average):
     NAME: ClassVar = "ema"
     decay: Annotated[float, Parameter("Share of the average that stays at each step.", 0, 1)] = 0.99
 
-    def stepped(self, learner: Learner) -> None:
-        from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-        self._take(learner, get_ema_multi_avg_fn(self.decay))  # type: ignore[no-untyped-call]
+    def stepped(self, run: TrainingRun) -> None:
+        self._take(run, torch.optim.swa_utils.get_ema_multi_avg_fn(self.decay))  # type: ignore[no-untyped-call]
 
 
 @dataclass(eq=False)
@@ -61,11 +60,9 @@ class SWA(_Average):
     NAME: ClassVar = "swa"
     start: Annotated[float, Parameter("Share of the training before the first average.", 0, 0.99)] = 0.5
 
-    def epoch_ended(self, learner: Learner) -> None:
-        from torch.optim.swa_utils import get_swa_multi_avg_fn
-
-        if learner.step_count >= learner.after(self.start):
-            self._take(learner, get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
+    def epoch_ended(self, run: TrainingRun) -> None:
+        if run.step_count >= run.after(self.start):
+            self._take(run, torch.optim.swa_utils.get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
 
 
 @dataclass(eq=False)
@@ -76,29 +73,24 @@ class EarlyStopping(Technique):
     """
 
     NAME: ClassVar = "early-stopping"
-    SITE: ClassVar = "stopping"
-    HOLDS: ClassVar = JUDGED
-    NEEDS: ClassVar = frozenset({"validation"})
+    exclusive: ClassVar = JUDGED
+    requires: ClassVar = frozenset({"validation"})
     patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 1000)] = 5
 
-    def begin(self, learner: Learner) -> None:
-        import torch
-
-        super().begin(learner)
-        self._best = [p.detach().clone() for p in learner.parameters]
-        self._since = torch.zeros(len(learner.members), dtype=torch.int64, device=learner.task.device)
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
+        self._best = [p.detach().clone() for p in run.parameters]
+        self._since = torch.zeros(len(run.members), dtype=torch.int64, device=run.task.device)
         self._loss = torch.full_like(self._since, torch.inf, dtype=torch.float64)
 
-    def epoch_ended(self, learner: Learner) -> None:
-        import torch
-
-        current = [p.detach() for p in learner.parameters]
-        loss = learner.validation_loss(current)
+    def epoch_ended(self, run: TrainingRun) -> None:
+        current = [p.detach() for p in run.parameters]
+        loss = run.validation_loss(current)
         better = (loss < self._loss) & (self._since < self.patience)
         self._since = torch.where(better, 0, self._since + (self._since < self.patience))
         self._loss = torch.where(better, loss, self._loss)
         for best, p in zip(self._best, current, strict=True):
-            best.copy_(torch.where(better.view(-1, *(1,) * (p.dim() - 1)), p, best))
+            best.copy_(torch.where(per_member(better, p), p, best))
 
-    def evaluated(self, learner: Learner, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
         return self._best

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import torch
+
+from regdemo import regularizers
 from regdemo.lab.recipe import Technique
 from regdemo.parameters import Parameter, rate
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 CONTINUOUS = frozenset({"inputs"})
 
@@ -23,14 +26,11 @@ class InputNoise(Technique):
     """`regularizers.input_noise` on each example."""
 
     NAME: ClassVar = "input-noise"
-    SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = CONTINUOUS
+    requires: ClassVar = CONTINUOUS
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.1
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        from regdemo.regularizers import input_noise
-
-        return input_noise(x, self.std, noise=self.draws.normal(x.shape[1:])), y
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return regularizers.input_noise(x, self.std, noise=self.streams.normal(x.shape[1:])), y
 
 
 @dataclass(eq=False)
@@ -38,21 +38,15 @@ class Mixup(Technique):
     """`regularizers.mixup`: a weight and a permutation for each member's batch."""
 
     NAME: ClassVar = "mixup"
-    SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = CONTINUOUS
+    requires: ClassVar = CONTINUOUS
     alpha: Annotated[float, Parameter("Both parameters of mixup's Beta distribution.", 0.001, 100)] = 0.4
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        import torch
-
-        from regdemo.regularizers import mixup
-        from regdemo.regularizers.inputs import draw_beta
-
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         members, size = x.shape[:2]
-        weight = torch.stack([draw_beta(self.alpha, x.device, g) for g in self.draws.generators])
-        order = self.draws.order(size) + size * torch.arange(members, device=x.device)[:, None]
-        y = learner.soft(y)
-        mixed_x, mixed_y = mixup(
+        weight = torch.stack([regularizers.inputs.draw_beta(self.alpha, x.device, g) for g in self.streams.generators])
+        order = self.streams.order(size) + size * torch.arange(members, device=x.device)[:, None]
+        y = run.soft(y)
+        mixed_x, mixed_y = regularizers.mixup(
             x.flatten(0, 1), y.flatten(0, 1), weight=weight.repeat_interleave(size), order=order.flatten()
         )
         return mixed_x.view_as(x), mixed_y.view_as(y)
@@ -63,14 +57,11 @@ class BatchMixing(Technique):
     """Mixing the inputs and leaving the labels: what is sometimes passed off as Mixout."""
 
     NAME: ClassVar = "batch-mixing"
-    SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = CONTINUOUS
+    requires: ClassVar = CONTINUOUS
     p: Annotated[float, rate("Share of the example that stays; the rest is its partner's.")] = 0.7
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        import torch
-
-        order = self.draws.order(x.shape[1])
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        order = self.streams.order(x.shape[1])
         return self.p * x + (1 - self.p) * x[torch.arange(len(x), device=x.device)[:, None], order], y
 
 
@@ -82,38 +73,34 @@ class Fgsm(Technique):
     """
 
     NAME: ClassVar = "fgsm"
-    SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = CONTINUOUS | {"classes"}
-    HOLDS: ClassVar = "what the inputs are attacked with"
+    requires: ClassVar = CONTINUOUS | {"classes"}
+    exclusive: ClassVar = "what the inputs are attacked with"
     epsilon: Annotated[float, Parameter("Length of the step along the gradient's sign.", 0, 10)] = 0.1
 
     def share(self) -> float:
         """The share of the loss that is on the attacked examples."""
         return 0.5
 
-    def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
         # At the same masks or noise there would be nothing to average over: each pass draws its own.
-        attacked = learner.losses(learner.forward(self._attack(learner.forward, learner, x, y)), y)
-        return self.share() * (attacked.flatten(1).mean(1) - learner.losses(outputs, y).flatten(1).mean(1))
+        attacked = run.losses(run.forward(self._attack(run.forward, run, x, y)), y)
+        return self.share() * (attacked.flatten(1).mean(1) - run.losses(outputs, y).flatten(1).mean(1))
 
-    def _attack(self, predict: Callable[[Tensor], Tensor], learner: Learner, x: Tensor, y: Tensor) -> Tensor:
-        import torch
-
+    def _attack(self, predict: Callable[[Tensor], Tensor], run: TrainingRun, x: Tensor, y: Tensor) -> Tensor:
         probe = x.detach().clone().requires_grad_()
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(learner.losses(predict(probe), y).sum(), probe)
+            (gradient,) = torch.autograd.grad(run.losses(predict(probe), y).sum(), probe)
         # `regularizers.fgsm` raises on a gradient that is no number; here that is one member's divergence, not the end.
         return x + self.epsilon * gradient.sign()
 
-    def measures(self) -> dict[str, Callable[[Learner], Tensor]]:
+    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
         """Accuracy on test examples attacked through the network that judges them, in eval mode."""
-        import torch
 
-        def accuracy(learner: Learner) -> Tensor:
-            x, y = learner.everyone(learner.task.test_x), learner.everyone(learner.task.test_y)
+        def accuracy(run: TrainingRun) -> Tensor:
+            x, y = run.examples.test_x, run.examples.test_y
             with torch.no_grad():
-                attacked = self._attack(learner.judge, learner, x, y)
-                return 100 * (learner.judge(attacked).argmax(-1) == y).double().mean(1)
+                attacked = self._attack(run.eval_forward, run, x, y)
+                return 100 * (run.eval_forward(attacked).argmax(-1) == y).double().mean(1)
 
         return {f"accuracy under FGSM {self.epsilon:g}, %": accuracy}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from regdemo import regularizers
 from regdemo.lab.recipe import Technique
 from regdemo.lab.techniques.activations import Dropout
 from regdemo.parameters import Parameter, rate
@@ -12,7 +13,7 @@ from regdemo.parameters import Parameter, rate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 
 @dataclass(eq=False)
@@ -20,12 +21,11 @@ class LabelSmoothing(Technique):
     """(1 - e) one-hot + e/K: torch's `label_smoothing`."""
 
     NAME: ClassVar = "label-smoothing"
-    SITE: ClassVar = "loss"
-    NEEDS: ClassVar = frozenset({"classes"})
+    requires: ClassVar = frozenset({"classes"})
     smoothing: Annotated[float, rate("Share of the target that is spread over all classes.")] = 0.1
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        y = learner.soft(y)
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        y = run.soft(y)
         return x, (1 - self.smoothing) * y + self.smoothing / y.shape[-1]
 
 
@@ -34,13 +34,10 @@ class RDrop(Dropout):
     """Two passes under dropout: both cross entropies, and a penalty on their disagreement, as `regularizers.r_drop`."""
 
     NAME: ClassVar = "r-drop"
-    SITE: ClassVar = "loss"
-    NEEDS: ClassVar = frozenset({"hidden", "classes"})
+    requires: ClassVar = frozenset({"hidden", "classes"})
     alpha: Annotated[float, Parameter("Weight of R-Drop's disagreement.", 0, 100)] = 1.0
 
-    def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
-        from regdemo.regularizers.targets import disagreement
-
-        again = learner.forward(x)
-        extra = learner.losses(again, y) + self.alpha / 2 * disagreement(outputs, again)
+    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+        again = run.forward(x)
+        extra = run.losses(again, y) + self.alpha / 2 * regularizers.targets.disagreement(outputs, again)
         return extra.flatten(1).mean(1)

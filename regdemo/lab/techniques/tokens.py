@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import torch
+
+from regdemo import regularizers
 from regdemo.lab.recipe import Technique
 from regdemo.parameters import Parameter, rate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 TOKENS = frozenset({"tokens"})
 BLOCKS = frozenset({"blocks"})
@@ -25,18 +28,15 @@ class TokenMasking(Technique):
     """
 
     NAME: ClassVar = "token-masking"
-    SITE: ClassVar = "inputs"
-    NEEDS: ClassVar = TOKENS
+    requires: ClassVar = TOKENS
     p: Annotated[float, rate("Share of the tokens chosen; of these, 80% are masked and 10% replaced.")] = 0.15
 
-    def batch(self, learner: Learner, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        import torch
-
-        from regdemo.regularizers import token_masking
-
-        last = learner.task.classes - 1
-        members = zip(x, self.draws.generators, strict=True)
-        return torch.stack([token_masking(ids, last + 1, last, self.p, generator=g)[0] for ids, g in members]), y
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        last = run.task.classes - 1
+        members = zip(x, self.streams.generators, strict=True)
+        return torch.stack(
+            [regularizers.token_masking(ids, last + 1, last, self.p, generator=g)[0] for ids, g in members]
+        ), y
 
 
 @dataclass(eq=False)
@@ -44,16 +44,13 @@ class WordDropout(Technique):
     """`regularizers.word_dropout`: words of the vocabulary are dropped, one coin each for a member's whole batch."""
 
     NAME: ClassVar = "word-dropout"
-    SITE: ClassVar = "embeddings"
-    NEEDS: ClassVar = TOKENS
+    requires: ClassVar = TOKENS
     p: Annotated[float, rate("Probability that a word is dropped.")] = 0.1
 
-    def tokens(self, learner: Learner, h: Tensor, ids: Tensor) -> Tensor:
-        from regdemo.regularizers import dropout
-
-        words = self.draws.keep((learner.task.classes,), self.p)
+    def tokens(self, run: TrainingRun, h: Tensor, ids: Tensor) -> Tensor:
+        words = self.streams.keep((run.task.classes,), self.p)
         # Its formula on what was looked up already: a mask on tokens that is the same for all of one word.
-        return dropout(h, self.p, mask=words.gather(1, ids.flatten(1)).view(*ids.shape, 1))
+        return regularizers.dropout(h, self.p, mask=words.gather(1, ids.flatten(1)).view(*ids.shape, 1))
 
 
 @dataclass(eq=False)
@@ -61,15 +58,14 @@ class EmbeddingNoise(Technique):
     """NEFTune: uniform noise on the embeddings, `regularizers.embedding_noise`."""
 
     NAME: ClassVar = "embedding-noise"
-    SITE: ClassVar = "embeddings"
-    NEEDS: ClassVar = TOKENS
+    requires: ClassVar = TOKENS
     alpha: Annotated[float, Parameter("Size of the noise; its largest part is alpha / sqrt(T d).", 0, 1000)] = 5.0
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "embedding":
             return h
         size = self.alpha / (h.shape[-2] * h.shape[-1]) ** 0.5
-        noise = self.draws.uniform(h.shape[1:]).mul_(2).sub_(1)
+        noise = self.streams.uniform(h.shape[1:]).mul_(2).sub_(1)
         noisy: Tensor = h + size * noise
         return noisy
 
@@ -83,17 +79,14 @@ class SpatialDropout(Technique):
     """
 
     NAME: ClassVar = "spatial-dropout"
-    SITE: ClassVar = "model"
-    NEEDS: ClassVar = TOKENS
+    requires: ClassVar = TOKENS
     p: Annotated[float, rate("Probability that a channel of a sequence is dropped.")] = 0.1
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import spatial_dropout
-
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site == "attention":
             return h
-        channels = self.draws.keep((h.shape[1], h.shape[-1]), self.p).flatten(0, 1).unsqueeze(-1)
-        return spatial_dropout(h.flatten(0, 1).mT, self.p, mask=channels).mT.reshape(h.shape)
+        channels = self.streams.keep((h.shape[1], h.shape[-1]), self.p).flatten(0, 1).unsqueeze(-1)
+        return regularizers.spatial_dropout(h.flatten(0, 1).mT, self.p, mask=channels).mT.reshape(h.shape)
 
 
 @dataclass(eq=False)
@@ -101,14 +94,13 @@ class AttentionDropout(Technique):
     """`regularizers.dropout` on the attention weights alone."""
 
     NAME: ClassVar = "attention-dropout"
-    SITE: ClassVar = "attention"
-    NEEDS: ClassVar = BLOCKS
+    requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that an attention weight is dropped.")] = 0.1
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import dropout
-
-        return dropout(h, self.p, mask=self.draws.keep(h.shape[1:], self.p)) if site == "attention" else h
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+        return (
+            regularizers.dropout(h, self.p, mask=self.streams.keep(h.shape[1:], self.p)) if site == "attention" else h
+        )
 
 
 @dataclass(eq=False)
@@ -116,18 +108,15 @@ class DropPath(Technique):
     """`regularizers.drop_path` on what each sublayer adds, a coin for each sequence; rates grow from 0 to p."""
 
     NAME: ClassVar = "drop-path"
-    SITE: ClassVar = "paths"
-    NEEDS: ClassVar = BLOCKS
+    requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that the last block's branch is dropped.")] = 0.1
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
-        from regdemo.regularizers import drop_path, layerwise_rates
-
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "residual":
             return h
-        p = layerwise_rates(depth, self.p)[layer]
-        mask = self.draws.keep(h.shape[1:2], p).reshape(-1, *(1,) * (h.dim() - 2))
-        return drop_path(h.flatten(0, 1), p, mask=mask).view_as(h)
+        p = regularizers.layerwise_rates(depth, self.p)[layer]
+        mask = self.streams.keep(h.shape[1:2], p).reshape(-1, *(1,) * (h.dim() - 2))
+        return regularizers.drop_path(h.flatten(0, 1), p, mask=mask).view_as(h)
 
 
 @dataclass(eq=False)
@@ -135,19 +124,18 @@ class LayerDrop(Technique):
     """Whole blocks are skipped, for a member's whole batch and without rescaling, as by `regularizers.layer_drop`."""
 
     NAME: ClassVar = "layer-drop"
-    SITE: ClassVar = "paths"
-    NEEDS: ClassVar = BLOCKS
+    requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that a block is skipped.")] = 0.1
 
-    def begin(self, learner: Learner) -> None:
-        super().begin(learner)
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
         self._runs: dict[int, Tensor] = {}
 
-    def activations(self, learner: Learner, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "residual":
             return h
         # A block adds twice, after attention and after the feed-forward net: one coin is for both.
         runs = self._runs.pop(layer, None)
         if runs is None:
-            runs = self._runs[layer] = self.draws.keep((1,), self.p)
+            runs = self._runs[layer] = self.streams.keep((1,), self.p)
         return h * runs.view(-1, *(1,) * (h.dim() - 1))

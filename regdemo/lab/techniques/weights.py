@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import torch
+
+from regdemo import regularizers
 from regdemo.lab.recipe import Technique
 from regdemo.parameters import Parameter, rate
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from regdemo.lab.training import Learner
+    from regdemo.lab.recipe import TrainingRun
 
 
 PRETRAINED = frozenset({"pretrained"})
@@ -28,13 +31,10 @@ class DropConnect(Technique):
     """
 
     NAME: ClassVar = "drop-connect"
-    SITE: ClassVar = "model"
     p: Annotated[float, rate("Probability that a weight is dropped.")] = 0.2
 
-    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
-        from regdemo.regularizers import dropout
-
-        return dropout(weight, self.p, mask=self.draws.keep(weight.shape[1:], self.p))
+    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+        return regularizers.dropout(weight, self.p, mask=self.streams.keep(weight.shape[1:], self.p))
 
 
 @dataclass(eq=False)
@@ -45,11 +45,10 @@ class WeightNoise(Technique):
     """
 
     NAME: ClassVar = "weight-noise"
-    SITE: ClassVar = "model"
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.05
 
-    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
-        return weight + self.std * self.draws.normal(weight.shape[1:])
+    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+        return weight + self.std * self.streams.normal(weight.shape[1:])
 
 
 @dataclass(eq=False)
@@ -57,13 +56,10 @@ class L2Penalty(Technique):
     """The sum of the squared weights, added to the loss; biases stay."""
 
     NAME: ClassVar = "l2-penalty"
-    SITE: ClassVar = "penalty"
     strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
 
-    def penalty(self, learner: Learner, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
-        import torch
-
-        return self.strength * torch.stack([w.square().sum((1, 2)) for w in learner.model.weights]).sum(0)
+    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+        return self.strength * torch.stack([w.square().flatten(1).sum(1) for w in run.model.weights]).sum(0)
 
 
 @dataclass(eq=False)
@@ -74,24 +70,18 @@ class L1Penalty(Technique):
     """
 
     NAME: ClassVar = "l1-penalty"
-    SITE: ClassVar = "penalty"
     strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
 
-    def stepped(self, learner: Learner) -> None:
-        import torch
-
-        from regdemo.regularizers import soft_threshold
-
+    def stepped(self, run: TrainingRun) -> None:
         with torch.no_grad():
-            for w in learner.model.weights:
-                w.copy_(soft_threshold(w, learner.task.learning_rate * self.strength))
+            for w in run.model.weights:
+                w.copy_(regularizers.soft_threshold(w, run.task.learning_rate * self.strength))
 
-    def measures(self) -> dict[str, Callable[[Learner], Tensor]]:
+    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
         """The share of weights that are exactly 0."""
-        import torch
 
-        def zeros(learner: Learner) -> Tensor:
-            return 100 * torch.cat([w.flatten(1) == 0 for w in learner.model.weights], 1).double().mean(1)
+        def zeros(run: TrainingRun) -> Tensor:
+            return 100 * torch.cat([w.flatten(1) == 0 for w in run.model.weights], 1).double().mean(1)
 
         return {"weights at 0, %": zeros}
 
@@ -101,16 +91,13 @@ class MaxNorm(Technique):
     """A bound on the norm of the weights into each unit, kept after each step as by `regularizers.max_norm`."""
 
     NAME: ClassVar = "max-norm"
-    SITE: ClassVar = "weights"
-    NEEDS: ClassVar = frozenset({"linear"})
+    requires: ClassVar = frozenset({"linear"})
     limit: Annotated[float, Parameter("Largest norm of the weights into one unit.", 0.01, 100)] = 2.0
 
-    def stepped(self, learner: Learner) -> None:
-        import torch
-
+    def stepped(self, run: TrainingRun) -> None:
         # `regularizers.max_norm` raises on a weight that is not finite; here that is one member's divergence.
         with torch.no_grad():
-            for w in learner.model.weights:
+            for w in run.model.weights:
                 w.mul_((self.limit / torch.linalg.vector_norm(w, dim=1, keepdim=True)).clamp(max=1))
 
 
@@ -119,8 +106,7 @@ class WeightDecay(Technique):
     """AdamW's decay of the weights; biases stay."""
 
     NAME: ClassVar = "weight-decay"
-    SITE: ClassVar = "optimizer"
-    HOLDS: ClassVar = "the optimizer's weight decay"
+    exclusive: ClassVar = "the optimizer's weight decay"
     weight_decay: Annotated[
         float, Parameter("Decay of each weight, times the learning rate, at each step.", 0, 100)
     ] = 1.0
@@ -138,21 +124,18 @@ class PretrainedDecay(Technique):
     """
 
     NAME: ClassVar = "l2-sp"
-    SITE: ClassVar = "optimizer"
-    NEEDS: ClassVar = PRETRAINED
-    HOLDS: ClassVar = "the optimizer's weight decay"
+    requires: ClassVar = PRETRAINED
+    exclusive: ClassVar = "the optimizer's weight decay"
     decay: Annotated[float, Parameter("Share of the way back, times the learning rate, at each step.", 0, 100)] = 1.0
 
-    def begin(self, learner: Learner) -> None:
-        super().begin(learner)
-        self._start = [w.detach().clone() for w in learner.model.weights]
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
+        self._start = [w.detach().clone() for w in run.model.weights]
 
-    def stepped(self, learner: Learner) -> None:
-        import torch
-
+    def stepped(self, run: TrainingRun) -> None:
         with torch.no_grad():
-            for w, start in zip(learner.model.weights, self._start, strict=True):
-                w.lerp_(start, learner.task.learning_rate * self.decay)
+            for w, start in zip(run.model.weights, self._start, strict=True):
+                w.lerp_(start, run.task.learning_rate * self.decay)
 
 
 @dataclass(eq=False)
@@ -160,17 +143,14 @@ class Mixout(Technique):
     """`regularizers.mixout`: single weights go back, for one pass, to those that fine-tuning began with."""
 
     NAME: ClassVar = "mixout"
-    SITE: ClassVar = "model"
-    NEEDS: ClassVar = PRETRAINED
+    requires: ClassVar = PRETRAINED
     p: Annotated[float, rate("Probability that a weight goes back.")] = 0.5
 
-    def begin(self, learner: Learner) -> None:
-        super().begin(learner)
-        self._start = [w.detach().clone() for w in learner.model.weights]
-        self._place = {id(w): i for i, w in enumerate(learner.model.weights)}
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
+        self._start = [w.detach().clone() for w in run.model.weights]
+        self._place = {id(w): i for i, w in enumerate(run.model.weights)}
 
-    def weight(self, learner: Learner, weight: Tensor) -> Tensor:
-        from regdemo.regularizers import mixout
-
+    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
         start = self._start[self._place[id(weight)]]
-        return mixout(weight, start, self.p, mask=self.draws.keep(weight.shape[1:], self.p))
+        return regularizers.mixout(weight, start, self.p, mask=self.streams.keep(weight.shape[1:], self.p))

@@ -1,0 +1,368 @@
+"""One experiment: arms trained over paired seeds on one task, here or anywhere, with one kind of result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import isnan
+from pathlib import Path
+from statistics import fmean
+from threading import Event
+from typing import Any
+
+import numpy as np
+import torch
+
+from regdemo.errors import ArgumentError
+from regdemo.lab import executors, memory, metrics, store, training
+from regdemo.lab.choices import EPOCHS, SEEDS, TUNE
+from regdemo.lab.recipe import Recipe, acting
+from regdemo.lab.results import Evaluation, Pilot, Place, Results
+from regdemo.lab.source import Source
+from regdemo.lab.store import GridCell, Network, Setting, Store
+from regdemo.lab.task import Task
+from regdemo.lab.training import Cancelled, TrainingRun
+from regdemo.parameters import SEED
+
+PILOTS = 4  # networks of the reference that show where it is best on validation data
+SPREAD = 8.0  # that tuning tries learning rates from 1/8 of the task's to half of 8 times it
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Arms on a task, the first being what the others are compared with.
+
+        from regdemo.lab import Experiment, arms, from_arrays
+        results = Experiment(from_arrays(x, y), arms("none", "dropout:p=0.1"), seeds=16).run()
+        print(results.to_pandas())
+
+    Network k of each arm starts from the same weights, has the same training and test rows, and sees the same batches
+    in the same order; only what the recipes do differs.
+    task: what is learned, or a `Source` that says how to make it, as other machines must.
+    seeds: networks of each arm.  seed: of every random draw.  epochs: the task's own if not given.
+    sizes: of training data to repeat everything at; all of it if empty.
+    tune: how many learning rates each arm tries on validation data before the comparison; 1 is none but the task's.
+    """
+
+    task: Task | Source
+    arms: Sequence[Recipe]
+    seeds: int = 16
+    seed: int = 0
+    epochs: int | None = None
+    sizes: tuple[int, ...] = ()
+    tune: int = 1
+
+    def run(
+        self,
+        executor: Callable[[int], Executor] | None = None,
+        store: Path | None = None,
+        *,
+        workers: int = 1,
+        check: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] | None = None,
+        progress: Progress = lambda done, total: None,
+        cancel: Event | None = None,
+    ) -> Results:
+        """Train what is missing, print nothing, and return every network's values.
+
+        executor: makes a `concurrent.futures.Executor` with so many workers, for cells of a few networks each; without
+        one, all arms are trained in step on torch's threads, and the results have learning curves.
+        store: a file that finished networks are appended to; those that it has are not trained again.
+        check: called while no cell ends, to raise if none will any more.
+        clock: to time networks by, such as `store.clock_on(device)`; without one there are no times, and the same seed
+        gives the same results.
+        progress: told how much is done, of how much.  cancel: ends the training within a second when it is set.
+        Ctrl-C, or `cancel`, returns what is finished, `stopped` set; KeyboardInterrupt if that is nothing.
+        Raises ArgumentError on a value that is not allowed, or more than fits in memory; FileError on a file that can't
+        be used.
+        """
+        plan = self.plan(elsewhere=executor is not None)
+        if executor is None and store is None:
+            return _in_step(self, plan, clock, progress, cancel)
+        return _in_cells(self, plan, executor, store, workers, check, progress, cancel)
+
+    def check_memory(self) -> list[tuple[int, int]]:
+        """What each arm takes in memory; raises ArgumentError if all networks together do not fit."""
+        plan = self.plan()
+        task = plan.task
+        one = {held: task.examples([0], self.seed, hold_out=held) for held in {arm.validates for arm in self.arms}}
+        footprints = [memory.footprint(task, arm, one[arm.validates]) for arm in self.arms]
+        memory.check_memory(task, footprints, self.seeds)
+        return footprints
+
+    def plan(self, *, elsewhere: bool = False) -> Plan:
+        """What is to be trained; raises ArgumentError or FileError if it can't be.
+
+        elsewhere: the device asked for need not be on this machine.
+        """
+        SEED.check("seed", self.seed)
+        TUNE.check("tune", self.tune)
+        if self.epochs is not None:
+            EPOCHS.check("epochs", self.epochs)
+        source = self.task if isinstance(self.task, Source) else None
+        here = replace(source, device="cpu") if source is not None and elsewhere else source
+        whole = here.prepared() if here is not None else self.task
+        assert isinstance(whole, Task)
+        if not (whole.split is not None and whole.split.folds):
+            SEEDS.check("seeds", self.seeds)
+        elif self.seeds % whole.split.folds:
+            raise ArgumentError(
+                f"seeds = {self.seeds} is not allowed with folds = {whole.split.folds}: it is folds times repeats"
+            )
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, self.sizes))}")
+        digest = store.digest_of(self.task)
+        places = []
+        for size in self.sizes or (None,):
+            task = whole if size is None else whole.first(size)
+            sized = source if size is None or source is None else replace(source, train_size=size)
+            for recipe in self.arms:
+                epochs = task.epochs if self.epochs is None else self.epochs
+                setting = store.setting_of(task, sized, recipe, epochs, self.seed, digest)
+                places.append(Place(recipe, task, setting, sized or task))
+        return Plan(whole, places)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole task, and each arm at the first size, then at the next.
+
+    tuned: of places, the setting of each member that differs from the place's own.
+    """
+
+    task: Task
+    places: list[Place]
+    tuned: dict[tuple[int, int], Setting] = field(default_factory=dict)
+
+    def setting(self, place: int, member: int) -> Setting:
+        """What a network is trained with."""
+        return self.tuned.get((place, member), self.places[place].setting)
+
+    def cells(
+        self, members: Sequence[int], seed: int, done: dict[str, dict[int, Network]], size: int, small: bool = False
+    ) -> list[GridCell]:
+        """The cells that are not done, of at most `size` networks; the first seeds first, so that they can be paired.
+
+        small: fewer where a network takes long, and the longest first, so that no worker waits for another at the end.
+        """
+        found: list[tuple[int, float, GridCell]] = []
+        recipes = [place.recipe for place in self.places]
+        measured = tuple(acting([t for recipe in recipes for t in recipe.techniques], "measures"))
+        for number, place in enumerate(self.places):
+            wanted: dict[Setting, list[int]] = {}
+            for k in members:
+                setting = self.setting(number, k)
+                if k not in done.get(setting.key, {}):
+                    wanted.setdefault(setting, []).append(k)
+            for setting, some in wanted.items():
+                most = store.quick_enough(place.task, setting.epochs, size) if small else size
+                for start in range(0, max(members) + 1, size):
+                    block = [k for k in some if start <= k < start + size]
+                    for chunk in store.chunks(place.task, block, seed, most):
+                        expensive = store.cost(place.task, setting.epochs) * len(chunk) if small else 0.0
+                        cell = GridCell(setting, chunk, place.made_from, place.recipe, number, measured)
+                        found.append((start, -expensive, cell))
+        return [cell for *_, cell in sorted(found, key=lambda item: item[:2])]
+
+
+def _in_step(
+    experiment: Experiment,
+    plan: Plan,
+    clock: Callable[[], float] | None,
+    progress: Progress,
+    cancel: Event | None,
+) -> Results:
+    """All arms together, evaluated ten times on the way."""
+    members, seed = list(range(experiment.seeds)), experiment.seed
+    task, recipes = plan.places[0].task, [place.recipe for place in plan.places]
+    footprints = experiment.check_memory()
+    tick = clock or (lambda: 0.0)
+    tuning = experiment.tune if experiment.tune > 1 else 0
+    part = _Part(progress, tuning + 1)
+    if tuning:
+        _tune(plan, members, seed, tuning, part, cancel)
+    cells = plan.cells(members, seed, {}, training.group_size(task))
+    examples: dict[Any, Any] = {}
+    runs = []
+    for cell in cells:
+        place = plan.places[cell.place]
+        key = (place.setting.train_size, cell.members, place.recipe.validates)
+        if key not in examples:
+            examples[key] = place.task.examples(cell.members, seed, hold_out=place.recipe.validates)
+        made = replace(place.task, learning_rate=cell.setting.learning_rate)
+        runs.append(cell.begin(made, examples=examples[key]))
+    starts = [store.checksums(run) for run in runs]
+    pilot = None
+    if not recipes[0].validates and "validation" in task.offers:
+        first = plan.setting(0, 0)
+        made = replace(task, learning_rate=first.learning_rate)
+        few = store.chunks(task, members, seed, min(PILOTS, training.group_size(task)))[0]
+        pilot = TrainingRun(made, recipes[0], few, seed=seed, epochs=first.epochs, judge_held_out=True)
+    evaluations: list[Evaluation] = []
+    losses: list[tuple[int, float]] = []
+    stopped = False
+    try:
+        for scores in training.in_step([*runs, *([pilot] if pilot else [])], clock=tick, progress=part, cancel=cancel):
+            evaluations.append(_evaluation(plan, cells, runs, scores))
+            if pilot is not None:
+                losses.append((pilot.epoch_count, fmean(scores[-1][metrics.VALIDATION_LOSS])))
+    except (KeyboardInterrupt, Cancelled):
+        if not evaluations:
+            raise KeyboardInterrupt from None
+        stopped = True
+    networks: list[dict[int, Network]] = [{} for _ in plan.places]
+    last = evaluations[-1]
+    for cell, run, start in zip(cells, runs, starts, strict=True):
+        known = last.of(cell.place)
+        latest = {name: [known[k][name] for k in cell.members] for name in known[cell.members[0]]}
+        for line in store.lines_of(cell, run, start, latest):
+            networks[cell.place][line["seed"]] = store.network_of(line)
+    return Results(
+        experiment,
+        plan.places,
+        networks,
+        evaluations=evaluations,
+        runs=[[r for c, r in zip(cells, runs, strict=True) if c.place == i] for i in range(len(plan.places))],
+        stopped=stopped,
+        pilot=Pilot(losses, len(pilot.members), pilot.hold_out) if pilot and len(losses) > 1 else None,
+        footprints=footprints,
+        timed=clock is not None,
+        shared=task.shared(members, seed),
+        tuned=dict(plan.tuned),
+    )
+
+
+def _evaluation(
+    plan: Plan, cells: Sequence[GridCell], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
+) -> Evaluation:
+    found: list[dict[int, dict[str, float]]] = [{} for _ in plan.places]
+    epochs = [0] * len(plan.places)
+    for cell, run, some in zip(cells, runs, scores, strict=False):
+        epochs[cell.place] = max(epochs[cell.place], run.epoch_count)
+        for i, member in enumerate(cell.members):
+            found[cell.place][member] = {name: values[i] for name, values in some.items()}
+    return Evaluation(max(epochs), found)
+
+
+class _Part:
+    """Progress in equal parts: told of one after the other, tells of the whole."""
+
+    def __init__(self, progress: Progress, parts: int) -> None:
+        self.progress, self.parts, self.number = progress, parts, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.progress(self.number * total + done, self.parts * total)
+        if done >= total:
+            self.number = min(self.number + 1, self.parts - 1)
+
+
+def _tune(plan: Plan, members: Sequence[int], seed: int, tries: int, progress: Progress, cancel: Event | None) -> None:
+    """Give each network the learning rate and number of epochs that were best on its own validation examples.
+
+    Every arm tries the same learning rates, the task's own first; each try is judged after every tenth of its epochs.
+    """
+    random = np.random.default_rng((seed, 7))
+    factors = [1.0, *np.exp(random.uniform(-np.log(SPREAD), np.log(SPREAD / 2), tries - 1)).tolist()]
+    best: dict[tuple[int, int], tuple[float, Setting]] = {}
+    for factor in factors:
+        cells = plan.cells(members, seed, {}, training.group_size(plan.task))
+        runs = []
+        for cell in cells:
+            task = plan.places[cell.place].task
+            made = replace(task, learning_rate=task.learning_rate * factor)
+            runs.append(cell.begin(made, judge_held_out=True))
+        for scores in training.in_step(runs, progress=progress, cancel=cancel):
+            for cell, run, some in zip(cells, runs, scores, strict=True):
+                setting = replace(cell.setting, learning_rate=run.task.learning_rate, epochs=run.epoch_count)
+                for member, loss in zip(cell.members, some[metrics.VALIDATION_LOSS], strict=True):
+                    known = best.get((cell.place, member))
+                    if not isnan(loss) and (known is None or loss < known[0]):
+                        best[cell.place, member] = loss, setting
+    plan.tuned.update({key: setting for key, (_, setting) in best.items()})
+
+
+def _in_cells(
+    experiment: Experiment,
+    plan: Plan,
+    executor: Callable[[int], Executor] | None,
+    path: Path | None,
+    workers: int,
+    check: Callable[[], None],
+    progress: Progress,
+    cancel: Event | None,
+) -> Results:
+    """Cell by cell, each in a worker; what ends is kept at once."""
+    if experiment.tune > 1:
+        raise ArgumentError(
+            f"tune = {experiment.tune} is for experiments in step: run it without an executor or a file"
+        )
+    task, members = plan.task, list(range(experiment.seeds))
+    device = experiment.task.device if isinstance(experiment.task, Source) else str(task.device)
+    gpus = torch.cuda.device_count() if device == "cuda" else 0  # to share out: none, where one is named
+    size = training.group_size(task, plan.places[0].setting.device)
+    lost: list[tuple[GridCell, BaseException]] = []
+    stopped = False
+    kept: AbstractContextManager[Store | _Memory] = nullcontext(_Memory()) if path is None else Store(path)
+    with kept as file:
+        cells = plan.cells(members, experiment.seed, file.done, size, small=True)
+        if cells and executor is None:
+            largest = max(plan.places, key=lambda place: place.setting.train_size).task
+            each = [memory.footprint(largest, recipe) for recipe in experiment.arms]
+            memory.check_workers(largest, each, -(-workers // max(gpus, 1)))
+        make = executor or partial(executors.Processes, gpus=gpus)
+        total = len(plan.places) * len(members)
+        done = total - sum(len(cell.members) for cell in cells)
+        try:
+            progress(done, total)
+            for cell, lines, error in executors.run(
+                store.train_cell, cells, make, workers, partial(_watch, check, cancel)
+            ):
+                if error is None:
+                    file.add(lines)
+                    done += len(lines)
+                    progress(done, total)
+                else:
+                    lost.append((cell, error))
+        except (KeyboardInterrupt, Cancelled):
+            stopped = True
+        networks = [
+            {k: network for k in members if (network := file.done.get(plan.setting(i, k).key, {}).get(k)) is not None}
+            for i in range(len(plan.places))
+        ]
+    if stopped and not any(networks):
+        raise KeyboardInterrupt
+    return Results(
+        experiment,
+        plan.places,
+        networks,
+        stopped=stopped,
+        lost=lost,
+        kept_in=path,
+        cut=file.cut,
+        shared=task.shared(members[:1], experiment.seed),
+        timed=True,
+    )
+
+
+def _watch(check: Callable[[], None], cancel: Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled
+    check()
+
+
+class _Memory:
+    """What a store holds, without a file."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, dict[int, Network]] = {}
+        self.cut = 0
+
+    def add(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Keep the lines of some networks."""
+        for line in lines:
+            setting = Setting(**line["setting"] | {"source": tuple(line["setting"]["source"].items())})
+            self.done.setdefault(setting.key, {})[line["seed"]] = store.network_of(line)
