@@ -174,6 +174,19 @@ class History:
             for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
                 yield at
 
+    def newest_first(self) -> Iterator[Review]:
+        """Every review that was not undone, the last first; read as far as it is asked for."""
+        with database.faults(self.path):
+            for row in self._db.execute(f"SELECT {COLUMNS} FROM reviews WHERE {_KEPT} ORDER BY at DESC, id DESC"):
+                yield Review(*row)
+
+    def find(self, id: str) -> tuple[Review, bool] | None:
+        """The review of an id, and whether it counts: False if it was undone."""
+        query = f"SELECT {COLUMNS}, {_KEPT} FROM reviews WHERE id = ?"
+        with database.faults(self.path):
+            row = self._db.execute(query, (id,)).fetchone()
+        return (Review(*row[:-1]), bool(row[-1])) if row else None
+
     def introduced_since(self, at: int) -> int:
         """How many cards, those of code apart, have their first answer at this time or later."""
         query = (

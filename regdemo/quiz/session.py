@@ -478,7 +478,7 @@ class Session:
 
     def _last_review(self) -> Review | None:
         askable = {id for id, card in self._bank.items() if card.kind != "code"}
-        return next((review for review in reversed(self._history.reviews()) if review.card in askable), None)
+        return next((review for review in self._history.newest_first() if review.card in askable), None)
 
     def _follow_ups(self, card: Card) -> tuple[str, ...]:
         return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].kind != "code")
@@ -526,12 +526,10 @@ class Session:
         """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
         if question.session == self._id:
             return None
-        for review in self._history.reviews(question.card.id):
-            if review.id == question.review:
-                return review
-        if any(review.id == question.review for review in self._history.rows()[0]):
+        found = self._history.find(question.review)
+        if found and not found[1]:
             raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
-        return None
+        return found[0] if found else None
 
     def _read(self, token: str) -> Question:
         try:

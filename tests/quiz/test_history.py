@@ -196,6 +196,35 @@ def test_the_last_flag_holds_even_when_the_clock_stands_still_or_goes_back(times
     assert flagged(tmp_path) == {"Q1", "Q2"}
 
 
+def test_a_review_is_found_by_its_id_and_whether_it_counts(tmp_path):
+    filled(tmp_path)
+    with History(tmp_path) as kept:
+        assert kept.find("none") is None
+        first = kept.reviews()[0]
+        assert kept.find(first.id) == (first, True)
+        kept.undo(first, 1)
+        assert kept.find(first.id) == (first, False)
+
+
+def test_the_newest_reviews_come_first_and_undone_ones_do_not(tmp_path):
+    filled(tmp_path)
+    with History(tmp_path) as kept:
+        everything = kept.reviews()
+        kept.undo(everything[-1], 1)
+        assert list(kept.newest_first()) == everything[-2::-1]
+
+
+def test_reading_a_history_makes_no_file_and_refuses_to_write(tmp_path):
+    with history.reading(tmp_path / "none") as kept:
+        assert kept.reviews() == []
+    assert not (tmp_path / "none").exists()
+    filled(tmp_path)
+    with history.reading(tmp_path) as kept:
+        assert kept.reviews() == read(tmp_path)
+        with pytest.raises(FileError):
+            kept.flag("Q1", 1)
+
+
 # An older version
 
 
