@@ -1,0 +1,40 @@
+"""docs/coverage.md: its sums, its cards and the order of new cards are what the bank gives today."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from regdemo.quiz import decks
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "coverage.py"
+spec = importlib.util.spec_from_file_location("count_coverage", SCRIPT)
+count = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(count)
+PARTS = ("The 135 questions", "Ten further collections")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_card_that_is_named_exists(part):
+    bank = decks.load(decks.bundled())
+    named = {id for row in count.rows(part) for id in count.cards(row)}
+    assert named
+    assert [id for id in named if bank.find(id) is None] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_question_that_is_answered_names_its_card(part):
+    assert [row for row in count.rows(part) if row[-1] != "not" and not count.cards(row)] == []
+
+
+def test_the_page_quotes_the_sums_and_the_order():
+    page = count.PAGE.read_text(encoding="utf-8")
+    assert "\n".join(count.summary()) in page
+    assert count.evenings() in page
+
+
+def test_at_least_nine_of_ten_askings_are_answered_well():
+    well = sum(int(row[0]) for row in count.rows(PARTS[0]) if row[-1] == "well")
+    assert well >= 0.9 * count.ASKED
+    further = [row[-1] for row in count.rows(PARTS[1])]
+    assert further.count("well") >= 0.85 * len(further)
