@@ -30,7 +30,7 @@ def cards(row):
 def new_cards():
     """The bank's cards in the order in which a new learner meets them, katas left out."""
     bank = decks.load(decks.bundled())
-    return selection.new_order(card for card in bank.cards if card.kind != "code")
+    return list(selection.new_order(card for card in bank.cards if card.kind != "code"))
 
 
 def summary():
@@ -65,7 +65,7 @@ def main():
     if "--write" in sys.argv[1:]:
         text = PAGE.read_text(encoding="utf-8")
         text = re.sub(r"```text\n.*?```", lambda _: "```text\n" + "\n".join(summary()) + "\n```", text, flags=re.DOTALL)
-        head, evening = text.split("is due comes first and is not listed):\n")
+        head = text.split("is due comes first and is not listed):\n")[0]
         PAGE.write_text(f"{head}is due comes first and is not listed):\n\n{evenings()}\n", encoding="utf-8")
 
 

@@ -80,9 +80,14 @@ def test_a_card_says_at_which_level_it_is_asked(card):
     assert len(LEVELS & set(card.tags)) == 1
 
 
-@each("recall", "choice", "multi", "numeric", "cloze", "predict")
+@each()
 def test_a_card_says_how_often_it_is_asked(card):
     assert len(FREQUENCIES & set(card.tags)) == 1
+
+
+def test_ten_cards_and_three_katas_are_for_the_evening_before():
+    kinds = [card.kind for card in BANK.cards if "tonight" in card.tags]
+    assert (len(kinds) - kinds.count("code"), kinds.count("code")) == (10, 3)
 
 
 def test_every_deck_belongs_to_one_theme():

@@ -26,6 +26,9 @@ def quiz(
     kind: Kinds = None,
     tag: Tags = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="The cards that you flagged, due or not.")] = False,
+    tonight: Annotated[
+        bool, typer.Option("--tonight", help="Ten cards for the evening before, due or not, and three katas.")
+    ] = False,
     cram: Annotated[
         bool, typer.Option("--cram", help="Due or not, the most likely forgotten first; moves no schedule.")
     ] = False,
@@ -52,11 +55,16 @@ def quiz(
         if flagged:
             marked = history.flagged()
             wanted = [card for card in wanted if card.id in marked]
+        if tonight:
+            wanted = [card for card in wanted if "tonight" in card.tags]
         askable = [card for card in wanted if card.kind != "code"]
+        code = [card.id for card in wanted if card.kind == "code"]
+        if tonight and code:
+            page.quiet(f"Afterwards: `regdemo kata start {code[0]}`{''.join(f', then {id}' for id in code[1:])}.")
         # Of a whole bank they are not missed; of cards that were chosen they would be.
-        if (code := len(wanted) - len(askable)) and (len(wanted) < len(loaded.cards) or not askable):
-            page.quiet(learner.katas(code, bank))
-        if ids is not None or flagged:
+        elif code and (len(wanted) < len(loaded.cards) or not askable):
+            page.quiet(learner.katas(len(code), bank))
+        if ids is not None or flagged or tonight:
             cards = askable[:limit]
         else:
             cards = practice.choose(askable, new=new, limit=limit, cram=cram)

@@ -275,6 +275,17 @@ def test_ids_are_asked_in_their_order_due_or_not_each_once(run):
     assert sequence(say(run, "s\n" * 9, "--ids", "Q3, Q1,Q3")) == ["Q3", "Q1"]
 
 
+def test_tonight_asks_what_is_tagged_so_due_or_not_and_names_the_katas(run, deck):
+    text = re.sub(r"^## Q3:.*$", r"\g<0>\n\n### Tags\ntonight\n", deck.read_text(), count=1, flags=re.MULTILINE)
+    code = "```python starter\nx = 0\n```\n```python judge\nassert x\n```\n```python solution\nx = 1\n```\n"
+    deck.write_text(f"{text}\n## K1: Set x.\n\n### Tags\ntonight\n\n{code}", encoding="utf-8")
+    out = say(run, "s\n" * 9, "--tonight")
+    assert sequence(out) == ["Q3"]
+    assert "regdemo kata start K1" in out
+    say(run, "\n4\n", "--ids", "Q3")
+    assert sequence(say(run, "s\n" * 9, "--tonight")) == ["Q3"]
+
+
 def test_an_id_that_is_not_there_exits_2_and_names_what_is(run, home):
     code, out, err = run("", "--ids", "Q1,Q9")
     assert (code, out) == (2, "")
