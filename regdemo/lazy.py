@@ -23,7 +23,9 @@ from types import ModuleType
 from typing import Any
 
 # Libraries that are slow to load and that some commands can do without. Their submodules load as usual.
-HEAVY = frozenset({"fsrs", "hashlib", "markdown_it", "numpy", "pandas", "plotext", "rich", "scipy", "sklearn", "torch"})
+HEAVY = frozenset(
+    "fsrs hashlib markdown_it numpy pandas plotext rich rich.console scipy sklearn torch".split()  # noqa: SIM905
+)
 
 
 # What can be asked of a module without loading it. A second `import torch` asks for the spec, `isinstance` for the

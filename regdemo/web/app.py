@@ -8,9 +8,12 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from regdemo.errors import FileError, RegdemoError
 from regdemo.web import pages
@@ -24,6 +27,36 @@ STATIC = {
     "htmx.LICENSE": "text/plain; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+
+
+class _Pages:
+    """Every page. Its routes are made when one of them is first asked for, so that the first page need not wait."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._routers: dict[str, Router] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        first = scope["path"].lstrip("/").partition("/")[0]
+        if first not in pages.BY_FIRST:
+            raise HTTPException(404)
+        if first not in self._routers:
+            self._routers[first] = Router(pages.BY_FIRST[first].routes(self._site))
+        await self._routers[first](scope, receive, send)
+
+
+class _Squeezed:
+    """Whole pages and our own files are sent compressed; what script asks for while a slider moves is not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._squeezed = GZipMiddleware(app, minimum_size=2_000, compresslevel=4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        by_script = scope["type"] == "http" and any(name == b"hx-request" for name, _ in scope["headers"])
+        await (self._plain if by_script else self._squeezed)(scope, receive, send)
 
 
 def application(site: Site) -> Starlette:
@@ -54,9 +87,10 @@ def application(site: Site) -> Starlette:
         routes=[
             Route("/static/{name}", static),
             Route("/alive", alive),
-            *(route for module in pages.ALL for route in module.routes(site)),
+            Mount("/", _Pages(site)),
         ],
         exception_handlers={RegdemoError: refused, HTTPException: missing, Exception: broken},
+        middleware=[Middleware(_Squeezed)],
         lifespan=life,
     )
 

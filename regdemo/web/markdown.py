@@ -115,11 +115,13 @@ def block(source: str, language: str = "python") -> str:
     return f'<pre class="code" tabindex="0"><code>{code(source, language)}</code></pre>'
 
 
+@lru_cache(4_096)
 def html(text: str, resolve: Resolve | None = None) -> str:
     """A text as HTML blocks. resolve: what relative links and pictures lead to; without it they lead nowhere."""
     return _render(text, resolve, inline=False)
 
 
+@lru_cache(8_192)
 def inline(text: str) -> str:
     """A text of one line as HTML, without the paragraph around it."""
     return _render(text, None, inline=True)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from regdemo import catalog
 from regdemo.errors import ArgumentError
-from regdemo.lab.techniques import TECHNIQUES
+from regdemo.lab import techniques
 from regdemo.web import controls
 
 
@@ -69,7 +69,7 @@ def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:
 
 def _training(name: str, words: Sequence[str]) -> dict[str, list[str]]:
     """The techniques and the task of a comparison."""
-    found: dict[str, list[str]] = {"arms": [word for word in words if word in TECHNIQUES]}
+    found: dict[str, list[str]] = {"arms": [word for word in words if word in techniques.TECHNIQUES]}
     for option, value in pairwise(words):
         if option == "--task":
             found["task"] = [value]

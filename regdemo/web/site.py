@@ -22,8 +22,6 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from regdemo import __version__
 from regdemo.errors import ArgumentError
-from regdemo.kata import files
-from regdemo.kata import judge as judges
 from regdemo.quiz import decks, history
 from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
@@ -33,9 +31,6 @@ from regdemo.web.desk import Desk
 from regdemo.web.workroom import Bench
 
 if TYPE_CHECKING:
-    from regdemo.kata.judge import Judge
-    from regdemo.kata.katas import Kata
-    from regdemo.kata.verdict import Verdict
     from regdemo.quiz.cards import Card
 
 T = TypeVar("T")
@@ -96,33 +91,20 @@ class Site:
         self.folder = folder
         self.now = now
         self.practice = ThreadPoolExecutor(1, "practice")
-        self._judging = ThreadPoolExecutor(1, "judge")
-        self._judge: Judge | None = None
+        self.at_end: list[Callable[[], None]] = []  # called when the server ends
         self.demos = Bench()
         self.lab = Bench(seconds=3_600, grace=20)
         self.desk = Desk(self)
         self.tabs: deque[str] = deque(maxlen=TABS)
 
-    async def judge(self, kata: Kata, text: str) -> Verdict:
-        """Judge a kata's text, one at a time, in the sandbox; its process stays warm."""
-
-        def work() -> Verdict:
-            if self._judge is None:
-                hidden = [self.bank_path or decks.bundled(), self.home, files.absolute(self.folder)]
-                self._judge = judges.Judge(hidden, weaker=True)
-            return self._judge.check(kata, text)
-
-        return await asyncio.get_running_loop().run_in_executor(self._judging, work)
-
     async def close(self) -> None:
         """End what was started: the workers, the judge, the history."""
         await self.demos.close()
         await self.lab.close()
-        if self._judge:
-            await asyncio.to_thread(self._judge.close)
+        for end in self.at_end:
+            end()
         await self.in_practice(self.desk.close)
         self.practice.shutdown(cancel_futures=True)
-        self._judging.shutdown(wait=False, cancel_futures=True)
 
     def new_tab(self) -> str:
         """A name for a form that is shown, so that it can be told from an address somebody made up."""

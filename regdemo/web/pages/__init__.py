@@ -1,5 +1,20 @@
-"""One file a page, each with `routes(site)`."""
+"""One file a page, each with `routes(site)`; loaded when one of its addresses is first asked for."""
 
 from regdemo.web.pages import compare, demos, guide, katas, mock, pitfalls, quiz, search, stats, today
 
-ALL = (today, quiz, mock, demos, pitfalls, compare, katas, guide, stats, search)
+BY_FIRST = {  # by the first part of the path
+    "": today,
+    "quiz": quiz,
+    "cards": quiz,
+    "topics": quiz,
+    "mock": mock,
+    "demos": demos,
+    "see": demos,
+    "pitfalls": pitfalls,
+    "compare": compare,
+    "katas": katas,
+    "guide": guide,
+    "stats": stats,
+    "plan": stats,
+    "search": search,
+}

@@ -15,8 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.lab import recipe
-from regdemo.lab.techniques import TECHNIQUES
+from regdemo.lab import recipe, techniques
 from regdemo.web import kept, reports
 from regdemo.web.site import Site, form, see_other, whole
 from regdemo.web.site import field as sent_field
@@ -56,9 +55,9 @@ def routes(site: Site) -> list[Route]:
             "compare.html",
             title="Compare",
             here="/compare",
-            techniques=list(TECHNIQUES),
+            techniques=list(techniques.TECHNIQUES),
             tasks=TASKS,
-            chosen=[name for name in query.getlist("arms") if name in TECHNIQUES],
+            chosen=[name for name in query.getlist("arms") if name in techniques.TECHNIQUES],
             combine="combine" in query,
             task=query.get("task", TASKS[0]),
             training=training,
@@ -69,7 +68,7 @@ def routes(site: Site) -> list[Route]:
         if training.running:
             return see_other("/compare")
         sent = form(request)
-        arms = [name for name in sent.get("arms", []) if name in TECHNIQUES]
+        arms = [name for name in sent.get("arms", []) if name in techniques.TECHNIQUES]
         combine, task = "combine" in sent, sent_field(request, "task", TASKS[0])
         if task not in TASKS:
             raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASKS)}")
@@ -147,7 +146,7 @@ def routes(site: Site) -> list[Route]:
 
 def _values(arms: list[str], text: str) -> tuple[dict[str, list[float]], list[str]]:
     """`p 0.1 0.2, decay 0.5` as the options of techniques, and as words of a command. Raises ArgumentError."""
-    known = {option for arm in arms for option in recipe.parameters(TECHNIQUES[arm])}
+    known = {option for arm in arms for option in recipe.parameters(techniques.TECHNIQUES[arm])}
     found: dict[str, list[float]] = {}
     words = []
     for part in filter(None, map(str.strip, text.split(","))):

@@ -5,10 +5,12 @@ The file is the one that `regdemo kata` uses: what is written here can be opened
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,25 +19,18 @@ from starlette.routing import Route
 
 from regdemo import storage
 from regdemo.errors import FileError
-from regdemo.kata import files, record, sandbox
+from regdemo.kata import files, judge, record, sandbox, verdict
 from regdemo.kata import katas as kata_cards
-from regdemo.kata.katas import Kata
-from regdemo.kata.verdict import State, Verdict
-from regdemo.quiz import schedule
+from regdemo.quiz import decks, schedule
 from regdemo.quiz.schedule import AGAIN, Rating
 from regdemo.web import reports
 from regdemo.web.pages.quiz import in_words
 from regdemo.web.site import Site, field, see_other
 
-SAID = {
-    State.PASSED: "passes",
-    State.FAILED: "fails",
-    State.UNLOADABLE: "cannot be judged",
-    State.CRASHED: "ended before it answered",
-    State.TIMEOUT: "ran out of time",
-    State.OUT_OF_MEMORY: "ran out of memory",
-    State.INTERNAL_ERROR: "could not be judged",
-}
+if TYPE_CHECKING:
+    from regdemo.kata.judge import Judge
+    from regdemo.kata.katas import Kata
+    from regdemo.kata.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -48,12 +43,50 @@ class Judged:
     @property
     def headline(self) -> str:
         """How it ended, in words."""
-        verdict = self.verdict
-        if verdict.passed:
-            return f"It passes all {verdict.tests} tests, in {verdict.seconds:.1f} s"
-        if verdict.state is State.FAILED:
-            return f"It fails test {verdict.done + 1} of {verdict.tests}"
-        return f"It {SAID[verdict.state]}"
+        found = self.verdict
+        if found.passed:
+            return f"It passes all {found.tests} tests, in {found.seconds:.1f} s"
+        if found.state is verdict.State.FAILED:
+            return f"It fails test {found.done + 1} of {found.tests}"
+        return f"It {said(found)}"
+
+
+class Judging:
+    """The judge, one text at a time; its process is started at the first and stays warm."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._turn = ThreadPoolExecutor(1, "judge")
+        self._judge: Judge | None = None
+        site.at_end.append(self.close)
+
+    async def __call__(self, kata: Kata, text: str) -> Verdict:
+        """A verdict. The code that it is on reads neither the decks, nor the history, nor the other katas."""
+
+        def work() -> Verdict:
+            if self._judge is None:
+                site = self._site
+                hidden = [site.bank_path or decks.bundled(), site.home, files.absolute(site.folder)]
+                self._judge = judge.Judge(hidden, weaker=True)
+            return self._judge.check(kata, text)
+
+        return await asyncio.get_running_loop().run_in_executor(self._turn, work)
+
+    def close(self) -> None:
+        """End the judge's process."""
+        if self._judge:
+            self._judge.close()
+        self._turn.shutdown(wait=False, cancel_futures=True)
+
+
+def said(judged: Verdict) -> str:
+    """How a run ended that neither passed nor failed."""
+    return {
+        verdict.State.UNLOADABLE: "cannot be judged",
+        verdict.State.CRASHED: "ended before it answered",
+        verdict.State.TIMEOUT: "ran out of time",
+        verdict.State.OUT_OF_MEMORY: "ran out of memory",
+    }.get(judged.state, "could not be judged")
 
 
 def routes(site: Site) -> list[Route]:
@@ -132,24 +165,26 @@ def routes(site: Site) -> list[Route]:
     async def one(request: Request) -> Response:
         return await one_page(request, found(request))
 
-    async def judge(one: Kata, text: str) -> None:
-        verdict = await site.judge(one, text)
+    judging = Judging(site)
+
+    async def judge_and_keep(one: Kata, text: str) -> None:
+        found = await judging(one, text)
 
         def keep() -> str:
             history = site.desk.history
             reviews = history.reviews(one.card.id)
             hints = record.hints_shown(site.home, one)
-            rating = record.grade(one, reviews, verdict, text, hints, site.now())
-            if verdict.passed:
+            rating = record.grade(one, reviews, found, text, hints, site.now())
+            if found.passed:
                 record.note_hints(site.home, one, 0)
             if not rating:
                 return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
-            review = record.review(one, rating, verdict, text, hints, site.now())
+            review = record.review(one, rating, found, text, hints, site.now())
             history.add(review)
             due = schedule.replay([*reviews, review])[one.card.id].due
             return f"Saved as {Rating(rating).title}. It comes again in {in_words(due - site.now())}."
 
-        judged[one.name] = Judged(verdict, await site.in_practice(keep))
+        judged[one.name] = Judged(found, await site.in_practice(keep))
 
     async def check(request: Request) -> Response:
         one, text, seen = found(request), field(request, "source"), field(request, "seen")
@@ -166,7 +201,7 @@ def routes(site: Site) -> list[Route]:
             storage.atomic_write(file(one), text if text.endswith("\n") else f"{text}\n")
         except OSError as error:
             raise FileError(f"{file(one)} cannot be written ({error.strerror}): choose another --dir") from error
-        await judge(one, text)
+        await judge_and_keep(one, text)
         return see_other(f"/katas/{one.name}#verdict")
 
     async def follow(request: Request) -> Response:
@@ -175,7 +210,7 @@ def routes(site: Site) -> list[Route]:
         seen = files.saved_at(file(one))
         if lacking() or not seen or str(seen) == field(request, "seen"):
             return Response(status_code=204)
-        await judge(one, files.read(one, site.folder))
+        await judge_and_keep(one, files.read(one, site.folder))
         return Response(status_code=204, headers={"HX-Redirect": f"/katas/{one.name}?follow=1"})
 
     async def hint(request: Request) -> Response:
