@@ -155,15 +155,15 @@ def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
     cards: list[Card] = []
     remarks: list[Fault] = []
     taken: dict[str, tuple[Card, bool]] = {}
+    times: Counter[str] = Counter()
     for number, deck in enumerate(decks):
         for card in deck.cards:
             name = wanted = f"{slug(card.topic)}.{card.id}" if number in alike else card.id
             first, is_own = taken.get(wanted, (card, True))
             if not (is_own and deck.own):
-                times = 2
                 while name in taken:
-                    name = f"{wanted}-{times}"
-                    times += 1
+                    times[wanted] += 1
+                    name = f"{wanted}-{times[wanted] + 1}"
             if name != wanted and not deck.made_ids:
                 place = f"{printable(str(first.file))}:{first.line}"
                 said = f"{wanted} is the id of the card at {place} too: this one is asked as {name}, give it its own"

@@ -251,6 +251,11 @@ def test_the_same_question_twice_has_two_ids(tmp_path):
     assert len(set(ids)) == 4
 
 
+def test_ten_thousand_times_the_same_question_is_as_many_cards(tmp_path):
+    ids = [card.id for card in load(deck(tmp_path, text="## 1. What?\nb\n" * 10_000)).cards]
+    assert len(set(ids)) == 10_000
+
+
 # The bundled bank
 
 

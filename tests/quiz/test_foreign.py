@@ -247,6 +247,13 @@ def test_a_question_about_code_is_not_answered_by_the_code():
     assert [card.question for card in deck.cards] == ["How do you add?"]
 
 
+def test_a_fold_of_mkdocs_may_hold_another():
+    text = '??? question "What is p?"\n    It is\n\n    ??? note "Aside"\n        drawn.\n\n    A rate.\n\nThe end.\n'
+    (card,) = read(text).cards
+    assert card.question == "What is p?"
+    assert card.answer.split() == ["It", "is", "<details><summary>Aside</summary>", "drawn.", "</details>", "A", "rate."]
+
+
 # Languages
 
 ANSWERED = {
@@ -322,6 +329,9 @@ def made(document, index, title):
 @pytest.mark.parametrize(
     "piece",
     [
+        "## Answers\n1. B\n",
+        "::: {.tip title='a?'}\n",
+        "## 1. a?\nb\n",
         "**a",
         "- [x] a\n",
         "| a ",

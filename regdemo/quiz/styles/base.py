@@ -15,6 +15,7 @@ from regdemo.quiz.styles.markup import is_only_links, text_of
 from regdemo.quiz.styles.titles import Title, first_word, names_answer, read_title
 
 ABOUT_QUESTIONS = re.compile(r"question|interview|quiz|flash ?cards?|\bq ?(?:&|and) ?a\b|\bfaq|exam\b|trivia", re.I)
+_NEXT_KEYS = 20  # a question is looked up in so many keys of answers below it
 _ASIDE_WORDS = frozenset({"see", "show", "click", "view", "expand", "example", "code", "output", "note", "tip"})
 
 
@@ -72,8 +73,14 @@ class Document:
     def key_for(self, at: int, number: int | None) -> str:
         """What the next key of answers says for the question with this number at this place, or nothing."""
         index = bisect_right(self.blocks, self.line_at(at), key=lambda block: block.start) - 1
-        following = (key for key in self.keys if key.first > index)
+        first = bisect_right(self.keys, index, key=lambda key: key.first)
+        following = self.keys[first : first + _NEXT_KEYS]
         return next((key.answers[number] for key in following if number in key.answers), "") if number else ""
+
+    def before_key(self, index: int, end: int) -> int:
+        """The end of a section that begins at a block, or the block of the next key of answers, if that comes first."""
+        place = bisect_right(self.keys, index, key=lambda key: key.first)
+        return min(end, self.keys[place].first) if place < len(self.keys) else end
 
     def has(self, sign: re.Pattern[str]) -> bool:
         """Whether a pattern is found anywhere in the text; it is searched for once."""

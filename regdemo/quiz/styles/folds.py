@@ -101,24 +101,26 @@ class _Rewriter:
     def rewritten(self) -> tuple[str, list[int]]:
         closers: list[tuple[str, int]] = []  # of fences that are open, and for MkDocs the indentation of the body
         code = ""
+        indent = 0  # of the bodies that are open
         number = 0
         while number < len(self._lines):
             line = self._lines[number]
-            if closers and closers[-1][1] and line.strip() and not line.startswith(" " * closers[-1][1]):
+            if closers and closers[-1][1] and line.strip() and not line.startswith(" " * indent):
                 self._close(number)
-                closers.pop()
+                indent -= closers.pop()[1]
                 continue
-            line = line[sum(indent for _, indent in closers) :] if closers else line
+            line = line[indent:]
             if code:
                 code = "" if line.strip().startswith(code) and not line.strip().strip(code[0]) else code
             elif closers and closers[-1][0] and line.strip() == closers[-1][0]:
                 self._close(number)
-                closers.pop()
+                indent -= closers.pop()[1]
                 number += 1
                 continue
             elif opened := self._opened(line, number):
                 closer, number = opened
                 closers.append(closer)
+                indent += closer[1]
                 continue
             elif fence := _PLAIN_FENCE.match(line):
                 code = fence[1]

@@ -30,7 +30,7 @@ class Headings:
         if end is None:
             return []
         block, title = document.blocks[index], document.titles[index]
-        end = min([end, *(key.first for key in document.keys if key.first > index)])
+        end = document.before_key(index, end)
         end = next((place for place in range(index + 1, end) if _continues(document, place, title)), end)
         last = document.offsets[document.blocks[end].start] if end < len(document.blocks) else len(document.text.raw)
         body = document.offsets[block.end]
