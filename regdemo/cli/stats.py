@@ -86,6 +86,10 @@ def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
         for weak in found.weak
     ]
     told["interview"] = str(practice.goal.interview) if practice.plan.interview else None
+    minutes = practice.goal.minutes
+    told["forecast"] = (
+        as_plain(practice.forecast(minutes, practice.goal.new)) if minutes and told["interview"] else None
+    )
     told["practice"] = {
         "days": {day.isoformat(): count for day, count in sorted(found.practised.items())},
         "streak": told.pop("streak"),
@@ -183,7 +187,14 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     unmet = sum(topic.cards - topic.answered for topic in topics)
     page.quiet(f"\n  In all {left:.0f} of {cards:,} cards if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
-    page.quiet("  `regdemo plan` says how to get further.")
+    if practice.goal.minutes:
+        ahead = practice.forecast(practice.goal.minutes, practice.goal.new)
+        said = {
+            f"if {what}, {each.low:.0f} to {each.high:.0f}": round(each.mean)
+            for what, each in (("you stop now", ahead.stopped), ("you keep to your plan", ahead.kept))
+        }
+        page.bars(f"Forecast: recalled on {ahead.interview}, of {ahead.cards} cards, with 95% interval", said)
+    page.quiet("\n  `regdemo plan` shows the way there.")
 
 
 def _first_line(text: str) -> str:

@@ -4,12 +4,15 @@ import io
 import json
 import re
 import sys
+from random import Random
 
 import pytest
 
 from regdemo.cli import app
 from regdemo.cli.see import see
+from regdemo.quiz import decks, grading
 from regdemo.quiz.history import History, read
+from regdemo.quiz.kinds import find_kind
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -132,6 +135,17 @@ def test_an_answer_that_looks_like_a_key_is_given_behind_a_backslash(say, home):
     out = say("\\q\nk; q\n", "--ids", "Q4")
     assert "'q' does not fill the blanks" in out
     assert [review.response for review in read(home)] == ["k; q"]
+
+
+def test_no_example_that_a_help_shows_is_an_accepted_answer_of_the_bundled_bank():
+    accepted = []
+    for card in decks.load(decks.bundled()).cards:
+        for seed in range(8):
+            asked = card.ask(Random(seed))
+            parts = grading.example(asked).split(" or ") if grading.example(asked) else []
+            parts += re.findall(r"\d[\d./%]*", find_kind(card.kind).allowed)
+            accepted += [card.id for part in parts if grading.grade(asked, part).correct]
+    assert accepted == []
 
 
 # Undo and flag

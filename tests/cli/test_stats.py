@@ -2,12 +2,12 @@
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from regdemo.cli import app
-from regdemo.quiz import fitting
+from regdemo.quiz import fitting, goal
 from regdemo.quiz.fitting import Fit
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import PLAN, microseconds
@@ -93,6 +93,21 @@ def test_an_interview_is_forecast_by_topic(run):
     (topic,) = json.loads(run("--interview", "2026-04-01", "--json")[1])["topics"]
     assert 0 < topic["left"] < topic["kept"] < 6 / 9
     assert re.search(r"In all \d of 9 cards if you stop, 6 if", run("--interview", "2026-04-01")[1])
+
+
+def test_a_plan_adds_a_forecast_with_its_interval(run, home):
+    goal.write(home, goal.Goal(date(2026, 4, 1), 20))
+    out = run()[1]
+    assert "Forecast: recalled on 2026-04-01, of 9 cards, with 95% interval" in out
+    assert re.search(r"if you keep to your plan, \d to \d +\d +█+", out)
+    told = json.loads(run("--json")[1])["forecast"]
+    assert told["kept"]["low"] <= told["kept"]["mean"] <= told["kept"]["high"]
+
+
+def test_katas_are_counted(run, tmp_path):
+    code = "```python starter\n...\n```\n\n```python judge\n...\n```\n\n```python solution\n...\n```\n"
+    (tmp_path / "numbers.md").write_text(f"{DECK}## K1: Write it\n\n{code}")
+    assert re.search(r"^Katas\n  passed +0\n  failed +0\n  not tried +1", run()[1], re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class NumericKind(CardKind):
     name = "numeric"
     precedence = 40
     prompt = "number"
-    allowed = "A number or arithmetic: 0.5, 1/2 and 50% are the same."
+    allowed = "A number, a percentage, or arithmetic with + - * / ** sqrt exp log and brackets."
     seconds = 30
     examples = ("3/8 or 1e-3", "-2/7 or 1e-3", "7/11 or 2.5e4", "12.5e6 or -1/9")
     needs_hints = True
