@@ -14,7 +14,9 @@ from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import console
 
+from regdemo.bank import skeletons
 from regdemo.cli import check, exchange, learner
 from regdemo.cli.check import AsJson, place
 from regdemo.cli.learner import (
@@ -31,7 +33,9 @@ from regdemo.cli.learner import (
     narrowed,
 )
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz import decks
+from regdemo.quiz import cards as card_types
+from regdemo.quiz import decks, history, schedule
+from regdemo.render import cards as render
 from regdemo.text import printable
 
 if TYPE_CHECKING:
@@ -148,14 +152,10 @@ def show(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the values drawn and the order of options.")] = 0,
     home: Home = None,
 ) -> None:
-    """One card with its answer, where it stands, and what you answered so far."""
-    from rich.console import Console
-
-    from regdemo.render.cards import Page
-
+    """One card with its answer, its place, and what you answered so far."""
     folder = home_folder(home)
     card = load_bank(bank, folder).find(id)
-    page = Page(Console())
+    page = render.Page(console.Console())
     page.rule(f"{card.id} · {card.kind} · {card.topic}")
     _show(card.ask(Random(seed)), page)
     page.quiet(f"\n{place(card.file, card.line)}")
@@ -164,12 +164,12 @@ def show(
 
 def _show(asked: Asked, page: Page) -> None:
     """All that a card holds."""
-    from regdemo.quiz.cards import LETTERS
-
     page.text(asked.question)
-    page.listed([(f"{letter})", option.text) for letter, option in zip(LETTERS, asked.options, strict=False)])
+    page.listed(
+        [(f"{letter})", option.text) for letter, option in zip(card_types.LETTERS, asked.options, strict=False)]
+    )
     page.text(asked.answer, "The answer")
-    feedback = zip(LETTERS, asked.options, strict=False)
+    feedback = zip(card_types.LETTERS, asked.options, strict=False)
     page.listed([(f"{letter})", option.feedback) for letter, option in feedback if option.feedback], "Why")
     page.listed([("-", point) for point in asked.key_points], "Key points")
     page.listed([("-", hint) for hint in asked.hints], "Hints")
@@ -184,16 +184,12 @@ def _show(asked: Asked, page: Page) -> None:
 
 def _history(id: str, folder: Path, page: Page) -> None:
     """How often a card was answered, and when it is due."""
-    from regdemo.quiz.history import read
-
-    reviews = [review for review in read(folder) if review.card == id]
+    reviews = [review for review in history.read(folder) if review.card == id]
     if not reviews:
         page.quiet("Never answered.")
         return
-    from regdemo.quiz.schedule import replay
-
     right = sum(review.rating > 1 for review in reviews)
-    memory = replay(reviews).get(id)
+    memory = schedule.replay(reviews).get(id)
     due = f" It is due {in_words(memory.due - clock())}." if memory else ""
     page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")
 
@@ -219,9 +215,7 @@ def new(
 
     Without a deck, an editor or a terminal the skeleton is printed.
     """
-    from regdemo.bank.skeletons import append, next_id, skeleton
-
-    text = skeleton(kind, id or next_id(deck))
+    text = skeletons.skeleton(kind, id or skeletons.next_id(deck))
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if deck is None or not editor or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(text, end="")
@@ -236,7 +230,7 @@ def new(
                 print("Nothing was written, and nothing is added.")
                 return
             try:
-                line = append(deck, written)
+                line = skeletons.append(deck, written)
             except FileError as error:
                 print(error, file=sys.stderr)
                 if input("Enter opens it again, q leaves it > ").strip() == "q":
