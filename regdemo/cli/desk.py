@@ -340,7 +340,7 @@ class Desk:
             elif text == "a" and there["a"]:
                 self._list_options(found.options)
             elif text == "o" and there["o"]:
-                page.listed([("·", source) for source in found.sources])
+                page.sources(found.sources)
             elif text == "n" and there["n"]:
                 self._session.follow_up(found.follow_ups[0])
                 return

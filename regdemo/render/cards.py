@@ -8,10 +8,12 @@ from typing import IO, TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.style import Style
 from rich.text import Text as Line
 from rich.theme import Theme
 
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX
+from regdemo.text import clean
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,24 +24,7 @@ if TYPE_CHECKING:
 WIDEST = 100  # columns; longer lines of prose are hard to read
 BAR = 24  # columns of the longest bar
 
-# What a terminal obeys or reorders by: the C0 and C1 controls, and Unicode's line, paragraph and direction marks.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def literal(text: str) -> str:
-    r"""The text with each control character shown, not sent. Line ends and tabs stay.
-
-    >>> literal("\x1b[31mred")
-    '␛[31mred'
-    """
-    return _CONTROL.sub(lambda found: _picture(ord(found[0])), text)
-
-
-def _picture(code: int) -> str:
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
-
+_ADDRESS = re.compile(r"(https?://[^\s<>`]+[^\s<>`.,;)])")
 
 _THEME = Theme(
     {
@@ -138,17 +123,17 @@ class Page:
 
     def quiet(self, text: str) -> None:
         """A line for whoever looks for it."""
-        self._print(Line(literal(text), style=QUIET))
+        self._print(Line(clean(text), style=QUIET))
 
     def verdict(self, right: bool, text: str) -> None:
         """Right or wrong, by mark and by word; the colour only repeats it."""
-        self._print(Line(f"\n{'✓' if right else '✗'} {literal(text)}", style=f"bold {GOOD if right else BAD}"))
+        self._print(Line(f"\n{'✓' if right else '✗'} {clean(text)}", style=f"bold {GOOD if right else BAD}"))
 
     def text(self, markdown: str, title: str = "") -> None:
         """Markdown, after a blank line; nothing where there is none."""
         if markdown:
             self._print(Line(f"\n{title}" if title else "", style="bold"))
-            plain = Line(wrapped(literal(markdown), self._width)) if self._plain else None
+            plain = Line(wrapped(clean(markdown), self._width)) if self._plain else None
             self._print(plain or _markdown(markdown, colored=self._colored))
 
     def listed(self, items: Sequence[tuple[str, str]], title: str = "") -> None:
@@ -158,8 +143,8 @@ class Page:
         self._print(Line(f"\n{title}" if title else "", style="bold"))
         if self._plain:
             for mark, markdown in items:
-                text = wrapped(literal(markdown), self._width - len(mark) - 1)
-                self._print(Line(f"{literal(mark)} {text}".replace("\n", "\n" + " " * (len(mark) + 1))))
+                text = wrapped(clean(markdown), self._width - len(mark) - 1)
+                self._print(Line(f"{clean(mark)} {text}".replace("\n", "\n" + " " * (len(mark) + 1))))
             return
         grid = _table().grid(padding=(0, 1, 0, 0))
         grid.add_column(no_wrap=True)
@@ -167,6 +152,21 @@ class Page:
         for mark, markdown in items:
             grid.add_row(Line(mark, style=CODE), _markdown(markdown, colored=self._colored))
         self._print(grid)
+
+    def sources(self, items: Sequence[str], title: str = "") -> None:
+        """Where more can be read. On a terminal each address has a line of its own, which is never broken."""
+        if self._plain or not items:
+            self.listed([("·", item) for item in items], title)
+            return
+        self._print(Line(f"\n{title}" if title else "", style="bold"))
+        for item in items:
+            for number, part in enumerate(_ADDRESS.split(clean(item))):
+                if number % 2:
+                    # A terminal that knows OSC 8 opens it; on others it can be copied as a whole.
+                    style = Style.parse(CODE if self._colored else "none") + Style(link=part)
+                    self._console.print(Line(f"  {part}", style=style), soft_wrap=True, highlight=False)
+                elif text := part.strip(" ,;\n"):
+                    self.listed([("·", text)])
 
     def bars(self, title: str, counts: Mapping[str, int]) -> None:
         """Counts by name, each with a bar in proportion."""
@@ -183,7 +183,7 @@ class Page:
             grid.add_column(name, no_wrap=True)
         grid.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
         for row in rows:
-            grid.add_row(*(Line(literal(cell)) for cell in row))
+            grid.add_row(*(Line(clean(cell)) for cell in row))
         self._print(Line(f"\n{title}", style="bold"), grid)
 
     def _print(self, *parts: RenderableType) -> None:
@@ -214,7 +214,6 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
     """
     from markdown_it import MarkdownIt
     from rich.markdown import Markdown
-    from rich.style import Style
     from rich.syntax import ANSISyntaxTheme
 
     theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
@@ -225,7 +224,7 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
     for block in rendered.parsed:
         for token in (block, *(block.children or ())):
             # Only now, since markdown may write a control as an entity: `&#x202e;`.
-            token.content = literal(token.content)
+            token.content = clean(token.content)
             if token.type == "code_inline" and not colored:
                 token.content = f"`{token.content}`"
     return rendered
@@ -234,7 +233,7 @@ def _markdown(text: str, *, colored: bool) -> RenderableType:
 def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
     r"""The tokens of a text, its formulas turned to text: `$x$`, `$$x$$`, `\(x\)`, `\[x\]` and `\begin{align}`.
 
-    `$5 and $10` are no formula: that has no space inside its dollars, and no digit beside them.
+    `$5 and $10` isn't a formula, which has no space inside its dollars and no digit next to them.
     """
     from markdown_it.token import Token
     from mdit_py_plugins.amsmath import amsmath_plugin
@@ -263,7 +262,7 @@ def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
 
 
 def _end_in_space(state: StateCore) -> None:
-    """For the plugin, a digit that ends a paragraph stands before the dollar that begins it, and makes it a price."""
+    """Otherwise the plugin takes a digit that ends a paragraph for one before the dollar that begins it: a price."""
     for token in state.tokens:
         if token.type == "inline":
             token.content += " "

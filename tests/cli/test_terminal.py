@@ -46,7 +46,7 @@ All of it.
 `regdemo list --json`
 
 ### Sources
-- A book, page 3
+- A book, page 3, https://example.org/a/very/long/address/that/is/longer/than/a/line/of/eighty/columns.html
 
 ## Q2: Why?
 
@@ -166,6 +166,7 @@ def test_an_option_is_chosen_by_one_key_and_its_reasons_are_shown(start, home):
     assert "That is another." in quiz.expect("? more > ")
     quiz.send("o")
     assert "A book, page 3" in quiz.expect("? more > ")
+    assert re.search(r"\x1b\]8;[^;]*;(https://example\.org/\S+\.html)\x1b\\(\x1b\[[0-9;]*m)?  \1", quiz.seen)
     quiz.send("q")
     assert quiz.ends() == 0
     assert [review.rating for review in read(home)] == [1]
