@@ -27,6 +27,9 @@ PIECES = [
     "    a\n", "&", "&amp;", "&#x", "\\", "\\[", "$", "$$", "$a$", "é", "你", "什么", "?\n", "*_`[", "**a", "a**",
     "\x1b[31m", "\x00", "\u202e", "- a\n  - b\n", "> a\n", ">- ", "1. - ", "+++\n", "### Answer\na\n", "### Hints\n",
     "### Wrong answers\n", "- = 1: a\n", "```toml vary\na = [1]\n```\n", "```python check\n1\n```\n", "p = [1]\n",
+    "::: {.tip title='a?'}\n", '??? q "a?"\n', "```{note} a?\n", "==a==", "a?::b\n", "a?\n?\nb\n\n", "C: [a]\n", "C: [",
+    "| Question | Answer |\n| - | - |\n", "| a | b |\n", "## Answers\n1. B\n", "1-B ", "Ответ: b\n",
+    "答案：", "#flashcards ",
     "(correct)", " ✅", "why ", "vs ", "[src]", "[src](", "[[src", "a.b", "a-b_",
 ]  # fmt: skip
 BEFORE = [

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from regdemo import __version__
 from regdemo.errors import ArgumentError
-from regdemo.quiz import decks, history
+from regdemo.quiz import decks, history, identity
 from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
@@ -120,7 +120,8 @@ class Site:
     @cached_property
     def bank(self) -> Bank:
         """The cards. Read in the practice thread, at the first need."""
-        return decks.load(self.bank_path or decks.bundled(), cache=self.cache if self.home.is_dir() else None)
+        loaded = decks.load(self.bank_path or decks.bundled(), cache=self.cache if self.home.is_dir() else None)
+        return identity.keep_ids(loaded, self.home, write=True)[0]
 
     async def aside(self, function: Callable[[Practice], T]) -> T:
         """Call a function that reads much of the history, in a thread of its own, so that the quiz need not wait."""

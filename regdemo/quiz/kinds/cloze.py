@@ -18,6 +18,7 @@ GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neit
 GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")
 
 _LONGEST = 1_000  # characters in a blank
+_DEEPEST = 20  # braces in braces in a blank
 # In code, `{{ x }}` is a template's own: a blank there has no space after its braces.
 _OPENING = re.compile(r"`[^`\n]*\{\{ [^`\n]*+`|(?P<braces>\{\{)")
 _BRACE = re.compile(r"[{}\n]")
@@ -45,7 +46,7 @@ def find_blanks(text: str) -> Iterator[Blank]:
             continue
         depth = 0
         for brace in _BRACE.finditer(text, start, start + _LONGEST):
-            if brace[0] == "{":
+            if brace[0] == "{" and depth < _DEEPEST:
                 depth += 1
             elif brace[0] == "}" and depth:
                 depth -= 1
