@@ -1,206 +1,141 @@
-"""The commands: those written by hand, and one for each demo. Each is imported when it is asked for."""
+"""The commands: the table below, and one for each demo. Each is imported when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from itertools import groupby
+from textwrap import fill
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
-Make = Callable[[], Any]
-BY_HAND: dict[str, Make] = {}  # by name, in the order of the help
-LISTED: dict[str, tuple[str, str]] = {}  # by name, the panel of the help and the line that it has there
+from regdemo import catalog
+
+
+class Entry(NamedTuple):
+    """A command: the group it has in the help, its line there, and where it is written.
+
+    target: module of `regdemo.cli` and name in it, of a function or of a Typer with commands of its own.  parser: the
+    same, of the class that reads its words where they are unusual.
+    """
+
+    group: str
+    line: str
+    target: str
+    example: str = ""
+    parser: str = ""
+
+
+WIDEST = max(map(len, catalog.PLACES)) + 2  # columns of the names of places
+PRACTISE, FIND, TRAIN = "Practise", "Look things up", "Train and compare"
+COMMANDS = {
+    "quiz": Entry(PRACTISE, "Cards that are due, then new ones.", "quiz:quiz", "quiz --new 5"),
+    "mock": Entry(PRACTISE, "A mock interview with a clock and a score card.", "mock:mock", "mock --minutes 20"),
+    "kata": Entry(PRACTISE, "Write it or find the bug; tests judge your code.", "kata:kata"),
+    "plan": Entry(
+        PRACTISE,
+        "What to do each day until your interview.",
+        "plan:plan",
+        "plan --interview 2026-12-15 --minutes 20",
+    ),
+    "stats": Entry(PRACTISE, "What you know, what is due, what is weak.", "stats:stats", "stats"),
+    "web": Entry(PRACTISE, "All of this as a page in your browser.", "web:web", "web"),
+    "mcp": Entry(PRACTISE, "An interviewer in your assistant.", "mcp:mcp", "mcp --check"),
+    "search": Entry(FIND, "Find cards, demos, katas and more by words.", "search:search", "search weight decay"),
+    "list": Entry(FIND, "All demos, by where their technique acts.", "map:list_demos", "list weights"),
+    "pitfalls": Entry(
+        FIND, "Wrong snippets that people copy, and their fixes.", "pitfalls:pitfalls", "pitfalls token-noise"
+    ),
+    "diagnose": Entry(
+        FIND, "Trainings that go wrong: read the log, find why.", "diagnose:diagnose", "diagnose overfitting"
+    ),
+    "bank": Entry(FIND, "Read, check, write, export and import decks.", "bank:bank", "bank list"),
+    "history": Entry(FIND, "Export, import, check and recover your answers.", "history:history", "history check"),
+    "compare": Entry(
+        TRAIN,
+        "Train with and without techniques.",
+        "compare:compare",
+        "compare dropout --p 0.1 0.2 0.5",
+        "training:ManyValues",
+    ),
+    "combine": Entry(
+        TRAIN,
+        "Find which techniques help each other.",
+        "combine:combine",
+        "combine dropout weight-decay label-smoothing",
+        "training:ManyValues",
+    ),
+    "finetune": Entry(
+        TRAIN,
+        "Fine-tune a small GPT with several techniques.",
+        "finetune:finetune",
+        "finetune mixout l2-sp --decay 0.5",
+        "training:ManyValues",
+    ),
+    "sweep": Entry(
+        TRAIN,
+        "Train a grid of values and sizes; resume it.",
+        "sweep:sweep",
+        "sweep dropout --p 0.1 0.3 0.5 --train-size 500 4000",
+        "sweep:ManyValuesAndSizes",
+    ),
+}
 
 
 class Commands(TyperGroup):
-    """The commands written by hand, then the demos."""
+    """The commands of the table, then the demos."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Every command: those written by hand, then the map's."""
-        from regdemo import catalog
-
-        return [*BY_HAND, *(demo.name for demo in catalog.demos())]
+        """Every command: those of the table, then the map's."""
+        return [*COMMANDS, *(demo.name for demo in catalog.demos())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One command. A name that is unknown loads them all, so that the nearest names can be suggested."""
         if cmd_name not in self.commands:
-            names = [cmd_name] if cmd_name in BY_HAND else self.list_commands(ctx)
+            names = [cmd_name] if cmd_name in COMMANDS else self.list_commands(ctx)
             for name in [cmd_name] if cmd_name in names else names:
-                self.commands.setdefault(name, BY_HAND[name]() if name in BY_HAND else _demo(name))
+                self.commands.setdefault(name, _made(name) if name in COMMANDS else _named("demos:command")(name))
         return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands in the help, grouped; no command is imported for it."""
-        from regdemo import catalog
-
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for name, (panel, line) in LISTED.items():
-            groups.setdefault(panel, []).append((name, line))
-        for demo in catalog.demos():
-            groups.setdefault(f"Demos: {demo.acts_on}", []).append((demo.name, demo.what))
-        for title, rows in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-
-def _demo(name: str) -> Any:
-    from regdemo.cli.demos import command
-
-    return command(name)
-
-
-def _command(name: str, panel: str, line: str) -> Callable[[Make], Make]:
-    """Note a function that imports a command and makes it."""
-
-    def note(make: Make) -> Make:
-        def made() -> Any:
-            command = make()
-            command.name, command.short_help = name, line
-            return command
-
-        BY_HAND[name] = made
-        LISTED[name] = panel, line
-        return make
-
-    return note
+        """The list of commands in the help, grouped; no command is imported for it. Demos are names, a line a place."""
+        for group, entries in groupby(COMMANDS.items(), lambda item: item[1].group):
+            with formatter.section(group):
+                formatter.write_dl([(name, entry.line) for name, entry in entries])
+        with formatter.section("Demos, by where the technique acts (`regdemo list` says what each does)"):
+            column = " " * formatter.current_indent
+            for place, demos in groupby(catalog.demos(), lambda demo: demo.acts_on):
+                # Not `write_dl`, which would break a name at its hyphen.
+                formatter.write(
+                    fill(
+                        ", ".join(demo.name for demo in demos),
+                        formatter.width,
+                        initial_indent=f"{column}{place:{WIDEST}}",
+                        subsequent_indent=column + " " * WIDEST,
+                        break_on_hyphens=False,
+                        break_long_words=False,
+                    )
+                    + "\n"
+                )
 
 
-def _made(function: Callable[..., None], example: str, cls: Any = None) -> Any:
-    """A function as a command."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(epilog=f"Example: {example}", cls=cls)(function)
-    return typer.main.get_command(app)
+def _made(name: str) -> Any:
+    """A command of the table, imported."""
+    entry = COMMANDS[name]
+    target = _named(entry.target)
+    if isinstance(target, typer.Typer):
+        command: Any = typer.main.get_group(target)
+        command.epilog = command.epilog or f"Example: regdemo {entry.example}"
+    else:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        parser = _named(entry.parser) if entry.parser else None
+        app.command(epilog=f"Example: regdemo {entry.example}", cls=parser)(target)
+        command = typer.main.get_command(app)
+    command.name, command.short_help = name, entry.line
+    return command
 
 
-@_command("list", "Find your way", "Every technique: where it acts, what it does, the command that shows it.")
-def _list() -> Any:
-    from regdemo.cli.map import list_demos
-
-    return _made(list_demos, "regdemo list --json")
-
-
-@_command("search", "Find your way", "Find cards, demos, pitfalls, katas and the guide by words.")
-def _search() -> Any:
-    from regdemo.cli.search import search
-
-    return _made(search, "regdemo search softmax temperature")
-
-
-@_command(
-    "pitfalls",
-    "Find your way",
-    "Snippets that are copied everywhere and wrong: what they really do, and what mends them.",
-)
-def _pitfalls() -> Any:
-    from regdemo.cli.pitfalls import pitfalls
-
-    return _made(pitfalls, "regdemo pitfalls token-noise")
-
-
-@_command(
-    "diagnose", "Find your way", "Small trainings that go wrong: the log of each, and what the next experiment shows."
-)
-def _diagnose() -> Any:
-    from regdemo.cli.diagnose import diagnose
-
-    return _made(diagnose, "regdemo diagnose overfitting")
-
-
-@_command("quiz", "Practise", "Practise: the cards that are due, then new ones, topics in turn.")
-def _quiz() -> Any:
-    from regdemo.cli.quiz import quiz
-
-    return _made(quiz, "regdemo quiz --new 5")
-
-
-@_command(
-    "mock", "Practise", "A mock interview: weak topics more often, follow-ups, a clock, no feedback until the end."
-)
-def _mock() -> Any:
-    from regdemo.cli.mock import mock
-
-    return _made(mock, "regdemo mock --minutes 20")
-
-
-@_command("kata", "Practise", "Write it, or find the bug: tests judge your code, with exact bounds for what is random.")
-def _kata() -> Any:
-    from regdemo.cli.kata import kata
-
-    return typer.main.get_group(kata)
-
-
-@_command("web", "Practise", "The same practice in a browser page, served by this machine for this machine.")
-def _web() -> Any:
-    from regdemo.cli.web import web
-
-    return _made(web, "regdemo web")
-
-
-@_command("plan", "Practise", "The day of your interview and your minutes per day: what to do until then.")
-def _plan() -> Any:
-    from regdemo.cli.plan import plan
-
-    return _made(plan, "regdemo plan --interview 2026-12-15 --minutes 20")
-
-
-@_command("stats", "Practise", "What is due, what is learned, and what is weak.")
-def _stats() -> Any:
-    from regdemo.cli.stats import stats
-
-    return _made(stats, "regdemo stats")
-
-
-@_command(
-    "history",
-    "Practise",
-    "Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
-)
-def _history() -> Any:
-    from regdemo.cli.history import history
-
-    return typer.main.get_group(history)
-
-
-@_command("bank", "Practise", "Decks: look into them, check them, write them, carry them to other tools and back.")
-def _bank() -> Any:
-    from regdemo.cli.bank import bank
-
-    return typer.main.get_group(bank)
-
-
-@_command(
-    "compare",
-    "Compare",
-    "Train with and without techniques, over paired seeds, and see what the differences allow to say.",
-)
-def _compare() -> Any:
-    from regdemo.cli.compare import compare
-    from regdemo.cli.training import ManyValues
-
-    return _made(compare, "regdemo compare dropout --p 0.1 0.2 0.5", ManyValues)
-
-
-@_command("combine", "Compare", "Train with every combination of techniques, and see which help each other.")
-def _combine() -> Any:
-    from regdemo.cli.combine import combine
-    from regdemo.cli.training import ManyValues
-
-    return _made(combine, "regdemo combine dropout weight-decay label-smoothing", ManyValues)
-
-
-@_command(
-    "finetune", "Compare", "Fine-tune a small pretrained GPT with several techniques, and see which of them help."
-)
-def _finetune() -> Any:
-    from regdemo.cli.finetune import finetune
-    from regdemo.cli.training import ManyValues
-
-    return _made(finetune, "regdemo finetune mixout l2-sp --decay 0.5", ManyValues)
-
-
-@_command("sweep", "Compare", "Run a grid of techniques, values and sizes, on many cores or a cluster; resume it.")
-def _sweep() -> Any:
-    from regdemo.cli.sweep import ManyValuesAndSizes, sweep
-
-    return _made(sweep, "regdemo sweep dropout --p 0.1 0.3 0.5 --train-size 500 4000", ManyValuesAndSizes)
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(f"regdemo.cli.{module}"), name)

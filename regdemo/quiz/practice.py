@@ -5,6 +5,7 @@ Every face begins here, so that all of them ask the same cards and show the same
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -161,6 +162,10 @@ class Practice:
 
 
 def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:
-    """The plan of a goal, with the parameters fitted to this learner, if any. An interview that is over is none."""
+    """The plan of a goal, with the parameters fitted to this learner, if any. An interview that is over is none.
+
+    With REGDEMO_OWN_GRADES_ONLY=1 in the environment, what a model graded does not move the schedule.
+    """
     moment = goal.moment if goal.days_left(now.astimezone().date()) is not None else None
-    return Plan(retention, moment, fitting.parameters(home))
+    own = os.environ.get("REGDEMO_OWN_GRADES_ONLY") == "1"
+    return Plan(retention, moment, fitting.parameters(home), own_grades_only=own)
