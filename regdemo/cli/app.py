@@ -21,7 +21,7 @@ from regdemo.text import clean
 
 app = typer.Typer(
     cls=Commands,
-    help="Regularization you can run: every claim is measured in front of you, every question asked until it sits.",
+    help="Prepare for machine-learning interviews on regularization. Every claim is measured in front of you.",
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

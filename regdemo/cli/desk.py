@@ -14,21 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.cli import see
-from regdemo.cli.learner import clock, counted, in_short, in_words
-from regdemo.quiz import grading, kinds
+from regdemo.cli.learner import counted, in_short, in_words
+from regdemo.quiz import grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
-from regdemo.quiz.outcome import OptionResult, Outcome, Pick, Verdict, key_points
 from regdemo.quiz.schedule import Mode, Rating
-from regdemo.quiz.session import Note, Question, Reply, Session
+from regdemo.quiz.session import Note
 
 if TYPE_CHECKING:
     from regdemo.cli.keyboard import Keyboard
+    from regdemo.quiz.outcome import OptionResult, Outcome
+    from regdemo.quiz.session import Question, Reply, Session
     from regdemo.render.cards import Page
 
 KEYS = "h hint · s skip · f flag · u undo · q quit · ? help"
 KEYS_OF_A_MOCK = "s I don't know · f flag · u undo · q end it now · ? help"
 RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
-MARKS = {Pick.RIGHT: "✓", Pick.WRONG: "✗", Pick.MISSED: "→", Pick.LEFT_OUT: " "}
+MARKS = {"right": "✓", "wrong": "✗", "missed": "→", "left out": " "}  # by what was done with an option
 ESCAPE = "\\"  # before an answer that would be taken for a key
 
 
@@ -156,9 +157,9 @@ class Desk:
                 self._page.quiet(str(error))
                 continue
             assert found
-            self._page.verdict(found.verdict is Verdict.RIGHT, verdict(found))
+            self._page.verdict(found.verdict is outcome.Verdict.RIGHT, verdict(found))
             self._page.text(found.why)
-            if not found.options and found.verdict is not Verdict.RIGHT:
+            if not found.options and found.verdict is not outcome.Verdict.RIGHT:
                 self._page.text(found.answer, "The answer")
             self._explain(found)
             return found
@@ -180,13 +181,13 @@ class Desk:
     def _explain(self, found: Outcome) -> None:
         """Why the wrong picks are wrong and the right ones right; else the explanation that stands alone."""
         self._list_options(found.reasons)
-        if found.options or found.verdict is Verdict.RIGHT:
+        if found.options or found.verdict is outcome.Verdict.RIGHT:
             self._page.text(found.explanation)
 
     def _list_options(self, options: Sequence[OptionResult]) -> None:
-        self._page.listed(
-            [(f"{MARKS[one.pick]} {one.letter})", "  \n".join(filter(None, [one.text, one.why]))) for one in options]
-        )
+        for one in options:
+            text = "  \n".join(filter(None, [one.text, one.why]))
+            self._page.listed([(f"{MARKS[one.pick.value]} {one.letter})", text)])
 
     def _take_for_the_end(self, question: Question) -> None:
         """Take the answer and how sure it is, and save both. Raises EOFError when the learner has enough."""
@@ -223,11 +224,11 @@ class Desk:
         page, asked = self._page, question.asked
         points = LETTERS[: len(asked.key_points)]
         labels = [
-            f"{rating:d} {rating.title}" + (f" {in_short(due[rating] - clock())}" if rating in due else "")
+            f"{rating:d} {rating.title}" + (f" {in_short(due[rating] - self._session.now())}" if rating in due else "")
             for rating in ratings
         ]
         if points:
-            page.listed([(point.letter, point.text) for point in key_points(asked, None)], "Key points")
+            page.listed([(point.letter, point.text) for point in outcome.key_points(asked, None)], "Key points")
             page.quiet(f"\nWhich points did you make? For example: {points[:2]}. Or grade yourself:")
         page.quiet(" · ".join(labels))
         allowed = f"{' · '.join(labels)}{'; or the letters of the key points you made.' if points else ''}"
@@ -244,7 +245,7 @@ class Desk:
             if points and text and set(text.lower()) - set(" ,") <= set(points):
                 made = frozenset(map(points.index, set(text.lower()) - set(" ,")))
                 rating = self._session.suggest(len(made), question)
-                page.listed([("✓" if point.made else "·", point.text) for point in key_points(asked, made)])
+                page.listed([("✓" if point.made else "·", point.text) for point in outcome.key_points(asked, made)])
                 page.quiet(f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that, 1 to 4 changes it.")
             else:
                 said = f"{text!r} isn't a grade." if text else "There is no default grade."
@@ -422,7 +423,7 @@ class Desk:
             return "It comes again at the end."
         if self._session.policy.mode is Mode.CRAM or not found.due:
             return "A cram moves no schedule."
-        return f"It comes again {in_words(found.due - clock())}."
+        return f"It comes again {in_words(found.due - self._session.now())}."
 
     def _time_left(self) -> str:
         """A time as a clock shows it, 9:05."""
@@ -452,14 +453,14 @@ def edit(say: Callable[[str], None]) -> str | None:
 def verdict(found: Outcome) -> str:
     """Right or wrong, and how much of it was right."""
     right, parts = found.parts
-    if found.verdict is not Verdict.PARTLY:
+    if found.verdict is not outcome.Verdict.PARTLY:
         return str(found.verdict.value)
     return f"{found.verdict.value}: {right} of {counted(parts, 'right option' if found.options else 'gap')}"
 
 
 def feedback(found: Outcome) -> str:
     """Why what was answered is wrong."""
-    return found.why or "\n\n".join(one.why for one in found.options if one.pick is Pick.WRONG and one.why)
+    return found.why or "\n\n".join(one.why for one in found.options if one.pick is outcome.Pick.WRONG and one.why)
 
 
 def asked_as_plain(question: Question) -> dict[str, Any]:
@@ -489,7 +490,7 @@ def answered_as_plain(reply: Reply) -> dict[str, Any]:
     review, found = reply.review, reply.outcome
     return {
         "response": review.response,
-        "correct": reply.right if reply.question.self_graded else found.verdict is Verdict.RIGHT,
+        "correct": reply.right if reply.question.self_graded else found.verdict is outcome.Verdict.RIGHT,
         "share": round(review.share, 4),
         "rating": Rating(review.rating).name.lower(),
         "feedback": feedback(found),

@@ -17,7 +17,6 @@ import rich.console
 import typer
 
 from regdemo import catalog
-from regdemo.catalog import PLACES
 from regdemo.cli import keyboard
 from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, goal, identity, kinds, selection
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from regdemo.quiz.history import History
 
 Names = list[str] | None
+# As in `catalog.PLACES`, which is slow to import for a help text.
+PLACES = "inputs, activations, attention, paths, weights, targets, gradients, optimizers, averaging, schedules, models"
 
 
 def complete_name(incomplete: str) -> list[str]:
@@ -68,7 +69,7 @@ Topics = Annotated[
     typer.Option(
         "--topic",
         metavar="NAME,...",
-        help=f"Cards of these decks; also where a technique acts ({', '.join(PLACES)}), a level, or a tag.",
+        help=f"Cards of these decks; also where a technique acts ({PLACES}), a level, or a tag.",
         autocompletion=complete_name,
     ),
 ]

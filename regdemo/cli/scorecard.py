@@ -105,7 +105,7 @@ class Scorecard:
         page.text(found.why)
         for one in found.options:
             reason = one.why if one in found.reasons else ""
-            page.listed([(f"{MARKS[one.pick]} {one.letter})", "  \n".join(filter(None, [one.text, reason])))])
+            page.listed([(f"{MARKS[one.pick.value]} {one.letter})", "  \n".join(filter(None, [one.text, reason])))])
         page.text(found.explanation if found.options else found.answer, "" if found.options else "The answer")
         page.listed([("·", point) for point in left_out(reply)], "You left out")
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
-from markdown_it import MarkdownIt
-
-# Only blocks are needed, not their inline content. Link definitions are left where they stand, as text.
-_MARKDOWN = MarkdownIt("commonmark").disable(["inline", "text_join", "reference"])
+import markdown_it
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+) *\n\w.*\n(?:(?!\1 *\n|#).*\n){0,100}\1 *(?:\n|\Z)")
 _SENTENCE = re.compile(r"\n|[.,;:]$")  # a paragraph right above a `---` is a heading to CommonMark, not to its author
@@ -81,7 +79,7 @@ def read(text: str) -> Page:
     if front := _FRONT_MATTER.match(text):
         text = "\n" * front[0].count("\n") + text[front.end() :]
     lines = text.split("\n")
-    tokens = _MARKDOWN.parse(text)
+    tokens = _parser().parse(text)
     blocks: list[Block] = []
     items: list[tuple[int, int]] = []
     code: set[int] = set()
@@ -133,3 +131,9 @@ def _dedent(line: str, width: int) -> str:
     body = line.lstrip(" \t")
     indent = len(line[: len(line) - len(body)].expandtabs(4))
     return " " * max(0, indent - width) + body
+
+
+@cache
+def _parser() -> markdown_it.MarkdownIt:
+    """CommonMark's blocks, without their inline content; definitions of links stay in the text."""
+    return markdown_it.MarkdownIt("commonmark").disable(["inline", "text_join", "reference"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from itertools import groupby, zip_longest
+from functools import cache
+from itertools import groupby, islice, zip_longest
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds as card_kinds
@@ -39,7 +40,7 @@ def narrow(
     that no card has, with the names nearest to it.
     """
     cards = [bank.find(id) for id in dict.fromkeys(ids)] if ids else list(bank.cards)
-    named = names(bank.cards, groups)
+    named = names(bank.cards, groups) if topics or tags else []
     for what, wanted in (("topic or tag", topics), ("tag or topic", tags)):
         if wanted:
             keys = _known(what, wanted, named)
@@ -88,22 +89,26 @@ def pick(
     else:
         ids = schedule.queue(by_id, states, now, new=0)
     fresh = new_order(card for card in by_id.values() if card.id not in states)
-    return [*interleave(by_id[id] for id in ids), *fresh[:new]][:limit]
+    return [*interleave(by_id[id] for id in ids), *islice(fresh, new)][:limit]
 
 
-def new_order(cards: Iterable[Card]) -> list[Card]:
+def new_order(cards: Iterable[Card]) -> Iterator[Card]:
     """Cards that were never answered: the most asked first, then by level, then by how long an answer takes.
 
     A card that isn't read in 20 seconds comes after the others of its kind. Where all is equal, topics take turns.
     """
-    ranked = sorted(cards, key=_rank)
-    return [card for _, same in groupby(ranked, key=_rank) for card in interleave(same)]
+    for _, same in groupby(sorted(cards, key=_importance), key=_importance):
+        for _, alike in groupby(sorted(same, key=_effort), key=_effort):
+            yield from interleave(alike)
 
 
-def _rank(card: Card) -> tuple[int, int, int, bool]:
+def _importance(card: Card) -> tuple[int, int]:
+    return FREQUENCIES.index(frequency(card)), LEVELS.index(level(card))
+
+
+def _effort(card: Card) -> tuple[int, bool]:
     words = sum(len(text.split()) for text in (card.question, *(option.text for option in card.options)))
-    seconds = card_kinds.find_kind(card.kind).seconds
-    return FREQUENCIES.index(frequency(card)), LEVELS.index(level(card)), seconds, words > QUICK
+    return card_kinds.find_kind(card.kind).seconds, words > QUICK
 
 
 def interleave(cards: Iterable[Card]) -> list[Card]:
@@ -144,5 +149,6 @@ def _mark(card: Card, marks: Sequence[str], default: str) -> str:
     return next((mark for mark in marks if _folded(mark) in tags), default)
 
 
+@cache
 def _folded(name: str) -> str:
     return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())

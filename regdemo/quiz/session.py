@@ -204,7 +204,7 @@ class Session:
         self._bank = {card.id: card for card in [*bank, *self._queue]}
         self._history = history
         self._seed = seed
-        self._now = now
+        self.now = now
         self._plan = plan
         self._id = uuid4().hex
         self._number = 0
@@ -240,7 +240,7 @@ class Session:
     @property
     def time_left(self) -> timedelta | None:
         """Until the deadline, if there is one; never less than nothing."""
-        return max(timedelta(), self.deadline - self._now()) if self.deadline else None
+        return max(timedelta(), self.deadline - self.now()) if self.deadline else None
 
     def grades(self, token: str | None = None) -> tuple[outcome.GradeChoice, ...]:
         """The ratings that the question can still get, each with when the card would be due."""
@@ -358,7 +358,7 @@ class Session:
             share = reply.review.share
         better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
-        self._history.undo(reply.review, schedule.microseconds(self._now()))
+        self._history.undo(reply.review, schedule.microseconds(self.now()))
         reply.review, reply.graded = better, True
         if schedule.counts(better, self._plan):
             self.states[better.card] = schedule.after(reply.before, better, self._plan)
@@ -381,7 +381,7 @@ class Session:
         """
         if self.replies:
             reply = self.replies[-1]
-            self._history.undo(reply.review, schedule.microseconds(self._now()))
+            self._history.undo(reply.review, schedule.microseconds(self.now()))
             self.replies.pop()
             card, review = reply.question.card, reply.review
             if reply.before:
@@ -396,7 +396,7 @@ class Session:
             self._put_back(card)
         elif not self.policy.feedback_at_end and (found := self._last_review()):
             review, card = found, self._bank[found.card]
-            self._history.undo(review, schedule.microseconds(self._now()))
+            self._history.undo(review, schedule.microseconds(self.now()))
             self._undone.add(review.id)
             self.states.pop(card.id, None)
             self.states.update(schedule.replay(self._history.reviews(card.id), self._plan))
@@ -411,7 +411,7 @@ class Session:
         """Flag a card, by default the current one, or take its flag off; whether it has one now."""
         id = (card or self._current().card).id
         flagged = id not in self._history.flagged()
-        self._history.flag(id, schedule.microseconds(self._now()), flagged=flagged)
+        self._history.flag(id, schedule.microseconds(self.now()), flagged=flagged)
         return flagged
 
     def follow_up(self, id: str) -> None:
@@ -429,7 +429,7 @@ class Session:
         return question
 
     def _time_is_up(self) -> bool:
-        return self.deadline is not None and self._now() >= self.deadline
+        return self.deadline is not None and self.now() >= self.deadline
 
     def _ask(self, card: Card) -> None:
         self._number += 1
@@ -452,7 +452,7 @@ class Session:
             session=self._id,
             seed=self._seed,
             draw=draw,
-            since=schedule.microseconds(self._now()),
+            since=schedule.microseconds(self.now()),
         )
 
     def _has_changed(self, card: Card) -> bool:
@@ -484,7 +484,7 @@ class Session:
         return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].kind != "code")
 
     def _grades(self, question: Question) -> tuple[outcome.GradeChoice, ...]:
-        dates = schedule.due_dates(self.states.get(question.card.id), self._now(), self._plan)
+        dates = schedule.due_dates(self.states.get(question.card.id), self.now(), self._plan)
         return tuple(outcome.GradeChoice(rating, due) for rating, due in dates.items() if rating <= question.best)
 
     def _rated(self, question: Question, rating: int | None, made: Collection[int] | None) -> tuple[Rating, float]:
@@ -567,7 +567,7 @@ class Session:
         verdict: outcome.Verdict | None = None,
         graded_by: str = LEARNER,
     ) -> Reply:
-        asked, card, now = question.asked, question.card, schedule.microseconds(self._now())
+        asked, card, now = question.asked, question.card, schedule.microseconds(self.now())
         drawn = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
         review = Review(
             card=card.id,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from typing import Annotated
 import pytest
 
 from regdemo import catalog
-from regdemo.cli import app
+from regdemo.cli import app, commands
 from regdemo.parameters import SEED
 from regdemo.report import Claim, Measurement, Report
 
 DEMOS = [demo.name for demo in catalog.demos()]
-BY_HAND = ["list", "pitfalls", "quiz", "stats", "compare"]
+BY_HAND = [*commands.COMMANDS]
 
 
 def failing(*, seed: Annotated[int, SEED] = 0) -> Measurement:
@@ -121,7 +122,20 @@ def test_every_example_in_a_help_runs(name, capsys, monkeypatch):
 def test_the_help_names_every_command(capsys):
     app.run(["--help"])
     out = capsys.readouterr().out
-    assert [name for name in [*DEMOS, *BY_HAND] if f" {name} " not in out] == []
+    assert set(re.findall(r"[a-z0-9-]+", out)) >= {*DEMOS, *BY_HAND}
+
+
+def test_the_help_fits_in_60_lines_of_80_columns_and_begins_with_practice(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    app.run(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+    assert next(line for line in lines if line.endswith(":") and line != "Options:") == "Practise:"
+
+
+def test_every_command_of_the_help_can_be_imported():
+    assert [name for name in BY_HAND if not commands.COMMANDS[name].line or commands._made(name) is None] == []
 
 
 def test_no_demo_has_the_name_of_a_command_written_by_hand():

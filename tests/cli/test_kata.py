@@ -434,11 +434,9 @@ def test_a_starter_is_written_whole_or_not_at_all(kata, monkeypatch):
 def test_a_deleted_folder_is_said_in_one_line(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
-    script = (
-        f"import os; os.rmdir({str(gone)!r})\nfrom regdemo.cli.app import run\nraise SystemExit(run(['kata', 'check']))"
-    )
+    script = f"import os; os.rmdir({str(gone)!r}); from regdemo.__main__ import main; main()"
     environment = {**os.environ, "REGDEMO_HOME": str(tmp_path)}
-    command = [sys.executable, "-c", script.replace("'check'", "'check', 'dropout'")]
+    command = [sys.executable, "-c", script, "kata", "check", "dropout"]
     done = subprocess.run(command, cwd=gone, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         3,

@@ -8,7 +8,8 @@ from io import StringIO
 
 import pytest
 
-from regdemo.cli import app
+from regdemo import catalog
+from regdemo.cli import app, learner
 from regdemo.quiz import goal
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import microseconds
@@ -132,6 +133,10 @@ def test_places_and_levels_are_topics_with_hyphens_and_capitals(capsys):
     assert all("deep dive" in card["tags"] for card in cards)
     assert app.run(["quiz", "--topic", "atention"]) == 2
     assert "the nearest are attention" in capsys.readouterr().err
+
+
+def test_the_help_of_topics_names_every_place():
+    assert learner.PLACES.split(", ") == list(catalog.PLACES)
 
 
 def test_list_shows_one_place_and_suggests_it_on_a_typo(capsys):

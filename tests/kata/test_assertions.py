@@ -54,6 +54,26 @@ def test_independent_coins_pass_every_assertion():
     assertions.follows(torch.rand(10_000), lambda x: x)
 
 
+def shared(dim, taken, given):
+    """Hits of 400 calls, 6 rows and 10 elements, some of which are copies of others along a dimension."""
+    hits = draws(400, 6, 10).movedim(dim, 0)
+    hits[taken] = hits[given].clone()
+    return hits.movedim(0, dim)
+
+
+def test_independent_places_are_found_alike_no_more_often_than_the_alarm_says(monkeypatch):
+    """At an alarm of 1/100 in each of 300 runs, 13 or more alarms have a probability below 1e-5; Chernoff has fewer."""
+    monkeypatch.setattr(assertions, "EACH", 0.01)
+    alarms = 0
+    for _ in range(300):
+        assertions.BUDGET.clear()
+        try:
+            assertions.apart(draws(50, 6, 5), 0, 0.3, "calls")
+        except AssertionError:
+            alarms += 1
+    assert alarms < 13
+
+
 FAULTS = {
     "another rate": (
         lambda: assertions.share(draws(10_000), 0.35, "dropped"),
@@ -67,6 +87,22 @@ FAULTS = {
     "rows alike": (
         lambda: assertions.apart(draws(400, 1, 10).expand(400, 6, 10), 1, 0.3, "rows"),
         r"of rows at a distance of 1, 12,000 of 12,000 agree \(100.0%\), where 58.0% is right",
+    ),
+    "rows alike in pairs, from the second on": (
+        lambda: assertions.apart(shared(1, slice(2, None, 2), slice(1, -1, 2)), 1, 0.3, "rows"),
+        "of rows at a distance of 1, 8,000 of 8,000 agree",
+    ),
+    "the second half like the first": (
+        lambda: assertions.apart(shared(1, slice(3, None), slice(0, 3)), 1, 0.3, "rows"),
+        "of rows at a distance of 3, 12,000 of 12,000 agree",
+    ),
+    "a mask kept for two calls, from the second on": (
+        lambda: assertions.apart(shared(0, slice(2, None, 2), slice(1, -1, 2)), 0, 0.3, "calls"),
+        "of calls at a distance of 1, 11,940 of 11,940 agree",
+    ),
+    "two rows alike, and no others": (
+        lambda: assertions.apart(shared(1, slice(4, 5), slice(1, 2)), 1, 0.3, "rows"),
+        "of rows (1 and 4|at a distance of 3)",
     ),
     "never two": (lambda: assertions.apart(torch.tensor([[True, False]] * 400), -1, 0.5, "elements"), "0 of 400 agree"),
     "another mean": (lambda: assertions.mean(torch.rand(10_000), 0.6, 0, 1), "where 0.6 is right"),

@@ -1,10 +1,12 @@
 """Each way to judge, with the parts of the platform hidden that another platform does not have."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,21 @@ def test_the_parts_of_the_sandbox_that_exist_are_used(tmp_path, hidden, refused,
         [sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("refused\nallowed\n", "")
+
+
+HEADERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h")
+
+
+@pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)), ids=["x86-64", "arm64"])
+def test_the_numbers_of_the_system_calls_are_those_of_the_kernels_headers(column, header):
+    """arm64 has the generic numbers. https://docs.kernel.org/process/adding-syscalls.html"""
+    if not Path(header).exists():
+        pytest.skip(f"needs {header}")
+    lines = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", Path(header).read_text())
+    right = {name: int(number) for name, number in lines}
+    names = {"newfstatat": "fstatat"} if column else {}  # called so where the architecture has 64 bits alone
+    ours = {name: numbers[column] for name, numbers in sandbox._CALLS.items() if numbers[column] is not None}
+    assert {name: right.get(names.get(name, name)) for name in ours} == ours
 
 
 WINDOWS = """

@@ -6,19 +6,22 @@ A new kind is a new module here with an instance `KIND` of a subclass of `CardKi
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
+from pathlib import Path
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade
 
 
+@cache
 def kind_names() -> tuple[str, ...]:
     """What the kinds are called, as in `--kind`: their modules have the same names."""
-    return tuple(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    modules = sorted(file.stem for file in Path(__file__).parent.glob("*.py"))
+    return tuple(name for name in modules if name not in ("__init__", "base"))
 
 
+@cache
 def find_kind(name: str) -> CardKind:
     """The kind of this name. Raises ArgumentError for any other."""
     if name not in kind_names():
