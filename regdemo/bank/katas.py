@@ -1,4 +1,4 @@
-"""Holding a code card to its word: the starter fails, each solution passes, each mutant fails the test named for it."""
+"""Checks code cards: the starter fails, each solution passes, each mutant fails the test that is named for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Judged(NamedTuple):
 
     @property
     def fault(self) -> str:
-        """What is wrong with it; nothing if it does as it should."""
+        """What is wrong with it; empty if it does what it should."""
         run, verdict = self.run, self.verdict
         if run.what == "solution":
             return "" if verdict.passed else f"does not pass, {_how(verdict)}"
@@ -55,7 +55,7 @@ def judge(
     time_limit: float,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Judged]:
-    """Judge all that the code cards hold, `jobs` at a time. Raises DeckError for a name that two have."""
+    """Judge all that the code cards hold, `jobs` at a time. Raises DeckError if two katas have the same name."""
     runs = [run for kata in katas(cards).values() for run in _runs(kata)]
     found: list[Judged] = []
     if not runs:

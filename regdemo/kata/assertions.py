@@ -203,7 +203,7 @@ def share(hits: Tensor, p: float, what: str = "elements", *, alarm: float = EACH
 
 
 def each(hits: Tensor, p: float, what: str = "in this place") -> None:
-    """The share along the first dimension, in every place of the others: no place is treated otherwise."""
+    """`share` along the first dimension, in every place of the others: no place is treated differently."""
     _spend()
     columns = hits.reshape(len(hits), -1).sum(0)
     low, high = binomial_range(len(hits), float(p), EACH / len(columns))

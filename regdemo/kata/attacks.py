@@ -147,12 +147,12 @@ def prove() -> list[Protection]:
         file.write_text("yours")
         names = {"FILE": str(file), "FOLDER": folder, "PORT": server.getsockname()[1], "PROCESS": victim.pid}
         attempts = [attempt for group in ATTACKS.values() for attempt in group]
-        tests = _JUDGE % (json.dumps(attempts), json.dumps({**names, "SECRET": "HOSTNAME_OF_DOCTOR"}))
-        os.environ["HOSTNAME_OF_DOCTOR"] = "secret"
+        tests = _JUDGE % (json.dumps(attempts), json.dumps({**names, "SECRET": "REGDEMO_DOCTOR"}))
+        os.environ["REGDEMO_DOCTOR"] = "secret"
         try:
             verdict = judge.run("attack", tests, _LOOP, CODE)
         finally:
-            del os.environ["HOSTNAME_OF_DOCTOR"]
+            del os.environ["REGDEMO_DOCTOR"]
         forged = judge.run("attack", tests, _LOOP, _FORGER)
         looped = judge.run("attack", tests, _LOOP, _LOOP)
         victim.kill()  # an attack may have stopped it

@@ -213,6 +213,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the code prints goes where its errors go
     sandbox = Sandbox([Path(__file__).parents[1], *map(Path, hidden)])
     environment = {"HOME": os.getcwd(), "TMPDIR": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    environment |= {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # libraries of Windows
     os.environ.clear()
     os.environ.update(environment)
     began = threading.Event()

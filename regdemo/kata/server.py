@@ -43,9 +43,8 @@ def main() -> None:
             verdict = _Run(sandbox, Path(folder), int(seconds)).verdict()
         if verdict is not None:
             os.write(1, verdict + b"\n")
-            signal.signal(
-                signal.SIGTERM, signal.SIG_DFL
-            )  # there is nothing to remove, and an import would catch SystemExit
+            # There is nothing to remove now, and an import might catch SystemExit.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             importlib.import_module("torch._dynamo")  # optimizers and vmap import it late: the next run finds it loaded
 
 
@@ -83,7 +82,7 @@ class _Run:
             told["state"] = State.TIMEOUT if late else State.INTERNAL_ERROR
         if told["state"] == State.CRASHED:
             told |= ending(None if status is None else os.waitstatus_to_exitcode(status))
-        if late:
+        elif late and told["state"] == State.TIMEOUT:
             told["detail"] = f"It was stopped after {self._seconds} s."
         return json.dumps(told | {"output": output.decode("utf-8", "replace"), "printed": printed}).encode()
 
