@@ -372,8 +372,9 @@ def cutmix(
 
 def _interval(places: Tensor, centre: Tensor, side: Tensor) -> Tensor:
     """Where a box of a fraction `side` of the places lies around a centre, itself a fraction: bool."""
-    middle, half = (centre * len(places)).floor(), (side * len(places)).floor() / 2
-    return (places >= (middle - half).floor()) & (places < (middle + half).floor())
+    length = (side * len(places)).floor()
+    start = (centre * len(places)).floor() - (length / 2).floor()
+    return (places >= start) & (places < start + length)
 
 
 def _targets(x: Tensor, y: Tensor, num_classes: int | None) -> Tensor:

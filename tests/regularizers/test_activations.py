@@ -1,5 +1,6 @@
 import itertools
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from scipy import stats
 from helpers import draw, seeded
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import (
+    AlphaDropout,
     DropBlock,
+    SpatialDropout,
+    alpha_dropout,
     drop_block,
     drop_block_seed_rate,
     dropout,
@@ -288,3 +292,120 @@ def test_drop_block_as_a_module_shows_its_block():
 def test_the_rate_is_a_half_unless_told(function):
     x = draw(3, 4, 5)
     assert torch.equal(function(x, generator=seeded()), function(x, 0.5, generator=seeded()))
+
+
+# alpha_dropout
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_with_the_elements_that_torch_dropped_alpha_dropout_returns_what_torch_returned(p):
+    x = draw(50, 40)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs = F.alpha_dropout(x, p, training=True)
+    dropped = theirs == theirs.flatten().mode().values  # the only value that repeats
+    torch.testing.assert_close(alpha_dropout(x, p, mask=~dropped), theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
+def test_alpha_dropout_keeps_the_mean_and_variance_of_standard_normal_input_exactly(p):
+    # Over the mask, E y = a ((1 - p) E x + p c) + b and E y^2 alike, for E x = 0 and E x^2 = 1: two values stand for x.
+    x = torch.tensor([1.0, -1.0], dtype=torch.float64)
+    kept, dropped = (alpha_dropout(x, p, mask=torch.tensor(m)) for m in (True, False))
+    mean = (1 - p) * kept.mean() + p * dropped.mean()
+    square = (1 - p) * kept.square().mean() + p * dropped.square().mean()
+    assert (mean.item(), square.item()) == pytest.approx((0, 1), abs=1e-12)
+
+
+def test_alpha_dropout_draws_as_dropout_does_and_in_eval_is_the_identity():
+    x = draw(6, 5)
+    mask = keep_mask((6, 5), P, generator=seeded(1))
+    assert torch.equal(alpha_dropout(x, P, generator=seeded(1)), alpha_dropout(x, P, mask=mask))
+    assert alpha_dropout(x, P, training=False) is x
+    assert AlphaDropout(P).eval()(x) is x
+    assert torch.equal(AlphaDropout(P)(x, generator=seeded(1)), alpha_dropout(x, P, mask=mask))
+
+
+# What is checked in training is checked in eval
+
+
+@pytest.mark.parametrize("function", [dropout, alpha_dropout, spatial_dropout])
+def test_a_mask_that_does_not_fit_is_refused_in_eval_too(function):
+    with pytest.raises(ArgumentError, match=r"^mask has shape \(9,\)"):
+        function(torch.ones(2, 3, 4), P, training=False, mask=torch.ones(9, dtype=torch.bool))
+
+
+def test_noise_that_does_not_fit_is_refused_in_eval_too():
+    with pytest.raises(ArgumentError, match=r"^noise has shape \(9,\)"):
+        gaussian_dropout(torch.ones(2, 3), P, training=False, noise=torch.ones(9))
+
+
+# The number of positions
+
+
+@pytest.mark.parametrize(("positions", "shape"), [(2, (3, 8, 8)), (1, (2, 3, 8, 8)), (3, (2, 3, 8, 8))])
+def test_an_input_without_the_positions_that_were_announced_is_refused(positions, shape):
+    message = rf"^x has shape \(.*\): with positions = {positions} it must have {positions + 2} dimensions; unsqueeze"
+    for call in (partial(spatial_dropout, p=P, positions=positions), SpatialDropout(P, positions=positions)):
+        with pytest.raises(ArgumentError, match=message):
+            call(torch.ones(shape))
+
+
+def test_with_the_positions_announced_spatial_dropout_is_the_same_and_shows_them():
+    x, module = draw(2, 3, 4, 5), SpatialDropout(P, positions=2)
+    assert torch.equal(module(x, generator=seeded()), spatial_dropout(x, P, generator=seeded()))
+    assert (repr(module), repr(SpatialDropout(P))) == (f"SpatialDropout(p={P}, positions=2)", f"SpatialDropout(p={P})")
+
+
+# DropBlock in volumes, and one mask for all channels
+
+
+def test_in_a_volume_drop_block_drops_a_whole_cube_for_each_one_drawn():
+    p, block, sides = 0.3, 3, (5, 6, 7)
+    kept = drop_block(torch.ones(2, 3, *sides), p, block, positions=3, generator=seeded()) != 0
+    places = (2, 3, *(side - block + 1 for side in sides))
+    drawn = ~keep_mask(places, drop_block_seed_rate(p, block, *sides), generator=seeded())
+    expected = torch.ones(2, 3, *sides, dtype=torch.bool)
+    for n, c, d, h, w in drawn.nonzero().tolist():
+        expected[n, c, d : d + block, h : h + block, w : w + block] = False
+    assert drawn.any()
+    assert torch.equal(kept, expected)
+
+
+def test_the_seed_rate_of_a_volume_counts_its_places():
+    expected = 0.1 * (5 * 6 * 7) / 27 / (3 * 4 * 5)
+    assert drop_block_seed_rate(0.1, 3, 5, 6, 7) == pytest.approx(expected, rel=1e-15)
+
+
+def test_coupled_channels_have_one_mask_and_others_their_own():
+    x = torch.ones(4, 5, 9, 9)
+    coupled, own = (
+        drop_block(x, 0.4, 3, couple_channels=flag, generator=seeded()).bool().flatten(2) for flag in (True, False)
+    )
+    assert torch.equal(coupled, coupled[:, :1].expand_as(coupled))
+    assert len({tuple(row) for row in coupled[:, 0].tolist()}) == 4
+    assert not torch.equal(own, own[:, :1].expand_as(own))
+
+
+def test_coupled_channels_keep_the_mean():
+    y = drop_block(torch.full((4, 3, 9, 9), 2.0).double(), 0.3, 3, couple_channels=True, generator=seeded())
+    assert y.mean().item() == pytest.approx(2, rel=1e-14)
+
+
+def test_drop_block_as_a_module_passes_its_options_on_and_shows_them():
+    module = DropBlock(0.3, 3, positions=3, couple_channels=True)
+    x = draw(2, 3, 5, 5, 5)
+    expected = drop_block(x, 0.3, 3, positions=3, couple_channels=True, generator=seeded())
+    assert torch.equal(module(x, generator=seeded()), expected)
+    assert repr(module) == "DropBlock(p=0.3, block_size=3, positions=3, couple_channels=True)"
+
+
+@pytest.mark.parametrize("positions", [0, 1, 4, None])
+def test_drop_block_is_for_maps_and_volumes(positions):
+    with pytest.raises(ArgumentError, match=rf"^positions = {positions} is not allowed: choose 2 for maps, 3 for vol"):
+        drop_block(torch.ones(1, 1, 7, 7), positions=positions)
+
+
+def test_a_map_is_no_volume():
+    with pytest.raises(ArgumentError, match=r"it must be \(N, C, D, H, W\), 5 dimensions$"):
+        drop_block(torch.ones(1, 7, 7, 7), positions=3)

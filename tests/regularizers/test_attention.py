@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
-from regdemo.regularizers import attention_dropout, attention_weights, keep_mask
+from regdemo.regularizers import AttentionDropout, attention_dropout, attention_weights, keep_mask
 
 P = 0.3
 # query, key, value: one sequence; a batch; batch and heads; keys shared by all heads; more queries than keys and fewer.
@@ -137,3 +137,90 @@ def test_an_integer_tensor_is_named(name):
     tensors[name] = tensors[name].long()
     with pytest.raises(ArgumentError, match=rf"^{name} has dtype torch.int64"):
         attention_dropout(**tensors)
+
+
+# Masks: who may be attended to
+
+
+def qkv():
+    return tuple(torch.randn(2, 3, 5, 4, generator=seeded(s), dtype=torch.float64) for s in range(3))
+
+
+ALLOWED = torch.rand(5, 5, generator=seeded(7)) < 0.6
+ALLOWED |= torch.eye(5, dtype=torch.bool)
+KEYS = torch.tensor([[True, True, True, False, False], [True, True, False, True, True]])
+
+
+@pytest.mark.parametrize("additive", [True, False])
+@pytest.mark.parametrize("shape", [(5, 5), (2, 1, 5, 5), (1, 3, 5, 5)])
+def test_an_attention_mask_is_that_of_scaled_dot_product_attention(additive, shape):
+    q, k, v = qkv()
+    mask = torch.rand(shape, generator=seeded(8), dtype=torch.float64) if additive else ALLOWED.expand(shape)
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    torch.testing.assert_close(attention_dropout(q, k, v, training=False, attn_mask=mask), expected)
+
+
+def test_padding_is_attended_by_nobody_in_any_head():
+    q, k, v = qkv()
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=KEYS[:, None, None, :])
+    torch.testing.assert_close(attention_dropout(q, k, v, training=False, key_padding_mask=KEYS), expected)
+
+
+def test_the_masks_and_causality_act_together():
+    q, k, v = qkv()
+    both = ALLOWED & KEYS[:, None, None, :] & torch.ones(5, 5, dtype=torch.bool).tril()
+    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=both)
+    both_given = attention_dropout(q, k, v, training=False, attn_mask=ALLOWED, key_padding_mask=KEYS, is_causal=True)
+    torch.testing.assert_close(both_given, expected)
+
+
+def test_a_multihead_attentions_padding_is_the_opposite_of_ours():
+    attention = torch.nn.MultiheadAttention(4, 1, batch_first=True, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        attention.in_proj_weight.copy_(torch.eye(4).repeat(3, 1))
+        attention.out_proj.weight.copy_(torch.eye(4))
+    x = torch.randn(2, 5, 4, generator=seeded(), dtype=torch.float64)
+    theirs, _ = attention(x, x, x, key_padding_mask=~KEYS)
+    torch.testing.assert_close(attention_dropout(x, x, x, training=False, key_padding_mask=KEYS), theirs)
+
+
+def test_a_query_that_may_attend_to_nobody_gets_zeros_and_a_gradient_without_nan():
+    q, k, v = (t.requires_grad_() for t in qkv())
+    nobody = torch.zeros(5, 5, dtype=torch.bool)
+    nobody[1:] = True
+    out = attention_dropout(q, k, v, training=False, attn_mask=nobody)
+    assert torch.equal(out[:, :, 0], torch.zeros(2, 3, 4))
+    out.sum().backward()
+    assert all(t.grad.isfinite().all() for t in (q, k, v))
+
+
+def test_dropout_acts_on_the_weights_that_the_mask_leaves():
+    q, k, v = qkv()
+    kept = keep_mask((2, 3, 5, 5), 0.4, generator=seeded())
+    weights = attention_weights(q, k, attn_mask=ALLOWED) * kept / 0.6
+    torch.testing.assert_close(attention_dropout(q, k, v, 0.4, attn_mask=ALLOWED, mask=kept), weights @ v)
+
+
+def test_the_module_hands_the_masks_on():
+    q, k, v = qkv()
+    module = AttentionDropout(0.4)
+    arguments = {"attn_mask": ALLOWED, "key_padding_mask": KEYS}
+    expected = attention_dropout(q, k, v, 0.4, generator=seeded(), **arguments)
+    assert torch.equal(module(q, k, v, generator=seeded(), **arguments), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"attn_mask": torch.ones(4, 5)}, r"^attn_mask has shape \(4, 5\): it must be \(2, 3, 5, 5\)"),
+        ({"attn_mask": torch.ones(5, 5).long()}, r"^attn_mask has dtype torch.int64: it must be bool"),
+        (
+            {"key_padding_mask": torch.ones(2, 4, dtype=torch.bool)},
+            r"^key_padding_mask has shape \(2, 4\)",
+        ),
+        ({"key_padding_mask": torch.ones(2, 5)}, r"^key_padding_mask has dtype torch.float32: it must be bool"),
+    ],
+)
+def test_a_mask_of_keys_that_does_not_fit_is_named(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        attention_dropout(*qkv(), **arguments)

@@ -107,3 +107,32 @@ def test_a_patience_below_1_is_refused(model, patience):
 def test_a_min_delta_below_0_is_refused(model, min_delta):
     with pytest.raises(ArgumentError, match=rf"^min_delta = {min_delta} is not allowed"):
         EarlyStopping(model, min_delta=min_delta)
+
+
+def test_an_interrupted_training_goes_on_from_its_state(tmp_path, model):
+    first = EarlyStopping(model, patience=3)
+    for loss in (3.0, 1.0, 2.0):
+        first.step(loss)
+        nn.init.constant_(model[0].weight, loss)
+    torch.save({"model": model.state_dict(), "stopping": first.state_dict()}, tmp_path / "checkpoint.pt")
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    other = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    second = EarlyStopping(other, patience=3)
+    second.load_state_dict(saved["stopping"])
+    assert (second.best, second.best_step, second.step_count) == (1.0, 2, 3)
+    assert [second.step(1.5), second.step(1.5)] == [False, True]
+    second.restore()
+    assert (other[0].weight == 3.0).all()  # what it was when the loss was 1.0
+
+
+def test_a_state_does_not_move_with_the_model_nor_with_who_loaded_it(model):
+    stopping = EarlyStopping(model)
+    stopping.step(1.0)
+    state = stopping.state_dict()
+    before = state["weights"]["0.weight"].clone()
+    other = EarlyStopping(model)
+    other.load_state_dict(state)
+    with torch.no_grad():
+        for weights in (stopping._state, other._state):
+            weights["0.weight"].add_(1)
+    assert torch.equal(state["weights"]["0.weight"], before)

@@ -135,3 +135,17 @@ def test_a_branch_in_a_half_type_is_added_in_the_inputs_own():
 def test_a_mask_of_another_length_is_refused():
     with pytest.raises(ArgumentError, match=r"^mask has shape \(3,\): it must be \(4,\)"):
         drop_path_residual(draw(4, 2), torch.sin, P, mask=torch.ones(3, dtype=torch.bool))
+
+
+def test_without_scaling_what_is_kept_is_what_it_was():
+    x, mask = draw(4, 3), torch.tensor([True, False, True, True]).unsqueeze(1)
+    assert torch.equal(drop_path(x, 0.3, True, False, mask=mask), x * mask)
+    module = DropPath(0.3, scale_by_keep=False)
+    assert torch.equal(module(x, generator=seeded()), drop_path(x, 0.3, scale_by_keep=False, generator=seeded()))
+    assert repr(module) == "DropPath(p=0.3, per_sample=True, scale_by_keep=False)"
+
+
+@pytest.mark.parametrize("call", [drop_path, lambda x, *a, **b: drop_path_residual(x, torch.sin, *a, **b)])
+def test_a_mask_that_does_not_fit_is_refused_in_eval_too(call):
+    with pytest.raises(ArgumentError, match=r"^mask has shape \(9,\)"):
+        call(torch.ones(2, 3), 0.3, training=False, mask=torch.ones(9, dtype=torch.bool))

@@ -144,3 +144,43 @@ def test_one_example_is_enough_and_none_is_refused():
     assert r_drop(logits, logits, torch.tensor([1])).item() == pytest.approx(2 * 0.693147, rel=1e-5)
     with pytest.raises(ArgumentError, match=r"^target has shape \(0,\) .* at least one$"):
         r_drop(logits[:0], logits[:0], torch.zeros(0, dtype=torch.long))
+
+
+# Classes that cannot be, and examples that do not count
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_class_that_both_passes_rule_out_adds_nothing(alpha):
+    first, second, target = draw(6)
+    masked = torch.full((6, 1), -INF, dtype=torch.float64)
+    with_it = [torch.cat([logits, masked], -1).requires_grad_() for logits in (first, second)]
+    torch.testing.assert_close(r_drop(*with_it, target, alpha), r_drop(first, second, target, alpha))
+    r_drop(*with_it, target, alpha).backward()
+    plain = first.clone().requires_grad_()
+    r_drop(plain, second, target, alpha).backward()
+    torch.testing.assert_close(with_it[0].grad, torch.cat([plain.grad, torch.zeros_like(masked)], -1))
+
+
+def test_a_class_that_one_pass_rules_out_is_an_infinite_disagreement():
+    first, second = torch.tensor([[0.0, -INF]]), torch.tensor([[0.0, 0.0]])
+    assert r_drop(first, second, torch.tensor([0]), 1.0).item() == INF
+    assert r_drop(first, second, torch.tensor([0]), 0.0).item() == pytest.approx(np.log(2))
+
+
+def test_a_batch_whose_every_label_is_ignored_costs_nothing_and_has_a_gradient_of_0():
+    first, second, _ = draw(3)
+    first.requires_grad_()
+    loss = r_drop(first, second, torch.full((3,), -100))
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(first.grad, torch.zeros_like(first))
+
+
+@pytest.mark.parametrize("label", [-1, 4, -101])
+def test_a_label_that_is_no_class_is_named_with_what_is_allowed(label):
+    first, second, target = draw(3)
+    target[1] = label
+    with pytest.raises(ArgumentError, match=rf"^target holds the label {label}: it must be from 0 to 3, or -100 to"):
+        r_drop(first, second, target)

@@ -140,3 +140,41 @@ def test_a_compiled_module_draws_what_it_draws_uncompiled(module):
         expected = module(IDS)
         torch.manual_seed(0)
         torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(IDS), expected)
+
+
+# What nn.Embedding has
+
+
+def test_the_padding_row_starts_at_0_and_gets_no_gradient():
+    module = WordDropout(5, 3, P, padding_idx=0)
+    assert torch.equal(module.weight[0], torch.zeros(3))
+    module(IDS, generator=seeded()).sum().backward()
+    assert torch.equal(module.weight.grad[0], torch.zeros(3))
+    assert module.weight.grad[1:].any()
+    assert "padding_idx=0" in repr(module)
+
+
+def test_the_padding_row_of_the_function_gets_no_gradient_either():
+    weight = table().requires_grad_()
+    word_dropout(IDS, weight, P, mask=MASK, padding_idx=0).sum().backward()
+    assert not weight.grad[0].any()
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_pretrained_weights_are_taken_and_frozen_unless_told(freeze):
+    weight = table()
+    module = WordDropout.from_pretrained(weight, P, **({} if freeze else {"freeze": False}), padding_idx=2)
+    assert torch.equal(module.weight, weight)
+    assert (module.weight.requires_grad, module.p, module.padding_idx) == (not freeze, P, 2)
+    expected = word_dropout(IDS, weight, P, generator=seeded(), padding_idx=2)
+    assert torch.equal(module(IDS, generator=seeded()), expected)
+    assert torch.equal(module.eval()(IDS), F.embedding(IDS, weight))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [(torch.ones(3), r"^embeddings has shape \(3,\)"), (torch.ones(2, 2).long(), r"^embeddings has dtype torch.int64")],
+)
+def test_pretrained_weights_that_are_no_table_are_refused(weight, message):
+    with pytest.raises(ArgumentError, match=message):
+        WordDropout.from_pretrained(weight)
