@@ -22,7 +22,8 @@ from torch import Tensor
 
 from regdemo.regularizers.draws import warn_in_checkpoint
 
-SMALL = 8192  # elements, below which the plain draw is quicker
+SMALL = 2**13  # elements, below which the plain draw of several masks together is quicker
+ALONE = 2**14  # and that of a single mask
 
 
 def is_eager_on_cpu(device: torch.device | None) -> bool:
@@ -33,6 +34,8 @@ def is_eager_on_cpu(device: torch.device | None) -> bool:
 
 def multiply(x: Tensor, mask: Tensor, scale: float) -> Tensor:
     """x * mask * scale, where the CPU would multiply by bools slowly."""
+    if mask.numel() < SMALL and x.dtype == torch.get_default_dtype():
+        return x * (mask * scale)  # the fewest calls, which is what a small mask costs
     kept = mask.view(torch.uint8).to(x.dtype)  # bytes are converted faster than bools
     if x.dtype in (torch.float32, torch.float64):  # a half type would round the scale
         return x * kept.mul_(scale)  # the mask is often the smaller of the two

@@ -118,13 +118,13 @@ def embedding_noise(
         return x
     # In at least float32: a half type's own draws are coarse.
     dtype = torch.promote_types(x.dtype, torch.float32)
-    noise = uniform(x.shape, generator, x.device, dtype).mul_(2).sub_(1)
+    noise = uniform(x.shape, generator, x.device, dtype)
     if mask is None:
         size = alpha / max(x.shape[-2] * x.shape[-1], 1) ** 0.5
-        return x + noise.mul_(size).to(x.dtype)
+        return x + noise.mul_(2 * size).sub_(size).to(x.dtype)  # in place: memory is what large noise costs
     tokens = mask.expand(x.shape[:-1]).unsqueeze(-1)
     numbers = tokens.sum(-2, keepdim=True, dtype=dtype).clamp(min=1) * x.shape[-1]
-    return x + (noise * (alpha / numbers.sqrt() * tokens)).to(x.dtype)
+    return x + ((2 * noise - 1) * (alpha / numbers.sqrt() * tokens)).to(x.dtype)
 
 
 class EmbeddingNoise(nn.Module):

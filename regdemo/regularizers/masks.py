@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
 from regdemo.regularizers.draws import uniform
-from regdemo.regularizers.fast_masks import SMALL, draw_masks, is_eager_on_cpu, multiply
+from regdemo.regularizers.fast_masks import ALONE, SMALL, draw_masks, is_eager_on_cpu, multiply
 
 
 def keep_mask(
@@ -37,7 +37,7 @@ def keep_mask(
             [True, True, True]])
     """
     check_rate(p)
-    if is_eager_on_cpu(device) and (size := math.prod(shape)) >= SMALL:
+    if is_eager_on_cpu(device) and (size := math.prod(shape)) >= ALONE:
         return draw_masks(size, p, [generator]).view(tuple(shape))
     # float32 whatever the data's type: a uniform draw in float16 would be too coarse for a small p.
     return uniform(shape, generator, device) >= p
@@ -46,7 +46,7 @@ def keep_mask(
 def keep_masks(
     shape: Sequence[int], p: float, generators: Sequence[torch.Generator], *, device: torch.device | None = None
 ) -> Tensor:
-    """Draw one mask from each generator: what `keep_mask` draws from them, stacked, but in fewer steps.
+    """Draw one mask from each generator, all of them in fewer steps than one by one.
 
     shape: one mask's.  generators: S of them.  Returns: bool, (S, *shape), True where the element is kept.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if there is no generator.

@@ -8,7 +8,7 @@ from scipy import stats
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.fast_masks import SMALL, combine, gaps_needed, remainder
+from regdemo.regularizers.fast_masks import ALONE, SMALL, combine, gaps_needed, remainder
 from regdemo.regularizers.masks import keep_mask, keep_masks, scale_kept
 
 FALSE_ALARM = 1e-7  # of each interval below; the draws are seeded, so a test that passes keeps passing
@@ -83,17 +83,17 @@ def test_enough_gaps_are_drawn_but_for_a_chance_of_e_to_the_minus_50_and_few_too
 
 def test_the_size_from_which_bytes_are_drawn_does_not_change_the_rate():
     pooled = [
-        (~keep_mask((size,), 0.3, generator=seeded(seed))).sum() for size in (SMALL - 1, SMALL) for seed in range(9)
+        (~keep_mask((size,), 0.3, generator=seeded(seed))).sum() for size in (ALONE - 1, ALONE) for seed in range(9)
     ]
-    assert within(sum(pooled).item(), 9 * (2 * SMALL - 1), 0.3)
+    assert within(sum(pooled).item(), 9 * (2 * ALONE - 1), 0.3)
 
 
-@pytest.mark.parametrize("size", [SMALL - 1, SMALL, SMALL + 3])
+@pytest.mark.parametrize("size", [ALONE - 1, ALONE, ALONE + 3])
 def test_from_the_size_on_at_which_bytes_are_drawn_a_word_serves_eight_elements(size):
     # At a half there are no gaps: the generator is then as far as one that has drawn so many words, or floats.
     drawn, expected = seeded(), seeded()
     keep_mask((size,), 0.5, generator=drawn)
-    if size < SMALL:
+    if size < ALONE:
         torch.rand(size, generator=expected)
     else:
         torch.randint(-(2**63), 2**63 - 1, (size // 8 + 1,), generator=expected)
@@ -103,18 +103,24 @@ def test_from_the_size_on_at_which_bytes_are_drawn_a_word_serves_eight_elements(
 @pytest.mark.parametrize("p", [0.0, 0.001, 0.3])
 def test_a_large_mask_holds_no_byte_but_0_and_1(p):
     # In a bool another would be true, too, but count for more in what is computed from its bytes.
-    assert set(keep_mask((2 * SMALL,), p, generator=seeded()).view(torch.uint8).tolist()) <= {0, 1}
+    assert set(keep_mask((2 * ALONE,), p, generator=seeded()).view(torch.uint8).tolist()) <= {0, 1}
 
 
 def test_at_rate_0_a_large_mask_keeps_everything():
-    assert keep_mask((SMALL,), 0, generator=seeded()).all()
+    assert keep_mask((ALONE,), 0, generator=seeded()).all()
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (100, 120)])
+@pytest.mark.parametrize("shape", [(), (3,), (150, 120)])
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.5, 1e-5])
 def test_masks_of_several_generators_are_those_of_each(shape, p):
     together = keep_masks(shape, p, [seeded(seed) for seed in range(4)])
     assert torch.equal(together, torch.stack([keep_mask(shape, p, generator=seeded(seed)) for seed in range(4)]))
+
+
+@pytest.mark.parametrize("size", [SMALL - 1, SMALL, ALONE])
+def test_a_networks_masks_do_not_depend_on_how_many_are_trained_with_it(size):
+    alone = [keep_masks((size,), 0.3, [seeded(seed)]) for seed in range(3)]
+    assert torch.equal(keep_masks((size,), 0.3, [seeded(seed) for seed in range(3)]), torch.cat(alone))
 
 
 def test_masks_of_no_generator_are_refused():
@@ -123,7 +129,7 @@ def test_masks_of_no_generator_are_refused():
 
 
 def test_under_vmap_a_large_mask_is_drawn_for_each_element_or_for_all():
-    elements = torch.ones(3, SMALL)
+    elements = torch.ones(3, ALONE)
     for randomness, distinct in (("different", 3), ("same", 1)):
         drawn = torch.func.vmap(lambda x: scale_kept(x, keep_mask(x.shape, 0.3), 0.3), randomness=randomness)(elements)
         assert len({tuple(row) for row in drawn.tolist()}) == distinct
@@ -132,5 +138,5 @@ def test_under_vmap_a_large_mask_is_drawn_for_each_element_or_for_all():
 def test_one_compiled_graph_draws_masks_of_every_length():
     torch._dynamo.reset()
     draw = torch.compile(lambda x: keep_mask(x.shape, 0.3), backend="eager", fullgraph=True, dynamic=True)
-    assert [draw(torch.ones(n)).shape for n in (9, SMALL, 2 * SMALL)] == [(9,), (SMALL,), (2 * SMALL,)]
+    assert [draw(torch.ones(n)).shape for n in (9, ALONE, 2 * ALONE)] == [(9,), (ALONE,), (2 * ALONE,)]
     torch._dynamo.reset()
