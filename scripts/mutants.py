@@ -28,7 +28,8 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests" / "regularizers"
 SECONDS = 60  # of a processor, however busy it is: a mutant that takes more is hanging, and counts as noticed
 ALL = "test_public_face.py"  # the defaults and docstrings of them all
-LAST = ("test_every_regularizer.py", "test_optimizers.py")  # the slow ones, where a file's own tests have not noticed
+# The slow ones, where a file's own tests have not noticed.
+LAST = ("test_every_regularizer.py", "test_optimizers.py", "test_peers.py", "test_graphs.py")
 
 # Of each operator's many replacements the nearest: those further away are noticed all the more.
 NEAREST = {
