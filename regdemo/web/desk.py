@@ -93,11 +93,11 @@ class Desk:
         """What there is to do now."""
         return self.practice().today()
 
-    def weak(self) -> list[Topic]:
-        """The topics that were begun and are recalled least, the worst first."""
+    def standing(self) -> tuple[Today, list[Topic]]:
+        """What there is to do now, and the topics that were begun and are recalled least, the worst first."""
         now = self.practice()
         begun = [one for one in progress.topics(now.askable, now.states, now.now(), now.plan) if one.answered]
-        return sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK]
+        return now.today(), sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK]
 
     def days(self) -> Mapping[date, int]:
         """How many answers there were on each of the last days."""

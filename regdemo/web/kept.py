@@ -15,7 +15,7 @@ from typing import Any
 
 from regdemo import storage
 from regdemo.errors import FileError
-from regdemo.report import Block, Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
+from regdemo.report import Block, Box, Boxes, Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
 
 MOST = 200  # that are listed
 LARGEST = 20_000_000  # bytes of one
@@ -94,6 +94,9 @@ def _block(data: Mapping[str, Any]) -> Block:
             return HeatMap(**{**fields, "values": [list(map(_number, row)) for row in data["values"]]})
         case "curves":
             return Curves(**{**fields, "series": list(map(_series, data["series"]))})
+        case "boxes":
+            boxes = [Box(**{**one, "mean": _cell(one["mean"])}) for one in data["boxes"]]
+            return Boxes(**{**fields, "boxes": boxes})
     raise ValueError(f"a block of kind {data['kind']!r}")
 
 

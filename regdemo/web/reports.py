@@ -13,7 +13,7 @@ from markupsafe import Markup
 from regdemo import catalog
 from regdemo.render import charts
 from regdemo.render.format import about, cells, expectation, parameters, verdict, xml
-from regdemo.report import Block, Code, Curves, HeatMap, Report, Table, Text
+from regdemo.report import Block, Boxes, Code, Curves, HeatMap, Report, Table, Text
 from regdemo.web import markdown
 
 
@@ -34,7 +34,7 @@ class Drawn:
 
 def drawn(report: Report) -> Drawn:
     """The report with each block as plain values and HTML; the picture comes first."""
-    pictures = report.picture or [block for block in report.blocks if isinstance(block, HeatMap | Curves)][:1]
+    pictures = report.picture or [block for block in report.blocks if isinstance(block, HeatMap | Curves | Boxes)][:1]
     return Drawn(
         title=report.title,
         parameters=parameters(report),
@@ -70,7 +70,7 @@ def shown(block: Block) -> dict[str, Any]:
     if isinstance(block, Code):
         source = diff(block.source) if block.language == "diff" else Markup(markdown.code(block.source))
         return {"kind": "code", **common, "source": source}
-    chart = charts.heat_map(block) if isinstance(block, HeatMap) else charts.curves(block)
+    chart = charts.draw(block)
     kind = "map" if isinstance(block, HeatMap) else "curves"
     svg = (
         f'<svg viewBox="0 0 {chart.width} {chart.height}" width="{chart.width}" height="{chart.height}" role="img" '

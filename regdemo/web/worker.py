@@ -26,7 +26,7 @@ from regdemo.lab import compare as lab
 from regdemo.lab.combine import combine
 from regdemo.lab.compare import compare
 
-ROOM = 4_000_000_000  # bytes of address space beyond what torch itself takes
+ROOM = int(os.environ.get("REGDEMO_ROOM", 4_000_000_000))  # bytes of address space beyond what torch itself takes
 Progress = Callable[[int, int], None]
 
 

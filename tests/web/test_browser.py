@@ -53,7 +53,7 @@ def page(context):
     yield page
     page.close()
     # A request that a newer one replaced, a page that is not there, and a server that was killed are said there, too.
-    harmless = re.compile("404|ERR_CONNECTION|^htmx:(afterRequest|sendAbort|sendError)")
+    harmless = re.compile("404|422|409|ERR_CONNECTION|^htmx:(afterRequest|sendAbort|sendError|responseError)")
     assert [fault for fault in faults if not harmless.search(fault)] == []
 
 
@@ -128,6 +128,14 @@ def test_a_session_by_keyboard_alone(server, page):
     expect(page.locator("#grades button.main")).to_contain_text("Again")
     page.keyboard.press("3")
     expect(page.locator(".verdict")).to_be_visible()
+
+
+def test_an_answer_that_cannot_be_read_is_said_and_stays_in_its_field(server, page):
+    quiz(page, server.base, "Q18.2")
+    page.fill("#response", "what?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".note.error")).to_be_focused()
+    expect(page.locator("#response")).to_have_value("what?")
 
 
 def test_the_focus_is_on_what_comes_next(server, page):

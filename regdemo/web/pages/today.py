@@ -23,9 +23,10 @@ def routes(site: Site) -> list[Route]:
     def gather() -> dict[str, Any]:
         day = site.now().astimezone().date()
         days = desk.days()
+        counts, weak = desk.standing()
         return {
-            "counts": desk.today(),
-            "weak": [topic for topic in desk.weak() if topic.recall is not None],
+            "counts": counts,
+            "weak": weak,
             "week": pictures.week(days, day),
             "streak": progress.streaks(days, day)[0],
             "answered": bool(days),

@@ -1,0 +1,84 @@
+"""The process that knows torch: what replaces what, and what happens when it takes too long or dies."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+workroom = pytest.importorskip("regdemo.web.workroom", reason="the extra web is missing")
+SLOW = ("demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0})
+QUICK = ("demo", "dropout", {"p": 0.1, "size": 100, "seed": 0})
+
+
+def run(scenario, **options):
+    """Run a scenario with a bench of its own."""
+
+    async def whole():
+        bench = workroom.Bench(**options)
+        try:
+            return await scenario(bench)
+        finally:
+            await bench.close()
+
+    return asyncio.run(whole())
+
+
+def test_a_job_returns_its_report_and_what_it_took():
+    report, seconds = run(lambda bench: bench.run("a", *QUICK))
+    assert report.holds
+    assert seconds > 0
+
+
+def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
+    async def scenario(bench):
+        await bench.warm_up()
+        older = [asyncio.create_task(bench.run("a", *SLOW)) for _ in range(3)]
+        await asyncio.sleep(0)
+        newest = asyncio.create_task(bench.run("a", *QUICK))
+        return await asyncio.gather(*older, newest, return_exceptions=True)
+
+    *older, newest = run(scenario)
+    assert all(isinstance(one, workroom.Superseded) for one in older)
+    assert newest[0].parameters["size"] == 100
+
+
+def test_a_job_of_another_asker_is_done_as_well():
+    async def scenario(bench):
+        return await asyncio.gather(bench.run("a", *QUICK), bench.run("b", *QUICK))
+
+    assert [report.holds for report, _ in run(scenario)] == [True, True]
+
+
+def test_a_refusal_comes_back_as_a_sentence():
+    with pytest.raises(workroom.WorkError, match=r"p = 2 is not allowed"):
+        run(lambda bench: bench.run("a", "demo", "dropout", {"p": 2}))
+
+
+def test_a_job_that_takes_too_long_is_ended_and_the_next_one_is_done():
+    async def scenario(bench):
+        await bench.warm_up()
+        bench._seconds = 0.001
+        with pytest.raises(workroom.WorkError, match="longer than"):
+            await bench.run("a", *SLOW)
+        bench._seconds = 60
+        return await bench.run("a", *QUICK)
+
+    assert run(scenario)[0].holds
+
+
+def test_a_process_that_died_is_replaced():
+    async def scenario(bench):
+        await bench.warm_up()
+        os.kill(bench._process.pid, signal.SIGKILL)
+        with pytest.raises(workroom.WorkError, match="process ended"):
+            await bench.run("a", *QUICK)
+        return await bench.run("a", *QUICK)
+
+    assert run(scenario)[0].holds
+
+
+def test_what_needs_too_much_memory_is_refused(monkeypatch):
+    monkeypatch.setenv("REGDEMO_ROOM", "1000000")
+    with pytest.raises(workroom.WorkError, match="memory"):
+        run(lambda bench: bench.run("a", "demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0}))
