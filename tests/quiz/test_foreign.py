@@ -205,6 +205,7 @@ def test_several_kinds_in_one_file_are_all_read():
         "## 1. Which?\n\nA) a\nB) b\n\nAnswer: A\n\n## Answers\n\n1. B\n2. C\n",
         "## Q1. Which?\n\nA) a\nB) b\n\nAnswer: A\n\nThe correct answer is B\n",
         "## Q1. Which?\n\n- [x] a\n- [ ] b\n\nAnd which?\n\n- [ ] c\n- [x] d\n",
+        "## Q1. Which?\n\n- [x] a\n- [ ] b\n\n- [ ] c\n- [x] d\n",
         "## Q1. Which?\n\nA) a\nB) b\n\nAnd which?\n\nA) c\nB) d\n\nAnswer: B\n",
         "## Q1. Which?\n\n```css\na\n```md\n- [x] b\n- [ ] c\n\n```py\nd\n```\n\n- [x] e\n- [ ] f\n",
         "## Q1: Which?\n\n- A) a\n- B) b\n\nAnswer: A\n\nThe correct answer is **B**\n",

@@ -189,8 +189,15 @@ def named_letters(answer: Text, count: int, strict: bool = False) -> tuple[list[
 def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
     """Whether there is another list of the same form: two questions in one, and it is not known whose the answer is."""
     if found[0].groupdict().get("box") is not None:
-        ticked = sum(box["box"] in ("x", "X") for box in found)
-        return ticked > 1 and any(_has_prose(prompt, one.end(), other.start()) for one, other in pairwise(found))
+        groups = [[found[0]]]  # of boxes without an empty line between them
+        for one, other in pairwise(found):
+            if _BLANK_LINE.search(prompt.masked, one.end(), other.start()):
+                groups.append([])
+            groups[-1].append(other)
+        ticked = [sum(box["box"] in ("x", "X") for box in group) for group in groups]
+        if len(groups) > 1 and all(ticked) and min(map(len, groups)) > 1:
+            return True
+        return sum(ticked) > 1 and any(_has_prose(prompt, one.end(), other.start()) for one, other in pairwise(found))
     small = found[0]["letter"].islower()
     firsts = [
         option
