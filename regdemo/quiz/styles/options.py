@@ -191,7 +191,7 @@ def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
     if found[0].groupdict().get("box") is not None:
         groups = [[found[0]]]  # of boxes without an empty line between them
         for one, other in pairwise(found):
-            if _BLANK_LINE.search(prompt.masked, one.end(), other.start()):
+            if any(not line.strip() for line in prompt.masked[one.end() : other.start()].split("\n")[1:-1]):
                 groups.append([])
             groups[-1].append(other)
         ticked = [sum(box["box"] in ("x", "X") for box in group) for group in groups]
