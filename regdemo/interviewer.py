@@ -50,6 +50,7 @@ class Opinion(NamedTuple):
     refused: int
     feedback: str
     follow_up: str
+    model: str = ""
 
     @property
     def made(self) -> frozenset[int]:
@@ -78,7 +79,7 @@ class Interviewer:
         """Hold an answer against key points. Raises InterviewerError, in one line, whatever goes wrong."""
         data = {"question": question, "key_points": list(key_points), "answer": answer[:LONGEST]}
         reply = self._ask(json.dumps(data, ensure_ascii=False))
-        return read(reply, len(key_points), answer)
+        return read(reply, len(key_points), answer)._replace(model=self.name)
 
     def _ask(self, prompt: str) -> str:
         """What the model replies, within the time. A call that hangs is left behind in its thread."""

@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from regdemo import interviewer as interviewers
 from regdemo.cli import see
 from regdemo.cli.learner import counted, in_short, in_words
 from regdemo.quiz import grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
-from regdemo.quiz.schedule import Mode, Rating
+from regdemo.quiz.schedule import LEARNER, Mode, Rating
 from regdemo.quiz.session import Note
 
 if TYPE_CHECKING:
     from regdemo.cli.keyboard import Keyboard
+    from regdemo.interviewer import Interviewer, Opinion
     from regdemo.quiz.outcome import OptionResult, Outcome
     from regdemo.quiz.session import Question, Reply, Session
     from regdemo.render.cards import Page
@@ -41,19 +43,36 @@ class Undone(Exception):
     """The last answer was taken back: its question comes next."""
 
 
+class RecallGrade(NamedTuple):
+    """The grade of a recall answer. made: the places of the key points that were ticked.  by: who or what chose it."""
+
+    rating: Rating
+    made: frozenset[int] | None = None
+    by: str = LEARNER
+
+
 class Desk:
     """One session with one learner. transcript: what was asked and answered, as plain values, in its order.
 
     follow: the command that asks cards of this bank.  streak: for how many days before this one there was practice.
     """
 
-    def __init__(self, session: Session, page: Page, keyboard: Keyboard, follow: str, streak: int = 0) -> None:
+    def __init__(
+        self,
+        session: Session,
+        page: Page,
+        keyboard: Keyboard,
+        follow: str,
+        streak: int = 0,
+        interviewer: Interviewer | None = None,
+    ) -> None:
         self.transcript: list[dict[str, Any]] = []
         self._session = session
         self._page = page
         self._keyboard = keyboard
         self._follow = follow
         self._streak = streak
+        self._interviewer = interviewer
         self._mock = session.policy.feedback_at_end
         self._answered: Outcome | None = None  # whose command `!` runs
         self._news = ""  # to be said on the next screen
@@ -85,10 +104,10 @@ class Desk:
             page.text(question.asked.answer, "The answer")
             page.text(reply.review.response, "You said")
             try:
-                rating, made = self._grade(question, list(Rating), {})
+                grade = self._grade(question, reply.review.response, list(Rating), {})
             except (EOFError, Skip):
                 return
-            self._session.regrade(reply, rating, made=made)
+            self._session.regrade(reply, grade.rating, made=grade.made, graded_by=grade.by)
 
     # One question
 
@@ -171,10 +190,9 @@ class Desk:
         assert shown
         page.text(shown.answer, "The answer")
         page.text(shown.response, "You said")
-        rating, made = self._grade(
-            question, [choice.rating for choice in shown.grades], {choice.rating: choice.due for choice in shown.grades}
-        )
-        found = session.rate(rating, made=made)
+        due = {choice.rating: choice.due for choice in shown.grades}
+        grade = self._grade(question, shown.response, list(due), due)
+        found = session.rate(grade.rating, made=grade.made, graded_by=grade.by)
         assert found
         return found
 
@@ -218,9 +236,9 @@ class Desk:
             return
 
     def _grade(
-        self, question: Question, ratings: Sequence[Rating], due: dict[Rating, Any]
-    ) -> tuple[Rating, frozenset[int] | None]:
-        """The learner's own grade, and the places of the key points that were ticked, if any. There is no default."""
+        self, question: Question, response: str, ratings: Sequence[Rating], due: dict[Rating, Any]
+    ) -> RecallGrade:
+        """The learner's own grade. There is no default, unless a model has proposed one, which can be overruled."""
         page, asked = self._page, question.asked
         points = LETTERS[: len(asked.key_points)]
         labels = [
@@ -232,24 +250,53 @@ class Desk:
             page.quiet(f"\nWhich points did you make? For example: {points[:2]}. Or grade yourself:")
         page.quiet(" · ".join(labels))
         allowed = f"{' · '.join(labels)}{'; or the letters of the key points you made.' if points else ''}"
-        rating, made = None, None
+        rating, made, by = None, None, LEARNER
+        if points and response.strip() and (opinion := self._ask_model(question, response)):
+            made, by = opinion.made, opinion.model
+            rating = self._session.suggest(len(made), question)
+            page.quiet(
+                f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that; letters or 1 to 4 overrule it."
+            )
         while True:
             prompt = f"grade, Enter keeps {rating.title}" if rating else "grade"
             text = self._read(question, prompt, allowed, letters=points, counts="1234", hints=False)
             if text in ("1", "2", "3", "4"):
                 if int(text) > max(ratings):
                     page.quiet(f"With the hints you took, {max(ratings).title} is the best grade.")
-                return min(Rating(int(text)), max(ratings)), made
+                return RecallGrade(min(Rating(int(text)), max(ratings)), made)
             if not text and rating:
-                return rating, made
+                return RecallGrade(rating, made, by)
             if points and text and set(text.lower()) - set(" ,") <= set(points):
-                made = frozenset(map(points.index, set(text.lower()) - set(" ,")))
+                made, by = frozenset(map(points.index, set(text.lower()) - set(" ,"))), LEARNER
                 rating = self._session.suggest(len(made), question)
                 page.listed([("✓" if point.made else "·", point.text) for point in outcome.key_points(asked, made)])
                 page.quiet(f"{len(made)} of {len(points)}: {rating.title}. Enter keeps that, 1 to 4 changes it.")
             else:
                 said = f"{text!r} isn't a grade." if text else "There is no default grade."
                 page.quiet(f"{said} Choose from {allowed}")
+
+    def _ask_model(self, question: Question, response: str) -> Opinion | None:
+        """What the model says of an answer, shown; None without one, or where it could not be asked."""
+        if self._interviewer is None:
+            return None
+        page, asked = self._page, question.asked
+        try:
+            opinion = self._interviewer.judge(asked.question, asked.key_points, response)
+        except interviewers.InterviewerError as error:
+            page.quiet(str(error))
+            return None
+        name = self._interviewer.name
+        page.listed(
+            [(f"✓ {LETTERS[point.place]}", f"“{point.quote}”") for point in opinion.granted],
+            f"{name} grants, for your words",
+        )
+        if opinion.refused:
+            page.quiet(f"Not counted: {counted(opinion.refused, 'point')} that {name} granted without quoting you.")
+        if opinion.feedback:
+            page.quiet(f"{name} says, unchecked: {opinion.feedback}")
+        if opinion.follow_up:
+            page.quiet(f"{name} would ask next: {opinion.follow_up}")
+        return opinion
 
     # Keys
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner, scorecard
 from regdemo.cli.learner import BankPath, Home, Kinds, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
@@ -20,6 +21,9 @@ def mock(
     kind: Kinds = None,
     tag: Tags = None,
     seed: Seed = None,
+    interviewer: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A model of the library llm, which grades what you write.")
+    ] = None,
     home: Home = None,
     as_json: Transcript = False,
 ) -> None:
@@ -33,6 +37,7 @@ def mock(
     folder = learner.home_folder(home)
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, topic=topic, kind=kind, tag=tag)
+    model = interviewers.Interviewer(interviewer) if interviewer else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
@@ -44,7 +49,7 @@ def mock(
         if not askable:
             code = f"{learner.katas(len(wanted), bank)} " if wanted else ""
             page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
-        interview = desk.Desk(session, page, keyboard, learner.asking(bank))
+        interview = desk.Desk(session, page, keyboard, learner.asking(bank), interviewer=model)
         took = None
         try:
             interview.take()

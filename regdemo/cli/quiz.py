@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner
 from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Retention, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
@@ -34,6 +35,9 @@ def quiz(
     ] = False,
     retention: Retention = 0.9,
     interview: Interview = None,
+    grader: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A model of the library llm, which grades recall answers.")
+    ] = None,
     seed: Seed = None,
     home: Home = None,
     as_json: Transcript = False,
@@ -47,6 +51,7 @@ def quiz(
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, ids=ids, topic=topic, kind=kind, tag=tag)
     learner.check_day(interview)
+    model = interviewers.Interviewer(grader) if grader else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
@@ -78,7 +83,8 @@ def quiz(
                 print("[]")
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
-        quiz = desk.Desk(session, page, keyboard, learner.asking(bank), learner.streak(history.times()))
+        streak = learner.streak(history.times())
+        quiz = desk.Desk(session, page, keyboard, learner.asking(bank), streak, model)
         try:
             quiz.take()
         finally:
