@@ -50,6 +50,7 @@ class Judge:
         self._hidden = hidden
         self._module = "server" if (sys.platform == "linux" if forked is None else forked) else "portable"
         self._process: subprocess.Popen[bytes] | None = None
+        self._stays_warm = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the last process
 
     def __enter__(self) -> Judge:
@@ -66,7 +67,8 @@ class Judge:
         self._errors.close()
 
     def warm(self) -> None:
-        """Begin to load torch now, in another process, so that the first verdict does not wait for it."""
+        """Have a process with torch loaded from now on, so that no verdict waits for that."""
+        self._stays_warm = True
         if self._process is None:
             self._start()
 
@@ -97,9 +99,10 @@ class Judge:
             return Verdict(
                 State.INTERNAL_ERROR, message="The judge's process ended before it had a verdict.", detail=last
             )
-        if self._module == "portable":  # each of its processes judges once: have the next one ready
+        if self._module == "portable":  # each of its processes judges once
             self._stop()
-            self._start()
+            if self._stays_warm:
+                self._start()
         fields = json.loads(line)
         return Verdict(**{**fields, "state": State(fields["state"])})
 

@@ -206,7 +206,8 @@ def main() -> None:
     """Serve over standard input and output, in a process started for one run. Arguments: seconds, paths to hide."""
     seconds, *hidden = sys.argv[1:]
     torch.set_num_threads(1)
-    importlib.import_module("torch._dynamo")  # optimizers and vmap import it late, for seconds
+    if sys.platform != "linux":  # where this is the usual way: optimizers and vmap import it late, for seconds
+        importlib.import_module("torch._dynamo")
     connection = Pipes(os.dup(0), os.dup(1))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
