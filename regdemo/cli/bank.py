@@ -188,7 +188,7 @@ def _history(id: str, folder: Path, page: Page) -> None:
     if not reviews:
         page.quiet("Never answered.")
         return
-    right = sum(review.rating > 1 for review in reviews)
+    right = sum(schedule.Rating(review.rating).right for review in reviews)
     memory = schedule.replay(reviews).get(id)
     due = f" It is due {in_words(memory.due - clock())}." if memory else ""
     page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")

@@ -5,6 +5,7 @@ from a page   blocks, parser, parts, kinds; of other people's pages styles, answ
 from disk     decks, translations, files, cache
 an answer     grading
 what was      history, database, schema, checkup, exchange
-what comes    schedule, standing, fitting
-a sitting     selection, session, interview, progress
+what comes    schedule, states, fitting, goal, forecast
+a session     practice (which begins one), selection, session, outcome, interview
+afterwards    progress
 """

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import fsrs
+
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
@@ -100,8 +102,6 @@ def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
 
 
 def _optimal(reviews: Sequence[Review]) -> tuple[float, ...]:
-    import fsrs  # its optimizer imports torch
-
     numbers = {card: number for number, card in enumerate(dict.fromkeys(review.card for review in reviews))}
     logs = [
         fsrs.ReviewLog(numbers[review.card], fsrs.Rating(review.rating), moment(review.at), None) for review in reviews

@@ -20,9 +20,9 @@ from math import sqrt
 from random import Random
 from statistics import fmean, median, pvariance
 
+from regdemo.quiz import kinds
 from regdemo.quiz.cards import Card
 from regdemo.quiz.history import Review
-from regdemo.quiz.kinds import find_kind, kind_names
 from regdemo.quiz.schedule import (
     AGAIN,
     GOOD,
@@ -94,15 +94,14 @@ class Forecast:
 
 def pace(reviews: Iterable[Review]) -> Pace:
     """The learner's own pace as far as the history tells it, else a typical one."""
-    seconds = {kind: float(find_kind(kind).seconds) for kind in kind_names() if kind != "code"}
     times: dict[str, list[float]] = {}
     first: dict[str, bool] = {}
     for review in reviews:
-        if review.kind in seconds:
+        if review.kind != "code":
             times.setdefault(review.kind, []).append(min(review.took / 1000, 600))
             first.setdefault(review.card, Rating(review.rating).right)
     own = {kind: max(5.0, median(values)) for kind, values in times.items() if len(values) >= ENOUGH}
-    return Pace({**seconds, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
+    return Pace({**kinds.SECONDS, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
 
 
 def plan_ahead(
@@ -237,7 +236,7 @@ class _Run:
         self.states = {card.id: states[card.id] for card in cards if card.id in states}
         self._plan = plan
         self._rng = rng
-        kinds = {card.id: card.kind for card in cards}
+        kind_of = {card.id: card.kind for card in cards}
         unmet = [card for card in cards if card.id not in states]
         self.new, self.reviews, self.seconds = ([0] * len(budget) for _ in range(3))
         for day, room in enumerate(budget):
@@ -249,11 +248,11 @@ class _Run:
                 if spent >= room:
                     break
                 times = self._review(id, at, self.states[id].recall(at))
-                spent += times * pace.seconds.get(kinds[id], 60)
+                spent += times * pace.seconds.get(kind_of[id], kinds.USUAL)
                 self.reviews[day] += times
             while unmet and self.new[day] < new and spent < room and day < max(1, len(budget) - 1):
                 card = unmet.pop(0)
-                spent += self._review(card.id, at, pace.first_right) * pace.seconds.get(card.kind, 60)
+                spent += self._review(card.id, at, pace.first_right) * pace.seconds.get(card.kind, kinds.USUAL)
                 self.new[day] += 1
             self.seconds[day] = round(spent)
         self.met = len(self.states)

@@ -108,7 +108,7 @@ def _importance(card: Card) -> tuple[int, int]:
 
 def _effort(card: Card) -> tuple[int, bool]:
     words = sum(len(text.split()) for text in (card.question, *(option.text for option in card.options)))
-    return card_kinds.find_kind(card.kind).seconds, words > QUICK
+    return card_kinds.SECONDS.get(card.kind, card_kinds.USUAL), words > QUICK
 
 
 def interleave(cards: Iterable[Card]) -> list[Card]:

@@ -40,6 +40,7 @@ shows `session.question`, enters what the learner did, and shows the `Outcome` t
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from collections import Counter, deque
@@ -647,12 +648,10 @@ class Session:
 
 def fingerprint(card: Card) -> str:
     """Sixteen hex digits that change with the right answer; where one is graded, not with its explanation."""
-    from hashlib import sha256  # here, since it loads OpenSSL, and the first question should not wait for that
-
     right = sorted(option.text for option in card.options if option.correct)
     graded = [right, card.numeric and astuple(card.numeric), card.blanks, card.output]
     content = graded if any(graded) else card.answer
-    return sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _draw(card: Card, seed: int, draw: int) -> Asked:

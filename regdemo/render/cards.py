@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -12,14 +13,9 @@ from rich.style import Style
 from rich.text import Text as Line
 from rich.theme import Theme
 
-from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX
+from regdemo.render import markup
+from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
 from regdemo.text import clean
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.rules_core import StateCore
-    from markdown_it.token import Token
-    from rich.table import Table
 
 WIDEST = 100  # columns; longer lines of prose are hard to read
 BAR = 24  # columns of the longest bar
@@ -76,14 +72,14 @@ def wrapped(markdown: str, width: int) -> str:
 
 def _filled(lines: list[str], width: int) -> str:
     """A block in lines, under the mark that it begins with. A span of code is not broken."""
-    from textwrap import fill
-
     if any(map(_WHOLE.match, lines)):
         return "\n".join(lines)
     joined = " ".join([lines[0].rstrip(), *map(str.strip, lines[1:])])
     under = " " * len(_MARK.match(joined)[0])  # type: ignore[index]  # it matches nothing, too
     spans = _SPAN.sub(lambda span: span[0].replace(" ", "\0"), joined)
-    filled = fill(spans, max(width, 20), subsequent_indent=under, break_long_words=False, break_on_hyphens=False)
+    filled = textwrap.fill(
+        spans, max(width, 20), subsequent_indent=under, break_long_words=False, break_on_hyphens=False
+    )
     return filled.replace("\0", " ")
 
 
@@ -134,7 +130,7 @@ class Page:
         if markdown:
             self._print(Line(f"\n{title}" if title else "", style="bold"))
             plain = Line(wrapped(clean(markdown), self._width)) if self._plain else None
-            self._print(plain or _markdown(markdown, colored=self._colored))
+            self._print(plain or markup.rendered(markdown, colored=self._colored))
 
     def listed(self, items: Sequence[tuple[str, str]], title: str = "") -> None:
         """Pairs of a mark and its markdown under each other, after a blank line; nothing where there are none."""
@@ -146,11 +142,11 @@ class Page:
                 text = wrapped(clean(markdown), self._width - len(mark) - 1)
                 self._print(Line(f"{clean(mark)} {text}".replace("\n", "\n" + " " * (len(mark) + 1))))
             return
-        grid = _table().grid(padding=(0, 1, 0, 0))
+        grid = markup.Table.grid(padding=(0, 1, 0, 0))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
         for mark, markdown in items:
-            grid.add_row(Line(mark, style=CODE), _markdown(markdown, colored=self._colored))
+            grid.add_row(Line(mark, style=CODE), markup.rendered(markdown, colored=self._colored))
         self._print(grid)
 
     def sources(self, items: Sequence[str], title: str = "") -> None:
@@ -170,7 +166,7 @@ class Page:
 
     def bars(self, title: str, counts: Mapping[str, int]) -> None:
         """Counts by name, each with a bar in proportion."""
-        grid = _table().grid(padding=(0, 2, 0, 0))
+        grid = markup.Table.grid(padding=(0, 2, 0, 0))
         for name, count in counts.items():
             bar = "█" * round(BAR * count / max(1, *counts.values()))
             grid.add_row(f"  {name}", Line(f"{count:,}", justify="right"), Line(bar, style=SERIES[0]))
@@ -178,7 +174,7 @@ class Page:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows of one line each; the last column is cut where it does not fit."""
-        grid = _table()(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style=QUIET)
+        grid = markup.Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style=QUIET)
         for name in columns[:-1]:
             grid.add_column(name, no_wrap=True)
         grid.add_column(columns[-1], no_wrap=True, overflow="ellipsis", ratio=1)
@@ -195,74 +191,3 @@ class Page:
                 # What is to be wrapped in a pipe was: a command that is said in one line can be copied as one.
                 self._console.print(part, width=self._width, soft_wrap=isinstance(part, Line), highlight=False)
             print("\n".join(map(str.rstrip, captured.get().splitlines())), file=self._console.file, flush=True)
-
-
-def _table() -> type[Table]:
-    """Imported late: the first question in a pipe needs no table."""
-    from rich.table import Table
-
-    return Table
-
-
-_FORMULA = re.compile(r"\$|\\\(|\\\[|\\begin\b")  # what a formula begins with
-
-
-def _markdown(text: str, *, colored: bool) -> RenderableType:
-    """CommonMark with tables: links show where they lead, HTML its tags; without colour, `code` keeps its backticks.
-
-    Formulas are shown in plain characters.
-    """
-    from markdown_it import MarkdownIt
-    from rich.markdown import Markdown
-    from rich.syntax import ANSISyntaxTheme
-
-    theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
-    rendered = Markdown("", code_theme=theme, hyperlinks=False)  # type: ignore[arg-type]  # rich takes a theme as well
-    # Not rich's own parser: it takes HTML for HTML, and drops it.
-    parser = MarkdownIt("js-default")
-    rendered.parsed = _with_formulas(parser, text) if _FORMULA.search(text) else parser.parse(text)
-    for block in rendered.parsed:
-        for token in (block, *(block.children or ())):
-            # Only now, since markdown may write a control as an entity: `&#x202e;`.
-            token.content = clean(token.content)
-            if token.type == "code_inline" and not colored:
-                token.content = f"`{token.content}`"
-    return rendered
-
-
-def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
-    r"""The tokens of a text, its formulas turned to text: `$x$`, `$$x$$`, `\(x\)`, `\[x\]` and `\begin{align}`.
-
-    `$5 and $10` isn't a formula, which has no space inside its dollars and no digit next to them.
-    """
-    from markdown_it.token import Token
-    from mdit_py_plugins.amsmath import amsmath_plugin
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
-    from mdit_py_plugins.texmath import texmath_plugin
-
-    from regdemo.render.mathematics import plain
-
-    parser.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
-    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
-    parser.core.ruler.before("inline", "end_in_space", _end_in_space)
-    tokens = []
-    for block in parser.parse(text):
-        for token in block.children or ():
-            if token.type.startswith("math_inline"):
-                token.type, token.content = "text", plain(token.content).replace("\n", "  ")
-        if block.type in ("math_block", "amsmath"):
-            lines: list[Token] = []
-            for line in plain(block.content).split("\n"):
-                lines += [Token("text", "", 0, content=line), Token("hardbreak", "br", 0)]
-            inline = Token("inline", "", 0, children=lines[:-1])
-            tokens += [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
-        else:
-            tokens.append(block)
-    return tokens
-
-
-def _end_in_space(state: StateCore) -> None:
-    """Otherwise the plugin takes a digit that ends a paragraph for one before the dollar that begins it: a price."""
-    for token in state.tokens:
-        if token.type == "inline":
-            token.content += " "

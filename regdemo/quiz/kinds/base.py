@@ -58,7 +58,7 @@ class CardKind:
     name: as in `--kind`.  precedence: kinds with a lower one are tried first.  skeleton: a card of this kind that
     could be asked as it is, with {id} for its id.  examples: of answers; the first that is not right is shown.
     needs_hints, needs_sources: whether `bank lint` misses them.  prompt: what stands before the answer.  allowed: what
-    may be answered, for a help text.  seconds: what a typical answer takes.  self_graded: the learner grades it.
+    may be answered, for a help text.  self_graded: the learner grades it.
     """
 
     name: ClassVar[str]
@@ -69,7 +69,6 @@ class CardKind:
     needs_sources: ClassVar[bool] = False
     prompt: ClassVar[str] = "answer"
     allowed: ClassVar[str]
-    seconds: ClassVar[int]
     self_graded: ClassVar[bool] = False
 
     def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:

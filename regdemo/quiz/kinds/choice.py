@@ -40,7 +40,6 @@ class Choice(CardKind):
     precedence = 30
     prompt = "letter"
     allowed = "The letter of an option, its number, or its text."
-    seconds = 30
     skeleton = """\
 ## {id}: Which of these is asked?
 

@@ -79,7 +79,6 @@ class Cloze(CardKind):
     precedence = 50
     prompt = "missing text"
     allowed = "What is missing in the gap; with several gaps, all of them in order, with ; between them."
-    seconds = 40
     skeleton = """\
 ## {id}: The missing word is {{word|term}}.
 

@@ -19,7 +19,6 @@ class Code(CardKind):
     name = "code"
     precedence = 10
     allowed = "Code is judged by `regdemo kata`."
-    seconds = 900
     needs_hints = True
     skeleton = """\
 ## {id}: Write a function that doubles

@@ -21,7 +21,6 @@ class Multi(Choice):
     precedence = 20
     prompt = "letters"
     allowed = "The letters of all options that are right."
-    seconds = 40
     examples = ("ab", "bc", "a", "b")
     skeleton = """\
 ## {id}: Which of these are asked?

@@ -27,7 +27,6 @@ class NumericKind(CardKind):
     precedence = 40
     prompt = "number"
     allowed = "A number, a percentage, or arithmetic with + - * / ** sqrt exp log and brackets."
-    seconds = 30
     examples = ("3/8 or 1e-3", "-2/7 or 1e-3", "7/11 or 2.5e4", "12.5e6 or -1/9")
     needs_hints = True
     needs_sources = True

@@ -33,7 +33,6 @@ class Predict(CardKind):
     precedence = 60
     prompt = "output"
     allowed = "What the program prints. Spaces don't count; several lines may be typed as one."
-    seconds = 60
     skeleton = """\
 ## {id}: What is printed?
 

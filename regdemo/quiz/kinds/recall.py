@@ -20,7 +20,6 @@ class Recall(CardKind):
     precedence = 70
     prompt = "your answer"
     allowed = "Say your answer or type it; then the deck's answer is shown, and you grade yours."
-    seconds = 90
     self_graded = True
     needs_hints = True
     needs_sources = True
