@@ -141,7 +141,7 @@ def survives(module: str, source: str, tests: list[str]) -> bool:
 
 
 def main() -> None:
-    """Print the survivors of each file, and the share that the tests noticed."""
+    """Print the survivors of each file, and the fraction that the tests noticed."""
     os.environ["OMP_NUM_THREADS"] = "1"
     os.chdir(ROOT)
     killed = total = 0
@@ -151,7 +151,7 @@ def main() -> None:
         source, tests, start = path.read_text(encoding="utf-8"), tests_of(path), time.monotonic()
         # Once here, so that every fork finds what they import loaded; all but the code that is to change.
         if not passes(tests):
-            sys.exit(f"the tests of {name} fail as it stands: {' '.join(tests)}")
+            sys.exit(f"the tests of {name} fail without a change: {' '.join(tests)}")
         for loaded in [key for key in sys.modules if key.partition(".")[0] in ("regdemo", "tests")]:
             del sys.modules[loaded]
         gc.collect()

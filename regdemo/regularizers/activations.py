@@ -370,9 +370,9 @@ class DropBlock(RateModule):
 
     def extra_repr(self) -> str:
         """The rate, the block's side, and what differs from the defaults."""
-        told = [f"p={self.p}", f"block_size={self.block_size}"]
-        told += ["positions=3"] * (self.positions == 3) + ["couple_channels=True"] * self.couple_channels
-        return ", ".join(told)
+        shown = f"p={self.p}, block_size={self.block_size}"
+        shown += ", positions=3" if self.positions == 3 else ""
+        return shown + (", couple_channels=True" if self.couple_channels else "")
 
 
 def mc_dropout(model: nn.Module, x: Tensor, samples: int = 20, *, generator: torch.Generator | None = None) -> Tensor:

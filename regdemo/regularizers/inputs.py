@@ -462,7 +462,7 @@ def fgsm(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float) -> Tensor:
 
 
 def adversarial_training(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float, *, clean: float = 0.5) -> Tensor:
-    """The loss of training against FGSM: a share of it on the inputs as they are, the rest on the attacked ones.
+    """The loss of training against FGSM: a fraction of it on the inputs as they are, the rest on the attacked ones.
 
         clean loss(x) + (1 - clean) loss(x'),    x' = fgsm(x, loss, epsilon), made afresh in each step
 
@@ -475,5 +475,5 @@ def adversarial_training(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: f
     tensor(2.2500)
     """
     if check_amount(clean, "clean") > 1:
-        raise ArgumentError(f"clean = {clean!r} is not allowed: it is the clean loss's share, from 0 to 1")
+        raise ArgumentError(f"clean = {clean!r} is not allowed: it is the clean loss's fraction, from 0 to 1")
     return clean * loss(x) + (1 - clean) * loss(fgsm(x, loss, epsilon))

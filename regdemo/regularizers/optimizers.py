@@ -16,7 +16,7 @@ from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_amount
 
 
-class _Around(Optimizer):
+class OptimizerWrapper(Optimizer):
     """An optimizer that steers `base`.
 
     Both have the same parameter groups, defaults and state, as objects: a scheduler, a new group or a loaded state
@@ -46,7 +46,7 @@ class _Around(Optimizer):
         return closure is not None and closure.default is inspect.Parameter.empty
 
 
-class SAM(_Around):
+class SAM(OptimizerWrapper):
     """Sharpness-aware minimization: step along the gradient found a distance rho uphill.
 
         w_up = w + rho g(w) / |g(w)|,    then base steps from w with g(w_up),    |g| over all parameters
@@ -163,7 +163,7 @@ class SAM(_Around):
         return True
 
 
-class Lookahead(_Around):
+class Lookahead(OptimizerWrapper):
     """Every k steps of base, go back to a point between where it started and where it is.
 
         slow <- slow + alpha (w - slow),    w <- slow,    every k steps; slow begins at the initial weights

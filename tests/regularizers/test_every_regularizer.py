@@ -66,7 +66,7 @@ def itself(x):
 
 
 def _gaussian(x, p=P, *, mask=None, **arguments):
-    """A mask stands for noise of 0.5 or 1.5."""
+    """A mask means noise of 0.5 or 1.5."""
     return gaussian_dropout(x, p, noise=None if mask is None else 0.5 + mask.to(x.dtype), **arguments)
 
 
@@ -106,14 +106,14 @@ CASES = {
     "drop_connect": Case(_connect, _linear, (5, 3), (5, 2, 3)),
     "drop_connect, per batch": Case(partial(_connect, per_sample=False), _linear, (5, 3), (2, 3)),
 }
-# What draws a whole tensor of coins, so that two draws at the same rate practically never agree.
-MANY_COINS = [name for name in CASES if name != "drop_path, per batch"]
+# What draws a whole tensor of mask elements, so that two draws at the same rate practically never agree.
+MANY_DRAWS = [name for name in CASES if name != "drop_path, per batch"]
 # What computes the kept rows alone, so that its mask cannot be another one for each element of a vmap.
 SHARED_MASK = ["drop_path_residual"]
 BATCHED_MASK = [name for name in CASES if name not in SHARED_MASK]
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-with_many_coins = pytest.mark.parametrize("case", [CASES[name] for name in MANY_COINS], ids=MANY_COINS)
+with_many_draws = pytest.mark.parametrize("case", [CASES[name] for name in MANY_DRAWS], ids=MANY_DRAWS)
 with_a_batched_mask = pytest.mark.parametrize("case", [CASES[name] for name in BATCHED_MASK], ids=BATCHED_MASK)
 
 
@@ -212,12 +212,12 @@ def test_its_noise_is_drawn_on_the_device_of_its_input(case):
 # Randomness
 
 
-@with_many_coins
+@with_many_draws
 def test_the_same_seed_gives_the_same_result(case):
     assert torch.equal(case.call(case.x(), P, generator=seeded(5)), case.call(case.x(), P, generator=seeded(5)))
 
 
-@with_many_coins
+@with_many_draws
 def test_another_call_draws_again(case):
     generator = seeded()
     first, second = (case.call(case.x(), P, generator=generator) for _ in range(2))
@@ -241,7 +241,7 @@ def test_a_mask_handed_in_draws_nothing(case):
 # torch.func.vmap
 
 
-@with_many_coins
+@with_many_draws
 def test_vmap_with_the_same_randomness_gives_every_element_the_same_noise(case):
     same = case.x().expand(4, *case.x_shape)
     y = torch.func.vmap(lambda x: case.call(x, P, generator=seeded()), randomness="same")(same)
@@ -249,7 +249,7 @@ def test_vmap_with_the_same_randomness_gives_every_element_the_same_noise(case):
     assert not torch.equal(y[0], case.plain(case.x()))
 
 
-@pytest.mark.parametrize("name", [name for name in MANY_COINS if name not in SHARED_MASK])
+@pytest.mark.parametrize("name", [name for name in MANY_DRAWS if name not in SHARED_MASK])
 def test_vmap_with_different_randomness_gives_every_element_its_own_noise(name):
     case = CASES[name]
     same = case.x().expand(4, *case.x_shape)

@@ -84,7 +84,7 @@ def test_a_module_shows_whether_examples_draw_their_own():
 
 @pytest.mark.parametrize("shape", [(9,), (9, 4), (9, 4, 2)])
 def test_the_residual_form_is_drop_path_added_to_its_input(shape):
-    # The same seed draws the same coins, (9,) here and (9, 1, ...) there.
+    # The same seed draws the same mask, (9,) here and (9, 1, ...) there.
     x = draw(*shape)
     expected = x + drop_path(torch.sin(x), P, generator=seeded(1))
     torch.testing.assert_close(drop_path_residual(x, torch.sin, P, generator=seeded(1)), expected)

@@ -77,7 +77,7 @@ def parameters(name):
 
 
 def table_of_the_field():
-    """The docstring's table: each technique with the file that it stands in, given once for its lines."""
+    """The docstring's table: each technique with its file, given once for its lines."""
     file, found = "", []
     for line in regularizers.__doc__.splitlines():
         if line.startswith("    "):
