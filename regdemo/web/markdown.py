@@ -30,6 +30,7 @@ from regdemo.quiz.text import slug
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
 LONGEST_CODE = 20_000  # characters that are coloured
+LONGEST_TEXT = 10_000  # characters of a stranger's text; a longer one is shown as it is written, as some take for ever
 TAGS = frozenset(
     re.findall(
         r"\w+",
@@ -128,6 +129,8 @@ def inline(text: str) -> str:
 
 
 def _render(text: str, resolve: Resolve | None, *, inline: bool) -> str:
+    if len(text) > LONGEST_TEXT and resolve is None:
+        return escape(text) if inline else f'<pre tabindex="0">{escape(text)}</pre>'
     parser = _parser()
     env = {"resolve": resolve}
     return str(parser.renderInline(text, env)).strip() if inline else str(parser.render(text, env))

@@ -72,7 +72,6 @@ def quiz(page, base, ids):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_light_steady_fits_its_screen_and_can_be_read_aloud(server, page, path):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing").Axe()
     page.add_init_script(
         "window.shifts = 0; new PerformanceObserver((list) => { for (const one of list.getEntries()) "
         "if (!one.hadRecentInput) window.shifts += one.value; }).observe({type: 'layout-shift', buffered: true});"
@@ -87,8 +86,43 @@ def test_a_page_is_light_steady_fits_its_screen_and_can_be_read_aloud(server, pa
         page.set_viewport_size({"width": width, "height": 812})
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+        assert violations(page) == []
+
+
+def violations(page):
+    """What axe-core finds: the rules, and the first elements that break each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing").Axe()
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found]
+
+
+def test_each_step_of_a_quiz_and_a_mock_can_be_read_aloud(server, page):
+    quiz(page, server.base, "Q18.92,Q18")
+    found = {"question": violations(page)}
+    page.check("input[name=pick] >> nth=0")
+    page.click("#answer button.main")
+    page.wait_for_selector(".verdict")
+    found["outcome"] = violations(page)
+    page.keyboard.press("Enter")
+    page.click("text=Show the answer")
+    page.wait_for_selector("#grades")
+    found["grade"] = violations(page)
+    page.goto(f"{server.base}/mock")
+    page.fill("#limit", "1")
+    page.click("main button.main")
+    page.wait_for_selector("#sure")
+    found["mock"] = violations(page)
+    page.keyboard.press("Escape")
+    page.locator("text=I do not know").click()
+    page.wait_for_selector("text=Score card")
+    found["score card"] = violations(page)
+    assert found == {step: [] for step in found}
+
+
+def test_the_guide_prints_on_few_pages(server, page):
+    page.goto(f"{server.base}/guide")
+    paper = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "10mm"))
+    assert paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page ") <= 3
 
 
 def test_a_session_by_keyboard_alone(server, page):

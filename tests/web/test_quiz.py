@@ -1,13 +1,14 @@
 """The quiz and the mock through plain forms, as a browser without script sends them."""
 
 import re
+import threading
 from datetime import date, timedelta
 from html import unescape
 
 import pytest
 
 from regdemo.quiz import history
-from web.conftest import Server, code_of
+from web.conftest import Server, code_of, httpx
 from web.deck import CARDS
 
 
@@ -298,6 +299,34 @@ def test_a_day_that_has_passed_is_no_plan(learner):
 def test_a_page_is_there_without_script(learner, path):
     assert learner.get(path).page.status_code == 200
     assert "<h1" in learner.page.text
+
+
+def test_a_demo_that_computes_does_not_hold_up_the_quiz(learner, server):
+    learner.start("T3", "T5")
+    client = learner.client
+    client.get("/demos/dropout/report", params={"tab": "warm"})
+    arrived = []
+
+    def slide():
+        with httpx.Client(base_url=server.base, cookies=client.cookies, timeout=60) as other:
+            other.get("/demos/dropout/report", params={"size": 1_000_000, "tab": "slow"})
+            arrived.append("report")
+
+    sliding = threading.Thread(target=slide)
+    sliding.start()
+    learner.post("/quiz/answer", response="2").get("/quiz")
+    arrived.append("card")
+    sliding.join()
+    assert arrived == ["card", "report"]
+
+
+def test_a_text_that_an_address_brings_is_not_run(learner):
+    learner.client.get("/demos/dropout/report", params={"tab": "warm"})
+    learner.get("/demos/augmentation?model=/tmp/x")
+    assert "press Run if that is what you want" in learner.text
+    assert "claims hold" not in learner.text
+    answer = learner.client.get("/demos/augmentation/report?model=/tmp/x&tab=made-up")
+    assert "another start of the server" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/demos/nothing", "/pitfalls/nothing", "/katas/nothing"])

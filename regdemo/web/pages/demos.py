@@ -64,7 +64,7 @@ def routes(site: Site) -> list[Route]:
         try:
             values = controls.parsed(demo, request.query_params)
             if not _is_meant(request, demo, values):
-                raise ArgumentError("reload the page and press Run: this form is from another start of the server")
+                raise ArgumentError("this form is from another start of the server: reload the page, then press Run")
             ran, seconds = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
         except Superseded:
             return Response(status_code=204)
