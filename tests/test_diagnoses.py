@@ -44,6 +44,7 @@ def printed(names):
 @pytest.mark.parametrize("name", diagnoses.names())
 def test_cards_quote_the_tables_and_numbers_of_their_run(name):
     state = torch.get_rng_state()
+    report(name)
     cards = [card for card in BANK.cards if name in runs_of(card)[:1]]
     assert {card.id for card in BANK.cards if name in runs_of(card)} >= set(diagnoses.CARDS[name])
     for card in cards:
@@ -62,6 +63,11 @@ def test_every_card_of_the_deck_shows_a_table_or_a_diff():
     deck = [card for card in BANK.cards if card.topic == "diagnosis"]
     assert len(deck) >= 25
     assert [card.id for card in deck if "\n|" not in card.question and "```diff" not in card.question] == []
+
+
+def test_the_list_read_from_the_files_is_that_of_the_runs():
+    report("recurrent-dropout")
+    assert list(diagnoses.names()) == list(diagnoses.RUNS)
 
 
 def test_a_run_that_does_not_exist_is_told_the_nearest_names():

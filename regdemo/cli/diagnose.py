@@ -15,7 +15,12 @@ from regdemo.errors import ArgumentError
 
 def diagnose(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The run to do; without it, all are listed.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            autocompletion=lambda: list(diagnoses.names()),
+            help="The run to do; without it, all are listed.",
+        ),
     ] = None,
     as_json: AsJson = False,
     save: Save = None,
@@ -24,8 +29,8 @@ def diagnose(
     if name is None and save is not None:
         raise ArgumentError("--save needs one run to write down: name it, as in regdemo diagnose overfitting --save")
     check_save(save)
-    import_torch()
     if name is not None:
+        import_torch()
         emit(diagnoses.report(name), as_json=as_json, save=save)
     elif as_json:
         print(json.dumps(diagnoses.names(), indent=2, ensure_ascii=False))

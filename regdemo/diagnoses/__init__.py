@@ -7,8 +7,11 @@ names the cause. It returns the tables: first what one sees, then what the next 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from regdemo.errors import ArgumentError
 from regdemo.report import Block, Curves, Report, Series, Table
@@ -16,6 +19,7 @@ from regdemo.report import Block, Curves, Report, Series, Table
 Run = Callable[[], list[Block]]
 RUNS: dict[str, Run] = {}
 CARDS: dict[str, tuple[str, ...]] = {}
+HEAD = re.compile(r'^def (?P<name>[a-z]\w*)\(\) -> list\[Block\]:\n    """(?P<title>[^"\n]+)\."""', re.MULTILINE)
 MODULES = ("curves", "training", "splits", "models", "measured")
 
 
@@ -30,11 +34,12 @@ def run(*cards: str) -> Callable[[Run], Run]:
     return note
 
 
+@cache
 def names() -> dict[str, str]:
-    """The title of each run by its name. Importing the runs takes torch and scikit-learn."""
-    for module in MODULES:
-        _ = import_module(f"regdemo.diagnoses.{module}").run  # an attribute, since imports may be lazy
-    return {name: (function.__doc__ or "").partition("\n")[0].rstrip(".") for name, function in RUNS.items()}
+    """The title of each run by its name, read from the text of the files: importing them takes torch."""
+    texts = (Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8") for module in MODULES)
+    heads = (head for text in texts for head in HEAD.finditer(text))
+    return {head["name"].replace("_", "-"): head["title"] for head in heads}
 
 
 def report(name: str) -> Report:
@@ -45,14 +50,15 @@ def report(name: str) -> Report:
     >>> report("softmax-twice").title
     'The softmax is applied twice'
     """
-    titles = names()
     found = name.replace("_", "-")
-    if found not in titles:
-        near = " or ".join(map(repr, difflib.get_close_matches(found, titles)))
+    if found not in names():
+        near = " or ".join(map(repr, difflib.get_close_matches(found, names())))
         raise ArgumentError(
             f"there is no run {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo diagnose` lists them all"
         )
-    return Report(titles[found], {}, [], RUNS[found](), "", "", list(CARDS[found]))
+    for module in MODULES:
+        _ = import_module(f"regdemo.diagnoses.{module}").run  # an attribute, since imports may be lazy
+    return Report(names()[found], {}, [], RUNS[found](), "", "", list(CARDS[found]))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Table:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from regdemo import catalog
+from regdemo import catalog, diagnoses
 from regdemo.errors import ArgumentError
 from regdemo.lab import techniques
 from regdemo.web import controls
@@ -24,7 +24,7 @@ class Link(NamedTuple):
 
 
 def link(command: str) -> Link | None:
-    """The page for a command, or None for one that has none: only demos, pitfalls and comparisons do."""
+    """The page of a demo, a pitfall, a run to diagnose or a comparison; None for a command that has none."""
     try:
         program, name, *words = shlex.split(command)
     except ValueError:
@@ -41,6 +41,8 @@ def link(command: str) -> Link | None:
     if name == "pitfalls":
         names = {pitfall.name for pitfall in catalog.pitfalls()}
         return Link(command, f"/pitfalls/{words[0]}" if words and words[0] in names else "/pitfalls")
+    if name == "diagnose" and words and words[0] in diagnoses.names():
+        return Link(command, f"/diagnose/{words[0]}")
     if name in ("compare", "combine"):
         return Link(command, f"/compare?{urlencode(_training(name, words), doseq=True)}")
     return Link(command, "/demos") if name == "list" else None

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from regdemo import catalog
+from regdemo import catalog, diagnoses
 from regdemo.errors import RegdemoError
 from regdemo.lab import compare as lab
 from regdemo.lab.combine import combine
@@ -40,6 +40,11 @@ def pitfall(progress: Progress, name: str, seed: int) -> Any:
     return catalog.run_pitfall(name, seed)
 
 
+def diagnosis(progress: Progress, name: str) -> Any:
+    """The report of a run to diagnose."""
+    return diagnoses.report(name)
+
+
 def train(run: Callable[..., Any], progress: Progress, arms: list[str], options: dict[str, Any]) -> tuple[Any, bool]:
     """A training's report, and whether it was stopped: what is finished is then shown."""
     try:
@@ -51,6 +56,7 @@ def train(run: Callable[..., Any], progress: Progress, arms: list[str], options:
 JOBS: dict[str, Callable[..., Any]] = {
     "demo": demo,
     "pitfall": pitfall,
+    "diagnosis": diagnosis,
     "compare": partial(train, compare),
     "combine": partial(train, combine),
 }

@@ -29,6 +29,7 @@ def trapped(*arguments: str, home: object) -> subprocess.CompletedProcess[str]:
         "list",
         "list --json",
         "pitfalls",
+        "diagnose",
         "pitfalls --json",
         "quiz",
         "stats",

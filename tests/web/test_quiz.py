@@ -329,7 +329,15 @@ def test_a_text_that_an_address_brings_is_not_run(learner):
     assert "another start of the server" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/demos/nothing", "/pitfalls/nothing", "/katas/nothing"])
+def test_a_run_to_diagnose_has_a_page_with_its_tables(learner):
+    assert learner.get("/diagnose/recurrent-dropout").page.status_code == 200
+    learner.get("/diagnose/recurrent-dropout/report")
+    assert "one mask a sequence" in learner.page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/demos/nothing", "/pitfalls/nothing", "/diagnose/nothing", "/katas/nothing"]
+)
 def test_what_is_not_there_has_a_page_with_a_way_on(learner, path):
     assert learner.get(path).page.status_code == 404
     assert "Go to today" in learner.text

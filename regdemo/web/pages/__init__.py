@@ -1,6 +1,6 @@
 """One file a page, each with `routes(site)`; loaded when one of its addresses is first asked for."""
 
-from regdemo.web.pages import compare, demos, guide, katas, mock, pitfalls, quiz, search, stats, today
+from regdemo.web.pages import compare, demos, diagnose, guide, katas, mock, pitfalls, quiz, search, stats, today
 
 BY_FIRST = {  # by the first part of the path
     "": today,
@@ -11,6 +11,7 @@ BY_FIRST = {  # by the first part of the path
     "demos": demos,
     "see": demos,
     "pitfalls": pitfalls,
+    "diagnose": diagnose,
     "compare": compare,
     "katas": katas,
     "guide": guide,

@@ -1,0 +1,54 @@
+"""A run to diagnose: its log, then what the next experiment shows. Cards lead here."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from regdemo import diagnoses
+from regdemo.web import reports
+from regdemo.web.site import Site
+from regdemo.web.workroom import Superseded, WorkError
+
+
+def routes(site: Site) -> list[Route]:
+    """`/diagnose/NAME` and its tables alone."""
+
+    async def one(request: Request) -> Response:
+        name = found(request)
+        measured = await report(request) if site.demos.warm else None
+        if not measured:
+            site.demos.warm_up()
+        return site.page(
+            request,
+            "diagnosis.html",
+            title=diagnoses.names()[name],
+            measured=bytes(measured.body).decode() if measured else "",
+        )
+
+    async def report(request: Request) -> HTMLResponse:
+        name = found(request)
+        try:
+            ran, _ = await site.demos.run(f"diagnosis {name} {request.scope['form_code']}", "diagnosis", name)
+        except (WorkError, Superseded) as error:
+            return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
+        known = {card.id: card for card in site.bank.cards}
+        return site.page(
+            request,
+            "diagnosis_report.html",
+            blocks=[reports.shown(block) for block in ran.blocks],
+            cards=[known[id] for id in ran.cards if id in known],
+            command=f"regdemo diagnose {name}",
+        )
+
+    return [Route("/diagnose/{name}", one), Route("/diagnose/{name}/report", report)]
+
+
+def found(request: Request) -> str:
+    """The run that the address names."""
+    name = str(request.path_params["name"])
+    if name not in diagnoses.names():
+        raise HTTPException(404)
+    return name
