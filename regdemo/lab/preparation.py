@@ -51,12 +51,11 @@ class Preparation:
         rows = train.cpu().numpy()
         parts: list[NDArray[Any]] = []
         if self.numbers.shape[1]:
-            scaled = sklearn.pipeline.make_pipeline(
-                sklearn.impute.SimpleImputer(strategy="median", keep_empty_features=True),
-                sklearn.preprocessing.StandardScaler(),
-            )
-            parts.append(scaled.fit(self.numbers[rows]).transform(self.numbers))
-            incomplete = np.isnan(self.numbers).any(0)
+            numbers, incomplete = self.numbers, np.isnan(self.numbers).any(0)
+            if incomplete.any():
+                fill = sklearn.impute.SimpleImputer(strategy="median", keep_empty_features=True)
+                numbers = fill.fit(numbers[rows]).transform(numbers)
+            parts.append(sklearn.preprocessing.StandardScaler().fit(numbers[rows]).transform(numbers))
             parts.append(np.isnan(self.numbers[:, incomplete]).astype(float))
         if self.categories.shape[1]:
             known = [np.unique(column) for column in self.categories.T]
