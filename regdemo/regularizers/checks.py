@@ -23,9 +23,16 @@ def check_rate(p: float, name: str = "p") -> float:
 
 
 def check_floating(x: Tensor, name: str = "x") -> Tensor:
-    """Return x; raise ArgumentError unless its dtype is floating point."""
-    if not x.is_floating_point():
+    """Return x; raise ArgumentError unless it is a tensor whose dtype is floating point."""
+    if not check_tensor(x, name).is_floating_point():
         raise ArgumentError(f"{name} has dtype {x.dtype}: it must be floating point, as from {name}.float()")
+    return x
+
+
+def check_tensor(x: Tensor, name: str) -> Tensor:
+    """Return x; raise ArgumentError unless it is a tensor."""
+    if not isinstance(x, Tensor):
+        raise ArgumentError(f"{name} is a {type(x).__name__}: it must be a tensor, as from torch.as_tensor({name})")
     return x
 
 
@@ -48,7 +55,7 @@ def check_mask(mask: Tensor | None, shape: Sequence[int], name: str = "mask") ->
     """Return mask; raise ArgumentError unless it is bool and broadcasts to shape, or there is none."""
     if mask is None:
         return None
-    if mask.dtype != torch.bool:
+    if check_tensor(mask, name).dtype != torch.bool:
         raise ArgumentError(
             f"{name} has dtype {mask.dtype}: it must be bool, True where an element is kept, as from {name}.bool()"
         )
@@ -62,7 +69,7 @@ def check_noise(noise: Tensor | None, shape: Sequence[int]) -> Tensor | None:
 
 def check_ids(ids: Tensor, name: str = "ids") -> Tensor:
     """Return ids; raise ArgumentError unless they are integers."""
-    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+    if check_tensor(ids, name).is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
         raise ArgumentError(f"{name} has dtype {ids.dtype}: it must hold integers, as from {name}.long()")
     return ids
 

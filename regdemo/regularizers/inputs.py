@@ -20,6 +20,7 @@ from regdemo.regularizers.checks import (
     check_mask,
     check_noise,
     check_rate,
+    check_tensor,
 )
 from regdemo.regularizers.draws import normal, source, uniform
 from regdemo.regularizers.masks import keep_mask, scale_kept
@@ -50,7 +51,7 @@ def input_noise(
     tensor([ 0.5000, -0.5000])
     """
     check_amount(std, "std")
-    if not x.is_floating_point():
+    if not check_tensor(x, "x").is_floating_point():
         raise ArgumentError(
             f"x has dtype {x.dtype}: it must be floating point; noise makes other tokens of ids: "
             "add it to their embeddings"
@@ -178,7 +179,7 @@ def word_dropout(
     tensor([2., 0., 2., 0.])
     """
     check_rate(p)
-    if ids.dtype not in (torch.int32, torch.int64):
+    if check_tensor(ids, "ids").dtype not in (torch.int32, torch.int64):
         raise ArgumentError(f"ids has dtype {ids.dtype}: it must hold integers, as from ids.long()")
     if check_floating(weight, "weight").dim() != 2:
         raise ArgumentError(f"weight has shape {tuple(weight.shape)}: it must be (V, d)")

@@ -109,9 +109,10 @@ class SAM(OptimizerWrapper):
                     "nn.Embedding(sparse=False)"
                 )
         norm = get_total_norm([p.grad * p.abs() if group["adaptive"] else p.grad for p, group in held])
+        moves = bool(norm.isfinite())  # asked once: a GPU waits for it
         for p, group in held:
             self.state[p]["home"] = p.clone()
-            if norm.isfinite():
+            if moves:
                 direction = p.grad * p.square() if group["adaptive"] else p.grad
                 p.add_(direction * (group["rho"] / (norm + 1e-12)).to(p))
             p.grad = None

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo import regularizers
+from regdemo import regularizers as r
 from regdemo.errors import ArgumentError
 
 FUNCTIONS = [name for name in regularizers.__all__ if inspect.isfunction(getattr(regularizers, name))]
@@ -104,7 +105,17 @@ def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
     signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
     options = {"generator", "mask", "noise", "per_sample", "is_causal", "attn_mask", "key_padding_mask", "convention"}
     options |= {"padding", "special", "bias", "constant", "patience", "min_delta", "k", "dim", "clean", "kind", "dtype"}
-    options |= {"positions", "couple_channels", "padding_idx", "num_classes", "per_example", "order", "box", "adaptive"}
+    options |= {
+        "positions",
+        "couple_channels",
+        "time_dim",
+        "padding_idx",
+        "num_classes",
+        "per_example",
+        "order",
+        "box",
+        "adaptive",
+    }
     if name in ("drop_connect", "drop_connect_moments", "weight_noise"):
         options -= {"bias"}  # next to the weight, as in F.linear
     by_place = [
@@ -165,3 +176,19 @@ def test_inplace_is_refused_with_the_reason(name):
 def test_a_numeric_default_is_the_one_that_was_promised(name):
     numbers = {p.name: p.default for p in parameters(name) if type(p.default) in (int, float)}
     assert numbers == DEFAULTS.get(name, {})
+
+
+@pytest.mark.parametrize("call", [r.dropout, r.drop_path, r.input_noise, r.locked_dropout, r.soft_threshold, r.fgsm])
+def test_what_is_no_tensor_is_said_with_how_to_make_one(call):
+    arguments = {r.soft_threshold: (0.1,), r.fgsm: (sum, 0.1)}.get(call, ())
+    with pytest.raises(ArgumentError, match=r"^(x|w) is a list: it must be a tensor, as from torch.as_tensor\("):
+        call([1.0], *arguments)
+
+
+def test_ids_and_masks_that_are_no_tensors_are_said_too():
+    with pytest.raises(ArgumentError, match=r"^ids is a list: it must be a tensor"):
+        r.random_swap([1, 2], padding=0)
+    with pytest.raises(ArgumentError, match=r"^ids is a list: it must be a tensor"):
+        r.word_dropout([1, 2], torch.ones(3, 2))
+    with pytest.raises(ArgumentError, match=r"^mask is a list: it must be a tensor"):
+        r.dropout(torch.ones(2), mask=[True, False])

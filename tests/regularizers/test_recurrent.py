@@ -20,7 +20,7 @@ def within(count, n, p):
 # locked_dropout
 
 
-@pytest.mark.parametrize(("time_dim", "shape"), [(1, (6, 4, 5)), (0, (4, 6, 5)), (-2, (6, 4, 5))])
+@pytest.mark.parametrize(("time_dim", "shape"), [(1, (6, 4, 5)), (0, (4, 6, 5)), (-2, (6, 4, 5)), (-3, (4, 6, 5))])
 def test_every_time_step_has_the_same_mask(time_dim, shape):
     x = draw(*shape)
     steps = locked_dropout(x, P, generator=seeded(), time_dim=time_dim).unbind(time_dim)
