@@ -7,10 +7,11 @@ kept here is what a page has to show again when it is reloaded.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from regdemo.quiz import goal as goals
 from regdemo.quiz import history, progress, selection, session
@@ -18,6 +19,7 @@ from regdemo.quiz import practice as practices
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
+    from regdemo.quiz.decks import Bank
     from regdemo.quiz.goal import Goal
     from regdemo.quiz.history import Review
     from regdemo.quiz.outcome import GradeChoice, Outcome
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from regdemo.quiz.progress import Topic
     from regdemo.quiz.schedule import Rating
     from regdemo.quiz.session import Question, Reply, Session
-    from regdemo.web.site import Site
 
 KEPT = 100  # outcomes that can be looked at again
 WEAK = 3  # topics that are named
@@ -54,11 +55,22 @@ class Told:
     outcome: Outcome
 
 
+class Place(Protocol):
+    """Whose learner it is: the folder of the history, the bank, and the clock."""
+
+    home: Path
+    now: Callable[[], datetime]
+
+    @property
+    def bank(self) -> Bank:
+        """The cards."""
+
+
 @dataclass
 class Desk:
     """See the module."""
 
-    site: Site
+    site: Place
     quiz: Session | None = None
     mock: Session | None = None
     told: OrderedDict[str, Told] = field(default_factory=OrderedDict)  # by the id of the review

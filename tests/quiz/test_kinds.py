@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from regdemo.quiz.cards import CodeBlock, Numeric, Option, WrongAnswer
-from regdemo.quiz.kinds.cloze import GAP
 from regdemo.quiz.parser import parse
+from regdemo.quiz.text import GAP
 
 
 def read(text):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
 from regdemo.quiz.styles import answers, markup, options
+from regdemo.quiz.text import GAP, gaps
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import Block
     from regdemo.quiz.parts import Parts
 
-GAP = "▁▁▁▁"  # how a blank is shown: it means nothing in markdown, neither in prose nor in code
 GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")
 
 _LONGEST = 1_000  # characters in a blank
@@ -65,11 +65,6 @@ def fill_blanks(text: str, fillings: Iterator[str]) -> str:
         parts += [text[end : blank.start], next(fillings)]
         end = blank.end
     return "".join([*parts, text[end:]])
-
-
-def gaps(count: int) -> list[str]:
-    """How so many blanks are shown: several with their numbers."""
-    return [GAP] if count == 1 else [f"({number}){GAP}" for number in range(1, count + 1)]
 
 
 class Cloze(CardKind):

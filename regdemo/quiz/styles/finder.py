@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from regdemo.quiz.cards import Reason
-from regdemo.quiz.kinds import cloze
 from regdemo.quiz.styles import bold, details, filename, headings, lists, pairs, paragraphs, separators, tables
 from regdemo.quiz.styles.answers import Split, split
 from regdemo.quiz.styles.base import Document, Start, Style
@@ -15,6 +14,7 @@ from regdemo.quiz.styles.languages import is_placeholder
 from regdemo.quiz.styles.markup import Text, is_only_links, tidied
 from regdemo.quiz.styles.options import Undecided
 from regdemo.quiz.styles.titles import names_answer
+from regdemo.quiz.text import gaps
 
 STYLES: tuple[Style, ...] = (
     filename.STYLE,
@@ -133,7 +133,7 @@ class _Finder:
         asked: list[str] = []
         full: list[str] = []
         blanks: list[tuple[str, ...]] = []
-        for (first, last, width), gap in zip(start.gaps, cloze.gaps(len(start.gaps)), strict=True):
+        for (first, last, width), gap in zip(start.gaps, gaps(len(start.gaps)), strict=True):
             blanks.append((raw[first + width : last - width].strip(),))
             asked += [raw[end:first], gap]
             full += [raw[end:first], blanks[-1][0]]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
+from regdemo.quiz.blocks import Block, Page
 from regdemo.quiz.styles.languages import pattern
-
-if TYPE_CHECKING:
-    from regdemo.quiz.styles.base import Document
+from regdemo.quiz.styles.markup import Text
 
 _HEAD = re.compile(rf"[ \t#*_]*(?:the[ \t])?(?:{pattern('key')})[*_]*[ \t]*[:：]?[*_]*[ \t]*", re.IGNORECASE)
 _LINE = re.compile(
@@ -26,6 +26,24 @@ class Key:
         self.first = first
         self.last = last
         self.answers = answers
+
+
+class Document(Protocol):
+    """What is read of a document."""
+
+    page: Page
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """Its blocks."""
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Where each line begins in the text."""
+
+    @property
+    def text(self) -> Text:
+        """Its text."""
 
 
 def find_keys(document: Document) -> list[Key]:
