@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
-from itertools import groupby, islice, zip_longest
+from itertools import groupby, zip_longest
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds as card_kinds
@@ -18,7 +18,9 @@ from regdemo.text import printable
 
 LEVELS = ("screen", "onsite", "deep dive", "staff")
 FREQUENCIES = ("common", "regular", "rare")  # how often interviewers ask a card; without such a tag it is regular
+FIRST = 3  # cards of the very first session that are answered in seconds
 QUICK = 80  # words that are read in 20 seconds, at 240 words a minute
+_QUICKEST = (min(card_kinds.SECONDS.values()), False)
 _MOST_NAMES = 12  # that a message lists whole; of more, it says the nearest
 
 Groups = Mapping[str, Collection[str]]  # names for several topics, such as where techniques act
@@ -88,18 +90,27 @@ def pick(
         ids = sorted((id for id in by_id if id in states), key=lambda id: states[id].recall(now))
     else:
         ids = schedule.queue(by_id, states, now, new=0)
-    fresh = new_order(card for card in by_id.values() if card.id not in states)
-    return [*interleave(by_id[id] for id in ids), *islice(fresh, new)][:limit]
+    fresh = new_order((card for card in by_id.values() if card.id not in states), first=not states)
+    return [*interleave(by_id[id] for id in ids), *fresh[:new]][:limit]
 
 
-def new_order(cards: Iterable[Card]) -> Iterator[Card]:
+def new_order(cards: Iterable[Card], *, first: bool = False) -> list[Card]:
     """Cards that were never answered: the most asked first, then by level, then by how long an answer takes.
 
     A card that isn't read in 20 seconds comes after the others of its kind. Where all is equal, topics take turns.
+    first: nothing was ever answered; then FIRST cards that are answered in seconds, each of another topic, come first.
     """
-    for _, same in groupby(sorted(cards, key=_importance), key=_importance):
-        for _, alike in groupby(sorted(same, key=_effort), key=_effort):
-            yield from interleave(alike)
+    ranked = [
+        card
+        for _, same in groupby(sorted(cards, key=_importance), key=_importance)
+        for _, alike in groupby(sorted(same, key=_effort), key=_effort)
+        for card in interleave(alike)
+    ]
+    if first:
+        quick = {card.topic: card for card in reversed(ranked) if _effort(card) <= _QUICKEST}  # the best of each topic
+        lead = [card for card in ranked if quick.get(card.topic) is card][:FIRST]
+        ranked = [*lead, *(card for card in ranked if card not in lead)]
+    return ranked
 
 
 def _importance(card: Card) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from regdemo.errors import ArgumentError
+from regdemo.quiz import decks
 from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.history import Review
@@ -124,6 +125,27 @@ def test_new_cards_come_by_frequency_then_level_then_kind():
 def test_a_choice_that_takes_long_to_read_comes_after_a_short_one():
     long = replace(card("long", kind="choice"), question="word " * (QUICK + 1))
     assert ids(new_order([long, card("short", kind="choice")])) == ["short", "long"]
+
+
+def test_a_first_session_begins_with_what_is_answered_in_seconds():
+    cards = [
+        card("essay", tags=("common", "screen")),
+        card("quick", tags=("common", "onsite"), kind="choice"),
+        card("rare", tags=("rare", "screen"), kind="choice"),
+    ]
+    assert ids(pick(cards, {}, NOW, new=9)) == ["quick", "essay", "rare"]
+    rare = replace(cards[2], topic="another")
+    assert ids(pick([*cards[:2], rare], {}, NOW, new=9)) == ["quick", "rare", "essay"]
+    assert ids(pick(cards, replay([answered("other", 1)]), NOW, new=9)) == ["essay", "quick", "rare"]
+
+
+def test_the_first_three_cards_of_the_bundled_bank_are_answered_in_20_seconds():
+    found = pick([each for each in decks.load(decks.bundled()).cards if each.kind != "code"], {}, NOW, new=3)
+    assert {each.kind for each in found} <= {"choice", "numeric"}
+    assert "rare" not in map(frequency, found)
+    assert len({each.topic for each in found}) == 3
+    for each in found:
+        assert len(" ".join([each.question, *(option.text for option in each.options)]).split()) <= QUICK
 
 
 def test_new_cards_of_one_rank_take_turns_by_topic():
