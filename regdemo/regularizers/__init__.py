@@ -8,7 +8,7 @@
     recurrent     locked_dropout, zoneout
     attention     attention_dropout, attention_weights
     paths         drop_path, drop_path_residual, layer_drop
-    weights       drop_connect, drop_connect_moments, mixout, weight_noise
+    weights       drop_connect, drop_connect_moments, mixout, weight_noise, lora_dropout
                   l1_penalty, soft_threshold, l2_penalty, elastic_net, elastic_net_prox, decay_groups, max_norm
     targets       r_drop
     gradients     dp_sgd, check_gradients
@@ -81,6 +81,7 @@ from regdemo.regularizers.targets import r_drop
 from regdemo.regularizers.tokens import random_deletion, random_swap
 from regdemo.regularizers.weights import (
     DropConnect,
+    LoraDropout,
     Mixout,
     WeightNoise,
     decay_groups,
@@ -90,6 +91,7 @@ from regdemo.regularizers.weights import (
     elastic_net_prox,
     l1_penalty,
     l2_penalty,
+    lora_dropout,
     max_norm,
     mixout,
     soft_threshold,
@@ -114,6 +116,7 @@ __all__ = [
     "LayerDrop",
     "LockedDropout",
     "Lookahead",
+    "LoraDropout",
     "Mixout",
     "SpatialDropout",
     "WeightNoise",
@@ -153,6 +156,7 @@ __all__ = [
     "layerwise_dropout",
     "layerwise_rates",
     "locked_dropout",
+    "lora_dropout",
     "max_norm",
     "mc_dropout",
     "mixout",

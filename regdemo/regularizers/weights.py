@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regdemo.errors import ArgumentError
+from regdemo.regularizers.activations import dropout
 from regdemo.regularizers.checks import (
     check_amount,
     check_dim,
@@ -19,7 +20,7 @@ from regdemo.regularizers.checks import (
     check_rate,
 )
 from regdemo.regularizers.draws import normal
-from regdemo.regularizers.masks import keep_mask, scale_kept
+from regdemo.regularizers.masks import RateModule, keep_mask, scale_kept
 
 
 @torch.fx.wrap
@@ -450,3 +451,72 @@ class WeightNoise(nn.Linear):
     def extra_repr(self) -> str:
         """nn.Linear's sizes, and the size of the noise."""
         return f"{super().extra_repr()}, std={self.std}"
+
+
+@torch.fx.wrap
+def lora_dropout(
+    x: Tensor,
+    a: Tensor,
+    b: Tensor,
+    p: float = 0.1,
+    training: bool = True,
+    *,
+    scaling: float = 1.0,
+    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """A low-rank update of a frozen linear layer, LoRA's, with dropout on the input of the update alone.
+
+        dy = scaling * B A (x * m / (1 - p)),    m ~ Bernoulli(1 - p) for each element;    y = W x + dy
+        E[dy] = scaling * B A x: merged into the weight, W + scaling * B A, the update keeps its mean, without dropout
+
+    x: (..., in), floating point.  a: (rank, in).  b: (out, rank).  scaling: alpha / rank in the paper.
+    mask: broadcastable to x, True is kept; drawn if not given.
+    Returns: (..., out), to be added to the frozen layer's output, which sees x without dropout.
+    Raises ProbabilityError unless 0 <= p < 1, ArgumentError if a tensor is not floating point, or the shapes or the
+    mask do not fit.
+    Hu et al. 2021 (LoRA), https://arxiv.org/abs/2106.09685; the dropout is `lora_dropout` in Hugging Face's peft.
+
+    >>> x, a, b = torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0], [10.0]])
+    >>> lora_dropout(x, a, b, 0.5, mask=torch.tensor([True, False]))
+    tensor([[ 2., 20.]])
+    """
+    _check_linear(x, a, None, p)
+    check_floating(b, "b")
+    if b.dim() != 2 or b.shape[1] != a.shape[0]:
+        raise ArgumentError(
+            f"b has shape {tuple(b.shape)} and a {tuple(a.shape)}: they must be (out, rank) and (rank, in)"
+        )
+    return scaling * F.linear(F.linear(dropout(x, p, training, generator=generator, mask=mask), a), b)
+
+
+class LoraDropout(RateModule):
+    """`lora_dropout` around a linear layer of its own: a trained low-rank update; dropout on it in training alone.
+
+    layer: an nn.Linear, whose parameters are frozen.  rank: of the update.  p: the drop probability, 0 <= p < 1.
+    alpha: the update is scaled by alpha / rank. It begins at 0: A is random, and B zeros.
+    Input: (..., in).  Output: (..., out).
+
+    >>> adapted = LoraDropout(nn.Linear(3, 2), rank=1)
+    >>> [name for name, parameter in adapted.named_parameters() if parameter.requires_grad]
+    ['a', 'b']
+    """
+
+    def __init__(self, layer: nn.Linear, rank: int = 8, p: float = 0.1, *, alpha: float = 16.0) -> None:
+        super().__init__(p)
+        if not rank >= 1:
+            raise ArgumentError(f"rank = {rank} is not allowed: it must be at least 1")
+        self.layer, self.scaling = layer.requires_grad_(False), check_amount(alpha, "alpha") / rank
+        self.a = nn.Parameter(layer.weight.new_empty(rank, layer.in_features))
+        self.b = nn.Parameter(layer.weight.new_zeros(layer.out_features, rank))
+        nn.init.kaiming_uniform_(self.a, a=5**0.5)  # as nn.Linear begins
+
+    def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """The frozen layer's output, and `lora_dropout` at rate p."""
+        update = lora_dropout(x, self.a, self.b, self.p, self.training, scaling=self.scaling, generator=generator)
+        frozen: Tensor = self.layer(x)
+        return frozen + update.to(frozen.dtype)
+
+    def extra_repr(self) -> str:
+        """The rate, the rank and the scaling."""
+        return f"p={self.p}, rank={len(self.a)}, scaling={self.scaling:g}"

@@ -47,6 +47,12 @@ def mixout():
     return nn.utils.parametrize.register_parametrization(layer, "weight", r.Mixout(layer.weight + 1, 0.4))
 
 
+def adapter(inputs, outputs):
+    module = r.LoraDropout(nn.Linear(inputs, outputs), 2, 0.4)
+    nn.init.ones_(module.b)
+    return module
+
+
 MODULES = {
     "Dropout": (lambda: r.Dropout(0.4), sequence),
     "GaussianDropout": (lambda: r.GaussianDropout(0.4), sequence),
@@ -65,6 +71,7 @@ MODULES = {
     "DropConnect": (lambda: r.DropConnect(8, 3, 0.4), rows),
     "DropConnect, per batch": (lambda: r.DropConnect(8, 3, 0.4, per_sample=False), rows),
     "WeightNoise": (lambda: r.WeightNoise(8, 3), rows),
+    "LoraDropout": (lambda: adapter(8, 3), rows),
     "Mixout": (mixout, rows),
     "LockedDropout": (lambda: r.LockedDropout(0.4), sequence),
     "Zoneout": (lambda: r.Zoneout(0.4), lambda n: rows(n) * 2),
