@@ -3,6 +3,7 @@
 import re
 import time
 from html.parser import HTMLParser
+from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,13 @@ def test_a_formula_is_mathml():
 @pytest.mark.parametrize("latex", ["{" * 100 + "x" + "}" * 100, "x" * 10_000, r"\left("])
 def test_a_formula_that_cannot_be_read_is_shown_as_it_was_written(latex):
     assert latex.strip() in markdown.mathml(latex)
+
+
+def test_a_tag_or_an_attribute_that_is_no_mathml_is_left_out():
+    element = Element("math")
+    SubElement(element, "script").text = "alert(1)"
+    SubElement(element, "mi", {"onclick": "alert(1)", "mathvariant": "bold"}).text = "x"
+    assert markdown._inside(element) == 'alert(1)<mi mathvariant="bold">x</mi>'
 
 
 def test_a_price_is_no_formula():

@@ -142,11 +142,15 @@ def test_a_body_of_100_MB_is_refused_unread(server, client):
     assert raw(server, head.encode()).startswith("HTTP/1.1 413")
 
 
-def test_a_body_that_grows_beyond_its_limit_is_refused():
+def test_a_body_that_grows_beyond_its_limit_is_refused_at_once():
+    sent = []
+
     async def receive():
-        return {"type": "http.request", "body": b"a" * 50_000, "more_body": True}
+        sent.append(b"a" * 50_000)
+        return {"type": "http.request", "body": sent[-1], "more_body": True}
 
     assert form_status(receive) == 413
+    assert sum(map(len, sent)) <= guard.LARGEST + 50_000
 
 
 def test_an_upload_is_refused(client):
