@@ -8,7 +8,7 @@ from scipy import stats
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
-from regdemo.regularizers.fast_masks import ALONE, SMALL, combine, gaps_needed, remainder
+from regdemo.regularizers.fast_masks import ALONE, SMALL, combine, gaps_needed, multiply, remainder
 from regdemo.regularizers.masks import keep_mask, keep_masks, scale_kept
 
 FALSE_ALARM = 1e-7  # of each interval below; the draws are seeded, so a test that passes keeps passing
@@ -140,3 +140,19 @@ def test_one_compiled_graph_draws_masks_of_every_length():
     draw = torch.compile(lambda x: keep_mask(x.shape, 0.3), backend="eager", fullgraph=True, dynamic=True)
     assert [draw(torch.ones(n)).shape for n in (9, ALONE, 2 * ALONE)] == [(9,), (ALONE,), (2 * ALONE,)]
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(1, 4), (SMALL // 4, 4)])
+def test_it_multiplies_as_the_plain_formula_whether_the_mask_is_large_or_small(shape, dtype):
+    x = torch.linspace(-2, 2, SMALL, dtype=torch.float64).view(-1, 4).to(dtype)
+    mask = (torch.arange(shape[0] * 4) % 3 > 0).view(shape)
+    expected = torch.where(mask, x.double() * 1.3, 0)
+    y = multiply(x, mask, 1.3)
+    assert y.dtype == dtype
+    torch.testing.assert_close(y.double(), expected, rtol=2 * torch.finfo(dtype).eps, atol=1e-7)
+
+
+def test_a_mask_in_another_type_than_the_default_keeps_all_digits_of_its_scale():
+    y = multiply(torch.ones(4, dtype=torch.float64), torch.ones(4, dtype=torch.bool), 1.1)
+    assert y.tolist() == [1.1] * 4
