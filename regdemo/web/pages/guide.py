@@ -22,7 +22,9 @@ def routes(site: Site) -> list[Route]:
     """`/guide` and its pictures."""
 
     async def guide(request: Request) -> Response:
-        return site.page(request, "guide.html", title="Guide", here="/guide", text=Markup(_html()))
+        return site.page(
+            request, "guide.html", title="Guide", here="/guide", text=Markup(_html()), contents=_contents()
+        )
 
     async def picture(request: Request) -> Response:
         path = pictures().get(request.path_params["name"])
@@ -50,6 +52,12 @@ def _html() -> str:
     # What a card says for the quiz alone is no part of the reading.
     text = re.sub(r"^### (Tags|Hints|Follow-ups|See it)\n.*?(?=^#)", "", text, flags=re.DOTALL | re.MULTILINE)
     return markdown.html(text, _resolve)
+
+
+@cache
+def _contents() -> list[tuple[str, Markup]]:
+    """The anchors and the titles of the guide's sections."""
+    return [(anchor, Markup(title)) for anchor, title in re.findall(r'<h2 id="([^"]*)">(.*?)</h2>', _html())]
 
 
 def _resolve(address: str) -> str | None:
