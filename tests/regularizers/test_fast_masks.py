@@ -150,7 +150,15 @@ def test_it_multiplies_as_the_plain_formula_whether_the_mask_is_large_or_small(s
     expected = torch.where(mask, x.double() * 1.3, 0)
     y = multiply(x, mask, 1.3)
     assert y.dtype == dtype
-    torch.testing.assert_close(y.double(), expected, rtol=2 * torch.finfo(dtype).eps, atol=1e-7)
+    torch.testing.assert_close(y.double(), expected, rtol=torch.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [4, SMALL])
+def test_in_a_half_type_the_product_is_rounded_once_and_the_scale_is_not(dtype, size):
+    x = torch.linspace(-2, 2, size, dtype=torch.float64).to(dtype)
+    y = multiply(x, torch.ones(size, dtype=torch.bool), 1.1)
+    assert torch.equal(y, (x.double() * 1.1).to(dtype))
 
 
 def test_a_mask_in_another_type_than_the_default_keeps_all_digits_of_its_scale():
