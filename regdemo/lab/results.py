@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -26,10 +26,32 @@ from regdemo.lab.training import TrainingRun, largest_difference
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regdemo.lab.experiment import Experiment
-
 FORMATS = (".json", ".csv", ".parquet")
 PACKAGES = ("regdemo", "torch", "numpy", "scipy", "scikit-learn", "pandas")
+
+
+class Design(Protocol):
+    """What results need to know of their `experiment.Experiment`."""
+
+    @property
+    def arms(self) -> Sequence[Recipe]:
+        """The arms, the reference first."""
+        ...
+
+    @property
+    def seeds(self) -> int:
+        """Networks of each arm."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of every random draw."""
+        ...
+
+    @property
+    def tune(self) -> int:
+        """How many learning rates each arm tries."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +99,7 @@ class Results:
     lost: cells that could not be trained, and why.  kept_in: the file that has the networks.  cut: its damaged lines.
     """
 
-    experiment: Experiment
+    experiment: Design
     places: list[Place]
     networks: list[dict[int, Network]]
     evaluations: list[Evaluation] = field(default_factory=list)

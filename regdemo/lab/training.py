@@ -259,9 +259,11 @@ class TrainingRun:
 
     def _note(self, batches: Sequence[Tensor]) -> None:
         """Keep what each member saw, in order, as a number."""
+        ranks = torch.arange(1, batches[0].shape[1] + 1, device=batches[0].device)
         for batch in batches:
-            ranks = torch.arange(1, batch.shape[1] + 1, device=batch.device)
-            self.seen = self.seen * 1_000_003 + (batch * ranks).sum(1)
+            # In one product, as the numbers of examples and the ranks are whole and small: float64 holds the sum.
+            sums = torch.mv(batch.double(), ranks[: batch.shape[1]].double()).long()
+            self.seen = self.seen * 1_000_003 + sums
 
     def _compute(self, x: Tensor, y: Tensor) -> None:
         outputs = self.forward(x)
