@@ -120,7 +120,8 @@ def test_masks_of_several_generators_are_those_of_each(shape, p):
 @pytest.mark.parametrize("size", [SMALL - 1, SMALL, ALONE])
 def test_a_networks_masks_do_not_depend_on_how_many_are_trained_with_it(size):
     alone = [keep_masks((size,), 0.3, [seeded(seed)]) for seed in range(3)]
-    assert torch.equal(keep_masks((size,), 0.3, [seeded(seed) for seed in range(3)]), torch.cat(alone))
+    for many in (2, 3):
+        assert torch.equal(keep_masks((size,), 0.3, [seeded(seed) for seed in range(many)]), torch.cat(alone[:many]))
 
 
 def test_masks_of_no_generator_are_refused():
