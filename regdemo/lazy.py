@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
 from types import ModuleType
@@ -55,8 +54,11 @@ class LazyModule(ModuleType):
         return getattr(self, name)
 
 
-class LazyLoader(Loader):
-    """Makes a module that another loader fills when it is used."""
+class LazyLoader:
+    """Makes a module that another loader fills when it is used.
+
+    It is an importlib.abc.Loader in all but name: to import that module takes longer than all that is saved here.
+    """
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
@@ -84,7 +86,7 @@ class LazyFinder:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec and spec.loader:
-            spec.loader = LazyLoader(spec.loader)
+            spec.loader = LazyLoader(spec.loader)  # type: ignore[assignment]
         return spec
 
 

@@ -27,7 +27,6 @@ class Entry(NamedTuple):
     parser: str = ""
 
 
-WIDEST = max(map(len, catalog.PLACES)) + 2  # columns of the names of places
 PRACTISE, FIND, TRAIN = "Practise", "Look things up", "Train and compare"
 COMMANDS = {
     "quiz": Entry(PRACTISE, "Cards that are due, then new ones.", "quiz:quiz", "quiz --new 5"),
@@ -104,15 +103,15 @@ class Commands(TyperGroup):
             with formatter.section(group):
                 formatter.write_dl([(name, entry.line) for name, entry in entries])
         with formatter.section("Demos, by where the technique acts (`regdemo list` says what each does)"):
-            column = " " * formatter.current_indent
+            column, width = " " * formatter.current_indent, max(map(len, catalog.PLACES)) + 2
             for place, demos in groupby(catalog.demos(), lambda demo: demo.acts_on):
                 # Not `write_dl`, which would break a name at its hyphen.
                 formatter.write(
                     fill(
                         ", ".join(demo.name for demo in demos),
                         formatter.width,
-                        initial_indent=f"{column}{place:{WIDEST}}",
-                        subsequent_indent=column + " " * WIDEST,
+                        initial_indent=f"{column}{place:{width}}",
+                        subsequent_indent=column + " " * width,
                         break_on_hyphens=False,
                         break_long_words=False,
                     )
