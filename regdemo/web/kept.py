@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
@@ -71,10 +71,14 @@ def remove(folder: Path, name: str) -> None:
 
 
 def _report(data: Mapping[str, Any]) -> Report:
-    fields: dict[str, Any] = {**data, "claims": [_claim(one) for one in data["claims"]]}
+    known = {
+        each.name for each in fields(Report)
+    }  # a training's report also has every network's values, not shown here
+    found: dict[str, Any] = {name: value for name, value in data.items() if name in known}
+    found["claims"] = [_claim(one) for one in data["claims"]]
     for name in ("blocks", "picture"):
-        fields[name] = [_block(one) for one in data.get(name, ())]
-    return Report(**fields)
+        found[name] = [_block(one) for one in data.get(name, ())]
+    return Report(**found)
 
 
 def _claim(data: Mapping[str, Any]) -> Claim:
@@ -82,29 +86,29 @@ def _claim(data: Mapping[str, Any]) -> Claim:
 
 
 def _block(data: Mapping[str, Any]) -> Block:
-    fields = {name: value for name, value in data.items() if name != "kind"}
+    own = {name: value for name, value in data.items() if name != "kind"}
     match data["kind"]:
         case "text":
-            return Text(**fields)
+            return Text(**own)
         case "code":
-            return Code(**fields)
+            return Code(**own)
         case "table":
-            return Table(**{**fields, "rows": [list(map(_cell, row)) for row in data["rows"]]})
+            return Table(**{**own, "rows": [list(map(_cell, row)) for row in data["rows"]]})
         case "heatmap":
-            return HeatMap(**{**fields, "values": [list(map(_number, row)) for row in data["values"]]})
+            return HeatMap(**{**own, "values": [list(map(_number, row)) for row in data["values"]]})
         case "curves":
-            return Curves(**{**fields, "series": list(map(_series, data["series"]))})
+            return Curves(**{**own, "series": list(map(_series, data["series"]))})
         case "boxes":
             boxes = [Box(**{**one, "mean": _cell(one["mean"])}) for one in data["boxes"]]
-            return Boxes(**{**fields, "boxes": boxes})
+            return Boxes(**{**own, "boxes": boxes})
     raise ValueError(f"a block of kind {data['kind']!r}")
 
 
 def _series(data: Mapping[str, Any]) -> Series:
-    fields: dict[str, Any] = {
+    own: dict[str, Any] = {
         name: list(map(_number, value)) if isinstance(value, list) else value for name, value in data.items()
     }
-    return Series(**fields)
+    return Series(**own)
 
 
 def _cell(value: Any) -> Any:

@@ -30,7 +30,9 @@ from regdemo.quiz.text import slug
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
 LONGEST_CODE = 20_000  # characters that are coloured
-LONGEST_TEXT = 10_000  # characters of a stranger's text; a longer one is shown as it is written, as some take for ever
+LONGEST_TEXT = (
+    10_000  # characters of a stranger's text; a longer one is shown as it is written, since some take very long
+)
 TAGS = frozenset(
     re.findall(
         r"\w+",

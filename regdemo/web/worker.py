@@ -81,7 +81,7 @@ def write(stream: BinaryIO, message: object) -> None:
 def main() -> None:
     """Work until the pipe closes."""
     talk = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a job prints is no message
+    os.dup2(2, 1)  # what a job prints isn't a message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
     running = False
 

@@ -32,7 +32,7 @@ class WorkError(RegdemoError):
 
 
 class Bench:
-    """One worker process, started when it is first needed, and anew after it died. One job at a time.
+    """One worker process, started when it is first needed, and again after it died. One job at a time.
 
     seconds: how long a job may take.  grace: how long one may go on that was told to stop.
     """

@@ -1,5 +1,6 @@
 """What is kept of a training comes back as it was."""
 
+import json
 import math
 from datetime import UTC, datetime
 
@@ -31,6 +32,14 @@ def test_a_report_comes_back_as_it_was(tmp_path):
     name = kept.keep(tmp_path, "regdemo compare dropout", REPORT, NOW)
     (found,) = kept.every(tmp_path)
     assert (found.name, found.words, found.at, found.report) == (name, "regdemo compare dropout", NOW, REPORT)
+
+
+def test_what_a_report_has_in_addition_is_passed_over(tmp_path):
+    name = kept.keep(tmp_path, "w", REPORT, NOW)
+    data = json.loads((tmp_path / f"{name}.json").read_text())
+    data["report"]["networks"] = [{"arm": "none"}]
+    (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    assert kept.read(tmp_path, name).report == REPORT
 
 
 def test_a_number_that_is_none_comes_back_as_one(tmp_path):

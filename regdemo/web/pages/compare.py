@@ -15,13 +15,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.lab import recipe, techniques
+from regdemo.lab import choices, recipe, techniques
 from regdemo.web import kept, reports
 from regdemo.web.site import Site, form, see_other, whole
 from regdemo.web.site import field as sent_field
 from regdemo.web.workroom import Superseded, WorkError
 
 FOLDER = "comparisons"
+MOST_SEEDS = 64  # networks per arm, in a page
 TASKS = ("mnist1d", "digits", "text")
 
 
@@ -61,6 +62,7 @@ def routes(site: Site) -> list[Route]:
             combine="combine" in query,
             task=query.get("task", TASKS[0]),
             training=training,
+            seeds=(int(choices.SEEDS.low), MOST_SEEDS),
             kept=await asyncio.to_thread(kept.every, folder),
         )
 
@@ -77,7 +79,11 @@ def routes(site: Site) -> list[Route]:
         if not arms:
             raise ArgumentError("no technique is ticked: tick one at least")
         options: dict[str, Any] = {"task": task}
-        for name, low, high in (("seeds", 2, 64), ("epochs", 1, 2_000), ("seed", 0, 2**31)):
+        for name, low, high in (
+            ("seeds", int(choices.SEEDS.low), MOST_SEEDS),
+            ("epochs", 1, 2_000),
+            ("seed", 0, 2**31),
+        ):
             if (value := whole(sent_field(request, name), low, high)) is not None:
                 options[name] = value
         values, words = _values(arms, sent_field(request, "values"))
