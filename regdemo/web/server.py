@@ -56,9 +56,11 @@ class Place:
 def serve(site: Site, place: Place, *, browser: bool = True) -> None:
     """Serve until Ctrl-C. Prints the address on a line of its own; opens it, unless told not to.
 
-    Raises ArgumentError as `Place.check` does, and PortError for a port that is taken.
+    Raises ArgumentError as `Place.check` does, PortError for a port that is taken, DeckError for a deck with faults.
     """
     place.check()
+    if site.bank_path is not None:
+        _ = site.bank  # a deck with faults is better refused now than on a page
     key, last = _kept(site.home)
     listener = _listen(place, last)
     port = listener.getsockname()[1]

@@ -249,6 +249,13 @@ def test_a_port_that_is_taken_is_said_in_one_line(server, tmp_path):
     assert f"127.0.0.1:{server.port}" in done.stderr
 
 
+def test_a_deck_that_is_not_there_is_refused_before_the_server_listens(tmp_path):
+    words = ["web", "--no-browser", "--bank", str(tmp_path / "none.md"), "--home", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "regdemo", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "none.md" in done.stderr
+
+
 def test_the_server_does_not_load_torch(tmp_path):
     trap = (
         "import sys\n"
