@@ -1,184 +1,156 @@
 """EMA: evaluate a running average of the weights.
 
-Keeps an exponential moving average beside the weights in training, by torch's AveragedModel. Checks it against its
-closed form, measures how much noise it takes away and how far it lags behind, and what an average begun at 0 does.
+Keeps an exponential moving average next to the weights in training, by torch's AveragedModel. Checks it against its
+closed form, and measures how much noise it takes away and how far it lags behind.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo.bounds import EXACT, mean_of_normal, rounding
+from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
-    "An EMA of the weights follows them with a memory of 1/(1-d) steps and evaluates better than the last step, "
-    "because it averages the noise of SGD away: for independent noise (1-d)/(1+d) of the variance is left. The price "
-    "is one more copy of the weights, and a lag of d/(1-d) steps while they still travel."
+    "An EMA of the weights has a memory of about $1/(1-d)$ steps. It often evaluates better than the last step, "
+    "because it averages SGD's noise away: of independent noise, $(1-d)/(1+d)$ of the variance is left in the long "
+    "run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps while they still travel."
 )
 WRONG_ANSWER = (
     "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting the "
-    "average at 0 without a correction, so that it is too small by d^n after n updates."
+    "average at 0 without a correction, which makes it too small by $d^n$ after n updates."
 )
-CARDS = (
-    "Q18.170",
-    "Q18.171",
-    "Q18.172",
-    "Q18.173",
-)
+CARDS = ("Q18.170", "Q18.171", "Q18.172", "Q18.173")
 
 DECAYS = (0.5, 0.9, 0.99)
+SHOWN = 80  # steps of the picture
 
 
 def ema(
     *,
-    decay: Annotated[float, Parameter("What share of the average stays in each update.", 0, 0.9999)] = 0.9,
+    decay: Annotated[float, Parameter("What fraction of the average stays in each update.", 0, 0.9999)] = 0.9,
     steps: Annotated[int, count("Updates of the average.", 2, 500)] = 100,
-    size: Annotated[int, count("Weights, each with noise of its own.", 10_000, 50_000)] = 10_000,
+    size: Annotated[int, count("Weights, each with independent noise.", 10_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure AveragedModel with get_ema_multi_avg_fn(decay) on weights that move in known ways."""
-
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _noise(decay, steps, size, generator)
-    lag_claims, lag_blocks = _lag(decay, steps)
-    return Measurement(
-        title=f"EMA of the weights at decay = {decay:g}",
-        claims=[*claims, *lag_claims, *_buffers(decay)],
-        blocks=[
-            Text(
-                f"After each step the average keeps a share {decay:g} of itself and takes {1 - decay:.4g} of the new "
-                f"weights: a memory of about 1/(1-d) = {1 / (1 - decay):.4g} steps. The first update copies. "
-                "The training never sees the average; evaluation uses it alone."
-            ),
-            *blocks,
-            *lag_blocks,
-        ],
-    )
-
-
-def _average(path: Tensor, decay: float) -> Tensor:
-    """The average that AveragedModel holds after updates with each row of path in turn."""
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-    model = torch.nn.Module()
-    model.w = torch.nn.Parameter(torch.zeros_like(path[0]))
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
-    for row in path:
-        with torch.no_grad():
-            model.w.copy_(row)
-        average.update_parameters(model)
-    return next(average.parameters()).detach()
-
-
-def _shares(decay: float, steps: int) -> list[float]:
-    """What share of the average each step has: the first was copied, so it keeps d^(n-1) whole."""
-    return [decay ** (steps - 1), *((1 - decay) * decay ** (steps - t) for t in range(2, steps + 1))]
-
-
-def _noise(decay: float, steps: int, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """Weights that jump about 1 with variance 1: what the average makes of it."""
-
-    path = 1 + torch.randn(steps, size, generator=generator, dtype=torch.float64)
+    generator = seeded(seed)
+    travelled = torch.linspace(0, 3, SHOWN, dtype=torch.float64).clamp(max=2)[:, None]
+    noisy = travelled + 0.4 * normal(generator, SHOWN, 1)
+    path = 1 + normal(generator, steps, size)
     shares = torch.tensor(_shares(decay, steps), dtype=torch.float64)
-    average = _average(path, decay)
+    average = _averages(path, decay)[-1]
     left = shares.square().sum().item()
-    from_zero = torch.zeros(size, dtype=torch.float64)
-    for row in path:
-        from_zero = decay * from_zero + (1 - decay) * row
+    line = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
+    lags = {d: steps - _averages(line, d)[-1].item() for d in sorted({decay, *DECAYS})}
     claims = [
         Claim(
             "The average is its closed form",
             0,
-            "d^(n-1) w_1 + (1-d) sum d^(n-t) w_t",
-            (average - shares @ path).abs().max().item(),
+            r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$",
+            gap(average, shares @ path),
             *rounding(10, digits=1e-12),
         ),
         Claim(
             "The variance that is left",
             left,
-            "sum of squared shares",
-            (average - 1).square().mean().item(),
+            "sum of the squared coefficients",
+            mean_square(average - 1),
             *mean_of_normal(2**0.5 * left, size),
         ),
         Claim(
-            "The last weights keep all of it",
-            1,
-            "variance of a step",
-            (path[-1] - 1).square().mean().item(),
-            *mean_of_normal(2**0.5, size),
+            "While the weights travel 1 in each step, the average lags",
+            decay / (1 - decay) * (1 - decay ** (steps - 1)),
+            "$d/(1-d) (1 - d^{n-1})$ steps",
+            lags[decay],
+            *rounding(steps, digits=1e-12),
         ),
-        Claim(
-            "Begun at 0, the average is too small",
-            1 - decay**steps,
-            "1 - d^n",
-            from_zero.mean().item(),
-            *mean_of_normal(((1 - decay) / (1 + decay)) ** 0.5, size),
-        ),
+        Claim("Buffers are copied, not averaged", 2, "running_mean of the last model", _buffer(decay), *EXACT),
     ]
-    rows: list[list[Cell]] = []
-    for other in sorted({decay, *DECAYS}):
-        measured = (_average(path, other) - 1).square().mean().item()
-        formula = sum(share**2 for share in _shares(other, steps))
-        rows.append([f"{other:g}", 1 / (1 - other), measured, formula, (1 - other) / (1 + other)])
-    block = Table(
-        title=f"Weights that jump about 1 with variance 1: the variance of their EMA after {steps} updates",
-        columns=["decay", "1/(1-d)", "measured", "formula", "in the long run"],
-        rows=rows,
-        note="Until a few times 1/(1-d) updates are made, the copied first weights weigh too much: warm the decay up.",
+    rows = [
+        [f"{d:g}", 1 / (1 - d), sum(c**2 for c in _shares(d, steps)), (1 - d) / (1 + d), lags[d], d / (1 - d)]
+        for d in sorted({decay, *DECAYS})
+    ]
+    at = [float(step) for step in range(1, SHOWN + 1)]
+    picture = Curves(
+        title="A weight that travels to 2, with noise, and its averages",
+        x_label="step",
+        y_label="weight",
+        series=[
+            Series("the weight", at, noisy[:, 0].tolist(), style="points"),
+            *(Series(f"EMA, d = {d:g}", at, _averages(noisy, d)[:, 0].tolist()) for d in sorted({decay, 0.98})),
+        ],
+        note="The longer the memory, the less noise and the longer the lag.",
     )
-    return claims, [block]
-
-
-def _lag(decay: float, steps: int) -> tuple[list[Claim], list[Block]]:
-    """Weights that travel 1 in each step: how far behind the average is."""
-
-    path = torch.arange(1, steps + 1, dtype=torch.float64).unsqueeze(1)
-    rows: list[list[Cell]] = []
-    lags = {}
-    for other in sorted({decay, *DECAYS}):
-        lags[other] = steps - _average(path, other).item()
-        rows.append([f"{other:g}", lags[other], other / (1 - other)])
-    claim = Claim(
-        "While the weights travel, the average lags",
-        decay / (1 - decay) * (1 - decay ** (steps - 1)),
-        "d/(1-d) (1 - d^(n-1)) steps",
-        lags[decay],
-        *rounding(steps, digits=1e-12),
+    return Measurement(
+        title=f"EMA of the weights at decay = {decay:g}",
+        claims=claims,
+        picture=[picture],
+        blocks=[
+            Text(
+                f"After each step the average keeps {decay:g} of itself and takes {1 - decay:.4g} of the new "
+                "weights. The "
+                "first update copies them. Training does not use the average; evaluation uses it alone."
+            ),
+            Table(
+                title=f"Variance left of noise of variance 1, and the lag, after {steps} updates and in the long run",
+                columns=["decay", "1/(1-d)", "variance", "long run", "lag", "long run "],
+                rows=[list(row) for row in rows],
+                note="Until a few times 1/(1-d) updates are made, the copied first weights weigh too much: "
+                "warm the decay up.",
+            ),
+        ],
     )
-    block = Table(
-        title=f"Weights that travel 1 in each step: how many steps the EMA is behind after {steps}",
-        columns=["decay", "lag", "in the long run"],
-        rows=rows,
-        note="Noise asks for a long memory, travel for a short one. Late in training there is more noise than travel.",
-    )
-    return [claim], [block]
 
 
-def _buffers(decay: float) -> list[Claim]:
-    """What becomes of buffers, such as batch norm's statistics."""
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-    model = torch.nn.BatchNorm1d(1)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
-    for value in (1.0, 2.0):
-        assert model.running_mean is not None
-        model.running_mean.fill_(value)
+def _averages(path: torch.Tensor, decay: float) -> torch.Tensor:
+    """The average that AveragedModel holds after an update with each row of the path."""
+    swa_utils = torch.optim.swa_utils
+    model = torch.nn.Module()
+    model.w = torch.nn.Parameter(torch.zeros_like(path[0]))
+    average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
+    held = []
+    for row in path:
+        with torch.no_grad():
+            model.w.copy_(row)
         average.update_parameters(model)
-    return [
-        Claim(
-            "Buffers are copied, not averaged",
-            2,
-            "running_mean of the last model",
-            dict(average.module.named_buffers())["running_mean"].item(),
-            *EXACT,
-        )
-    ]
+        held.append(next(average.parameters()).detach().clone())
+    return torch.stack(held)
+
+
+def _shares(decay: float, steps: int) -> list[float]:
+    """What fraction of the average each step has: the first was copied, so it keeps d^(n-1) whole."""
+    return [decay ** (steps - 1), *((1 - decay) * decay ** (steps - t) for t in range(2, steps + 1))]
+
+
+def _buffer(decay: float) -> float:
+    """A batch norm's running mean in the average, after it was 1 and then 2 in the model."""
+    swa_utils = torch.optim.swa_utils
+    model = torch.nn.BatchNorm1d(1)
+    average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
+    for value in (1.0, 2.0):
+        model.get_buffer("running_mean").fill_(value)
+        average.update_parameters(model)
+    return average.module.get_buffer("running_mean").item()
+
+
+def _begun_at_zero(right, model, **options):
+    average = right(model, **options)
+    average.n_averaged.fill_(1)  # the first update no longer copies
+    return average
+
+
+MODEL = "torch.optim.swa_utils.AveragedModel"
+WRONG = [
+    Wrong("d and 1-d swapped", "torch.optim.swa_utils.get_ema_multi_avg_fn", lambda right, decay: right(1 - decay)),
+    Wrong("begun at 0", MODEL, _begun_at_zero),
+    Wrong("a plain mean", MODEL, lambda right, model, **options: right(model)),
+    Wrong("the last weights", MODEL, lambda right, model, **kw: right(model, avg_fn=lambda old, new, n: new)),
+    Wrong("buffers averaged too", MODEL, lambda right, model, **options: right(model, **options, use_buffers=True)),
+]

@@ -1,46 +1,37 @@
 """SAM: step along the gradient found uphill.
 
-Sharpness-aware minimization climbs a distance rho along the gradient, takes a fresh gradient there, and applies it at
-the point where it began. On a quadratic, checks that against the penalty it stands for, and beside it the copy that
-uses one gradient twice.
+Sharpness-aware minimization climbs a distance rho along the gradient, takes a new gradient there, and applies it at the
+point where it started. Follows SAM and SGD in a valley that is sharp at one end, and checks a step on a quadratic loss.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong, gap, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Generator, Tensor
-    from torch.optim import Optimizer
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "optimizers"
 SAY = (
-    "SAM minimizes the worst loss within rho of the weights: it goes rho uphill, takes the gradient there, and "
-    "applies it at the starting point. To first order that adds rho |g| to the loss, which is small where the valley "
-    "is flat. It takes two passes a step, so twice the time."
+    r"SAM minimizes the worst loss within $\rho$ of the weights: it goes $\rho$ uphill, takes the gradient there, and "
+    r"applies it at the starting point. To first order that adds $\rho |g|$ to the loss, so it prefers flat valleys. "
+    "Each step takes two forward and backward passes, so about twice the time."
 )
 WRONG_ANSWER = (
-    "Perturb the weights and call optimizer.step() with the same gradient. Without the second pass the update is -(lr "
-    "- rho/|g|) g: it climbs wherever |g| < rho/lr. Close second: forgetting to return before the step."
+    "'Perturb the weights and call optimizer.step() with the same gradient.' Without the second pass the update is "
+    "-(lr - rho/|g|) g: it climbs wherever |g| < rho/lr. Close second: forgetting to go back before the step."
 )
-CARDS = (
-    "Q18.160",
-    "Q18.161",
-    "Q18.162",
-    "Q18.163",
-)
+CARDS = ("Q18.160", "Q18.161", "Q18.162", "Q18.163")
 
 LR = 0.01
-ROUNDING = rounding(1, digits=1e-9)  # float64, and the 1e-12 beside |g|
+CLOSE = rounding(1, digits=1e-9)  # float64, and the 1e-12 next to |g|
+STEPS = 150
 
 
 def sam(
@@ -49,25 +40,49 @@ def sam(
     size: Annotated[int, count("Weights of the quadratic.", 2, 10_000)] = 20,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Measure one step of SAM on a quadratic loss of `size` weights."""
-
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _quadratic(rho, size, generator)
+    """Measure SAM in a valley, and one step on a quadratic loss of `size` weights in two tensors."""
+    claims, table = _step(rho, size, seeded(seed))
+    paths = {name: _descend(rho, name) for name in ("SGD", "SAM")}
+    at = [x / 5 for x in range(46)]
+    walls = [_sharpness(torch.tensor(a)).rsqrt().item() * 3 for a in at]
+    curves = Curves(
+        title="A valley that is sharp on the left and flat on the right, all its bottom as deep",
+        x_label=r"along the valley, in units of $\rho$",
+        y_label="across",
+        series=[
+            *(Series(name, along, across) for name, (along, across) in paths.items()),
+            Series("lines of equal loss", [*at, float("nan"), *at], [*walls, float("nan"), *(-y for y in walls)]),
+        ],
+        note="SGD stops at the nearest bottom. SAM goes on to where the valley is flat.",
+    )
+    ends = {name: _sharpness(torch.tensor(along[-1])).item() for name, (along, _) in paths.items()}
+    claims.append(
+        Claim(
+            f"After {STEPS} steps SAM is where the valley is less than half as sharp as where SGD is",
+            0,
+            "sharpness at SAM's end over that at SGD's",
+            ends["SAM"] / ends["SGD"],
+            0.5,
+            "half",
+        )
+    )
     return Measurement(
         title=f"SAM at rho = {rho:g}",
         claims=claims,
+        picture=[curves],
         blocks=[
             Text(
-                f"Each step: climb rho = {rho:g} along the gradient, take a new gradient there, return, and let the "
-                "base optimizer step with it. Two passes for one step."
+                f"The quadratic loss below has {size} weights in two tensors. On a quadratic, the gradient uphill is "
+                r"exactly that of $L + \rho |g|$; on other losses, to first order. How much accuracy SAM gains on a "
+                "network is not measured here."
             ),
-            *blocks,
+            table,
         ],
     )
 
 
-def _closure(optimizer: Optimizer, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    def closure() -> Tensor:
+def _closure(optimizer: torch.optim.Optimizer, loss: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
+    def closure() -> torch.Tensor:
         optimizer.zero_grad()
         value = loss()
         value.backward()
@@ -76,81 +91,108 @@ def _closure(optimizer: Optimizer, loss: Callable[[], Tensor]) -> Callable[[], T
     return closure
 
 
-def _quadratic(rho: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """One step on L = sum h w^2 / 2, by SAM, by the gradient of L + rho |g|, and by the copy with one gradient."""
+def _sharpness(along: torch.Tensor) -> torch.Tensor:
+    """How fast the loss of the picture's valley rises to its sides."""
+    return 1 + 9 * torch.exp(-along / 3)
 
+
+def _descend(rho: float, name: str) -> tuple[list[float], list[float]]:
+    """Where a weight in the valley L = h(a) b^2 / 2 is after each step, a along the valley and b across, over rho."""
+    w = torch.nn.Parameter(rho * torch.tensor([0.0, 2.0], dtype=torch.float64))
+    base = torch.optim.SGD([w], lr=0.08 * rho**2)
+    optimizer = regularizers.SAM(base, rho) if name == "SAM" else base
+    path = [(w.detach() / rho).tolist()]
+    for _ in range(STEPS):
+        optimizer.step(_closure(base, lambda: _sharpness(w[0] / rho) * (w[1] / rho).square() / 2))
+        path.append((w.detach() / rho).tolist())
+    along, across = zip(*path, strict=True)
+    return list(along), list(across)
+
+
+def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim], Table]:
+    """One step on L = sum h w^2 / 2, against the gradient of L + rho |g|."""
     curvature = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
     start = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
+    start[: size // 2] *= 3  # two tensors whose gradients differ in length
 
-    def loss(w: Tensor) -> Tensor:
+    def loss(w: torch.Tensor) -> torch.Tensor:
         return (curvature * w.square()).sum() / 2
 
-    w = torch.nn.Parameter(start.clone())
-    optimizer = regularizers.SAM(torch.optim.SGD([w], lr=LR), rho)
-    visited: list[Tensor] = []
+    parts = [torch.nn.Parameter(part.clone()) for part in (start[: size // 2], start[size // 2 :])]
+    optimizer = regularizers.SAM(torch.optim.SGD(parts, lr=LR), rho)
+    visited: list[torch.Tensor] = []
 
-    def recorded() -> Tensor:
-        visited.append(w.detach().clone())
-        return loss(w)
+    def recorded() -> torch.Tensor:
+        visited.append(torch.cat([part.detach().clone() for part in parts]))
+        return loss(torch.cat(list(parts)))
 
     optimizer.step(_closure(optimizer, recorded))
-    step = w.detach() - start
-
+    step = torch.cat([part.detach() for part in parts]) - start
     g = curvature * start
+    uphill = visited[-1] - start
     leaf = start.clone().requires_grad_()
     (inner,) = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
     (penalized,) = torch.autograd.grad(loss(leaf) + rho * inner.norm(), leaf)
-
-    copy = torch.nn.Parameter(start + rho * g / g.norm())  # never returns, never looks again
-    copy.grad = g.clone()
-    torch.optim.SGD([copy], lr=LR).step()
-    along = ((copy.detach() - start) @ g / g.square().sum()).item()
-
-    small = 1e-3 * start / start.norm()
-    for _ in range(100):
-        small = small + rho * curvature * small / (curvature * small).norm() - LR * curvature * small
-    sharpness = (rho**2 / 2 * (curvature * g.square()).sum() / g.square().sum()).item()
-    uphill = (loss(visited[-1]) - loss(start)).item()
+    gained = (loss(visited[-1]) - loss(start)).item()
+    second_order = (rho**2 / 2 * (curvature * g.square()).sum() / g.square().sum()).item()
+    scale = 1 + g.norm().item()
     claims = [
-        Claim("A step takes two passes", 2, "calls of the closure", len(visited), *EXACT),
+        Claim("A step calls the closure twice", 2, "calls", len(visited), *EXACT),
         Claim(
-            "The second gradient is taken at distance rho", rho, "rho", (visited[-1] - start).norm().item(), *ROUNDING
-        ),
-        Claim(
-            "The loss there is higher by the penalty and a term in rho^2",
-            rho * g.norm().item() + sharpness,
-            "rho |g| + rho^2/2 g'Hg/|g|^2",
-            uphill,
-            *rounding(uphill),
-        ),
-        Claim(
-            "The step is the one on L + rho |g|",
+            r"The second gradient is taken $\rho$ along the whole gradient, not tensor by tensor",
             0,
-            "step + lr grad(L + rho |g|)",
-            (step + LR * penalized).abs().max().item(),
-            *ROUNDING,
+            r"$\max |w' - (w + \rho g/|g|)|$",
+            gap(uphill, rho * g / g.norm()),
+            *CLOSE,
         ),
         Claim(
-            "One gradient used twice moves by",
-            -(LR - rho / g.norm().item()),
-            "-(lr - rho/|g|), in units of g",
-            along,
-            *ROUNDING,
+            "On this quadratic the loss there is higher by the penalty and a term of second order",
+            rho * g.norm().item() + second_order,
+            r"$\rho |g| + \rho^2/2 \, g^\top H g/|g|^2$",
+            gained,
+            *rounding(1 + gained + loss(start).item(), digits=1e-9),
+        ),
+        Claim(
+            r"On this quadratic the step is the one on $L + \rho |g|$",
+            0,
+            r"step + lr $\nabla (L + \rho |g|)$",
+            gap(step, -LR * penalized),
+            *rounding(scale, digits=1e-9),
         ),
     ]
-    block = Table(
+    once = -(LR - rho / g.norm().item())
+    table = Table(
         title=f"A step from |w| = {start.norm().item():.4g}, where |g| = {g.norm().item():.4g}, lr = {LR:g}",
         columns=["step", "along g", "its length"],
         rows=[
             ["plain SGD", -LR, LR * g.norm().item()],
             ["SAM", (step @ g / g.square().sum()).item(), step.norm().item()],
-            ["one gradient, no return", along, (copy.detach() - start).norm().item()],
+            ["one gradient, no return: -(lr - rho/|g|)", once, abs(once) * g.norm().item()],
         ],
-        note=f"Above 0 it climbs. From |w| = 0.001 the last one is at |w| = {small.norm().item():.3g} 100 steps later.",
+        note="Above 0 a step climbs.",
     )
-    text = Text(
-        f"The loss here is {loss(start).item():.6g}, and {uphill:.4g} higher uphill, of which rho |g| = "
-        f"{rho * g.norm().item():.4g}. It says nothing about how much accuracy SAM gains on a network: the demo checks "
-        "the step, not the benefit."
-    )
-    return claims, [block, text]
+    return claims, table
+
+
+def _one_gradient(right, self, closure):
+    closure()
+    self.ascend()
+    self.restore()
+    self.base.step()
+
+
+WRONG = [
+    Wrong("one gradient used twice", "SAM.step", _one_gradient),
+    Wrong(
+        "the weights are not restored",
+        "SAM.restore",
+        lambda right, self: [s.pop("home", 0) for s in self.state.values()],
+    ),
+    Wrong("climbs twice as far", "SAM", lambda right, base, rho: right(base, 2 * rho)),
+    Wrong("does not climb", "SAM", lambda right, base, rho: right(base, 0.0)),
+    Wrong(
+        "a norm for each tensor",
+        "regdemo.regularizers.optimizers.get_total_norm",
+        lambda right, tensors: right(tensors[:1]),
+    ),
+]
