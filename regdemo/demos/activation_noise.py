@@ -1,8 +1,7 @@
 """Activation noise: add Gaussian noise of one size.
 
-Measures the noise, and the penalty on the next layer's weights that it amounts to. Then shows how a network gets out of
-its way, by larger activations, and that multiplied noise leaves no such way; and what noise costs that is left on in
-eval.
+Measures the noise, and the penalty on the next layer's weights that it amounts to. Then shows how a network escapes it
+by larger activations, which multiplied noise does not allow.
 """
 
 from __future__ import annotations
@@ -10,34 +9,28 @@ from __future__ import annotations
 from math import sqrt
 from typing import Annotated
 
-import torch
-
 from regdemo import regularizers
-from regdemo.bounds import EXACT, mean_of_normal, mean_of_squares, rounding
+from regdemo.bounds import mean_of_normal, mean_of_squares, rounding
+from regdemo.measure import Wrong, identity_in_eval, keeps_mean, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "activations"
 SAY = (
-    "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: std^2 "
-    "|w|^2 for a linear layer and a squared error, which is weight decay. Its size is absolute, so a network can "
-    "outgrow it, unless a norm layer or weight decay holds the scale. Dropout's noise is relative."
+    "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: for a "
+    r"linear layer and a squared error it is $\sigma^2 |w|^2$, which is weight decay. Its size is absolute, so a "
+    "network can outgrow it by larger activations unless a norm layer or weight decay holds their scale. Dropout's "
+    "noise is relative."
 )
 WRONG_ANSWER = (
-    "'It is Gaussian dropout.' That multiplies, and its noise grows with the activation. Also wrong: leaving it on in "
-    "eval, where each prediction pays std^2 |w|^2; a bare x + std * torch.randn_like(x) in forward does that, since "
-    "it does not ask self.training."
+    "'It is Gaussian dropout.' That multiplies, so its noise grows with the activation. Also wrong: leaving the noise "
+    "on in eval. A bare `x + std * torch.randn_like(x)` in forward does that, since it does not ask `self.training`."
 )
-CARDS = (
-    "Q18.224",
-    "Q18.225",
-    "Q18.226",
-    "Q18.227",
-)
+CARDS = ("Q18.224", "Q18.225", "Q18.226", "Q18.227")
 
 FEATURES, EXAMPLES = 8, 200
-SCALES = (1, 10, 100)
-P = 0.2  # of the Gaussian dropout beside it
+SCALES = (1, 2, 4, 8, 16)
+P = 0.2  # of the Gaussian dropout next to it
 
 
 def activation_noise(
@@ -47,96 +40,88 @@ def activation_noise(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure noise of size std on a linear layer's input, in `draws` passes over one batch."""
-
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    x, w = normal(EXAMPLES, FEATURES), normal(FEATURES)
-    target = x @ w + normal(EXAMPLES)
-    clean = (target - x @ w).square()
+    generator = seeded(seed)
+    x, w = normal(generator, EXAMPLES, FEATURES), normal(generator, FEATURES)
+    target = x @ w + normal(generator, EXAMPLES)
+    clean = mean_square(target - x @ w)
     passes = x.expand(draws, EXAMPLES, FEATURES)
     y = regularizers.activation_noise(passes, std, generator=generator)
-    noisy = (target - y @ w).square().mean().item()
-    in_eval = regularizers.activation_noise(x, std, training=False)
-
+    larger = regularizers.activation_noise(10 * passes, std, generator=generator) - 10 * passes
+    noisy = mean_square(target - y @ w)
     n, penalty = draws * EXAMPLES, std**2 * w.square().sum().item()
-    cross, _ = mean_of_normal(2 * sqrt(penalty * clean.mean().item()), n)
+    cross, _ = mean_of_normal(2 * sqrt(penalty * clean), n)
     square, reason = mean_of_squares([penalty], n)
-    rounded, _ = rounding(1 + penalty)
-    rows: list[list[Cell]] = []
+    rounded, _ = rounding(100 + penalty)
+    tolerance, chi_square = mean_of_squares([std**2], n * FEATURES)
+    slip, reason_of_mean = mean_of_normal(std, n * FEATURES)
     claims = [
-        Claim("The mean is kept", 0, "E[y - x] = 0", (y - x).mean().item(), *mean_of_normal(std, n * FEATURES)),
-        Claim(
-            "The variance is std^2, whatever x is",
-            std**2,
-            "std^2",
-            (y - x).square().mean().item(),
-            *_with(rounded, mean_of_squares([std**2], n * FEATURES)),
+        keeps_mean((y - x).mean().item(), 0, (slip + rounded, reason_of_mean)),
+        *(
+            Claim(
+                f"The variance is $std^2${where}",
+                std**2,
+                "$std^2$",
+                mean_square(noise),
+                tolerance + rounded,
+                chi_square,
+            )
+            for where, noise in (("", y - x), (" on activations ten times as large too", larger))
         ),
         Claim(
-            "Behind a linear layer it adds a penalty on the weights to the loss",
+            "Behind a linear layer it adds a penalty on the weights to the squared error",
             penalty,
-            "std^2 |w|^2",
-            noisy - clean.mean().item(),
+            "$std^2 |w|^2$",
+            noisy - clean,
             cross + square + rounded,
             f"{reason}, and a normal one",
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+        identity_in_eval(regularizers.activation_noise(x, std, training=False), x),
     ]
-    ones = torch.ones(n, dtype=torch.float64)
-    for scale in SCALES:
-        added = regularizers.activation_noise(scale * ones, std, generator=generator) / scale - 1
-        multiplied = regularizers.gaussian_dropout(scale * ones, P, generator=generator) / scale - 1
-        rows.append([scale, std / scale, *(each.square().mean().sqrt().item() for each in (added, multiplied))])
-        claims.append(
-            Claim(
-                f"Activations {scale} times as large: the noise's variance relative to them",
-                (std / scale) ** 2,
-                "(std / k)^2",
-                added.square().mean().item(),
-                *_with(rounded / scale**2, mean_of_squares([(std / scale) ** 2], n)),
-            )
-        )
-    claims.append(
-        Claim(
-            f"Multiplied noise of p = {P}: the same at {SCALES[-1]} times as large",
-            P / (1 - P),
-            "p/(1-p)",
-            multiplied.square().mean().item(),
-            *_with(1e-6, mean_of_squares([P / (1 - P)], n)),
-        )
-    )
+    ones = x.new_ones(n)
+    relative = {
+        "added": [regularizers.activation_noise(k * ones, std, generator=generator) / k - 1 for k in SCALES],
+        f"multiplied, Gaussian dropout at p = {P}": [
+            regularizers.gaussian_dropout(k * ones, P, generator=generator) / k - 1 for k in SCALES
+        ],
+    }
+    at = [float(k) for k in SCALES]
     return Measurement(
         title=f"Activation noise of size {std:g}",
         claims=claims,
+        picture=[
+            Curves(
+                title="The noise relative to the activations, as these grow",
+                x_label="activations, times as large",
+                y_label="std of the noise over the activation",
+                series=[Series(name, at, [mean_square(e) ** 0.5 for e in es]) for name, es in relative.items()],
+                note="A network gets rid of added noise by growing its activations. Multiplied noise grows along.",
+            )
+        ],
         blocks=[
             Text(
-                f"Each activation gets noise from N(0, {std:g}^2) added in training. A linear layer behind it passes "
-                "on w . n, noise of variance std^2 |w|^2, and for a squared error that is what the loss grows by: "
-                "training with the noise is training with weight decay."
+                f"In training each activation gets noise from N(0, {std:g}^2). A linear layer behind it passes "
+                "on $w n$."
             ),
             Table(
                 title=f"The squared error of a linear model, {FEATURES} features, over {draws} passes",
                 columns=["", "loss"],
                 rows=[
-                    ["without noise", clean.mean().item()],
+                    ["without noise", clean],
                     ["with noise, measured", noisy],
-                    ["without, plus std^2 |w|^2", clean.mean().item() + penalty],
+                    ["without noise, plus $std^2 |w|^2$", clean + penalty],
                 ],
-                note="Noise that is left on in eval costs just this penalty, in every prediction.",
-            ),
-            Table(
-                title="The noise relative to activations k times as large",
-                columns=["k", "std / k", "added, measured", f"multiplied (p = {P})"],
-                rows=rows,
-                note="By growing its activations a network gets rid of added noise. Multiplied noise grows along.",
+                note="Noise that is left on in eval costs this penalty on average.",
             ),
         ],
     )
 
 
-def _with(more: float, bound: tuple[float, str]) -> tuple[float, str]:
-    """A bound, wider by what rounding may lose."""
-    return bound[0] + more, bound[1]
+WRONG = [
+    Wrong("multiplied, not added", "activation_noise", lambda right, x, std, **kw: x * right(x / x, std, **kw)),
+    Wrong("std taken for the variance", "activation_noise", lambda right, x, std, **kw: right(x, std**0.5, **kw)),
+    Wrong("left on in eval", "activation_noise", lambda right, x, std, training=True, **kw: right(x, std, **kw)),
+    Wrong(
+        "one draw for all", "activation_noise", lambda right, x, std, **kw: x + right(x.flatten()[:1] * 0, std, **kw)
+    ),
+    Wrong("noise of one sign", "activation_noise", lambda right, x, std, **kw: x + (right(x, std, **kw) - x).abs()),
+]

@@ -1,101 +1,82 @@
 """Adversarial training: learn on the attacked inputs too.
 
-Trains a logistic model on clean and on FGSM's inputs, where the worst case is known in closed form: the gradient of the
-adversarial loss, what it does to the accuracy under attack and without, and that random noise of the same size does not
-do it.
+Trains a logistic model on clean inputs and on FGSM's, where the worst case is known in closed form: the gradient of the
+adversarial loss, and what it does to the loss under attack, which random noise of the same size does not do.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong, fraction, gap, normal, seeded, signs
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Cell, Claim, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "inputs"
 SAY = (
-    "Adversarial training minimizes the loss at the worst inputs near each example, by making them afresh with FGSM "
-    "in each step: half the loss clean, half attacked, in the original recipe. It buys robustness to that attack, at "
-    "a second backward pass and some clean accuracy. Several smaller steps, PGD, are the stronger version; in NLP the "
-    "step is taken in the embeddings."
+    "Adversarial training minimizes the loss at the worst inputs near each example, made again in each step with the "
+    "current weights: in the original recipe, half the loss is clean and half attacked by FGSM. It buys robustness to "
+    "that attack, for a second backward pass and usually some clean accuracy. Several smaller steps, PGD, are the "
+    "stronger version."
 )
 WRONG_ANSWER = (
-    "'Attack the training set once, and add it to the data.' The attack belongs to the weights of the moment: it has "
-    "to be made again in each step. Nor is it noise: random signs of the same size leave the loss under attack about "
-    "where it was. And robustness to one-step FGSM is not robustness to every attack."
+    "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it is "
+    "made again in each step. Nor is it noise: random signs of the same size leave the loss under attack about where "
+    "it was. And robustness to one-step FGSM is not robustness to other attacks."
 )
-CARDS = (
-    "Q18.432",
-    "Q18.433",
-    "Q18.434",
-    "Q18.435",
-)
+CARDS = ("Q18.432", "Q18.433", "Q18.434", "Q18.435")
 
 EXAMPLES, WEAK = 400, 60  # two sets of as many examples; inputs that each say a little
-STEPS, LR = 300, 0.5
+STEPS, LR, EVERY = 200, 0.5, 10
 STRONG, SHIFT = 1.0, 0.25  # means of the one input that says much, and of each weak one
+Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
 def adversarial_training(
     *,
     epsilon: Annotated[float, Parameter("Largest change of an input.", 0.05, 0.5)] = 0.2,
-    clean: Annotated[float, Parameter("The clean loss's share.", 0, 0.9)] = 0.5,
+    clean: Annotated[float, Parameter("The clean loss's weight in the sum.", 0, 0.9)] = 0.5,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Train a logistic model of one strong input and many weak ones, with and without attacked inputs."""
+    generator = seeded(seed)
+    softplus = torch.nn.functional.softplus
+    means = torch.tensor([STRONG] + [SHIFT] * WEAK, dtype=torch.float64)
+    (x, t), (test_x, test_t) = (
+        (labels[:, None] * means + normal(generator, EXAMPLES, 1 + WEAK), labels)
+        for labels in (signs(generator, EXAMPLES) for _ in range(2))
+    )
+    noise = epsilon * signs(generator, *x.shape)
 
-    generator = torch.Generator().manual_seed(seed)
+    def plain(w: torch.Tensor, inputs: torch.Tensor = x) -> torch.Tensor:
+        return softplus(-t * (inputs @ w)).mean()
 
-    def draw() -> tuple[Tensor, Tensor]:
-        """Examples: a strong input, and WEAK inputs that an attack of size epsilon can turn all at once."""
-        t = 2.0 * torch.randint(2, (EXAMPLES,), generator=generator, dtype=torch.float64) - 1
-        means = torch.cat([torch.tensor([STRONG]), torch.full((WEAK,), SHIFT)]).double()
-        x = t[:, None] * means + torch.randn(EXAMPLES, 1 + WEAK, generator=generator, dtype=torch.float64)
-        return x, t
-
-    (x, t), (test_x, test_t) = draw(), draw()
-    noise = epsilon * (2.0 * torch.randint(2, x.shape, generator=generator, dtype=torch.float64) - 1)
-
-    def plain(w: Tensor, inputs: Tensor = x) -> Tensor:
-        return torch.nn.functional.softplus(-t * (inputs @ w)).mean()
-
-    def worst(w: Tensor) -> Tensor:
+    def worst(w: torch.Tensor) -> torch.Tensor:
         """The loss in the worst corner of each example's box, in closed form."""
-        return torch.nn.functional.softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
+        return softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
 
-    def adversarial(w: Tensor) -> Tensor:
+    def adversarial(w: torch.Tensor) -> torch.Tensor:
         return regularizers.adversarial_training(x, lambda inputs: plain(w, inputs), epsilon, clean=clean)
 
-    def train(loss: Callable[[Tensor], Tensor]) -> Tensor:
-        w = torch.zeros(1 + WEAK, dtype=torch.float64)
-        for _ in range(STEPS):
-            w = w - LR * _gradient(loss, w)
-        return w
-
-    probe = torch.randn(1 + WEAK, generator=generator, dtype=torch.float64)
-    by_formula = clean * _gradient(plain, probe) + (1 - clean) * _gradient(worst, probe)
-    ways = {
-        "clean inputs": train(plain),
-        "random signs": train(lambda w: clean * plain(w) + (1 - clean) * plain(w, x + noise)),
-        "FGSM's inputs": train(adversarial),
+    ways: dict[str, Loss] = {
+        "clean inputs": plain,
+        "random signs": lambda w: clean * plain(w) + (1 - clean) * plain(w, x + noise),
+        "FGSM's inputs": adversarial,
     }
-    losses = {name: (plain(w).item(), worst(w).item()) for name, w in ways.items()}
-    right = {name: _right(w, test_x, test_t, epsilon) for name, w in ways.items()}
-    fgsms = losses["FGSM's inputs"][1]
+    paths = {name: _train(loss, worst) for name, loss in ways.items()}
+    probe = normal(generator, 1 + WEAK)
+    by_formula = clean * _gradient(plain, probe) + (1 - clean) * _gradient(worst, probe)
+    ends = {name: path[-1] for name, (_, path) in paths.items()}
     claims = [
         Claim(
-            "The loss is the clean one and the worst case, in shares",
+            "The loss is a weighted sum of the clean one and the worst case",
             (clean * plain(probe) + (1 - clean) * worst(probe)).item(),
-            "clean L(x) + (1 - clean) mean softplus(eps |w|_1 - t w.x)",
+            r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t w x)$",
             adversarial(probe).item(),
             *rounding(1 + probe.abs().sum().item(), digits=1e-12),
         ),
@@ -103,47 +84,93 @@ def adversarial_training(
             "Its gradient is the worst case's own, though the attack is held fixed",
             0,
             "largest difference of the gradients",
-            (_gradient(adversarial, probe) - by_formula).abs().max().item(),
+            gap(_gradient(adversarial, probe), by_formula),
             *rounding(1, digits=1e-9),
         ),
         Claim(
-            "It lowers the loss under attack, which noise of that size does not so far",
+            "It lowers the loss under attack further than clean training and random signs do",
             2,
-            "of clean training and random signs, those with a higher worst case",
-            sum(fgsms < losses[other][1] for other in ("clean inputs", "random signs")),
+            "of the two, those with a higher worst case",
+            sum(ends["FGSM's inputs"] < ends[other] for other in ("clean inputs", "random signs")),
             *EXACT,
         ),
     ]
-    rows: list[list[Cell]] = [
-        [name, *right[name], *losses[name], (w[1:].abs().sum() / w.abs().sum()).item()] for name, w in ways.items()
+    rows = [
+        [
+            name,
+            *_right(w, test_x, test_t, epsilon),
+            plain(w).item(),
+            path[-1],
+            (w[1:].abs().sum() / w.abs().sum()).item(),
+        ]
+        for name, (w, path) in paths.items()
     ]
+    at = [float(step) for step in range(0, STEPS + 1, EVERY)]
     return Measurement(
-        title=f"Adversarial training at epsilon = {epsilon:g}, clean share {clean:g}",
+        title=f"Adversarial training at epsilon = {epsilon:g}, clean weight {clean:g}",
         claims=claims,
+        picture=[
+            Curves(
+                title="The training loss in the worst corner of each input's box",
+                x_label="step",
+                y_label="worst-case loss",
+                series=[Series(f"trained on {name}", at, path) for name, (_, path) in paths.items()],
+            )
+        ],
         blocks=[
             Text(
                 f"One input has a mean of {STRONG:g} times the label, {WEAK} others {SHIFT:g}, all with deviation 1. "
-                f"Together the weak ones say most, and an attack of {epsilon:g} on each of them turns them all at once."
+                f"Together the weak ones say most, and an attack of {epsilon:g} on each turns them all at once."
             ),
             Table(
                 title=f"Trained on {EXAMPLES} examples; right on {EXAMPLES} new ones, and the training losses",
                 columns=["trained on", "right", "attacked", "loss", "worst loss", "on weak inputs"],
-                rows=rows,
-                note="The last column is the weak inputs' share of the weights' sizes: it leans on them less. What is "
-                "claimed is the worst loss in training: the accuracies vary with the seed, and small attacks hardly "
-                "change them.",
+                rows=[list(row) for row in rows],
+                note="Last: the weak inputs' part of the weights' sizes. The claims are about training; the accuracies "
+                "vary with the seed.",
             ),
         ],
     )
 
 
-def _gradient(loss: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
-
+def _gradient(loss: Loss, w: torch.Tensor) -> torch.Tensor:
     leaf = w.clone().requires_grad_()
     return torch.autograd.grad(loss(leaf), leaf)[0]
 
 
-def _right(w: Tensor, x: Tensor, t: Tensor, epsilon: float) -> tuple[float, float]:
-    """The share of examples that are right as they are, and in the worst corner of their box."""
+def _train(loss: Loss, worst: Loss) -> tuple[torch.Tensor, list[float]]:
+    """The weights in the end, and the worst-case loss every few steps."""
+    w, path = torch.zeros(1 + WEAK, dtype=torch.float64), []
+    for step in range(STEPS + 1):
+        if step % EVERY == 0:
+            path.append(worst(w).item())
+        w = w - LR * _gradient(loss, w)
+    return w, path
+
+
+def _right(w: torch.Tensor, x: torch.Tensor, t: torch.Tensor, epsilon: float) -> tuple[float, float]:
+    """The fraction of examples that are right as they are, and in the worst corner of their box."""
     margin = t * (x @ w)
-    return (margin > 0).double().mean().item(), (margin > epsilon * w.abs().sum()).double().mean().item()
+    return fraction(margin > 0), fraction(margin > epsilon * w.abs().sum())
+
+
+NAME = "adversarial_training"
+WRONG = [
+    Wrong(
+        "attacks downhill",
+        NAME,
+        lambda right, x, loss, epsilon, clean: (
+            clean * loss(x) + (1 - clean) * loss(x - regularizers.fgsm(x, loss, epsilon) + x)
+        ),
+    ),
+    Wrong(
+        "random signs",
+        NAME,
+        lambda right, x, loss, epsilon, clean: (
+            clean * loss(x) + (1 - clean) * loss(x + epsilon * signs(seeded(1), *x.shape))
+        ),
+    ),
+    Wrong("the clean loss alone", NAME, lambda right, x, loss, epsilon, clean: loss(x)),
+    Wrong("the attacked loss alone", NAME, lambda right, x, loss, epsilon, clean: right(x, loss, epsilon, clean=0.0)),
+    Wrong("steps half as far", NAME, lambda right, x, loss, epsilon, clean: right(x, loss, epsilon / 2, clean=clean)),
+]

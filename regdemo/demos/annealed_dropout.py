@@ -1,40 +1,33 @@
 """Annealed dropout: the rate falls to 0 as training goes on.
 
-And its relatives: early dropout, which only the beginning has, and late dropout, which only the rest has. Draws the
-three schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once an epoch, or
-only where it is a module.
+And its relatives: early dropout, which only the first part of training has, and late dropout, which only the rest has.
+Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once an epoch.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong, fraction, seeded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
 SAY = (
     "Annealed dropout lowers the rate to 0 during training; early dropout, for models that underfit, switches it off "
     "after the first part; late dropout, for models that overfit, switches it on after it. The rate is a function of "
-    "the step, set on every module before each one, and it has to arrive at exactly 0."
+    "the step and is set on every module before each step. With $p(1-t/T)$, the last training step, $T-1$, still "
+    "drops $p/T$: the rate is 0 from step T on."
 )
 WRONG_ANSWER = (
-    "'Lower p after each epoch.' With three epochs of fine-tuning that makes three stairs, and the last one is not 0. "
+    "'Lower p after each epoch.' In three epochs of fine-tuning that makes three stairs, and the last one is at p/3. "
     "And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an attention's float, where it was."
 )
-CARDS = (
-    "Q18.204",
-    "Q18.205",
-    "Q18.206",
-    "Q18.207",
-)
+CARDS = ("Q18.204", "Q18.205", "Q18.206", "Q18.207")
 
 UNITS = 2_000  # activations dropped in each step
 
@@ -47,8 +40,7 @@ def annealed_dropout(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Follow the schedules of rate p over `epochs` times `steps` steps; early and late dropout meet halfway."""
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     total = epochs * steps
     half = total // 2
     run = range(total + 1)
@@ -59,91 +51,66 @@ def annealed_dropout(
         "late": [regularizers.late_dropout(step, half, p) for step in run],
     }
     by_epoch = [regularizers.annealed_dropout(step // steps, epochs, p) for step in range(total)]
-
-    model = torch.nn.Sequential(torch.nn.Identity(), regularizers.Dropout(0.9))
-    x, dropped = torch.ones(UNITS), []
-    for rate_ in rates["annealed"]:
-        regularizers.set_dropout(model, rate_)
-        dropped.append(_zeros(model[1](x, generator=generator)))
-
+    model, x, dropped = torch.nn.Sequential(torch.nn.Identity(), regularizers.Dropout(0.9)), torch.ones(UNITS), []
     annealed = rates["annealed"]
-    mean = p * (total + 1) / (2 * total)
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # torch.nn.functional.dropout takes no generator: lend it the global one, and put it back
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        written_in_the_code = _zeros(torch.nn.functional.dropout(x, p))
+    for rate_ in annealed:
+        regularizers.set_dropout(model, rate_)
+        dropped.append(fraction(model[1](x, generator=generator) == 0))
     claims = [
+        Claim("The first step has the rate p", p, "$p$", annealed[0], *EXACT),
+        Claim("The last training step, T-1, still has", p / total, "$p/T$", annealed[-2], *rounding(1)),
+        *(Claim(f"{name}: 0 from step T on", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
         Claim(
-            "The mean rate of the annealed run is about p/2",
-            mean,
-            "p (T+1) / (2T)",
+            "The mean rate of the annealed run",
+            p * (total + 1) / (2 * total),
+            "$p (T+1)/(2T)$",
             sum(annealed[:-1]) / total,
             *rounding(1),
         ),
         Claim(
-            "The share that the model dropped, over all steps",
-            sum(annealed) / (total + 1),
-            "mean of p_t",
+            "The fraction that a model drops, set before each step, over all steps",
+            sum(p * (1 - step / total) for step in run) / (total + 1),
+            "mean of $p_t$",
             sum(dropped) / (total + 1),
             *mean_of_bounded(sum(q * (1 - q) for q in annealed) / (total + 1), 1, UNITS * (total + 1)),
         ),
-        *(
-            Claim(f"{name} ends at exactly 0", 0, "p_T = 0", rates[name][-1], *EXACT)
-            for name in ("annealed", "early, linear", "early, constant")
+        Claim(
+            "Early dropout is off, and late dropout on, from step T/2",
+            p,
+            "late at T/2, early at T/2 - 1",
+            (rates["late"][half] + rates["early, constant"][half - 1]) / 2,
+            *EXACT,
         ),
         Claim(
             "Late and constant early dropout add up to plain dropout",
             0,
-            "max |late + early - p|",
+            r"$\max |late + early - p|$",
             max(abs(a + b - p) for a, b in zip(rates["late"], rates["early, constant"], strict=True)),
             *EXACT,
         ),
-        Claim(
-            "Set once an epoch, the last epoch is still dropped at p / epochs",
-            p / epochs,
-            "p / epochs",
-            by_epoch[-1],
-            *rounding(1),
-        ),
-        Claim(
-            "Set once an epoch, the mean rate is higher",
-            p * (epochs + 1) / (2 * epochs),
-            "p (epochs + 1) / (2 epochs)",
-            sum(by_epoch) / total,
-            *rounding(1),
-        ),
-        Claim(
-            "After the end, torch.nn.functional.dropout(x, p) in a forward drops a share of",
-            p,
-            "p: set_dropout cannot see it",
-            written_in_the_code,
-            *mean_of_bounded(p * (1 - p), 1, UNITS),
-        ),
+        Claim("Set once an epoch, the last epoch is at", p / epochs, "p / epochs", by_epoch[-1], *rounding(1)),
     ]
-    shown = sorted({round(i * total / 10) for i in range(11)})
-    rows: list[list[Cell]] = [[step, *(each[step] for each in rates.values()), dropped[step]] for step in shown]
     at = [float(step) for step in run]
     return Measurement(
         title=f"Annealed dropout from p = {p}, with early and late dropout",
         claims=claims,
-        blocks=[
-            Text(
-                f"Three schedules of the drop rate over {total} steps. Annealed dropout goes down all the way, so that "
-                f"the end is trained as it will be used. Early dropout is off from step {half} on, late dropout "
-                "until then. The rate is a function of the step: it is set before each one, with `set_dropout`."
-            ),
+        picture=[
             Curves(
-                title="The drop rate",
+                title=f"The drop rate over {total} steps, by four schedules",
                 x_label="step",
                 y_label="p",
                 series=[Series(name, at, each) for name, each in rates.items()],
-            ),
+                note=f"Early dropout is off from step {half} on, late dropout until then.",
+            )
+        ],
+        blocks=[
             Table(
-                title="The rates at a few steps, and the share a model dropped under the first",
+                title=f"The rates at a few steps, and the fraction of {UNITS:,} activations dropped under the first",
                 columns=["step", *rates, "dropped (annealed)"],
-                rows=rows,
-                note=f"{UNITS:,} activations are dropped in each step.",
+                rows=[
+                    [step, *(each[step] for each in rates.values()), dropped[step]]
+                    for step in sorted({round(i * total / 10) for i in range(11)})
+                ],
             ),
             Table(
                 title="Annealed by the step, and by the epoch",
@@ -152,15 +119,21 @@ def annealed_dropout(
                     ["each step", annealed[0], annealed[total - 1], sum(annealed[:-1]) / total],
                     ["each epoch", by_epoch[0], by_epoch[-1], sum(by_epoch) / total],
                 ],
-                note="With few epochs, as in fine-tuning, stairs are far from the line, and do not come down to 0.",
+                note="With few epochs, as in fine-tuning, the stairs stay far above the line.",
             ),
-            Text(
-                "What is shown are schedules; no effect on accuracy is measured or claimed. The papers report theirs "
-                "on speech and on ImageNet, and a network small enough for a demo is no test of them."
-            ),
+            Text("No effect on accuracy is measured here: a network small enough for a demo is no test of schedules."),
         ],
     )
 
 
-def _zeros(y: Tensor) -> float:
-    return (y == 0).double().mean().item()
+NAME = "annealed_dropout"
+WRONG = [
+    Wrong("reaches 0 at T+1", NAME, lambda right, step, steps, p: right(step, steps + 1, p)),
+    Wrong("reaches 0 at T-1", NAME, lambda right, step, steps, p: right(step, max(1, steps - 1), p)),
+    Wrong("rises instead", NAME, lambda right, step, steps, p: p - right(step, steps, p)),
+    Wrong("late dropout a step late", "late_dropout", lambda right, step, start, p: right(step, start + 1, p)),
+    Wrong(
+        "early and late swapped", "early_dropout", lambda right, step, cutoff, p, constant=False: p * (step >= cutoff)
+    ),
+    Wrong("the rate is not set", "set_dropout", lambda right, model, p: {}),
+]

@@ -14,6 +14,7 @@ import torch
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
 from regdemo.errors import ArgumentError
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Words, count, rate
 from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
@@ -24,13 +25,13 @@ ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
 SAY = (
     "Augmentation makes new training texts that should keep their label: delete or swap words at random (EDA), which "
-    "is free, or paraphrase and translate there and back, which costs a model and reads like language. It pays with "
-    "few labelled examples, and hardly with many or on top of a pretrained model."
+    "is free, or paraphrase and translate there and back, which costs a model and reads like language. It usually "
+    "helps most with few labelled examples, and little on top of a pretrained model."
 )
 WRONG_ANSWER = (
-    "'Deleting words is harmless noise.' At p it takes the word 'not' from a share p of the negated sentences and "
-    "keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion shortens the "
-    "text. For a next-word model either edit makes broken text the target."
+    "'Deleting words is harmless noise.' At rate p it takes the word 'not' from a fraction p of the negated sentences "
+    "and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion shortens "
+    "the text. For a next-word model either edit makes broken text the target."
 )
 CARDS = (
     "Q18.420",
@@ -67,7 +68,7 @@ def augmentation(
     swapped = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
 
     left = (deleted != GONE).sum(1)
-    none = p**n  # the chance that every coin falls
+    none = p**n  # the chance that each word is drawn
     mean = n * (1 - p) + none
     variance = n * p * (1 - p) + (n * (1 - p)) ** 2 + none - mean**2
     rises = (deleted.diff(dim=1) > 0) | (deleted[:, 1:] == GONE)
@@ -76,18 +77,18 @@ def augmentation(
     displaced = (1 - 1 / n) * (1 - (1 - 2 / (n - 1)) ** swaps) if n > 1 else 0.0
     claims = [
         Claim(
-            "Deletion leaves so many words on average",
+            "The number of words that deletion leaves, on average",
             mean,
-            "n (1 - p) + p^n",
+            "$n (1 - p) + p^n$",
             left.double().mean().item(),
             *mean_of_bounded(max(variance, 0.0), n, TEXTS),
         ),
         Claim("No text is left empty", 0, "empty texts", int((left == 0).sum()), *EXACT),
         Claim("What is left keeps its order", 0, "pairs out of order", int((~rises).sum()), *EXACT),
         Claim(
-            f"'{words[key]}' is gone from a share of the texts",
+            f"'{words[key]}' is gone from so many of the texts",
             lost,
-            "p - p^n / n",
+            "$p - p^n / n$",
             (deleted != key).all(1).double().mean().item(),
             *proportion(lost, TEXTS),
         ),
@@ -99,9 +100,9 @@ def augmentation(
             *EXACT,
         ),
         Claim(
-            "The share of words that stand elsewhere after the swaps",
+            "The fraction of words that are elsewhere after the swaps",
             displaced,
-            "(1 - 1/n) (1 - (1 - 2/(n-1))^swaps)",
+            "$(1 - 1/n) (1 - (1 - 2/(n-1))^{swaps})$",
             (swapped != places).double().mean().item(),
             *mean_of_bounded(0.25, 1, TEXTS),
         ),
@@ -109,20 +110,21 @@ def augmentation(
     return Measurement(
         title=f"Augmentation at p = {p:g}, swaps = {swaps}",
         claims=claims,
+        picture=[_examples(words, p, swaps, generator)],
         blocks=[
             Text(
                 f"Each of {n} words is deleted with probability {p:g}, never all of them; a swap exchanges two. The "
                 "label stays, so the bet is that the edit does not change what the text says."
             ),
-            _examples(words, p, swaps, generator),
             Table(
                 title=f"What is left in {TEXTS:,} copies of the text",
-                columns=["edit", "words", "in place", "neighbours"],
+                columns=["edit", "words", "in place", "neighbors"],
                 rows=[
                     [f"deletion, p = {p:g}", *_left(deleted, n)],
                     [f"swap, {swaps} times", *_left(swapped, n)],
                 ],
-                note="Shares of the text's words, of those at their old place, and of its pairs of neighbours. A model "
+                note="Fractions of the text's words, of those at their old place, and of its pairs of "
+                "neighbors. A model "
                 "of bags of words sees nothing of a swap.",
             ),
             *_rewritten(text, model, back_model, prompt),
@@ -178,3 +180,24 @@ def _rewritten(text: str, model: str, back_model: str, prompt: str) -> list[Bloc
             note="Nothing here checks that they mean the same: read some of them before training on all.",
         )
     ]
+
+
+def _last_words(right, x, p, padding, **kw):
+    left = (right(x, p, padding=padding, **kw) != padding).sum(1, keepdim=True)
+    place = torch.arange(x.shape[1]) + x.shape[1] - left
+    return torch.where(place < x.shape[1], x.gather(1, place.clamp(max=x.shape[1] - 1)), padding)
+
+
+def _duplicated(right, *args, **kw):
+    swapped = right(*args, **kw).clone()
+    swapped[:, :1] = swapped[:, 1:2]
+    return swapped
+
+
+WRONG = [
+    Wrong("keeps with probability p", "random_deletion", lambda right, x, p, **kw: right(x, 1 - p, **kw)),
+    Wrong("deletes from the beginning", "random_deletion", _last_words),
+    Wrong("reverses the order", "random_deletion", lambda right, x, p, **kw: right(x.flip(1), p, **kw)),
+    Wrong("a swap that copies", "random_swap", _duplicated),
+    Wrong("one swap too many", "random_swap", lambda right, x, swaps, **kw: right(x, swaps + 1, **kw)),
+]

@@ -13,6 +13,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.measure import Wrong, fraction, gap, identity_in_eval, one_of_two, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 ACTS_ON = "paths"
 SAY = (
-    "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by 1 - p, so the mean in "
-    "training is what eval computes. Each example draws its own coin, so the noise averages out over the batch; rates "
-    "usually grow linearly with depth. Masking saves no work; computing the branch for the kept rows only saves a "
-    "share p of it."
+    "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by $1-p$, so that the "
+    "mean in training is what eval computes. Each example has an independent draw, so the noise averages out over the "
+    "batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the kept rows "
+    "alone saves a fraction p of it."
 )
 WRONG_ANSWER = (
-    "'if random.random() < p: return x', without a rescale: one coin for the batch, a training mean of 1 - p times "
+    "'if random.random() < p: return x', without a rescale: one draw for the batch, a training mean of $1-p$ times "
     "eval's, and a generator that torch.manual_seed does not reach. Close second: calling it DropConnect, which drops "
     "single weights."
 )
@@ -37,7 +38,7 @@ CARDS = (
     "Q18.22",
 )
 
-PASSES_SHOWN = 24
+PASSES_SHOWN = 16
 WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
 
 
@@ -51,46 +52,47 @@ def drop_path(
 ) -> Measurement:
     """Measure DropPath at rate p: its coins, the depth it leaves, and the work it can save."""
 
-    generator = torch.Generator().manual_seed(seed)
-    coin_claims, coin_blocks = _coins(p, examples, draws, generator)
+    generator = seeded(seed)
+    draw_claims, maps, draw_blocks = _draws(p, examples, draws, generator)
     depth_claims, depth_blocks = _depth(p, depth, draws, generator)
     work_claims, work_blocks = _work(p, generator)
     return Measurement(
         title=f"DropPath at p = {p}",
-        claims=[*coin_claims, *depth_claims, *work_claims],
+        claims=[*draw_claims, *depth_claims, *work_claims],
+        picture=maps,
         blocks=[
             Text(
                 "A residual block adds a branch to its input: y = x + f(x). DropPath drops the branch as a whole, "
-                f"y = x, with probability p = {p}, and otherwise adds f(x)/(1-p) = {1 / (1 - p):.4g} f(x). The input "
-                "always passes, so no signal is lost: the network is shallower for a moment."
+                f"y = x, with probability p = {p}, and otherwise adds f(x)/(1-p) = {1 / (1 - p):.4g} f(x)."
             ),
-            *coin_blocks,
+            *draw_blocks,
             *depth_blocks,
             *work_blocks,
         ],
     )
 
 
-def _coins(p: float, examples: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block], list[Block]]:
     """The factor that each example's branch is multiplied by, drawn per sample and per batch."""
-
     scale = 1 / (1 - p)
     # Each column is a batch of its own: a branch output of 1 shows the factor.
     per_sample = regularizers.drop_path(torch.ones(draws * examples), p, generator=generator).view(draws, examples)
     per_batch = regularizers.drop_path(torch.ones(draws, 1), p, generator=generator).expand(draws, examples)
     together = regularizers.drop_path(torch.ones(examples, 3), p, per_sample=False, generator=generator)
+    within = regularizers.drop_path(torch.ones(draws, 4), p, generator=generator)
     in_eval = regularizers.drop_path(per_sample, p, training=False)
 
     variance, furthest = p * scale, max(1.0, p * scale)
     means = {"per sample": per_sample.double().mean(1), "per batch": per_batch.double().mean(1)}
     variances = {"per sample": variance / examples, "per batch": variance}
     claims = [
+        one_of_two(per_sample, 0.0, scale, "A branch is multiplied by 0 or $1/(1-p)$"),
         Claim(
-            "A branch is multiplied by 0 or 1/(1-p)",
+            "An example's branch is dropped as a whole",
             0,
-            "distance to the nearer of the two",
-            per_sample.abs().minimum((per_sample - scale).abs()).max().item(),
-            *rounding(scale),
+            "largest difference in an example",
+            gap(within, within[:, :1]),
+            *EXACT,
         ),
         Claim(
             "Training keeps eval's mean",
@@ -104,69 +106,50 @@ def _coins(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
             Claim(
                 f"The variance of the batch's mean factor, {mode}",
                 variances[mode],
-                "p/(1-p)/B" if mode == "per sample" else "p/(1-p)",
+                "$p/(1-p)/B$" if mode == "per sample" else "$p/(1-p)$",
                 (mean - 1).square().mean().item(),
                 *mean_of_bounded(variances[mode] * furthest**2, furthest**2, draws),
             )
             for mode, mean in means.items()
         ),
         Claim(
-            "Per batch, all examples share one coin",
+            "Per batch, all examples share one draw",
             0,
             "largest difference in a batch",
-            (together - together[0]).abs().max().item(),
+            gap(together, together[0]),
             *EXACT,
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - per_sample).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, per_sample),
     ]
-    blocks: list[Block] = [
-        *(
-            HeatMap(
-                title=f"Who keeps the branch, {mode}",
-                values=factors[:PASSES_SHOWN].T.tolist(),
-                low=0.0,
-                high=scale,
-                row_label="example",
-                column_label="forward pass",
-                note=note,
-            )
-            for mode, factors, note in (
-                ("per sample", per_sample, "Each example its own coin: timm's and this project's default."),
-                ("per batch", per_batch, "One coin for all: the original paper's gate."),
-            )
-        ),
-        Table(
-            title=f"The mean factor of a batch of {examples}, over {draws:,} batches",
-            columns=["coins", "mean", "variance", "formula", "batches without the branch"],
-            rows=[
-                [
-                    mode,
-                    mean.mean().item(),
-                    (mean - 1).square().mean().item(),
-                    variances[mode],
-                    (mean == 0).double().mean().item(),
-                ]
-                for mode, mean in means.items()
-            ],
-            note="The same mean. Per sample, the coins' noise averages out: a B-th of the variance.",
-        ),
-        _conventions(p, per_batch[:, 0] > 0),
-    ]
-    kept = (per_batch[:, 0] > 0).double().mean().item()
-    claims.append(
-        Claim(
-            "The paper's convention has the same ratio of training to eval",
-            1,
-            "E[m] / (1-p) = 1",
-            kept * scale,
-            *_scaled(scale, proportion(p, draws)),
+    maps: list[Block] = [
+        HeatMap(
+            title=f"Who keeps the branch, {mode}",
+            values=factors[:PASSES_SHOWN].T.tolist(),
+            low=0.0,
+            high=scale,
+            row_label="example",
+            column_label="pass",
+            note=note,
         )
+        for mode, factors, note in (
+            ("per sample", per_sample[:, :8], "Each example has its own draw."),
+            ("per batch", per_batch[:, :8], "One draw for all: the first paper."),
+        )
+    ]
+    table = Table(
+        title=f"The mean factor of a batch of {examples}, over {draws:,} batches",
+        columns=["draws", "mean", "variance", "formula", "batches without the branch"],
+        rows=[
+            [mode, mean.mean().item(), (mean - 1).square().mean().item(), variances[mode], fraction(mean == 0)]
+            for mode, mean in means.items()
+        ],
+        note="The same mean. Per sample, the noise averages out: the B-th part of the variance.",
     )
-    return claims, blocks
+    return claims, maps, [table, _conventions(p, per_batch[:, 0] > 0)]
 
 
 def _conventions(p: float, kept: Tensor) -> Table:
-    """Where the rescale may stand, and what mixing the conventions does."""
+    """Where the rescale may be, and what mixing the conventions does."""
     scale, share = 1 / (1 - p), kept.double().mean().item()
     rows = [
         ("inverted (timm, here)", "m/(1-p)", share * scale, "1", 1.0),
@@ -175,10 +158,10 @@ def _conventions(p: float, kept: Tensor) -> Table:
         ("mixed: both", "m/(1-p)", share * scale, "1-p", 1 - p),
     ]
     return Table(
-        title="Where the rescale stands",
+        title="Where the rescale is",
         columns=["convention", "training", "mean", "eval", "value", "training / eval"],
         rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
-        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} coins. Only the first two agree with eval.",
+        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. The first two agree with eval.",
     )
 
 
@@ -194,7 +177,7 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
         Claim(
             f"The depth in training, of {depth} in eval",
             expected,
-            "sum of 1 - p_l",
+            r"$\sum (1 - p_l)$",
             measured,
             *mean_of_bounded(sum(rate * (1 - rate) for rate in rates), depth, draws),
         )
@@ -208,7 +191,7 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
         Curves(
             title="How often each block runs",
             x_label="block",
-            y_label="share of passes",
+            y_label="fraction of passes",
             series=[
                 Series("1 - p_l", layers, [1 - rate for rate in rates]),
                 Series("measured", layers, ran.double().mean(1).tolist()),
@@ -252,8 +235,8 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
             apart,
             *rounding(1 / (1 - p)),
         ),
-        Claim("It takes the kept share of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),
-        Claim("The share of work saved is p", p, "p", 1 - partial / full, *proportion(p, rows)),
+        Claim("It takes the kept fraction of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),
+        Claim("The fraction of work saved is p", p, "$p$", 1 - partial / full, *proportion(p, rows)),
     ]
     blocks: list[Block] = [
         Text(
@@ -262,7 +245,7 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
         ),
         Table(
             title=f"Work of a two-layer branch, width {WIDTH}, in {PASSES} passes of {BATCH} examples",
-            columns=["how", "FLOPs", "share"],
+            columns=["how", "FLOPs", "fraction"],
             rows=[
                 ["x + drop_path(branch(x), p)", full, 1.0],
                 ["drop_path_residual(x, branch, p)", partial, partial / full],
@@ -273,6 +256,24 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     return claims, blocks
 
 
-def _scaled(factor: float, bound: tuple[float, str]) -> tuple[float, str]:
-    """A bound on a quantity, as a bound on `factor` times it."""
-    return bound[0] * factor, bound[1]
+NAME = "drop_path"
+WRONG = [
+    Wrong(
+        "never rescaled",
+        NAME,
+        lambda right, x, p, training=True, **kw: right(x, p, training=training, **kw) * (1 - p if training else 1),
+    ),
+    Wrong(
+        "one draw for the batch",
+        NAME,
+        lambda right, x, p, per_sample=True, **kw: right(x, p, per_sample="mask" in kw, **kw),
+    ),
+    Wrong("single elements", NAME, lambda right, x, p, per_sample=True, **kw: regularizers.dropout(x, p, **kw)),
+    Wrong("drops in eval", NAME, lambda right, x, p, training=True, **kw: right(x, p, **kw)),
+    Wrong("keeps with probability p", NAME, lambda right, x, p, **kw: right(x, 1 - p, **kw)),
+    Wrong(
+        "kept rows not rescaled",
+        "drop_path_residual",
+        lambda right, x, branch, p, mask: right(x, lambda rows: (1 - p) * branch(rows), p, mask=mask),
+    ),
+]

@@ -155,7 +155,9 @@ WRONG = [
     Wrong("rescaled twice", "dropout", lambda right, x, p, **kw: x * (right(x, p, **kw) != 0) / (1 - p) ** 2),
     Wrong("keeps with probability p", "dropout", lambda right, x, p, **kw: right(x, 1 - p, **kw)),
     Wrong("drops in eval", "dropout", lambda right, x, p, training=True, **kw: right(x, p, **kw)),
-    Wrong("one draw for all elements", "dropout", lambda right, x, p, **kw: x * right(x[:1] / x[:1], p, **kw)),
+    Wrong(
+        "one draw for all elements", "dropout", lambda right, x, p, mask=None, **kw: x * right(x[:1] / x[:1], p, **kw)
+    ),
     Wrong("adds Gaussian noise", "dropout", lambda right, x, p, **kw: x + _noise(x, p)),
     Wrong("ignores the mask", "dropout", lambda right, x, p, mask=None, **kw: right(x, p, **kw)),
 ]

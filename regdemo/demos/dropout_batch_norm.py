@@ -13,8 +13,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
+from regdemo.measure import Wrong, seeded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "Dropout in front of batch norm shifts the variance: training sees 1 + p/(1-p) E[x^2]/Var[x] times what eval "
-    "sees, batch norm stores the former and normalises by it in eval. So dropout goes behind the last batch norm, as "
-    "in a classifier's head, or the statistics are taken anew with dropout off."
+    "Dropout in front of batch norm shifts the variance: training sees $1 + p/(1-p) E[x^2]/Var[x]$ times what eval "
+    "sees, batch norm stores the former and divides by it in eval. So dropout goes behind the last batch norm, as in "
+    "a classifier's head, or the statistics are computed again with dropout off. How much accuracy it costs depends "
+    "on the network, and may be nothing."
 )
 WRONG_ANSWER = (
     "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the mean. "
-    "The variance it does not keep, and batch norm divides by its root. And update_bn is no remedy: it calls "
+    "It does not keep the variance, and batch norm divides by its root. And update_bn is no fix: it calls "
     "model.train(), which switches dropout on."
 )
 CARDS = (
@@ -38,7 +40,6 @@ CARDS = (
     "Q18.203",
 )
 
-RATES = (0.1, 0.3, 0.5)
 MEANS = (0.0, 1.0, 3.0)
 
 
@@ -49,9 +50,8 @@ def dropout_batch_norm(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure what dropout at rate p does to a batch norm behind it, on the ReLU of `size` normal draws."""
-    from torch.optim.swa_utils import update_bn
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     x = torch.randn(size, 1, generator=generator, dtype=torch.float64).relu()
     variance = _variance(x)
     y = regularizers.dropout(x, p, generator=generator)
@@ -70,7 +70,7 @@ def dropout_batch_norm(
         devices=[]
     ):  # torch.nn.Dropout takes no generator: lend it the global one, and put it back
         torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        update_bn([x], network)
+        torch.optim.swa_utils.update_bn([x], network)
     by_update_bn, after_update_bn = _stored(norm, size), _variance(network.eval()(x))
     norm.reset_running_stats()
     drop.eval()
@@ -80,9 +80,9 @@ def dropout_batch_norm(
     share = 0.02  # eps = 1e-5 in the denominator, and size / (size - 1) at size 100
     claims = [
         Claim(
-            "Dropout multiplies the variance by 1 + p/(1-p) E[x^2]/Var[x]",
+            "Dropout multiplies the variance by so much",
             expected / variance,
-            "1 + p/(1-p) E[x^2]/Var[x]",
+            "$1 + p/(1-p) E[x^2]/Var[x]$",
             _variance(y) / variance,
             tolerance / variance,
             reason,
@@ -105,13 +105,13 @@ def dropout_batch_norm(
         Claim(
             "swa_utils.update_bn stores the shifted variance again: it calls train()",
             expected / variance,
-            "1 + p/(1-p) E[x^2]/Var[x]",
+            "$1 + p/(1-p) E[x^2]/Var[x]$",
             by_update_bn / variance,
             tolerance / variance + rounding(expected / variance)[0],
             reason,
         ),
         Claim(
-            "Statistics taken anew with dropout in eval: variance 1",
+            "Statistics computed again with dropout in eval: variance 1",
             1,
             "1",
             _variance(network.eval()(x)),
@@ -122,13 +122,13 @@ def dropout_batch_norm(
     return Measurement(
         title=f"Dropout and batch norm at p = {p}",
         claims=claims,
+        picture=[_over_rates(x, generator)],
         blocks=[
             Text(
                 "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch norm "
                 "behind it divides in training by a deviation with that noise in it, stores it, and divides by it in "
                 f"eval, where the noise is gone: at p = {p} by {(expected / variance) ** 0.5:.4g} times too much."
             ),
-            _rates_table(x, p, generator),
             _means_table(p, size, generator),
             Table(
                 title="The variance of batch norm's output in eval, which should be 1",
@@ -139,7 +139,7 @@ def dropout_batch_norm(
                     ["the same, dropout in eval", _stored(norm, size) / variance, _variance(network(x))],
                     ["batch norm, dropout", _stored(before, size) / variance, _variance(before(x))],
                 ],
-                note="Put dropout behind the last batch norm, or take the statistics anew with dropout in eval.",
+                note="Put dropout behind the last batch norm, or compute the statistics again with dropout in eval.",
             ),
             Text(
                 "What is claimed here is the ratio, and no loss of accuracy: whether the shift matters depends on the "
@@ -176,12 +176,18 @@ def _row(x: Tensor, p: float, generator: Generator) -> list[Cell]:
     return [variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance]
 
 
-def _rates_table(x: Tensor, p: float, generator: Generator) -> Table:
-    """The ratio at the usual rates and at p."""
-    return Table(
-        title="The variance behind a ReLU, in eval and in training",
-        columns=["p", "eval", "training", "ratio", "1 + p/(1-p) E[x^2]/Var[x]"],
-        rows=[[str(rate_), *_row(x, rate_, generator)] for rate_ in sorted({*RATES, p})],
+def _over_rates(x: Tensor, generator: Generator) -> Curves:
+    """The ratio of the variance in training to that in eval, over the rate."""
+    rates = [rate_ / 10 for rate_ in range(9)]
+    measured, formula = zip(*(_row(x, rate_, generator)[2:] for rate_ in rates), strict=True)
+    return Curves(
+        title="The variance behind a ReLU in training, over that in eval, which batch norm assumes are one",
+        x_label="p",
+        y_label="ratio",
+        series=[
+            Series("measured", rates, [float(str(value)) for value in measured], style="points"),
+            Series("$1 + p/(1-p) E[x^2]/Var[x]$", rates, [float(str(value)) for value in formula]),
+        ],
         note=f"Measured on {x.numel():,} activations.",
     )
 
@@ -192,7 +198,20 @@ def _means_table(p: float, size: int, generator: Generator) -> Table:
     x = torch.randn(size, generator=generator, dtype=torch.float64)
     return Table(
         title=f"The same at p = {p} for normal activations of variance 1",
-        columns=["mean", "eval", "training", "ratio", "1 + p/(1-p) E[x^2]/Var[x]"],
+        columns=["mean", "eval", "training", "ratio", "$1 + p/(1-p) E[x^2]/Var[x]$"],
         rows=[[mean, *_row(x + mean, p, generator)] for mean in MEANS],
-        note=f"At mean 0 the ratio is 1/(1-p) = {1 / (1 - p):.4g}, the least there is. A mean makes it worse.",
+        note=f"At mean 0 the ratio is 1/(1-p) = {1 / (1 - p):.4g}. A mean makes it larger.",
     )
+
+
+NAME = "dropout"
+WRONG = [
+    Wrong("never rescaled", NAME, lambda right, x, p, **kw: right(x, p, **kw) * (1 - p)),
+    Wrong("scaled to keep the variance", NAME, lambda right, x, p, **kw: right(x, p, **kw) * (1 - p) ** 0.5),
+    Wrong("drops nothing", NAME, lambda right, x, p, **kw: x),
+    Wrong(
+        "update_bn in eval",
+        "torch.optim.swa_utils.update_bn",
+        lambda right, data, model: [model[0].eval(), model[1].reset_running_stats(), model[1].train()(data[0])],
+    ),
+]
