@@ -23,7 +23,8 @@ def survives(demo: catalog.Demo, wrong: Wrong, seed: int) -> bool:
         try:
             return demo.function(seed=seed).holds
         except Exception as error:
-            print(f"{demo.stem}: {wrong.name!r} raises {error!r}")
+            if seed == 0:
+                print(f"{demo.stem}: {wrong.name!r} raises {error!r}")
             return True
 
 

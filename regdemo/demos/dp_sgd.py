@@ -14,22 +14,23 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, rounding
+from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Measurement, Table, Text
+from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "gradients"
 SAY = (
-    "DP-SGD clips the gradient of each example to C, sums, adds Gaussian noise of deviation sigma C, and divides by "
-    "the expected batch size. Clipping bounds what one example can do, the noise covers it, and an accountant adds up "
-    "epsilon over the steps. It costs accuracy, and gradients for each example."
+    r"DP-SGD clips the gradient of each example to a norm C, sums, adds Gaussian noise of deviation $\sigma C$, and "
+    "divides by the expected batch size. Clipping bounds what one example can do, the noise covers it, and a privacy "
+    "accountant adds up epsilon over the steps. It costs accuracy, and a gradient for each example."
 )
 WRONG_ANSWER = (
     "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one outlier "
-    "still turns the whole update. Close second: noise of deviation sigma, without C, which is no multiple of what "
-    "has to be hidden."
+    "still turns the whole update. Close second: noise of deviation sigma, without C: that is no multiple of what has "
+    "to be hidden."
 )
 CARDS = (
     "Q18.190",
@@ -56,21 +57,23 @@ def dp_sgd(
 ) -> Measurement:
     """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
 
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _influence(max_norm, batch, generator)
-    noise_claims, noise_blocks = _noise(max_norm, noise_multiplier, batch, generator)
+    generator = seeded(seed)
+    claims, curves, table = _influence(max_norm, batch, generator)
     budget_claims, budget_blocks = _budget(noise_multiplier, batch / examples, steps, delta)
+    deviation = noise_multiplier * max_norm / batch
     return Measurement(
         title=f"DP-SGD at max_norm = {max_norm:g}, noise {noise_multiplier:g}",
-        claims=[*claims, *noise_claims, *budget_claims],
+        claims=[*claims, *_noise(max_norm, noise_multiplier, batch, generator), *budget_claims],
+        picture=[curves],
         blocks=[
             Text(
-                f"Each example's gradient is clipped to a norm of {max_norm:g}, so no one of {batch} examples moves "
-                f"the mean by more than {max_norm / batch:.4g}. Noise of deviation {noise_multiplier:g} times that "
-                "hides who was in the batch. What it hides over a whole training is for a privacy accountant to say."
+                f"Clipped to {max_norm:g}, no one of {batch} examples moves the mean by more than "
+                f"{max_norm / batch:.4g}. "
+                f"Noise of deviation {noise_multiplier:g} times that, {deviation:.4g} on each weight, hides "
+                "who was in the "
+                "batch. What it hides over a whole training is for a privacy accountant to say."
             ),
-            *blocks,
-            *noise_blocks,
+            table,
             *budget_blocks,
         ],
     )
@@ -82,28 +85,15 @@ def _loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
     return error.square()
 
 
-def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[Claim], Curves, Table]:
     """How far the last example, an outlier, moves the gradient: clipped for each example, and for the batch."""
-
-    parameters = {
-        "weight": torch.randn(INPUTS, generator=generator, dtype=torch.float64),
-        "bias": torch.zeros((), dtype=torch.float64),
-    }
-    x = torch.randn(batch, INPUTS, generator=generator, dtype=torch.float64)
-    y = torch.randn(batch, generator=generator, dtype=torch.float64)
+    parameters = {"weight": normal(generator, INPUTS), "bias": torch.zeros((), dtype=torch.float64)}
+    x, y = normal(generator, batch, INPUTS), normal(generator, batch)
     x[-1] *= OUTLIER
 
     def private(rows: slice) -> Tensor:
-        g = regularizers.dp_sgd(
-            _loss,
-            parameters,
-            x[rows],
-            y[rows],
-            max_norm=max_norm,
-            noise_multiplier=0,
-            expected_batch=batch,
-            generator=generator,
-        )
+        options = {"max_norm": max_norm, "noise_multiplier": 0, "expected_batch": batch, "generator": generator}
+        g = regularizers.dp_sgd(_loss, parameters, x[rows], y[rows], **options)
         return torch.cat([value.flatten() for value in g.values()])
 
     each = []
@@ -111,71 +101,79 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
         leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
         gradients = torch.autograd.grad(_loss(leaves, a, b), list(leaves.values()))
         each.append(torch.cat([g.flatten() for g in gradients]))
-    gradients_of = torch.stack(each)
+    before = torch.stack(each)
 
     def clip(g: Tensor) -> Tensor:
-        factor = min(1.0, max_norm / g.norm().item())
-        return torch.mul(g, factor)
+        return torch.mul(g, min(1.0, max_norm / g.norm().item()))
 
-    clipped = torch.stack([clip(g) for g in each])
-
+    after = torch.stack([clip(g) for g in each])
     moved = (private(slice(None)) - private(slice(-1))).norm().item()
-    moved_batch = (clip(gradients_of.mean(0)) - clip(gradients_of[:-1].sum(0) / batch)).norm().item()
-    moved_plain = (gradients_of[-1] / batch).norm().item()
+    moved_batch = (clip(before.mean(0)) - clip(before[:-1].sum(0) / batch)).norm().item()
     claims = [
         Claim(
-            "vmap(grad) gives what a loop over examples gives",
+            "The gradient is what a loop over the examples gives",
             0,
             "largest difference",
-            (private(slice(None)) - clipped.sum(0) / batch).abs().max().item(),
+            gap(private(slice(None)), after.sum(0) / batch),
             *rounding(max_norm, digits=1e-9),
         ),
-        Claim("The outlier moves the update by", max_norm / batch, "C / B", moved, *rounding(max_norm, digits=1e-9)),
+        Claim("The outlier moves the update by", max_norm / batch, "$C/B$", moved, *rounding(max_norm, digits=1e-9)),
     ]
-    block = Table(
+    order = before.norm(dim=1).argsort()
+    at = [float(i + 1) for i in range(batch)]
+    curves = Curves(
+        title=f"The norm of each example's gradient, before and after the clip to {max_norm:g}",
+        x_label="example, by the norm of its gradient",
+        y_label="log10 of the norm",
+        series=[
+            Series("before", at, g_norms(before[order]), style="points"),
+            Series("after", at, g_norms(after[order])),
+        ],
+        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip it counts "
+        "like others.",
+    )
+    table = Table(
         title=f"How far one outlier in {batch} moves the update, noise left out",
         columns=["clipped", "moved by", "in units of C/B"],
         rows=[
             [name, value, value * batch / max_norm]
-            for name, value in (("each example", moved), ("the batch", moved_batch), ("nothing", moved_plain))
+            for name, value in (
+                ("each example", moved),
+                ("the batch", moved_batch),
+                ("nothing", before[-1].norm().item() / batch),
+            )
         ],
         note="The noise is made for 1 in the last column. Clipping the batch lets one example use up the whole norm.",
     )
-    return claims, [block]
+    return claims, curves, table
 
 
-def _noise(
-    max_norm: float, noise_multiplier: float, batch: int, generator: Generator
-) -> tuple[list[Claim], list[Block]]:
-    """The noise alone: a gradient that is 0 for every example."""
+def g_norms(gradients: Tensor) -> list[float]:
+    """The logarithm of the norm of each row."""
+    return gradients.norm(dim=1).clamp(min=1e-9).log10().tolist()
 
+
+def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Generator) -> list[Claim]:
+    """The noise alone, at C and at 3 C: a gradient that is 0 for every example."""
     parameters = {"weight": torch.zeros(NOISY, dtype=torch.float64)}
-    g = regularizers.dp_sgd(
-        lambda held, x: (held["weight"] * x).sum(),
-        parameters,
-        torch.zeros(2, 1, dtype=torch.float64),
-        max_norm=max_norm,
-        noise_multiplier=noise_multiplier,
-        expected_batch=batch,
-        generator=generator,
-    )["weight"]
-    deviation = noise_multiplier * max_norm / batch
-    measured = g.square().mean().item()
-    claims = [
-        Claim(
-            "The noise has the variance",
-            deviation**2,
-            "(sigma C / B)^2",
-            measured,
-            *mean_of_normal(2**0.5 * deviation**2, NOISY),
-        ),
-        Claim("Its mean is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY)),
-    ]
-    block = Text(
-        f"The noise has a deviation of {measured**0.5:.4g} on each weight, {noise_multiplier:g} times the {max_norm:g}/"
-        f"{batch} that one example can do. It does not shrink with the number of weights, so large models pay more."
-    )
-    return claims, [block]
+    claims = []
+    for times in (1, 3):
+        g = regularizers.dp_sgd(
+            lambda held, x: (held["weight"] * x).sum(),
+            parameters,
+            torch.zeros(2, 1, dtype=torch.float64),
+            max_norm=times * max_norm,
+            noise_multiplier=noise_multiplier,
+            expected_batch=batch,
+            generator=generator,
+        )["weight"]
+        deviation = noise_multiplier * times * max_norm / batch
+        bound = mean_of_normal(2**0.5 * deviation**2, NOISY)
+        where = "" if times == 1 else f", clipped to {times} C"
+        claims.append(
+            Claim(f"The variance of the noise{where}", deviation**2, r"$(\sigma C / B)^2$", mean_square(g), *bound)
+        )
+    return [*claims, Claim("Its mean is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY))]
 
 
 def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple[list[Claim], list[Block]]:
@@ -206,7 +204,7 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
             *EXACT,
         ),
         Claim(
-            "Sampling the batches spends no more",
+            "Sampling the batches costs no more privacy",
             len(after),
             "numbers of steps at which sampled <= whole",
             sum(sampled[n] <= whole[n] for n in after),
@@ -221,3 +219,30 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
         "of delta. Counted for Poisson sampling: batches from a shuffled set are not that, though often counted so.",
     )
     return claims, [block]
+
+
+def _batch_clipped(right, *args, max_norm, noise_multiplier, **kw):
+    g = right(*args, max_norm=1e12, noise_multiplier=noise_multiplier * max_norm / 1e12, **kw)
+    norm = torch.stack([value.norm() for value in g.values()]).norm()
+    return {name: value * min(1.0, max_norm / norm.item()) if norm else value for name, value in g.items()}
+
+
+def _with(right, *args, noise_multiplier, factor, **kw):
+    return right(*args, noise_multiplier=noise_multiplier * factor(kw["max_norm"]), **kw)
+
+
+NAME = "dp_sgd"
+WRONG = [
+    Wrong("the batch's gradient clipped", NAME, _batch_clipped),
+    Wrong("noise without C", NAME, lambda right, *a, **kw: _with(right, *a, factor=lambda c: 1 / c, **kw)),
+    Wrong("noise twice as large", NAME, lambda right, *a, **kw: _with(right, *a, factor=lambda c: 2, **kw)),
+    Wrong("no noise", NAME, lambda right, *a, **kw: _with(right, *a, factor=lambda c: 0, **kw)),
+    Wrong("divided by the batch drawn", NAME, lambda right, *a, expected_batch, **kw: right(*a, **kw)),
+    Wrong(
+        "clipped at half the norm",
+        NAME,
+        lambda right, *a, max_norm, noise_multiplier, **kw: right(
+            *a, max_norm=max_norm / 2, noise_multiplier=2 * noise_multiplier, **kw
+        ),
+    ),
+]

@@ -14,6 +14,7 @@ import torch
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
 from regdemo.errors import ArgumentError
+from regdemo.measure import Wrong, fraction, identity_in_eval, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can be "
-    "read off their neighbours. Centres are drawn at a rate gamma chosen so that about p of the map goes, and what "
-    "stays is scaled by the share really kept. The rate is usually raised slowly during training."
+    r"read off their neighbors. Centers are drawn at a rate $\gamma$ chosen so that about p of the map is dropped, and "
+    "what stays is divided by the fraction that was really kept. The rate is usually raised slowly during training."
 )
 WRONG_ANSWER = (
-    "'Draw block centres with probability p.' Each would take b^2 positions with it: at p = 0.1 and a block of 7 "
-    "nearly the whole map. Nor is 1/(1-p) the scale: the share dropped varies from draw to draw, and is counted."
+    "'Draw block centers with probability p.' Each would take $b^2$ positions with it: at p = 0.1 and a block of 7, "
+    "nearly the whole map. Nor is 1/(1-p) the scale: the fraction dropped varies from draw to draw, and is counted."
 )
 CARDS = (
     "Q18.80",
@@ -50,8 +51,8 @@ def drop_block(
     """Measure DropBlock at rate p on maps of SIDES positions a side; ArgumentError if block_size is even."""
 
     gammas = {side: regularizers.drop_block_seed_rate(p, block_size, side, side) for side in SIDES}
-    generator = torch.Generator().manual_seed(seed)
-    picture = torch.ones(1, 1, 20, 36, dtype=torch.float64)
+    generator = seeded(seed)
+    picture = torch.ones(1, 1, 12, 18, dtype=torch.float64)
     elements = regularizers.dropout(picture, p, generator=generator)[0, 0]
     blocks = regularizers.drop_block(picture, p, block_size, generator=generator)[0, 0]
 
@@ -62,12 +63,12 @@ def drop_block(
         y = regularizers.drop_block(torch.ones(maps, 1, side, side), p, block_size, generator=generator)
         drawn[side] = dropped = y == 0
         share, variance = _share_dropped(gamma, block_size, side)
-        measured = _share(dropped)
+        measured = fraction(dropped)
         claims.append(
             Claim(
-                f"The share dropped of a {side} x {side} map",
+                f"The fraction dropped of a {side} x {side} map",
                 share,
-                f"mean of 1 - (1 - {gamma:.4g})^c",
+                "mean of $1 - (1 - \\gamma)^c$",
                 measured,
                 *mean_of_bounded(variance, max(share, 1 - share), maps),
             )
@@ -82,59 +83,62 @@ def drop_block(
     mask = torch.ones_like(ones, dtype=torch.bool)
     mask[..., :block_size, :block_size] = False
     rescaled = regularizers.drop_block(ones, p, block_size, mask=mask)
-    in_eval = regularizers.drop_block(ones, p, block_size, training=False)
+    many = torch.ones(100, 1, SIDE, SIDE)
+    in_eval = regularizers.drop_block(many, p, block_size, training=False)
     claims += [
         Claim(
             "Whatever is dropped is part of a whole block",
             0,
-            "share outside blocks",
+            "fraction outside blocks",
             _outside_blocks(drawn[SIDE][:100], block_size),
             *EXACT,
         ),
         Claim(
-            "A corner is dropped only when one centre is drawn",
+            "A corner is dropped if one center is drawn",
             gamma,
-            "gamma",
+            r"$\gamma$",
             often[0, 0].item(),
             *proportion(gamma, maps),
         ),
         Claim(
-            f"The middle is dropped when one of {covering} centres is drawn",
+            f"The middle is dropped if one of {covering} centers is drawn",
             in_the_middle,
-            f"1 - (1 - gamma)^{covering}",
+            f"$1 - (1 - \\gamma)^{{{covering}}}$",
             often[SIDE // 2, SIDE // 2].item(),
             *proportion(in_the_middle, maps),
         ),
         Claim(
-            "Rescaling by the share really kept keeps a constant's mean",
+            "Rescaled by the fraction really kept, a constant keeps its mean",
             1,
             "mean of y = mean of x",
             rescaled.double().mean().item(),
             *rounding(1),
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - ones).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, many),
         Claim("Blocks of side 2, 4 and 6 are refused", 3, "errors = 3", _refused((2, 4, 6), ones), *EXACT),
     ]
     return Measurement(
         title=f"DropBlock at p = {p}, blocks of {block_size} x {block_size}",
         claims=claims,
+        picture=[
+            _picture("DropBlock drops neighborhoods", blocks),
+            _picture("Dropout at the same rate", elements),
+        ],
         blocks=[
             Text(
-                "DropBlock draws centres where a whole block fits and drops the block around each. Their rate gamma "
+                "DropBlock draws centers where a whole block fits and drops the block around each. Their rate gamma "
                 f"= p H W / b^2 / ((H-b+1)(W-b+1)) is set so that blocks of area b^2 = {block_size**2} cover about "
                 f"p = {p} of the map."
             ),
-            _picture("DropBlock: holes that take a neighbourhood with them", blocks),
-            _picture("Dropout at the same rate: the neighbours stay", elements),
             Table(
                 title=f"What is really dropped at a nominal p = {p}",
-                columns=["map", "gamma", "share dropped", "measured", "with 1/(1-p)"],
+                columns=["map", "gamma", "dropped", "measured", "with 1/(1-p)"],
                 rows=rows,
                 note=(
-                    f"Over {maps:,} maps of ones. The share is the mean over positions of 1 - (1 - gamma)^c, c the "
-                    "number of centres whose block covers the position. Blocks that overlap are not counted twice: "
+                    f"Over {maps:,} maps of ones. The formula is the mean over positions of 1 - (1 - gamma)^c, c the "
+                    "number of centers whose block covers the position. Overlapping blocks are not counted twice: "
                     "there it falls below p. Where only one block fits it is p. The last column is the mean that a "
-                    "scale of 1/(1-p) would leave; that of the share really kept leaves 1."
+                    "scale of 1/(1-p) would leave; that of the fraction really kept leaves 1."
                 ),
             ),
             HeatMap(
@@ -144,7 +148,7 @@ def drop_block(
                 high=max(often.max().item(), p),
                 row_label="row",
                 column_label="column",
-                note="A block must fit inside, so the larger it is, the fewer centres reach the border.",
+                note="A block must fit inside, so the larger it is, the fewer centers reach the border.",
             ),
         ],
     )
@@ -184,7 +188,7 @@ def _outside_blocks(dropped: Tensor, block: int) -> float:
     reached = (
         torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
     )
-    return _share(dropped & ~reached)
+    return fraction(dropped & ~reached)
 
 
 def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
@@ -200,7 +204,7 @@ def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
 
 
 def _picture(title: str, y: Tensor) -> HeatMap:
-    dropped = _share(y == 0)
+    dropped = fraction(y == 0)
     return HeatMap(
         title=title,
         values=y.tolist(),
@@ -208,9 +212,36 @@ def _picture(title: str, y: Tensor) -> HeatMap:
         high=max(1.0, y.max().item()),
         row_label="row",
         column_label="column",
-        note=f"{dropped:.1%} of this map dropped, the rest scaled by {y.max().item():.4g}.",
+        note=f"{dropped:.1%} dropped, the rest times {y.max().item():.4g}.",
     )
 
 
-def _share(mask: Tensor) -> float:
-    return mask.double().mean().item()
+NAME = "drop_block"
+WRONG = [
+    Wrong("single elements", NAME, lambda right, x, p, block, **kw: right(x, p, 1, **kw)),
+    Wrong(
+        "centers drawn with probability p / b",
+        NAME,
+        lambda right, x, p, block, mask=None, **kw: right(x, min(0.9, p * block), block, mask=mask, **kw),
+    ),
+    Wrong(
+        "scaled by 1/(1-p)",
+        NAME,
+        lambda right, x, p, block, training=True, **kw: (
+            (right(x, p, block, **kw) != 0) * x / (1 - p) if training else x
+        ),
+    ),
+    Wrong(
+        "drops in eval",
+        NAME,
+        lambda right, x, p, block, training=True, **kw: right(
+            x, p, block, generator=seeded(1), **{k: v for k, v in kw.items() if k != "generator"}
+        ),
+    ),
+    Wrong("even blocks accepted", NAME, lambda right, x, p, block, **kw: right(x, p, block | 1, **kw)),
+    Wrong(
+        "blocks of three sides less two",
+        NAME,
+        lambda right, x, p, block, **kw: right(x, p, max(1, block - 2) if block % 2 else block, **kw),
+    ),
+]

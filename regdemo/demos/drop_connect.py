@@ -15,6 +15,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
+from regdemo.measure import Wrong, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Cell, Claim, Curves, HeatMap, Interval, Measurement, Series, Table, Text
 
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise and "
-    "the same penalty, p/(1-p) sum w^2 E[x^2]; with several outputs they part, since dropout makes all of them lose "
-    "the same input. The paper draws a mask for each example, which costs B times the weights in memory, and at "
-    "inference averages over a Gaussian with the matched mean and variance."
+    "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise and, "
+    r"for a squared error, the same penalty $p/(1-p) \sum w^2 E[x^2]$; with several outputs they differ, since dropout "
+    "takes the same input away from all of them. The paper draws a mask for each example, which takes B times the "
+    "memory of the weights, and at inference averages over a Gaussian with the matched mean and variance."
 )
 WRONG_ANSWER = (
     "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call drop_connect. "
-    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity it is not, f(E[u]) "
-    "and E[f(u)] differ."
+    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity f it is not, since "
+    "f(E[u]) and E[f(u)] differ."
 )
 CARDS = (
     "Q18.30",
@@ -39,7 +40,7 @@ CARDS = (
     "Q18.32",
 )
 
-UNITS_SHOWN, INPUTS_SHOWN = 8, 24
+UNITS_SHOWN, INPUTS_SHOWN = 8, 16
 BATCH = 8
 
 
@@ -52,20 +53,20 @@ def drop_connect(
 ) -> Measurement:
     """Measure DropConnect at rate p on linear units, beside dropout and beside its Gaussian approximation."""
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     penalty_claims, penalty_blocks = _penalty(p, inputs, draws, generator)
     batch_claims, batch_blocks = _one_mask_for_all(p, inputs, generator)
     inference_claims, inference_blocks = _inference(p, inputs, draws, generator)
     return Measurement(
         title=f"DropConnect at p = {p}",
         claims=[*penalty_claims, *batch_claims, *inference_claims],
+        picture=_masks(p, generator),
         blocks=[
             Text(
                 "Dropout zeroes inputs of a layer, so all the weights on a dropped input fall together. DropConnect "
                 f"zeroes each weight by itself with probability p = {p}, and scales the rest by 1/(1-p) = "
                 f"{1 / (1 - p):.4g}."
             ),
-            *_masks(p, generator),
             *penalty_blocks,
             *batch_blocks,
             *inference_blocks,
@@ -89,8 +90,8 @@ def _masks(p: float, generator: Generator) -> list[Block]:
             note=note,
         )
         for title, mask, note in (
-            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input silences its column."),
-            ("Weights in use under DropConnect", weights, "Each weight has a coin of its own."),
+            ("Weights in use: dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its column."),
+            ("Weights in use: DropConnect", weights, "Each weight is drawn independently."),
         )
     ]
 
@@ -126,9 +127,9 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
         ),
         *(
             Claim(
-                f"The expected loss of a linear unit under {name}",
+                f"The expected squared error of a linear unit under {name}",
                 mse + penalty,
-                "MSE + p/(1-p) sum w^2 E[x^2]",
+                r"MSE + $p/(1-p) \sum w^2 E[x^2]$",
                 loss,
                 *_mean_square(p, terms, error),
             )
@@ -144,7 +145,7 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
         Claim(
             "Under DropConnect their noise is uncorrelated, E[(u1 - u2)^2] is twice the penalty",
             2 * penalty,
-            "2 p/(1-p) sum w^2 E[x^2]",
+            r"$2 p/(1-p) \sum w^2 E[x^2]$",
             apart["DropConnect"],
             *_mean_square(p, torch.cat([terms, -terms], 1), torch.zeros_like(error)),
         ),
@@ -191,10 +192,11 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
     blocks: list[Block] = [
         Table(
             title=f"{BATCH} copies of one example through {inputs} weights",
-            columns=["masks", "coins", "std within batch", "variance of its mean"],
+            columns=["masks", "draws", "std within batch", "variance of its mean"],
             rows=rows,
             note=(
-                "The last column is p/(1-p) sum w^2 x^2, over B for separate masks: they average out. But they take B "
+                "The last column is p/(1-p) sum w^2 x^2, over B for separate masks, which average out: one "
+                "mask for the batch is noisier. But separate masks take B "
                 "copies of the weights, so the recurrent AWD-LSTM shares one mask."
             ),
         )
@@ -213,26 +215,25 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     deviation = sqrt(variance)
 
     furthest = max(1.0, p / (1 - p)) * terms.abs().sum().item()
-    gaussian = deviation / sqrt(2 * pi)
-    sampling, reason = mean_of_bounded(variance, furthest, draws)
+    exact = _mean_of_relu(p, terms[0])
     claims = [
-        Claim("The mean over masks", mean, "w x + bias", u.mean().item(), sampling, reason),
+        Claim("The mean over masks", mean, "$w x + b$", u.mean().item(), *mean_of_bounded(variance, furthest, draws)),
         Claim(
             "The variance over masks",
             variance,
-            "p/(1-p) sum w^2 x^2",
+            r"$p/(1-p) \sum w^2 x^2$",
             u.square().mean().item(),
             *_mean_square(p, terms, torch.zeros_like(bias), draws),
         ),
         Claim(
-            "At mean 0, E[relu(u)] is what the matched Gaussian says",
-            gaussian,
-            "std / sqrt(2 pi)",
+            "At mean 0, E[relu(u)] is what the distribution of the masks says, by its characteristic function",
+            exact,
+            r"$\frac{1}{\pi} \int (1 - \operatorname{Re} \phi(t))/t^2 dt$",
             u.relu().mean().item(),
-            _distance_to_gaussian(p, terms, gaussian) + sampling,
-            f"half of Goldstein's bound on the distance to a Gaussian, and the {reason}",
+            *_wider(0.003 * deviation, mean_of_bounded(variance, furthest, draws)),
         ),
     ]
+    gaussian = deviation / sqrt(2 * pi)
     standings = [i / 4 for i in range(-10, 11)]  # the mean, in standard deviations
     means = [at * deviation for at in standings]
     by_masks = [(u + at).relu().mean().item() for at in means]
@@ -262,8 +263,8 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
                 for i in range(2, len(standings), 4)
             ],
             note=(
-                "relu(mean) is never too high, by Jensen's inequality, and most too low where the mean is 0: there by "
-                "std/sqrt(2 pi). The Gaussian's own error shrinks like 1/sqrt(inputs)."
+                "By Jensen's inequality relu(mean) is too low, most where the mean is 0: there by about "
+                f"std/sqrt(2 pi). The Gaussian at mean 0 is off by {gaussian - exact:.2g}."
             ),
         ),
     ]
@@ -296,16 +297,26 @@ def _mean_square(p: float, terms: Tensor, rest: Tensor, draws: int = 1) -> tuple
     return mean_of_bounded(max(0.0, variance.mean().item()), furthest, len(terms) * draws)
 
 
-def _distance_to_gaussian(p: float, terms: Tensor, most: float) -> float:
-    """How far E[relu(u)] may lie from a Gaussian of u's moments, at most `most`.
+def _mean_of_relu(p: float, terms: Tensor) -> float:
+    """E[relu(u)] for u = sum_i terms_i (m_i/(1-p) - 1), of mean 0, from its characteristic function phi.
 
-    relu(u) = (u + |u|) / 2, so half the L1 (Wasserstein) distance bounds it. That distance is at most
-    2 E|W* - W| (Goldstein 2007, Annals of Probability 35, https://arxiv.org/abs/0710.3262), with W* the zero-bias
-    transform: for a term that takes two values, uniform between them. It comes to
-    (p^2 + (1-p)^2) / (1-p) * sum |t|^3 / sum t^2.
+        E|u| = 2/pi int_0^inf (1 - Re phi(t)) / t^2 dt,    phi(t) = prod_i ((1-p) e^(i t a_i p/(1-p)) + p e^(-i t a_i))
+
+    von Bahr 1965, https://doi.org/10.1214/aoms/1177700055
     """
-    thirds = (terms.abs().pow(3).sum() / terms.square().sum()).item()
-    return min(most, (p**2 + (1 - p) ** 2) / (1 - p) * thirds / 2)
+    variance = p / (1 - p) * terms.square().sum().item()
+    if not variance:
+        return 0.0
+    # t in units of 1 / deviation, to 200; beyond, phi is taken for 0, which leaves the integral of 1/t^2.
+    t = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 50
+    turn = t[:, None] * terms / sqrt(variance)
+    phi = ((1 - p) * torch.exp(1j * turn * (p / (1 - p))) + p * torch.exp(-1j * turn)).prod(1)
+    return sqrt(variance) * (((1 - phi.real) / t.square()).sum().item() / 50 + 1 / 200) / pi
+
+
+def _wider(more: float, bound: tuple[float, str]) -> tuple[float, str]:
+    """A bound, wider by what the numerical integral may lose."""
+    return bound[0] + more, bound[1]
 
 
 def _interval(values: Tensor) -> Interval:
@@ -320,3 +331,43 @@ def _relu_of_gaussian(mean: float, deviation: float) -> float:
         return max(mean, 0.0)
     standard = NormalDist()
     return mean * standard.cdf(mean / deviation) + deviation * standard.pdf(mean / deviation)
+
+
+def _two_points(right, x, weight, bias=None, p=0.5, *, mask=None, per_sample=True, generator=None, **kw):
+    """The right mean and variance, at two points: u is its mean plus or minus its deviation."""
+    if mask is not None or not per_sample:
+        return right(x, weight, bias, p, mask=mask, per_sample=per_sample, generator=generator, **kw)
+    mean, variance = regularizers.drop_connect_moments(x, weight, bias, p)
+    return mean + variance.sqrt() * (2.0 * torch.randint(2, mean.shape, generator=generator) - 1)
+
+
+def _by_input(right, x, weight, bias=None, p=0.5, *, mask=None, generator=None, **kw):
+    dropped = regularizers.dropout(x, p, generator=generator)
+    return (
+        right(x, weight, bias, p, mask=mask, **kw)
+        if mask is not None
+        else torch.nn.functional.linear(dropped, weight, bias)
+    )
+
+
+NAME = "drop_connect"
+WRONG = [
+    Wrong("drops inputs, as dropout does", NAME, _by_input),
+    Wrong("moments matched by two points", NAME, _two_points),
+    Wrong("never rescaled", NAME, lambda right, x, weight, *a, **kw: right(x, weight * 0.5, *a, **kw)),
+    Wrong(
+        "one mask for the batch",
+        NAME,
+        lambda right, *a, per_sample=True, mask=None, **kw: right(*a, per_sample=mask is not None, mask=mask, **kw),
+    ),
+    Wrong(
+        "a mask for each example where one was asked for",
+        NAME,
+        lambda right, *a, per_sample=True, **kw: right(*a, **kw),
+    ),
+    Wrong(
+        "the variance without 1/(1-p)",
+        "drop_connect_moments",
+        lambda right, x, weight, bias, p: (right(x, weight, bias, p)[0], right(x, weight, bias, p)[1] * (1 - p)),
+    ),
+]

@@ -1,7 +1,7 @@
 """Dropout sites: where a transformer drops, one site at a time.
 
 Builds a small GPT, switches on embedding, attention, residual or feed-forward dropout alone, and measures what becomes
-random from there on, and how many coins it takes. Ends with the rates that known models were trained with, each with
+random from there on, and how many draws it takes. Ends with the rates that known models were trained with, each with
 its source.
 """
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
+from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 SAY = (
     "A transformer has four dropout sites: embeddings, attention weights, the output of each sublayer before it is "
-    "added, and the FFN's hidden layer. Each makes everything after it random and nothing before it. BERT and OPT "
-    "used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, and PaLM fine-tunes with "
-    "0.1: how often the data is repeated matters more than the size."
+    "added to the residual stream, and the FFN's hidden layer. Each makes what comes after it random and nothing "
+    "before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, "
+    "and PaLM fine-tunes with 0.1."
 )
 WRONG_ANSWER = (
     "'Small models take this rate, large ones that': a table by size that no paper backs. OPT used 0.1 from 125M to "
-    "175B. Close second: setting `.p` on every torch.nn.Dropout, which misses attention, whose rate is often a plain "
-    "float (`self_attn.dropout`)."
+    "175B. Close second: setting `.p` on every nn.Dropout, which misses attention, whose rate is often a plain float "
+    "(`self_attn.dropout`)."
 )
 CARDS = (
     "Q18",
@@ -95,6 +96,7 @@ def dropout_sites(
     # What each site multiplies by its mask in the first block; a residual site drops the branch, not the stream.
     touched = [clean[0], clean[1], clean[2] - clean[0], clean[3]]
     claims = [
+        _own_mean(alone["embedding"][0] - clean[0], clean[0], p),
         *(_own_variance(site, alone[site][i] - clean[i], touched[i], p) for i, site in enumerate(sites)),
         *(
             Claim(
@@ -116,6 +118,7 @@ def dropout_sites(
             *EXACT,
         ),
     ]
+    largest = [max(column) for column in zip(*spreads.values(), strict=True)]
     coins = {  # a token
         "embedding": WIDTH,
         "attention": depth * HEADS * tokens,
@@ -126,7 +129,7 @@ def dropout_sites(
     all_coins = counted * (WIDTH + depth * (HEADS * counted + 2 * WIDTH + 4 * WIDTH))
     claims.append(
         Claim(
-            "A training pass takes one coin for each element at each site",
+            "A training pass draws once for each element at each site",
             all_coins,
             "T (d + L (h T + 2d + 4d))" + (f", T = {counted}" if counted < tokens else ""),
             _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids[:, :counted], most=2 * all_coins),
@@ -136,6 +139,20 @@ def dropout_sites(
     return Measurement(
         title=f"Dropout sites in a transformer, each alone at p = {p}",
         claims=claims,
+        picture=[
+            HeatMap(
+                title="What is random when one site is on: std over passes, of the largest at that stage",
+                values=[
+                    [value / (most or 1.0) for value, most in zip(row, largest, strict=True)]
+                    for row in spreads.values()
+                ],
+                low=0.0,
+                high=1.0,
+                row_label=", ".join(map(_words, sites)),
+                column_label=", ".join(STAGES),
+                note="Left of its own stage a site leaves exact zeros; from there on the pass is random.",
+            )
+        ],
         blocks=[
             Text(
                 f"A GPT of depth L = {depth}, width d = {WIDTH}, h = {HEADS} heads, on T = {tokens} tokens. It has "
@@ -193,9 +210,21 @@ def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
     return Claim(
         f"The variance {_words(site)} dropout adds at its own stage",
         odds * touched.square().mean().item(),
-        "p/(1-p) mean t^2",
+        "$p/(1-p)$ mean $t^2$",
         noise.square().mean().item(),
         *mean_of_bounded(max(0.0, variance), furthest, noise.numel()),
+    )
+
+
+def _own_mean(noise: Tensor, touched: Tensor, p: float) -> Claim:
+    """That the embedding site's noise (draws, ...) has mean 0, each element weighed by the one that it disturbs."""
+    square = touched.square()
+    bound, reason = mean_of_bounded(
+        p / (1 - p) * square.square().mean().item(), square.max().item() * max(1.0, p / (1 - p)), noise.numel()
+    )
+    measured, scale = (noise * touched).mean().item(), square.mean().item()
+    return Claim(
+        "The embedding site keeps the mean", 0, "E[noise t] / E[$t^2$]", measured / scale, bound / scale, reason
     )
 
 
@@ -225,10 +254,10 @@ def _where(coins: dict[str, int]) -> Table:
     rows: list[list[Cell]] = [[_words(site), on, coins[site], *others] for site, (on, *others) in names.items()]
     return Table(
         title="The four sites, and their names elsewhere",
-        columns=["site", "acts on", "coins/token", "in torch", "in GPT-2"],
+        columns=["site", "acts on", "draws/token", "in torch", "in GPT-2"],
         rows=rows,
         note=(
-            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Coins: d, L h T, 2 L d, 4 L d. Only "
+            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: d, L h T, 2 L d, 4 L d. Only "
             "attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 there, 18,432 on the residual."
         ),
     )
@@ -259,3 +288,16 @@ def _in_use() -> list[Block]:
 def _words(site: str) -> str:
     """A site's name as prose has it."""
     return "FFN" if site == "feed_forward" else site
+
+
+NAME = "regdemo.regularizers.activations.dropout"
+WRONG = [
+    Wrong(
+        "never rescaled",
+        NAME,
+        lambda right, x, p, training=True, **kw: right(x, p, training=training, **kw) * (1 - p if training else 1),
+    ),
+    Wrong("drops in eval", NAME, lambda right, x, p, training=True, **kw: right(x, p, **kw)),
+    Wrong("one draw for all tokens", NAME, lambda right, x, p, **kw: x * right(torch.ones_like(x[:1, :1]), p, **kw)),
+    Wrong("drops nothing", NAME, lambda right, x, p, **kw: x),
+]

@@ -12,6 +12,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT
+from regdemo.measure import Wrong, fraction
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "schedules"
 SAY = (
-    "Early stopping watches the validation loss, stops when it has not improved for `patience` evaluations, and "
-    "restores the best weights. It bounds how far the weights travel from where they began, for a quadratic loss much "
-    "like weight decay. The best weights must be copied, for training changes them in place."
+    "Early stopping watches a validation metric, stops when it has not improved for `patience` evaluations, and "
+    "restores the best weights. It bounds how far the weights travel from where they began: for a quadratic loss, "
+    "much like weight decay. The best weights must be copied, since training changes them in place."
 )
 WRONG_ANSWER = (
-    "'best = model.state_dict()', and load it in the end. Those are references to the live weights: what is loaded "
-    "are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of it "
-    "is no copy of the tensors either."
+    "'best = model.state_dict()', loaded at the end. Those are references to the live weights: what is loaded are the "
+    "last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of it does not "
+    "copy the tensors either."
 )
 CARDS = (
     "Q18.210",
@@ -72,7 +73,8 @@ def early_stopping(
 
     stopping = regularizers.EarlyStopping(model, patience=patience)
     uncopied: dict[str, Tensor] = {}
-    stopped, train, validated = 0, [], []
+    stopped, train, validated, fitted = 0, [], [], []
+    clean, wrong = task.y[:EXAMPLES] == y, task.y[:EXAMPLES] != y
     for epoch in range(1, epochs + 1):
         loss = torch.nn.functional.cross_entropy(model(x), y)
         optimizer.zero_grad()
@@ -80,56 +82,60 @@ def early_stopping(
         optimizer.step()
         train.append(_loss(model, x, y))
         validated.append(_loss(model, *validation))
+        with torch.no_grad():
+            fits = model(x).argmax(1) == y
+        fitted.append([fraction(fits[part]) if part.any() else float("nan") for part in (clean, wrong)])
         if not stopped:
             if stopping.step(validated[-1]):
                 stopped = epoch
             if stopping.best_step == epoch:
                 uncopied = dict(model.state_dict())
     ended = stopped or epochs
-    last = {name: value.clone() for name, value in model.state_dict().items()}
 
     scores = {f"last, epoch {epochs}": _scores(model, validation, test)}
     model.load_state_dict(uncopied)
     scores["'best', kept without a copy"] = _scores(model, validation, test)
-    moved = max((model.state_dict()[name] - value).abs().max().item() for name, value in last.items())
     stopping.restore()
     scores[f"best, epoch {stopping.best_step}, restored"] = _scores(model, validation, test)
     of_last, of_uncopied, of_restored = (score[0] for score in scores.values())
     claims = [
         Claim(
             "It stops `patience` epochs after the best one",
-            min(epochs, stopping.best_step + patience),
+            min(epochs, _best(validated[:ended]) + patience),
             "min(epochs, best + patience)",
             ended,
             *EXACT,
         ),
-        Claim(
-            "The best is the least validation loss until then",
-            min(validated[:ended]),
-            "min of the losses",
-            stopping.best,
-            *EXACT,
-        ),
-        Claim("The restored network validates at the best loss", stopping.best, "best", of_restored, *EXACT),
+        Claim("The best is the least validation loss until then", min(validated[:ended]), "min", stopping.best, *EXACT),
+        Claim("The restored network validates at the best loss", min(validated[:ended]), "best", of_restored, *EXACT),
         Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),
-        Claim("That 'best' is the last network, weight for weight", 0, "max |w - w_last|", moved, *EXACT),
     ]
     at = [float(epoch) for epoch in range(1, epochs + 1)]
     return Measurement(
         title=f"Early stopping with {noise:.0%} of the labels drawn anew",
         claims=claims,
+        picture=[
+            Curves(
+                title="Labels of the training set that the network fits, and where it would have stopped",
+                x_label="epoch",
+                y_label="fraction fitted",
+                series=[
+                    Series("right labels", at, [right for right, _ in fitted]),
+                    *([Series("wrong labels", at, [bad for _, bad in fitted])] if wrong.any() else []),
+                    Series(f"best validation, epoch {stopping.best_step}", [float(stopping.best_step)] * 2, [0.0, 1.0]),
+                    *([Series(f"stop, epoch {stopped}", [float(stopped)] * 2, [0.0, 1.0])] if stopped else []),
+                ],
+                note="The right labels are fitted first."
+                + (" Later the network learns the wrong ones by heart." if wrong.any() else ""),
+            )
+        ],
         blocks=[
-            Text(
-                f"{EXAMPLES} training examples, of which a share of {noise:g} has a label drawn at random. The "
-                "network first finds what the right labels have in common, then learns the wrong ones by heart: the "
-                f"training loss goes on falling. Validation is best at epoch {stopping.best_step}"
-                + (f"; with a patience of {patience} it stops at {stopped}." if stopped else "; it does not stop.")
-            ),
             Curves(
                 title="Loss by epoch, in nats",
                 x_label="epoch",
                 y_label="loss",
                 series=[Series("training", at, train), Series("validation", at, validated)],
+                note=f"{EXAMPLES} training examples, {int(wrong.sum())} with a wrong label.",
             ),
             Table(
                 title="Which weights are used in the end",
@@ -148,6 +154,11 @@ def early_stopping(
     )
 
 
+def _best(losses: list[float]) -> int:
+    """The epoch, from 1, of the first least loss."""
+    return losses.index(min(losses)) + 1
+
+
 def _loss(model: Module, x: Tensor, y: Tensor) -> float:
 
     with torch.no_grad():
@@ -160,3 +171,16 @@ def _scores(model: Module, validation: tuple[Tensor, Tensor], test: tuple[Tensor
     with torch.no_grad():
         accuracy = (model(test[0]).argmax(1) == test[1]).double().mean().item()
     return [_loss(model, *validation), _loss(model, *test), accuracy]
+
+
+WRONG = [
+    Wrong("nothing is restored", "EarlyStopping.restore", lambda right, self: None),
+    Wrong("the state is kept without a copy", "regdemo.regularizers.schedules.deepcopy", lambda right, state: state),
+    Wrong("stops an epoch late", "EarlyStopping", lambda right, model, patience: right(model, patience=patience + 1)),
+    Wrong("keeps the worst", "EarlyStopping.step", lambda right, self, loss: right(self, -loss)),
+    Wrong(
+        "wants improvements of 1",
+        "EarlyStopping",
+        lambda right, model, patience: right(model, patience=patience, min_delta=1.0),
+    ),
+]

@@ -12,6 +12,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong, identity_in_eval, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    "NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by alpha / sqrt(L d), so that a "
-    "sequence's noise has the norm alpha / sqrt(3) whatever its length; in eval it is off. It is data augmentation in "
-    "embedding space. The paper reports large gains in judged answers to instructions; I would try it there, and "
-    "check on my own task."
+    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$, so that the "
+    r"root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; in eval it is off. It is "
+    "data augmentation in embedding space. The paper reports large gains in judged answers to instructions; check it "
+    "on your own task."
 )
 WRONG_ANSWER = (
-    "'alpha is the standard deviation of the noise.' alpha / sqrt(3) is the norm for the whole sequence; a number's "
-    "deviation is alpha / sqrt(3 L d). And L is the sequence's own length: the usual hook takes the padded or packed "
-    "one, so what else is in the batch changes the noise."
+    r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the norm for the whole sequence; one "
+    r"number's deviation is $\alpha/\sqrt{3 L d}$. And L is the sequence's own length: the usual hook takes the padded "
+    "or packed one, so what else is in the batch changes the noise."
 )
 CARDS = (
     "Q18.134",
@@ -51,7 +52,7 @@ def embedding_noise(
 ) -> Measurement:
     """Measure NEFTune's noise of size alpha on sequences of embedded tokens."""
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     x = torch.randn(SEQUENCES, tokens, width, generator=generator, dtype=torch.float64)
     noise = regularizers.embedding_noise(x, alpha, generator=generator) - x
     in_eval = regularizers.embedding_noise(x, alpha, training=False, generator=generator)
@@ -77,39 +78,34 @@ def embedding_noise(
         ),
         Claim("Its mean is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(half / 3, half**0.5, n)),
         Claim(
-            "The noise of a sequence has the norm alpha / sqrt(3), whatever L and d",
+            "The mean squared norm of a sequence's noise",
             third,
-            "E |noise|^2 = alpha^2 / 3",
+            r"$\alpha^2 / 3$",
             size(noise),
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
         ),
         Claim(
-            "So it has beside padding, if the mask is handed in",
+            "It has that norm next to padding too, if the mask is given",
             third,
-            "alpha^2 / 3",
+            r"$\alpha^2 / 3$",
             size(counted),
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers),
         ),
         Claim("Padding then stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
-            "Without the mask the tokens get a share L/T of it",
+            "Without the mask the tokens get L/T of its square",
             third * share,
             f"alpha^2 / 3 x {int(real.sum())}/{tokens}",
             size(blind[:, real]),
             *mean_of_bounded((alpha**2 * share) ** 2 * 4 / 45, alpha**2 * share * 2 / 3, numbers),
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, x),
     ]
     shown = noise[0, :8, :24]
     return Measurement(
         title=f"Embedding noise of size alpha = {alpha}",
         claims=claims,
-        blocks=[
-            Text(
-                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a draw "
-                f"from Uniform(-1, 1), times alpha / sqrt(L d) = {half**0.5:.4g}. A long sequence gets less noise for "
-                "each token, and as much as a short one in all."
-            ),
+        picture=[
             HeatMap(
                 title=f"The noise on {shown.shape[0]} tokens, {shown.shape[1]} of {width} numbers each",
                 values=shown.tolist(),
@@ -117,7 +113,14 @@ def embedding_noise(
                 high=half**0.5,
                 row_label="token",
                 column_label="number",
-                note="Every number has its own draw; no token is favoured.",
+                note="Each number has an independent draw.",
+            ),
+        ],
+        blocks=[
+            Text(
+                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a draw "
+                f"from Uniform(-1, 1), times alpha / sqrt(L d) = {half**0.5:.4g}. A long sequence gets less noise for "
+                "each token, and as much as a short one in all."
             ),
             Table(
                 title=f"The norm of a sequence's noise, d = {width}",
@@ -136,3 +139,30 @@ def _norms(length: int, width: int, alpha: float, generator: Generator) -> list[
     fixed = FIXED * (2 * torch.rand(length, width, generator=generator) - 1)
     norm = regularizers.embedding_noise(zeros, alpha, generator=generator).norm().item()
     return [length, alpha / (length * width) ** 0.5, norm, alpha / 3**0.5, fixed.norm().item()]
+
+
+NAME = "embedding_noise"
+WRONG = [
+    Wrong(
+        "Gaussian, of the same variance",
+        NAME,
+        lambda right, x, alpha, training=True, generator=None, mask=None: (
+            x
+            + (right(x, alpha, mask=mask, generator=generator) - x).abs().amax()
+            * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+            / 3**0.5
+            if training
+            else x
+        ),
+    ),
+    Wrong(
+        "scaled by the padded length",
+        NAME,
+        lambda right, x, alpha, mask=None, **kw: (
+            right(x, alpha, **kw) if mask is None else torch.where(mask[:, None], right(x, alpha, **kw), x)
+        ),
+    ),
+    Wrong("alpha / sqrt(L)", NAME, lambda right, x, alpha, **kw: right(x, alpha * x.shape[-1] ** 0.5, **kw)),
+    Wrong("left on in eval", NAME, lambda right, x, alpha, training=True, **kw: right(x, alpha, **kw)),
+    Wrong("noise from 0 to 1", NAME, lambda right, x, alpha, **kw: x + (right(x, alpha, **kw) - x).abs()),
+]

@@ -1,7 +1,7 @@
 """FGSM: the small step in the inputs that hurts most.
 
-Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse, random noise of
-the same size is far better. And what `backward()` leaves behind when it computes the attack.
+Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse, and random
+noise of the same size is far milder.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong, normal, seeded, signs
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 SAY = (
-    "FGSM adds epsilon times the sign of the loss's gradient in the input: the worst step in a max-norm box if the "
-    "loss is linear there. For a logistic model it is exact: the loss becomes softplus(epsilon |w|_1 - t w.x). "
-    "Training on such inputs is adversarial training; it buys robustness to this attack, costs a second backward "
-    "pass, and usually some clean accuracy."
+    r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if the "
+    r"loss is linear there. For a logistic model it is exact: the loss becomes softplus$(\epsilon |w|_1 - t\,w x)$. "
+    "Training on such inputs is adversarial training; it buys robustness to this attack, for a second backward pass "
+    "and usually some clean accuracy."
 )
 WRONG_ANSWER = (
-    "'It is training with noise.' Noise of that size moves a logit by epsilon |w|_2, FGSM by epsilon |w|_1. Nor is it "
-    "L1 decay: the term sits inside the softplus, so it fades for examples classified with room to spare. And "
-    "loss.backward() for the attack adds to every parameter's .grad: use autograd.grad."
+    "'It is training with noise.' Random signs of that size move a logit by about epsilon |w|_2, FGSM by epsilon "
+    "|w|_1. Nor is it L1 decay: the term is inside the softplus, so it fades for examples that are classified with a "
+    "margin. And loss.backward() for the attack adds to every parameter's .grad: use autograd.grad."
 )
 CARDS = (
     "Q18.124",
@@ -39,7 +40,7 @@ CARDS = (
 
 EXAMPLES = 200
 CORNERS = 1_000  # random corners of the box tried on one example
-SIZES = (10, 100, 1_000)
+SIZES = (10, 50, 100, 200, 400, 700, 1_000)
 
 
 def fgsm(
@@ -60,12 +61,6 @@ def fgsm(
 
     attacked = regularizers.fgsm(x, loss, epsilon)
     untouched = w.grad is None
-    naive = x.clone().requires_grad_()
-    loss(naive).backward()
-    left_behind = torch.zeros_like(w) if w.grad is None else w.grad.clone()
-    loss(x).backward()
-    step = torch.zeros_like(w) if w.grad is None else w.grad
-
     with torch.no_grad():
         norm1, norm2 = w.abs().sum().item(), w.square().sum().sqrt().item()
         worst = torch.nn.functional.softplus(epsilon * norm1 - t * (x @ w)).mean().item()
@@ -88,7 +83,7 @@ def fgsm(
         Claim(
             "The loss after it is the formula's worst case",
             worst,
-            "mean softplus(epsilon |w|_1 - t w.x)",
+            r"mean softplus$(\epsilon |w|_1 - t\,w x)$",
             hurt,
             *rounding(scale),
         ),
@@ -100,25 +95,19 @@ def fgsm(
             *rounding(scale),
         ),
         Claim(
-            "Random signs move the logit by epsilon |w|_2 only",
+            "Random signs move the logit by less: the variance of the move",
             (epsilon * norm2) ** 2,
-            "variance = epsilon^2 |w|_2^2",
+            r"$\epsilon^2 |w|_2^2$",
             moved.square().mean().item(),
             # The fourth moment of a sum of independent signs is at most 3 times the square of its variance.
             *mean_of_bounded(2 * (epsilon * norm2) ** 4, (epsilon * norm1) ** 2, CORNERS),
         ),
         Claim("The parameters' .grad are as they were", 1, "w.grad is None", float(untouched), *EXACT),
-        Claim(
-            "With backward() a training step starts from a gradient already there",
-            2,
-            "|w.grad| / |gradient of a step|, no zero_grad between",
-            (step.norm() / left_behind.norm()).item(),
-            *rounding(2),
-        ),
     ]
     return Measurement(
         title=f"FGSM at epsilon = {epsilon}",
         claims=claims,
+        picture=[_reaches(epsilon, generator)],
         blocks=[
             Text(
                 f"FGSM changes each of {inputs} inputs by {epsilon}, in the direction in which the loss rises. For a "
@@ -135,12 +124,6 @@ def fgsm(
                 ],
                 note="Weights and labels are random here, so half are right before: it is the change that counts.",
             ),
-            Table(
-                title=f"How far the logit moves, at epsilon = {epsilon}",
-                columns=["inputs", "FGSM: eps |w|_1", "noise: eps |w|_2", "ratio"],
-                rows=[_reach(size, epsilon, generator) for size in SIZES],
-                note="The ratio grows like the root of the number of inputs: many small changes, all one way.",
-            ),
         ],
     )
 
@@ -150,9 +133,36 @@ def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:
     return 2.0 * torch.randint(2, shape, generator=generator, dtype=torch.float64) - 1
 
 
-def _reach(size: int, epsilon: float, generator: Generator) -> list[Cell]:
-    """What FGSM and random signs do to the logit of a model with so many random weights."""
+def _reaches(epsilon: float, generator: Generator) -> Curves:
+    """What FGSM and random signs do to the logit of models with more and more random weights."""
+    norms = {size: normal(generator, size) for size in SIZES}
+    at = [float(size) for size in SIZES]
+    return Curves(
+        title=f"How far the logit moves, at epsilon = {epsilon:g}",
+        x_label="inputs",
+        y_label="move of the logit",
+        series=[
+            Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),
+            Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in norms.values()]),
+        ],
+        note="Many small changes, all one way: the ratio grows like the root of the number of inputs.",
+    )
 
-    w = torch.randn(size, generator=generator, dtype=torch.float64)
-    norm1, norm2 = w.abs().sum().item(), w.norm().item()
-    return [size, epsilon * norm1, epsilon * norm2, norm1 / norm2]
+
+WRONG = [
+    Wrong("downhill", "fgsm", lambda right, x, loss, epsilon: 2 * x - right(x, loss, epsilon)),
+    Wrong("random signs", "fgsm", lambda right, x, loss, epsilon: x + epsilon * signs(seeded(1), *x.shape)),
+    Wrong("the gradient, not its sign", "fgsm", lambda right, x, loss, epsilon: x + epsilon * _unit(x, loss)),
+    Wrong(
+        "backward() fills the weights' gradients",
+        "fgsm",
+        lambda right, x, loss, epsilon: (loss(x).backward(), right(x, loss, epsilon))[1],
+    ),
+    Wrong("half the step", "fgsm", lambda right, x, loss, epsilon: right(x, loss, epsilon / 2)),
+]
+
+
+def _unit(x, loss):
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf), leaf)
+    return gradient / gradient.norm(dim=1, keepdim=True)

@@ -1,7 +1,7 @@
-"""GPT-2: 124,439,808 parameters, counted in no memory.
+"""GPT-2: 124,439,808 parameters, counted without memory.
 
 Builds GPT-2 on torch's meta device, where tensors have a shape and no data: its parameters by part, with and without
-the tied head, and the coins of one training pass at each dropout site. `--hf` holds transformers' own class against it,
+the tied head, and the draws of one training pass at each dropout site. `--hf` holds transformers' own class against it,
 and sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
 """
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 
+from regdemo import regularizers
 from regdemo.bounds import EXACT, proportion
 from regdemo.errors import ArgumentError
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, count, flag
 from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
 
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "GPT-2 small has 124,439,808 parameters: 12 blocks of 12 d^2 + 13 d, and nearly a third in the token embedding, "
-    "which is the head as well. It drops at three sites, embeddings, attention weights and the output of each "
-    "sublayer, with 0.1 in transformers' configuration; almost all coins are attention's."
+    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$, and nearly a third in the token embedding, "
+    "which is the head as well. It drops at three sites: the sum of the embeddings, the attention weights, and the "
+    "output of each sublayer, with 0.1 in transformers' configuration. Almost all draws are attention's."
 )
 WRONG_ANSWER = (
     "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: 'the "
@@ -70,17 +72,32 @@ def gpt2(
         Claim("A head of its own would add", VOCABULARY * width, "V d", tied, *EXACT),
         Claim("Dropout draws in a training pass", 1 + 3 * depth, "1 + 3 L", sum(calls.values()), *EXACT),
         Claim(
-            f"Coins tossed for one text of {CONTEXT:,} tokens",
+            f"Numbers drawn for one text of {CONTEXT:,} tokens",
             CONTEXT * width + depth * heads * CONTEXT**2 + depth * 2 * CONTEXT * width,
             "T d + L h T^2 + 2 L T d",
             sum(coins.values()),
             *EXACT,
         ),
         *(
-            Claim(f"The share that the {site} site drops", RATE, f"p = {RATE}", share, *proportion(RATE, n))
+            Claim(f"The fraction that the {site} site drops", RATE, f"p = {RATE}", share, *proportion(RATE, n))
             for site, (share, n) in _shares(generator).items()
         ),
     ]
+    where = Table(
+        title="Where the parameters are",
+        columns=["part", "parameters", "fraction", "by formula"],
+        rows=[
+            [name, n, f"{n / total:.2%}", formula]
+            for name, n, formula in (
+                ("token embedding, and head", VOCABULARY * width, "V d"),
+                ("position embedding", CONTEXT * width, "T d"),
+                ("blocks, attention", depth * (4 * width**2 + 4 * width), "L (4 d^2 + 4 d)"),
+                ("blocks, feed-forward", depth * (8 * width**2 + 5 * width), "L (8 d^2 + 5 d)"),
+                ("norms", 2 * width * (2 * depth + 1), "2 d (2 L + 1)"),
+            )
+        ],
+        note="The formulas include the biases; the head has none.",
+    )
     blocks: list[Block] = [
         Text(
             f"L = {depth} blocks of width d = {width} with h = {heads} heads, a vocabulary of V = {VOCABULARY:,} and a "
@@ -88,23 +105,8 @@ def gpt2(
             f"in float32 its weights alone would take {4 * total / 1e9:.3g} GB, and training with Adam four times that."
         ),
         Table(
-            title="Where the parameters are",
-            columns=["part", "parameters", "share", "by formula"],
-            rows=[
-                [name, n, f"{n / total:.2%}", formula]
-                for name, n, formula in (
-                    ("token embedding, and head", VOCABULARY * width, "V d"),
-                    ("position embedding", CONTEXT * width, "T d"),
-                    ("blocks, attention", depth * (4 * width**2 + 4 * width), "L (4 d^2 + 4 d)"),
-                    ("blocks, feed-forward", depth * (8 * width**2 + 5 * width), "L (8 d^2 + 5 d)"),
-                    ("norms", 2 * width * (2 * depth + 1), "2 d (2 L + 1)"),
-                )
-            ],
-            note="The formulas include the biases; the head has none.",
-        ),
-        Table(
             title=f"Dropout in one training pass over {CONTEXT:,} tokens",
-            columns=["site", "draws", "coins", "share", "in transformers"],
+            columns=["site", "calls", "numbers drawn", "fraction", "in transformers"],
             rows=[
                 [site, calls[site], coins[site], f"{coins[site] / sum(coins.values()):.1%}", name]
                 for site, name in zip(
@@ -128,6 +130,7 @@ def gpt2(
         claims += more_claims
         blocks += more_blocks
     return Measurement(
+        picture=[where],
         title=f"GPT-2 with {total:,} parameters",
         claims=claims,
         blocks=blocks,
@@ -168,9 +171,7 @@ def _one_pass(model: GPT) -> tuple[dict[str, int], dict[str, int]]:
 
 def _watch(model: GPT, see: Any) -> None:
     """Call see(site, before, after) whenever a dropout with a rate above 0 runs."""
-    from regdemo.regularizers import find_rates
-
-    for name, module, attribute in find_rates(model):
+    for name, module, attribute in regularizers.find_rates(model):
         if getattr(module, attribute) > 0:
             site = name.split(".")[-2].removesuffix("_dropout")
             module.register_forward_hook(lambda module, args, y, site=site: see(site, args[0], y))
@@ -230,6 +231,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             set_dropout(model, 0.0)
             spreads.append({"on": on, "by_loop": by_loop, "off": _spread(model)})
             rates = " ".join(f"{p:.3g}" for p in dict.fromkeys(set_by_layer.values()))
+            llama_counts = modules, len(set_by_layer)  # of the last model
             rows.append([name, modules, len(set_by_layer), rates, *spreads[-1].values()])
     guessed = sum(hasattr(block.attn, "dropout") for block in real.transformer.h)
     gpt, other = spreads
@@ -242,8 +244,8 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
         Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
         Claim("Losses it returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
         Claim("Losses it returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),
-        Claim("Rates set in a Llama of 4 layers", 4, "one a layer, a float = 4", int(str(rows[1][2])), *EXACT),
-        Claim("torch.nn.Dropout modules in the Llama", 0, "none = 0", int(str(rows[1][1])), *EXACT),
+        Claim("Rates set in a Llama of 4 layers", 4, "one a layer, a float = 4", llama_counts[1], *EXACT),
+        Claim("torch.nn.Dropout modules in the Llama", 0, "none = 0", llama_counts[0], *EXACT),
         Claim("With a schedule, passes differ: models", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT),
         Claim("With all rates 0, the largest std of passes", 0, "0", max(gpt["off"], other["off"]), *EXACT),
         Claim(
@@ -281,3 +283,20 @@ def _spread(model: Any) -> float:
     with torch.no_grad():
         passes = torch.stack([model.train()(ids).last_hidden_state for _ in range(PASSES)]).double()
     return (passes - passes[0]).var(0).mean().sqrt().item()
+
+
+DROP = "regdemo.regularizers.activations.dropout"
+WRONG = [
+    Wrong("drops p squared", DROP, lambda right, x, p, **kw: right(x, p * p, **kw)),
+    Wrong("drops nothing", DROP, lambda right, x, p, **kw: x),
+    Wrong(
+        "attention's rate is never found",
+        "find_rates",
+        lambda right, model: [site for site in right(model) if "attention" not in site[0]],
+    ),
+    Wrong(
+        "a head of its own",
+        "regdemo.demos.gpt2._on_meta",
+        lambda right, depth, heads, tied=True: right(depth, heads, tied=False),
+    ),
+]

@@ -12,8 +12,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Measurement, Table, Text
+from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 ACTS_ON = "gradients"
 PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
 SAY = (
-    "Clipping by norm scales the whole gradient by min(1, c/|g|): the direction stays, only the length is bounded, so "
-    "one bad batch cannot throw the weights away. Clipping by value bounds each entry and turns the direction. Log "
+    r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$: the direction stays, only the length is bounded, "
+    "so one bad batch cannot throw the weights far. Clipping by value bounds each entry and turns the direction. Log "
     "the norm that clip_grad_norm_ returns: it is the one before clipping."
 )
 WRONG_ANSWER = (
-    "'Clipping protects from inf gradients.' One inf makes the norm infinite, the factor 0, and the gradient zeros "
-    "with a NaN in it. Close second: calling it for each layer in a loop, which clips each by itself and turns the "
-    "direction of the step."
+    "'Clipping protects from inf gradients.' By norm, one inf makes the norm infinite, the factor 0, and the gradient "
+    "zeros with a NaN in it; by value, an inf becomes the bound, and a NaN stays NaN. Close second: calling "
+    "clip_grad_norm_ for each layer in a loop, which turns the direction of the step."
 )
 CARDS = (
     "Q18.154",
@@ -55,12 +56,13 @@ def gradient_clipping(
     return Measurement(
         title=f"Gradient clipping at {max_norm:g}",
         claims=[*claims, *inf_claims],
+        picture=blocks[:1],
         blocks=[
             Text(
                 "Clipping by norm takes the gradients of all parameters as one vector and shortens it to "
                 f"{max_norm:g} when it is longer. Clipping by value cuts each entry to at most {max_norm:g} by itself."
             ),
-            *blocks,
+            *blocks[1:],
             *inf_blocks,
         ],
     )
@@ -72,7 +74,6 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """Two parameters' gradients, one entry of the first exploded, clipped in three ways."""
-    from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
     # Every entry is past max_norm, so that each way of clipping has something to do.
     draws = torch.rand(2, size, generator=generator, dtype=torch.float64)
@@ -92,11 +93,11 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
     by_norm, by_value, apart = parameters(), parameters(), parameters()
     small = 0.5 * max_norm / norm
     below = parameters(small)
-    returned = clip_grad_norm_(by_norm, max_norm).item()
-    clip_grad_value_(by_value, max_norm)
+    returned = torch.nn.utils.clip_grad_norm_(by_norm, max_norm).item()
+    torch.nn.utils.clip_grad_value_(by_value, max_norm)
     for parameter in apart:
-        clip_grad_norm_(parameter, max_norm)
-    clip_grad_norm_(below, max_norm)
+        torch.nn.utils.clip_grad_norm_(parameter, max_norm)
+    torch.nn.utils.clip_grad_norm_(below, max_norm)
     each = torch.cat([row / (row.norm() + 1e-6) for row in raw])
     ways = {"none": flat, "by norm": gradient(by_norm), "by value": gradient(by_value), "each alone": gradient(apart)}
     claims = [
@@ -144,12 +145,19 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
         note="By norm the step is short but still points where the outlier points. Otherwise it points elsewhere.",
     )
-    return claims, [block]
+    at = [float(i + 1) for i in range(min(16, size))]
+    curves = Curves(
+        title="The first entries of the gradient, relative to the largest, after each way of clipping",
+        x_label="entry",
+        y_label="entry over the largest",
+        series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],
+        note=f"Entry 1 has exploded. By norm it still is {EXPLODED:g} times the others; by value all count alike.",
+    )
+    return claims, [curves, block]
 
 
 def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """What one inf does to a clipped gradient, and who says so."""
-    from torch.nn.utils import clip_grad_norm_
 
     from regdemo.errors import ArgumentError
 
@@ -164,13 +172,19 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
     except ArgumentError as error:
         said = str(error)
     try:
-        clip_grad_norm_(layer.parameters(), max_norm, error_if_nonfinite=True)
+        torch.nn.utils.clip_grad_norm_(layer.parameters(), max_norm, error_if_nonfinite=True)
     except RuntimeError:
         refused = 1
-    clip_grad_norm_(layer.parameters(), max_norm)
+    torch.nn.utils.clip_grad_norm_(layer.parameters(), max_norm)
     after = layer.weight.grad
+    held = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    held.grad = torch.tensor([torch.inf, torch.nan], dtype=torch.float64)
+    torch.nn.utils.clip_grad_value_(held, max_norm)
+    by_value = held.grad
     claims = [
-        Claim("The inf becomes a NaN", 1, "inf * 0", after.isnan().sum().item(), *EXACT),
+        Claim("By value, an inf becomes the bound", max_norm, "c", by_value[0].item(), *rounding(max_norm)),
+        Claim("By value, a NaN stays NaN", 1, "entries that are NaN", int(by_value[1].isnan()), *EXACT),
+        Claim("By norm, the inf becomes a NaN", 1, "inf * 0", after.isnan().sum().item(), *EXACT),
         Claim("Every finite entry becomes 0", size - 1, "g * c/inf = 0", (after == 0).sum().item(), *EXACT),
         Claim("error_if_nonfinite=True refuses it", 1, "errors raised", refused, *EXACT),
         Claim("check_gradients names the parameter", 1, "errors that say weight", int("weight" in said), *EXACT),
@@ -180,3 +194,53 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
         f"check_gradients says it before the step: '{said}'."
     )
     return claims, [block]
+
+
+NORM = "torch.nn.utils.clip_grad_norm_"
+WRONG = [
+    Wrong(
+        "by value",
+        NORM,
+        lambda right, parameters, max_norm, **kw: (
+            right(parameters := _listed(parameters), torch.inf, **kw),
+            torch.nn.utils.clip_grad_value_(parameters, max_norm),
+        )[0],
+    ),
+    Wrong(
+        "each tensor by itself",
+        NORM,
+        lambda right, parameters, max_norm, **kw: (
+            sum(right([p], max_norm, **kw) ** 2 for p in _listed(parameters)) ** 0.5
+        ),
+    ),
+    Wrong(
+        "returns the norm after clipping",
+        NORM,
+        lambda right, parameters, max_norm, **kw: right(_listed(parameters), max_norm, **kw).clamp(max=max_norm),
+    ),
+    Wrong(
+        "short gradients are lengthened",
+        NORM,
+        lambda right, parameters, max_norm, **kw: _to(right, _listed(parameters), max_norm, **kw),
+    ),
+    Wrong(
+        "by value, NaN becomes 0",
+        "torch.nn.utils.clip_grad_value_",
+        lambda right, parameters, bound: [
+            right(parameters, bound),
+            *(p.grad.nan_to_num_() for p in _listed(parameters)),
+        ],
+    ),
+    Wrong("check_gradients that says nothing", "check_gradients", lambda right, model: None),
+]
+
+
+def _listed(parameters):
+    return [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+
+
+def _to(right, parameters, max_norm, **kw):
+    norm = right(parameters, torch.inf, **kw)
+    for p in parameters:
+        p.grad *= max_norm / norm
+    return norm

@@ -13,23 +13,24 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, proportion, rounding
+from regdemo.measure import Wrong, identity_in_eval
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 SAY = (
-    "For a linear model with squared error, Gaussian noise on the inputs is exactly an L2 penalty, std^2 |w|^2 on "
-    "average; for a network it is, to second order, a penalty on the gradient of the output in the input. It is added "
-    "in training only, after inputs have been scaled, since one std is meant for all of them. Token ids are names, "
-    "not amounts: noise goes on their embeddings."
+    "For a linear model with squared error, Gaussian noise on the inputs is, on average, exactly an L2 penalty, "
+    r"$\sigma^2 |w|^2$; for a network it is, to second order, a penalty on the gradient of the output in the input. It "
+    r"is added in training only, after inputs have been scaled, since one $\sigma$ is meant for all of them. Token ids "
+    "are names, not amounts: noise goes on their embeddings."
 )
 WRONG_ANSWER = (
     "'For text, add small noise to the token ids.' (ids.float() + 0.01 * randn).long() cuts towards 0: almost half of "
-    "the tokens become the one that happens to stand before them in the vocabulary, and with round() none changes. "
-    "Close second: leaving the noise on in eval."
+    "the tokens become the one before them in the vocabulary, and with round() none changes. Close second: leaving "
+    "the noise on in eval."
 )
 CARDS = (
     "Q18.144",
@@ -39,7 +40,6 @@ CARDS = (
 )
 
 EXAMPLES, INPUTS = 40, 6
-STDS = (0.0, 0.1, 0.5, 2.0)
 VOCABULARY, ID_NOISE = 50_257, 0.01  # GPT-2's, and the snippet's
 
 
@@ -74,7 +74,7 @@ def input_noise(
 
     ids = torch.randint(VOCABULARY, (size,), generator=generator)
     moved = ids.float() + ID_NOISE * torch.randn(size, generator=generator)
-    cut, rounded = moved.long(), moved.round().long()
+    cut = moved.long()
     changed = cut != ids
     claims = [
         Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
@@ -88,7 +88,7 @@ def input_noise(
         Claim(
             "The loss averaged over the noise is the loss plus std^2 |w|^2",
             penalised,
-            "mean (t - w.x)^2 + std^2 |w|^2",
+            "mean $(t - w x)^2 + std^2 |w|^2$",
             loss(w).item(),
             *rounding(scale),
         ),
@@ -99,7 +99,7 @@ def input_noise(
             slope.abs().max().item(),
             *rounding(scale),
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, x),
         Claim(
             "(ids + noise).long() changes nearly half of all token ids",
             _cut_below(ids),
@@ -114,24 +114,27 @@ def input_noise(
             float((cut[changed] != ids[changed] - 1).sum()),
             *EXACT,
         ),
-        Claim(
-            "Rounded instead, none changes: no noise at all", 0, "ids changed", float((rounded != ids).sum()), *EXACT
-        ),
     ]
     return Measurement(
         title=f"Input noise of standard deviation {std}",
         claims=claims,
+        picture=[
+            Curves(
+                title="The best weights of a linear model under noise on its inputs: ridge regression's",
+                x_label="std of the noise",
+                y_label="weight",
+                series=[
+                    Series(f"w{i + 1}", [k / 5 for k in range(21)], [_ridge(x, t, k / 5)[i].item() for k in range(21)])
+                    for i in range(0, INPUTS, 2)
+                ],
+                note="More noise, smaller weights. At 0 they are least squares.",
+            )
+        ],
         blocks=[
             Text(
                 f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the inputs "
                 f"adds std^2 |w|^2 = {std**2:.4g} |w|^2 to the mean squared error: with N examples, ridge regression "
                 "with N std^2."
-            ),
-            Table(
-                title="The best weights under noise",
-                columns=["std", *(f"w{i + 1}" for i in range(INPUTS)), "|w|"],
-                rows=[_weights(x, t, rate) for rate in sorted({*STDS, std})],
-                note="More noise, smaller weights. The first row is least squares.",
             ),
             _ids_table(generator),
         ],
@@ -139,7 +142,7 @@ def input_noise(
 
 
 def _within() -> float:
-    """How much of a normal law lies within one deviation."""
+    """The probability that a normal draw lies within one deviation."""
     return 2 * NormalDist().cdf(1) - 1
 
 
@@ -150,13 +153,9 @@ def _ridge(x: Tensor, t: Tensor, std: float) -> Tensor:
     return solution
 
 
-def _weights(x: Tensor, t: Tensor, std: float) -> list[Cell]:
-    w = _ridge(x, t, std)
-    return [str(std), *w.tolist(), w.norm().item()]
-
-
 def _cut_below(ids: Tensor) -> float:
-    """The share of ids that are cut down by one: noise must outdo half a step of float32 there, and 0 is cut to 0."""
+    """The fraction of ids that are cut down by one: noise must outdo half a step of float32 there, and 0 "
+    "is cut to 0."""
 
     value = ids.float()
     step = (value - torch.nextafter(value, torch.tensor(-1.0))).double()
@@ -179,3 +178,27 @@ def _ids_table(generator: Generator) -> Table:
         rows=rows,
         note="Any id that the noise moves down becomes its neighbour; neighbours in a vocabulary share no meaning.",
     )
+
+
+NAME = "input_noise"
+WRONG = [
+    Wrong(
+        "uniform noise of the same variance",
+        NAME,
+        lambda right, x, std, generator=None, training=True, noise=None: (
+            right(x, std, training=training, noise=noise)
+            if noise is not None or not training
+            else x + std * 12**0.5 * (torch.rand(x.shape, generator=generator, dtype=x.dtype) - 0.5)
+        ),
+    ),
+    Wrong("std taken for the variance", NAME, lambda right, x, std, **kw: right(x, std**0.5, **kw)),
+    Wrong(
+        "multiplied, not added",
+        NAME,
+        lambda right, x, std, noise=None, **kw: (
+            x * (1 + (0 if noise is None else std * noise)) if noise is not None else right(x, std, **kw)
+        ),
+    ),
+    Wrong("left on in eval", NAME, lambda right, x, std, training=True, **kw: right(x, std, **kw)),
+    Wrong("noise of one sign", NAME, lambda right, x, std, **kw: x + (right(x, std, **kw) - x).abs()),
+]

@@ -1,8 +1,8 @@
 """L1 penalty: pull weights to exactly zero.
 
 Fits a sparse linear model twice: with the penalty in the loss, and with the proximal step that follows each gradient
-step instead. Counts exact zeros, checks the proximal fit against the condition that the optimum must meet, and puts L2
-beside it.
+step instead. Counts exact zeros, checks the proximal fit against the optimum, which is known
+for orthonormal inputs, and draws the weights over the strength next to L2's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Claim, Measurement, Table, Text
+from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -23,7 +24,7 @@ ACTS_ON = "weights"
 SAY = (
     "L1 subtracts a constant from each weight's size in each step, where L2 multiplies by a constant, so L1 makes "
     "weights exactly zero and selects. With the penalty in the loss, gradient descent steps over zero and back; the "
-    "proximal step, soft thresholding by lr times the strength, lands on it."
+    "proximal step, soft thresholding by the learning rate times the strength, lands on zero."
 )
 WRONG_ANSWER = (
     "'Add lambda times the sum of |w| to the loss, and count the zeros.' There are none: autograd's sign(w) moves a "
@@ -37,7 +38,7 @@ CARDS = (
 )
 
 WEIGHTS, USED = 50, 5
-EXAMPLES, STEPS, LR = 100, 400, 0.3
+EXAMPLES, STEPS, LR = 100, 200, 0.3
 NOISE = 0.5
 
 
@@ -54,13 +55,14 @@ def l1_penalty(
     return Measurement(
         title=f"L1 penalty at strength {strength:g}",
         claims=[*claims, *step_claims],
+        picture=blocks[:2],
         blocks=[
             Text(
                 f"The loss gains {strength:g} times the sum of |w|. Its pull is the same for a small weight as for a "
                 "large one, so weights that the data hardly need end at 0. L2's pull fades with the weight and gets "
                 "none of them there."
             ),
-            *blocks,
+            *blocks[2:],
             *step_blocks,
         ],
     )
@@ -97,21 +99,20 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
     expected = least_squares.sign() * (least_squares.abs() - strength).clamp(min=0)
     claims = [
         Claim(
-            "The proximal fit is the lasso's optimum",
+            "On orthonormal inputs the proximal fit is the lasso's optimum",
             0,
-            "w - sign(b) max(|b| - strength, 0), b least squares",
+            r"$w - sign(b) \max(|b| - \lambda, 0)$, b least squares",
             (fits["proximal"] - expected).abs().max().item(),
             *rounding(1, digits=1e-9),
         ),
         Claim(
             "Its exact zeros are the weights within the threshold",
             int((least_squares.abs() <= strength).sum()),
-            "count of |b| <= strength",
+            r"count of $|b| \le \lambda$",
             zeros["proximal"],
             *EXACT,
         ),
         Claim("With the penalty in the loss there are none", 0, "exact zeros", zeros["subgradient"], *EXACT),
-        Claim("Under L2 there are none", 0, "exact zeros", zeros["L2"], *EXACT),
         Claim(
             "The subgradient stays within a step of the optimum",
             0,
@@ -119,13 +120,6 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
             (fits["subgradient"] - expected).abs().max().item(),
             2 * LR * strength,
             "it steps over 0 by at most 2 lr strength",
-        ),
-        Claim(
-            "L2 shrinks every weight by the same factor",
-            0,
-            "w - b/(1 + strength)",
-            (fits["L2"] - least_squares / (1 + strength)).abs().max().item(),
-            *rounding(1, digits=1e-9),
         ),
     ]
     block = Table(
@@ -137,7 +131,25 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
         ],
         note=f"The needed weights are {true[:USED].mean().item():.4g} on average: L1 takes {strength:g} from each.",
     )
-    return claims, [block]
+    strengths = [i / 10 for i in range(31)]
+    shown = [0, 1, 2, USED, USED + 1]
+    paths = {
+        "L1": [regularizers.soft_threshold(least_squares, lam)[shown].tolist() for lam in strengths],
+        "L2": [(least_squares / (1 + lam))[shown].tolist() for lam in strengths],
+    }
+    curves = [
+        Curves(
+            title=f"{name}: three needed weights and two others, over the strength",
+            x_label="strength",
+            y_label="weight",
+            series=[
+                Series("needed" if i < USED else "not needed", strengths, list(path))
+                for i, path in zip(shown, zip(*paths[name], strict=True), strict=True)
+            ],
+        )
+        for name in paths
+    ]
+    return claims, [*curves, block]
 
 
 def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
@@ -161,3 +173,13 @@ def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[
         rows=[[n, a.item(), b.item()] for n, (a, b) in enumerate(zip(by_gradient, by_proximal, strict=True))],
     )
     return claims, [block]
+
+
+WRONG = [
+    Wrong("a hard threshold", "soft_threshold", lambda right, w, by: torch.where(w.abs() > by, w, 0)),
+    Wrong("the threshold squared", "soft_threshold", lambda right, w, by: right(w, by * by)),
+    Wrong("no threshold", "soft_threshold", lambda right, w, by: w),
+    Wrong("shrinks by a factor, as L2 does", "soft_threshold", lambda right, w, by: w / (1 + by)),
+    Wrong("the penalty is a mean", "l1_penalty", lambda right, weights, by: right(weights, by / weights[0].numel())),
+    Wrong("the penalty is L2", "l1_penalty", lambda right, weights, by: by * sum(w.square().sum() for w in weights)),
+]

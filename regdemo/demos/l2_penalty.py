@@ -7,14 +7,16 @@ Adam.
 
 from __future__ import annotations
 
+from math import log2
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
+from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by s^2/(s^2 + lambda'), s "
-    "their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian prior on the weights. "
-    "lambda times the sum of squares is weight_decay = 2 lambda under SGD; under Adam it is not AdamW."
+    r"An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, "
+    "s their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian prior on the "
+    r"weights. $\lambda \sum w^2$ is weight_decay = $2\lambda$ under SGD and in Adam's own weight_decay, not in AdamW."
 )
 WRONG_ANSWER = (
     "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the data "
     "say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it select, as L1 "
-    "does: no weight ends at 0."
+    "does: weights come close to 0, not to it."
 )
 CARDS = (
     "Q18.424",
@@ -60,13 +62,14 @@ def l2_penalty(
     return Measurement(
         title=f"L2 penalty at strength {strength:g}",
         claims=[*claims, *decay_claims],
+        picture=blocks[:1],
         blocks=[
             Text(
                 f"The loss gains {strength:g} times the sum of w^2. Its pull is proportional to the weight, so it "
                 "shrinks every direction by a factor: hardly where the inputs vary much, almost to 0 where they vary "
                 "little, and never to exactly 0."
             ),
-            *blocks,
+            *blocks[1:],
             *decay_blocks,
         ],
     )
@@ -114,7 +117,6 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
             (ratios - factors).abs().max().item(),
             *rounding(1, digits=1e-6),
         ),
-        Claim("No weight is exactly 0", 0, "exact zeros", int((fitted == 0).sum()), *EXACT),
         Claim(
             "The fit is shorter than least squares",
             1,
@@ -127,13 +129,24 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
         [f"{spread:g}", ratio, factor, 1 / (1 + 2 * strength)]
         for spread, ratio, factor in zip(SPREADS, ratios.tolist(), factors.tolist(), strict=True)
     ]
+    at = [2 ** (i / 4) for i in range(-16, 13)]
+    curves = Curves(
+        title="What the penalty leaves of the least-squares fit along each direction of the inputs",
+        x_label="log2 of the inputs' standard deviation s along the direction",
+        y_label="left of the fit",
+        series=[
+            Series("measured", [log2(spread) for spread in SPREADS], ratios.tolist(), style="points"),
+            Series(r"$s^2/(s^2 + 2\lambda)$", [log2(s) for s in at], [s * s / (s * s + 2 * strength) for s in at]),
+        ],
+        note="Along directions in which the inputs vary little, almost nothing is left.",
+    )
     block = Table(
         title="What the penalty leaves of the least-squares fit along each direction of the inputs",
         columns=["std s", "left", "s^2/(s^2 + 2 strength)", "at s = 1"],
         rows=rows,
         note="So inputs are standardized first: the same penalty means another thing for meters than for millimeters.",
     )
-    return claims, [block]
+    return claims, [curves, block]
 
 
 def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
@@ -186,3 +199,17 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
         note="Adam's weight_decay is the L2 penalty too; it is AdamW whose decay passes the gradients by.",
     )
     return claims, [block]
+
+
+NAME = "l2_penalty"
+WRONG = [
+    Wrong("half of it", NAME, lambda right, weights, by: right(weights, by / 2)),
+    Wrong(
+        "the norm, not its square",
+        NAME,
+        lambda right, weights, by: by * sum((w.square().sum() + 1e-12).sqrt() for w in weights),
+    ),
+    Wrong("a mean, not a sum", NAME, lambda right, weights, by: right(weights, by / weights[0].numel())),
+    Wrong("L1", NAME, lambda right, weights, by: regularizers.l1_penalty(weights, by)),
+    Wrong("no gradient", NAME, lambda right, weights, by: right(weights, by).detach()),
+]

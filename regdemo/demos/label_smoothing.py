@@ -1,7 +1,7 @@
 """Label smoothing: a little of the target goes to every class.
 
-Reads the targets off torch's own loss, splits that loss into its two parts, and sets the two conventions for the share
-of the wrong classes side by side. Then the point of it: how large a logit may usefully become.
+Reads the targets off torch's own loss, splits that loss into its two parts, and compares the two conventions for
+the wrong classes. Then the point of it: how large a logit may usefully become.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo.bounds import rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
-    "Label smoothing trains towards (1-e) onehot + e/K, which is (1-e) times cross entropy plus e times the mean of "
-    "-log p over the classes. The logits then have a best finite gap, ln(1 + K(1-e)/e), so confidence stops growing. "
-    "It usually helps calibration rather than accuracy, and it makes a worse teacher for distillation."
+    r"Label smoothing trains towards $(1-e)\,onehot + e/K$, which is $1-e$ times cross entropy plus e times the mean "
+    r"of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$, so confidence stops "
+    "growing. It usually helps calibration rather than accuracy, and makes a worse teacher for distillation."
 )
 WRONG_ANSWER = (
     "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). torch "
@@ -98,12 +99,21 @@ def label_smoothing(
             (loss_over_others - theirs).mean().item(),
             *rounding(scale),
         ),
-        Claim(
-            f"That other loss is torch's at e K/(K-1) = {converted:.4g}",
-            0,
-            "largest difference",
-            worst(loss_over_others - (1 - converted) * hard - converted * uniform),
-            *rounding(scale),
+        *(
+            [
+                Claim(
+                    f"That other loss is torch's at e K/(K-1) = {converted:.4g}",
+                    0,
+                    "largest difference",
+                    worst(
+                        loss_over_others
+                        - torch.nn.functional.cross_entropy(logits, labels, label_smoothing=converted, reduction="none")
+                    ),
+                    *rounding(scale),
+                )
+            ]
+            if converted <= 1
+            else []
         ),
         Claim(
             f"A logit {gap:.4g} above the others is best: the slope is 0",
@@ -130,6 +140,23 @@ def label_smoothing(
     return Measurement(
         title=f"Label smoothing at e = {e} over {k} classes",
         claims=claims,
+        picture=[
+            Curves(
+                title=f"The loss over how far the right logit is above the {k - 1} others",
+                x_label="gap of the logits",
+                y_label="loss",
+                series=[
+                    *(
+                        Series(
+                            f"e = {rate:g}", [i / 4 for i in range(49)], [_loss_at(i / 4, rate, k) for i in range(49)]
+                        )
+                        for rate in sorted({0.0, e, 0.3})
+                    ),
+                    Series("best gap", [gap], [at_best.item()], style="points"),
+                ],
+                note="With smoothing there is a best gap. Without, the loss falls for as long as the gap grows.",
+            )
+        ],
         blocks=[
             Table(
                 title="The target when class 0 is right",
@@ -142,10 +169,10 @@ def label_smoothing(
                 note=f"torch gives a share to the right class too: its {1 - e + e / k:.4g} is more than 1-e.",
             ),
             Table(
-                title=f"How far above the others the right logit should be, K = {k}",
+                title=f"The best gap of the logits, K = {k}",
                 columns=["e", "best gap", "p at the best gap", "loss there", "loss at twice the gap"],
                 rows=[_best(rate, k) for rate in sorted({*SMOOTHINGS, e})],
-                note="Without smoothing there is no best gap: the loss falls for ever, and the logits grow.",
+                note="Without smoothing there is no best gap: the loss falls for as long as the logits grow.",
             ),
         ],
     )
@@ -173,3 +200,30 @@ def _loss_at(z: float, e: float, k: int) -> float:
 def _best(e: float, k: int) -> list[Cell]:
     gap = log((1 - e + e / k) / (e / k))
     return [str(e), gap, 1 - e + e / k, _loss_at(gap, e, k), _loss_at(2 * gap, e, k)]
+
+
+CE = "torch.nn.functional.cross_entropy"
+WRONG = [
+    Wrong("not smoothed", CE, lambda right, logits, labels, label_smoothing=0.0, **kw: right(logits, labels, **kw)),
+    Wrong(
+        "e/(K-1) for the wrong classes",
+        CE,
+        lambda right, logits, labels, label_smoothing=0.0, **kw: right(
+            logits, labels, label_smoothing=min(1.0, label_smoothing * logits.shape[-1] / (logits.shape[-1] - 1)), **kw
+        ),
+    ),
+    Wrong(
+        "half of e",
+        CE,
+        lambda right, logits, labels, label_smoothing=0.0, **kw: right(
+            logits, labels, label_smoothing=label_smoothing / 2, **kw
+        ),
+    ),
+    Wrong(
+        "mixed with e of the uniform, without 1-e",
+        CE,
+        lambda right, logits, labels, label_smoothing=0.0, **kw: (
+            right(logits, labels, label_smoothing=label_smoothing, **kw) + label_smoothing * right(logits, labels, **kw)
+        ),
+    ),
+]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo import regularizers
-from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.bounds import EXACT, proportion, rounding
+from regdemo.measure import Wrong, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "paths"
 SAY = (
-    "LayerDrop skips whole layers in training, one coin for each layer and batch, so that layers can be pruned "
+    "LayerDrop skips whole layers in training, with one draw for each layer and batch, so that layers can be pruned "
     "afterwards: every other one, say, without fine-tuning. It is not rescaled, and a skipped layer saves its time. "
     "DropPath drops branches by example and rescales."
 )
 WRONG_ANSWER = (
-    "'Its mean in training is what eval computes.' That is so for DropPath, which divides by 1 - p. LayerDrop in the "
-    "paper's code does not: eval runs all layers, deeper than any pass in training was on average. And a coin tossed "
-    "once, when the network is built, is pruning, not LayerDrop."
+    "'Its mean in training is what eval computes.' That holds for DropPath, which divides by 1-p. LayerDrop in the "
+    "paper's code does not: eval runs all layers, more than a training pass does on average. And a draw made once, "
+    "when the network is built, is pruning, not LayerDrop."
 )
 CARDS = (
     "Q18.220",
@@ -92,6 +93,13 @@ def layer_drop(
             ran.sum(1).mean().item(),
             *_times(depth, proportion(p, draws * depth)),
         ),
+        Claim(
+            "A pass is drawn again each time: passes that run another set than the first",
+            1,
+            "many = 1",
+            float((ran != ran[0]).any(1).sum() > 0 or p == 0 or draws * p * depth < 50),
+            *EXACT,
+        ),
         Claim("In eval all run", depth, "L", in_eval, *EXACT),
         Claim(
             "Nothing is rescaled: training's mean output over eval's",
@@ -99,13 +107,6 @@ def layer_drop(
             "1 - p",
             mean / in_eval,
             *proportion(p, draws * depth),
-        ),
-        Claim(
-            "DropPath in its place has eval's mean",
-            1,
-            "E[train] / eval = 1",
-            by_drop_path / in_eval,
-            *mean_of_bounded(p / (1 - p), max(1, p / (1 - p)), draws * depth),
         ),
         Claim(
             "A network pruned to every other layer is one that was trained",
@@ -120,12 +121,7 @@ def layer_drop(
     return Measurement(
         title=f"LayerDrop at p = {p} over {depth} layers",
         claims=claims,
-        blocks=[
-            Text(
-                f"Each pass skips each of {depth} layers with probability p = {p}: one coin for a layer and the whole "
-                "batch, drawn anew each time. A layer that is skipped is not computed, and what comes in goes on to "
-                "the next one. The network learns to work at any depth, and can be pruned without fine-tuning."
-            ),
+        picture=[
             HeatMap(
                 title="Which layers run",
                 values=ran[:SHOWN].T.tolist(),
@@ -135,15 +131,22 @@ def layer_drop(
                 column_label="pass",
                 note=f"On average {ran.sum(1).mean().item():.4g} of {depth} run, {int(ran.sum(1).min())} at least.",
             ),
+        ],
+        blocks=[
+            Text(
+                f"Each pass skips each of {depth} layers with probability p = {p}: one draw for a layer and the whole "
+                "batch, drawn again each time. A layer that is skipped is not computed, and what comes in goes on to "
+                "the next one. The network learns to work at any depth, and can be pruned without fine-tuning."
+            ),
             Table(
                 title="Layers run in a pass",
                 columns=["p", "mean (1-p) L", "standard deviation"],
                 rows=rows,
-                note="Training costs a share p less; eval costs what it always did, unless layers are pruned.",
+                note="Training costs a fraction p less; eval costs the same, unless layers are pruned.",
             ),
             Table(
                 title=f"{depth} layers that each add 1",
-                columns=["method", "coins", "rescaled", "training", "eval"],
+                columns=["method", "draws for", "rescaled", "training", "eval"],
                 rows=[
                     ["LayerDrop", "layer", "no", mean, in_eval],
                     ["DropPath", "layer and example", "by 1/(1-p)", by_drop_path, in_eval],
@@ -157,3 +160,44 @@ def layer_drop(
 def _times(factor: float, bound: tuple[float, str]) -> tuple[float, str]:
     """A bound on a quantity, as a bound on `factor` times it."""
     return bound[0] * factor, bound[1]
+
+
+NAME = "layer_drop"
+WRONG = [
+    Wrong(
+        "drawn once",
+        NAME,
+        lambda right, x, layers, p, generator=None, **kw: right(x, layers, p, generator=generator and seeded(1), **kw),
+    ),
+    Wrong(
+        "rescaled",
+        NAME,
+        lambda right, x, layers, p, training=True, **kw: (
+            right(x, layers, p, training=training, **kw) / (1 - p if training else 1)
+        ),
+    ),
+    Wrong(
+        "drops in eval",
+        NAME,
+        lambda right, x, layers, p, training=True, **kw: (
+            right(
+                x,
+                layers,
+                p,
+                mask=kw.get("mask", torch.arange(len(layers)) != 0),
+                **{k: v for k, v in kw.items() if k != "mask"},
+            )
+            if not training
+            else right(x, layers, p, **kw)
+        ),
+    ),
+    Wrong("keeps with probability p", NAME, lambda right, x, layers, p, **kw: right(x, layers, 1 - p, **kw)),
+    Wrong(
+        "a skipped layer runs all the same",
+        NAME,
+        lambda right, x, layers, p, **kw: (
+            right(x, [lambda x, layer=layer: layer(x) for layer in layers], p, **kw)
+            + 0 * sum(layer(x) for layer in layers)
+        ),
+    ),
+]

@@ -2,7 +2,7 @@
 
 Early layers find what all later ones use, so they are dropped least. Compares linspace from 0 (timm) with l/L (Huang
 et al.): their rates, and the depth they leave in networks drawn at random. Then sets the rates of a model, refuses one
-that has none, and shows the rate that a loop over every torch.nn.Dropout does not reach.
+that has none, and shows the rate that a loop over every nn.Dropout does not reach.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import torch
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
 from regdemo.errors import ArgumentError
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
 SAY = (
     "The drop rate grows linearly with depth, because early layers find what all later ones need. timm takes "
-    "linspace(0, p_max, L): the first block is never dropped, and L (1 - p_max/2) blocks are left on average. Huang "
-    "et al. take l/L p_max, which drops the first block too, so say which one you mean."
+    "linspace(0, p_max, L): the first block is not dropped, and $L (1 - p_{max}/2)$ blocks are left on average. Huang "
+    r"et al. take $l/L\,p_{max}$, which drops the first block too, so say which one you mean."
 )
 WRONG_ANSWER = (
     "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls of "
@@ -66,7 +67,7 @@ def layerwise_dropout(
             max(abs(ours - theirs) for ours, theirs in zip(linspace, by_torch, strict=True)),
             *rounding(1),
         ),
-        Claim("With l/L the first layer is dropped already", p_max / depth, "p_max/L", huang[0], *rounding(1)),
+        Claim("With l/L the first layer has a rate already", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)),
         Claim(
             "Layers left by linspace",
             deep,
@@ -93,20 +94,22 @@ def layerwise_dropout(
     return Measurement(
         title=f"Layer-wise dropout up to p = {p_max} at depth {depth}",
         claims=claims + model_claims,
-        blocks=[
-            Text(
-                "The first layers find features that every later layer uses; the last ones add detail. So the rate, of "
-                "dropout or of DropPath, grows with depth. Two rules are in use and differ at the first layer: "
-                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. Both end at p_max."
-            ),
+        picture=[
             Curves(
                 title="The rate of each layer",
                 x_label="layer",
                 y_label="drop probability",
                 series=[Series("linspace", layers, linspace), Series("l/L", layers, huang)],
             ),
+        ],
+        blocks=[
+            Text(
+                "The first layers find features that every later layer uses; the last ones add detail. So the rate, of "
+                "dropout or of DropPath, grows with depth. Two rules are in use and differ at the first layer: "
+                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. Both end at p_max."
+            ),
             Table(
-                title="Rates, and the share of networks that dropped the layer",
+                title="Rates, and the fraction of networks that dropped the layer",
                 columns=["layer", "linspace", "measured", "l/L", "measured"],
                 rows=rows,
                 note=f"Measured on {networks:,} networks each.",
@@ -126,7 +129,7 @@ def layerwise_dropout(
 
 
 def _sum_of_coins(rates: list[float], n: int) -> tuple[float, str]:
-    """Bernstein's bound on the mean over n networks of the number of layers kept: L times the mean of n L coins."""
+    """Bernstein's bound on the mean over n networks of the number of layers kept: L times the mean of n L draws."""
     depth = len(rates)
     tolerance, reason = mean_of_bounded(sum(p * (1 - p) for p in rates) / depth, 1, n * depth)
     return depth * tolerance, reason
@@ -171,14 +174,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Claim("A layer without a rate raises an error", 1, "errors = 1", int(bool(refused)), *EXACT),
         Claim("The refusal left the other layers as they were", 0.5, "0.5", untouched.p, *EXACT),
         Claim(
-            "A loop over every torch.nn.Dropout leaves the attention's 0.1",
-            0.1,
-            "0.1, a plain float",
-            left["self_attn.dropout"],
-            *EXACT,
-        ),
-        Claim(
-            "layerwise_dropout sets all four rates of torch.nn.TransformerEncoderLayer",
+            "layerwise_dropout sets all four rates of nn.TransformerEncoderLayer",
             0,
             "max |set - p_max|",
             max(abs(p - p_max) for p in now.values()),
@@ -188,14 +184,45 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
     rows: list[list[Cell]] = [[name, *place, left[name], now[name]] for name, place in where.items()]
     blocks: list[Block] = [
         Text(
-            "Setting the rates by hand, over every torch.nn.Dropout, fails silently where a rate is not a module. "
+            "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
             "`layerwise_dropout` finds the floats too, as `set_dropout` does for a whole model, and raises when a "
             f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets models of Hugging Face.'
         ),
         Table(
-            title=f"torch.nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
+            title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
             columns=["rate", "where", "kept as", "by hand", "layerwise_dropout"],
             rows=rows,
         ),
     ]
     return claims, blocks
+
+
+RATES = "layerwise_rates"
+WRONG = [
+    Wrong("falls with depth", RATES, lambda right, *a, **kw: right(*a, **kw)[::-1]),
+    Wrong(
+        "the conventions swapped",
+        RATES,
+        lambda right, depth, p, convention="linspace": right(
+            depth, p, convention="linspace" if convention == "huang" else "huang"
+        ),
+    ),
+    Wrong("one rate for all", RATES, lambda right, depth, p, convention="linspace": [p] * depth),
+    Wrong(
+        "only nn.Dropout is set",
+        "layerwise_dropout",
+        lambda right, layers, p, **kw: [
+            setattr(module, "p", p)
+            for layer in layers
+            for module in layer.modules()
+            if isinstance(module, torch.nn.Dropout)
+        ],
+    ),
+    Wrong(
+        "a layer without a rate is passed over",
+        "layerwise_dropout",
+        lambda right, layers, p, **kw: right(
+            [layer for layer in layers if list(regularizers.find_rates(layer))], p, **kw
+        ),
+    ),
+]

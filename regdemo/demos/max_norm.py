@@ -7,13 +7,13 @@ weight beyond it, whatever the learning rate.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "Max-norm bounds the norm of the weights into each unit: after each step whoever is longer is scaled back. It is "
-    "a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It was proposed together with "
-    "dropout, because it lets one start with a large learning rate without weights blowing up."
+    "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weights are longer than c "
+    "is scaled back to c. It is a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It "
+    "was proposed together with dropout, because it lets one start with a large learning rate without weights blowing "
+    "up."
 )
 WRONG_ANSWER = (
     "'It is gradient clipping.' That bounds the step, this bounds the weights. Nor is it L2, which pulls short "
     "weights too, or a clamp of single weights, which changes their direction. And the norm is that of one unit's "
-    "incoming weights, not the whole matrix's: dim=0 of torch.nn.Linear's (out, in)."
+    "incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
 )
 CARDS = (
     "Q18.428",
@@ -113,13 +114,14 @@ def max_norm(
     return Measurement(
         title=f"Max-norm at limit {limit:g}",
         claims=claims,
+        picture=train_blocks[:1],
         blocks=[
             Text(
                 f"After each step the weights into a unit that are longer than {limit:g} are scaled back to that "
                 "length. Within the limit nothing pulls them, so unlike L2 it costs a short weight vector nothing, and "
                 "unlike L2 it holds at any learning rate."
             ),
-            *train_blocks,
+            *train_blocks[1:],
             Table(
                 title="Norms of the weights into each unit",
                 columns=["unit", "before", "after"],
@@ -160,13 +162,6 @@ def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]
             max(0.0, *(norm - limit for norm in paths[RATES[-1], "max-norm"])),
             *rounding(limit, digits=1e-12),
         ),
-        Claim(
-            "With neither the weights of separable data only grow",
-            STEPS,
-            f"steps at lr = {RATES[0]:g} that lengthen them",
-            sum(b > a for a, b in pairwise(paths[RATES[0], "neither"])),
-            *EXACT,
-        ),
     ]
     steps = [float(step) for step in range(STEPS + 1)]
     curves = Curves(
@@ -181,3 +176,15 @@ def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]
         rows=[[f"{r:g}", *(max(paths[r, how]) for how in ("max-norm", "L2", "neither"))] for r in RATES],
     )
     return claims, [curves, table]
+
+
+NAME = "max_norm"
+WRONG = [
+    Wrong(
+        "scales short ones up", NAME, lambda right, w, limit: limit * w / w.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    ),
+    Wrong("the norm of the whole matrix", NAME, lambda right, w, limit: w * (limit / w.norm()).clamp(max=1)),
+    Wrong("single weights clamped", NAME, lambda right, w, limit: w.clamp(-limit, limit)),
+    Wrong("the weights out of an input", NAME, lambda right, w, limit: right(w.T, limit).T),
+    Wrong("half of the limit", NAME, lambda right, w, limit: right(w, limit / 2)),
+]

@@ -99,7 +99,8 @@ def _picture(blocks: list[Block], console: Console, room: int) -> list[list[list
     width = max((2 * len(row) + 2 for block in maps for row in block.values), default=0)
     abreast = (_width(console) + 3) // (width + 3) if width else 1
     if len(maps) == len(blocks) > 1 and abreast > 1:
-        columns = _width(console) // min(abreast, len(blocks)) - 3
+        abreast = min(abreast, len(blocks))
+        columns = (_width(console) - 3 * (abreast - 1)) // abreast
         rows = [blocks[i : i + abreast] for i in range(0, len(blocks), abreast)]
         parts: list[RenderableType] = []
         for row in rows:
