@@ -1,8 +1,7 @@
 """MC dropout: dropout stays on, probabilities averaged.
 
 Passes a batch many times through one network, each time under other masks, and reads from the spread how sure the
-network is. Checks that only dropout is switched on, and measures what `model.train()` does instead: it lets the data to
-be predicted change batch norm's statistics.
+network is. Checks that the passes spread as the masks say, and that dropout alone is switched on.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ SAY = (
 WRONG_ANSWER = (
     "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other examples of "
     "the batch, and its running statistics move with the test data. And it is probabilities that are averaged: "
-    "averaged logits come out close to plain eval."
+    "averaged logits are close to plain eval's."
 )
 CARDS = (
     "Q18.214",
@@ -74,22 +74,30 @@ def mc_dropout(
         # The log-odds of two classes are linear in the masks: their mean over passes is known, and their spread.
         weights = hidden[0] * (last.weight[0] - last.weight[1])
         log_odds = (in_eval[0, 0] - in_eval[0, 1]).item()
-        batch_mean = first(x).mean(0)
-        model.train()
-        with torch.random.fork_rng(devices=[]):  # its masks are of no matter here
-            for _ in range(samples):
-                model(x)
-    by_train = norm.get_buffer("running_mean").abs().max().item()
+    odds = passes[:, 0, 0].log() - passes[:, 0, 1].log()
     furthest = max(1, p / (1 - p)) * weights.abs().sum().item()
     gain = _entropy(passes.mean(0)) - _entropy(passes).mean(0)
 
     claims = [
         Claim(
-            "The log-odds of two classes have eval's value in the mean",
+            "The log-odds of two classes average to eval's value",
             log_odds,
             "z_0 - z_1 in eval",
-            (passes[:, 0, 0].log() - passes[:, 0, 1].log()).mean().item(),
+            odds.mean().item(),
             *mean_of_bounded(p / (1 - p) * weights.square().sum().item(), furthest, samples),
+        ),
+        Claim(
+            "Their variance over the passes is that of the masks",
+            p / (1 - p) * weights.square().sum().item(),
+            r"$p/(1-p) \sum w^2$",
+            (odds - log_odds).square().mean().item(),
+            # A squared deviation of at most furthest^2 with mean v has a variance of at most 3 v^2 + the terms' fourth.
+            *mean_of_bounded(
+                3 * (p / (1 - p) * weights.square().sum().item()) ** 2
+                + (p * (1 + (p / (1 - p)) ** 3)) * weights.pow(4).sum().item(),
+                furthest**2 / 4,
+                samples,
+            ),
         ),
         Claim(
             "The mean of the passes is a distribution",
@@ -99,7 +107,7 @@ def mc_dropout(
             *rounding(1),
         ),
         Claim(
-            "It is never surer than the passes are on average",
+            "It is no surer than the passes are on average",
             0,
             "min(H(mean) - mean H, 0): Jensen",
             min(gain.min().item(), 0.0),
@@ -107,15 +115,12 @@ def mc_dropout(
         ),
         Claim("Batch norm's statistics are left as they were", 0, "max change", moved, *EXACT),
         Claim("Each module's mode is left as found", 0, "modules changed", changed, *EXACT),
-        Claim(
-            "model.train() instead moves batch norm's mean to the batch's",
-            (1 - 0.9**samples) * batch_mean.abs().max().item(),
-            "(1 - 0.9^S) max |batch mean|",
-            by_train,
-            *rounding(1),
-        ),
     ]
     mean, spread = passes.mean(0), passes.std(0)
+    tops, shown = in_eval.argmax(-1).tolist(), min(samples, 15)
+    running = [float(n) for n in range(2, min(samples, 100) + 1)]
+    seen = passes[:, 0, tops[0]]
+    ahead = [(seen[: int(n)].mean().item(), 1.96 * seen[: int(n)].std().item() / n**0.5) for n in running]
     rows: list[list[Cell]] = [
         [
             i + 1,
@@ -130,9 +135,51 @@ def mc_dropout(
     return Measurement(
         title=f"MC dropout at p = {p} in {samples} passes",
         claims=claims,
+        picture=[
+            Curves(
+                title=f"The probability of the class that eval prefers, in {shown} passes over {EXAMPLES} examples",
+                x_label="example",
+                y_label="probability",
+                series=[
+                    Series(
+                        "a pass",
+                        [i + 1 + (n % 5 - 2) / 20 for i in range(EXAMPLES) for n in range(shown)],
+                        [passes[n, i, c].item() for i, c in enumerate(tops) for n in range(shown)],
+                        style="points",
+                    ),
+                    Series(
+                        "mean",
+                        [i + 1.25 for i in range(EXAMPLES)],
+                        [mean[i, c].item() for i, c in enumerate(tops)],
+                        style="points",
+                    ),
+                    Series(
+                        "eval",
+                        [i + 1.4 for i in range(EXAMPLES)],
+                        [in_eval[i].softmax(-1)[c].item() for i, c in enumerate(tops)],
+                        style="points",
+                    ),
+                ],
+            ),
+            Curves(
+                title="The running mean for example 1, with its 95% band",
+                x_label="passes",
+                y_label="probability",
+                series=[
+                    Series(
+                        "mean of the passes so far",
+                        running,
+                        [m for m, _ in ahead],
+                        [m - h for m, h in ahead],
+                        [m + h for m, h in ahead],
+                    )
+                ],
+                note="Four times the passes halve the band.",
+            ),
+        ],
         blocks=[
             Text(
-                f"Each of {samples} passes has masks of its own and gives other probabilities. Their mean is the "
+                f"Each of {samples} passes has its own masks and gives other probabilities. Their mean is the "
                 "prediction; how far they lie apart says how much it hangs on single units. Dropout is on for this, "
                 "and everything else is in eval."
             ),
@@ -163,3 +210,43 @@ def mc_dropout(
 def _entropy(p: Tensor) -> Tensor:
     """In nats, over the last dimension."""
     return -(p * p.log()).sum(-1)
+
+
+def _passes(model, x, samples, prepare, *, same=False):
+    """Passes with modes set by `prepare`, which are put back."""
+    modes = {module: module.training for module in model.modules()}
+    prepare(model)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(1)
+        found = [model(x).softmax(-1) for _ in range(1 if same else samples)]
+    for module, mode in modes.items():
+        module.training = mode
+    return torch.stack(found * (samples if same else 1))
+
+
+def _dropout_on(model):
+    model.eval()
+    for module in model.modules():
+        module.training = isinstance(module, torch.nn.Dropout)
+
+
+NAME = "mc_dropout"
+WRONG = [
+    Wrong("never drops", NAME, lambda right, model, x, samples, **kw: _passes(model, x, samples, lambda m: m.eval())),
+    Wrong(
+        "one mask for all passes",
+        NAME,
+        lambda right, model, x, samples, **kw: _passes(model, x, samples, _dropout_on, same=True),
+    ),
+    Wrong(
+        "model.train()", NAME, lambda right, model, x, samples, **kw: _passes(model, x, samples, lambda m: m.train())
+    ),
+    Wrong("modes are not put back", NAME, lambda right, model, *a, **kw: (right(model, *a, **kw), model.eval())[0]),
+    Wrong(
+        "half as much dropout",
+        NAME,
+        lambda right, model, x, samples, **kw: (
+            (right(model, x, samples, **kw) + _passes(model, x, samples, lambda m: m.eval())) / 2
+        ),
+    ),
+]

@@ -1,7 +1,7 @@
 """Mixout: drop what fine-tuning has changed.
 
 Puts single weights back to their pretrained values in training and rescales the rest. Checks mean, variance and the
-fixed point, puts dropout of the weights beside it, and shows what the "MixOut" that mixes examples does instead.
+fixed point, and compares it with dropout of the weights.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo import regularizers
-from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal, proportion, rounding
+from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.measure import Wrong, identity_in_eval
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
+from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator
 
 ACTS_ON = "weights"
 SAY = (
-    "Mixout is dropout towards the pretrained weights: in each training pass a share p of the weights stand where "
-    "fine-tuning began, and the change of the rest is scaled by 1/(1-p). On average that is a penalty on the distance "
-    "from the pretrained model, where dropout's penalty pulls to 0."
+    "Mixout is dropout towards the pretrained weights: in each training pass a fraction p of the weights are put back "
+    "to where fine-tuning began, and the change of the rest is scaled by $1/(1-p)$. To second order that is a penalty "
+    "on the distance from the pretrained model, where dropout's penalty pulls to 0."
 )
 WRONG_ANSWER = (
     "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: putting "
@@ -55,6 +56,7 @@ def mixout(
     mixed = regularizers.mixout(weight, pretrained, p, mask=mask)
     m = mask.double()
     by_paper = ((1 - m) * pretrained + m * weight - p * pretrained) * scale
+    free = regularizers.mixout(weight, pretrained, p, generator=generator)
     unchanged = regularizers.mixout(pretrained, pretrained, p, generator=generator)
     in_eval = regularizers.mixout(weight, pretrained, p, training=False)
     variance = noise * CHANGE**2
@@ -63,46 +65,40 @@ def mixout(
         Claim(
             "It is the paper's formula",
             0,
-            "((1-m) W0 + m W - p W0)/(1-p)",
+            "$((1-m) W_0 + m W - p W_0)/(1-p)$",
             (mixed - by_paper).abs().max().item(),
             *rounding((PRETRAINED + CHANGE) * scale),
         ),
         Claim(
-            "The share put back is p",
+            "The fraction put back is p",
             p,
             "share of W0",
-            (mixed == pretrained).double().mean().item(),
+            (free == pretrained).double().mean().item(),
             *proportion(p, size),
         ),
         Claim(
             "The mean is the weight itself",
             PRETRAINED + CHANGE,
             "E[W~] = W",
-            mixed.mean().item(),
+            free.mean().item(),
             *mean_of_bounded(variance, CHANGE * max(1, noise), size),
         ),
         Claim(
             "The noise grows with the distance from W0",
             variance,
-            "p/(1-p) |W - W0|^2",
-            (mixed - weight).square().mean().item(),
+            "$p/(1-p) |W - W_0|^2$",
+            (free - weight).square().mean().item(),
             *mean_of_bounded(p * (1 - p) * (if_put_back - if_kept) ** 2, max(if_put_back, if_kept), size),
         ),
         Claim("At W = W0 there is no noise", 0, "max |W~ - W0|", (unchanged - pretrained).abs().max().item(), *EXACT),
-        Claim("In eval nothing changes", 0, "max |W~ - W|", (in_eval - weight).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, weight),
     ]
-    batch_claims, batch_blocks = _mixed_examples(p, size, generator)
     grid_start = torch.full((8, 24), PRETRAINED, dtype=torch.float64)
     grid = regularizers.mixout(grid_start + CHANGE, grid_start, p, generator=generator)
     return Measurement(
         title=f"Mixout at p = {p}",
-        claims=[*claims, *batch_claims],
-        blocks=[
-            Text(
-                f"Fine-tuning has moved each weight from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}. In a training "
-                f"pass a share p = {p} of them stand at {PRETRAINED:g} again, and the change of the others is "
-                f"multiplied by 1/(1-p) = {scale:.4g}: W0 + dropout(W - W0)."
-            ),
+        claims=claims,
+        picture=[
             HeatMap(
                 title=f"Weights of one pass: {PRETRAINED:g} is put back, {PRETRAINED + CHANGE * scale:.4g} is kept",
                 values=grid.tolist(),
@@ -111,8 +107,14 @@ def mixout(
                 row_label="output",
                 column_label="input",
             ),
+        ],
+        blocks=[
+            Text(
+                f"Fine-tuning has moved each weight from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}. In a training "
+                f"pass a share p = {p} of them stand at {PRETRAINED:g} again, and the change of the others is "
+                f"multiplied by 1/(1-p) = {scale:.4g}: W0 + dropout(W - W0)."
+            ),
             _beside_dropout(p, size, generator),
-            *batch_blocks,
         ],
     )
 
@@ -144,21 +146,19 @@ def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
     )
 
 
-def _mixed_examples(p: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """What is often called MixOut: p x + (1-p) of another example."""
-
-    x, other = torch.randn(2, size, generator=generator, dtype=torch.float64)
-    left = p**2 + (1 - p) ** 2
-    measured = (p * x + (1 - p) * other).square().mean().item()
-    claim = Claim(
-        "Mixing examples shrinks the variance of the inputs",
-        left,
-        "p^2 + (1-p)^2",
-        measured,
-        *mean_of_normal(2**0.5 * left, size),
-    )
-    block = Text(
-        f"A snippet called MixOut computes p x + (1-p) x[perm]. It never sees a pretrained weight: it blends examples, "
-        f"keeps {measured:.4g} of their variance and leaves their labels as they were."
-    )
-    return [claim], [block]
+NAME = "mixout"
+WRONG = [
+    Wrong("dropout of the weights", NAME, lambda right, w, w0, p, **kw: right(w, 0 * w0, p, **kw)),
+    Wrong(
+        "no rescale",
+        NAME,
+        lambda right, w, w0, p, training=True, **kw: w0 + (1 - p) * (right(w, w0, p, **kw) - w0) if training else w,
+    ),
+    Wrong(
+        "p W0 left out of the numerator",
+        NAME,
+        lambda right, w, w0, p, training=True, **kw: right(w, w0, p, **kw) + p * w0 / (1 - p) if training else w,
+    ),
+    Wrong("keeps with probability p", NAME, lambda right, w, w0, p, **kw: right(w, w0, 1 - p, **kw)),
+    Wrong("mixes in eval", NAME, lambda right, w, w0, p, training=True, **kw: right(w, w0, p, **kw)),
+]

@@ -1,34 +1,37 @@
 """Mixup: train on mixtures of two examples.
 
-Checks that mixing the targets is mixing the losses, measures the law of the mixing weight and what it leaves of the
-inputs' variance. And the usual slip: mix the inputs, keep the labels.
+Checks that mixing the targets is mixing the losses, and measures the distribution of the mixing weight. And the usual
+mistake: mix the inputs, keep the labels.
 """
 
 from __future__ import annotations
 
+from math import log, log10
 from typing import TYPE_CHECKING, Annotated
 
 import torch
+from scipy.special import betainc
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
 ACTS_ON = "inputs"
 SAY = (
-    "Mixup trains on l x1 + (1-l) x2 with the target l y1 + (1-l) y2, l from Beta(alpha, alpha). For cross entropy "
-    "that is l times the loss on y1 plus 1-l times the loss on y2, so no one-hot is needed. It asks for linear "
-    "behaviour between examples, works against overconfidence and memorised labels, and small alphas such as 0.2 mix "
-    "gently."
+    r"Mixup trains on $l x_1 + (1-l) x_2$ with the target $l y_1 + (1-l) y_2$, l from Beta$(\alpha, \alpha)$. For "
+    "cross entropy that is l times the loss on $y_1$ plus $1-l$ times the loss on $y_2$, so no one-hot is needed. It "
+    "asks for linear behavior between examples and works against overconfidence and memorized labels; a small "
+    r"$\alpha$ such as 0.2 mixes gently."
 )
 WRONG_ANSWER = (
     "'Mix the inputs and keep the labels.' Since l and 1-l are equally likely, the label of the first example then "
-    "says nothing about which part of the mixture is larger: the network is taught a coin toss. Calling it Mixout is "
-    "another: Mixout mixes the weights of two models."
+    "says nothing about which part of the mixture is larger. Calling it Mixout is another mistake: Mixout mixes the "
+    "weights of two models."
 )
 CARDS = (
     "Q18.120",
@@ -39,13 +42,13 @@ CARDS = (
 
 CLASSES = 5
 ALPHAS = (0.1, 0.2, 0.4, 1.0)
-DRAWS_SHOWN = 500
+LEAST = 1e-12
 
 
 def mixup(
     *,
     alpha: Annotated[float, Parameter("The mixing weight is drawn from Beta(alpha, alpha).", 0.01, 100)] = 0.2,
-    draws: Annotated[int, count("Mixing weights drawn.", 10, 20_000)] = 3_000,
+    draws: Annotated[int, count("Mixing weights drawn.", 10, 20_000)] = 8_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure mixup's weights at alpha, the loss of mixed targets, and what unmixed labels teach."""
@@ -72,8 +75,9 @@ def mixup(
     ) * torch.nn.functional.cross_entropy(logits, labels[order])
 
     variance = 1 / (4 * (2 * alpha + 1))
-    kept = (alpha + 1) / (2 * alpha + 1)
-    squares = weight.square() + (1 - weight).square()
+    counts = (torch.histc(weight, 20, 0, 1) / draws).tolist()
+    at, mixed_labels, first_labels = _labels(inputs.flatten(), targets.flatten(), first.flatten())
+    spread_of_log, mean_of_log = _log_moments(alpha)
     spread = (weight - 0.5).square()
     claims = [
         Claim(
@@ -106,11 +110,11 @@ def mixup(
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
         Claim(
-            "A mixture keeps this share of the inputs' variance",
-            kept,
-            "E[l^2 + (1-l)^2] = (alpha + 1) / (2 alpha + 1)",
-            squares.mean().item(),
-            *mean_of_bounded(variance, 0.5, draws),
+            r"How near it comes to 0 and 1: the mean of $\ln(l (1-l))$, cut off at $\ln 10^{-12}$",
+            mean_of_log,
+            "by the distribution function of Beta",
+            (weight * (1 - weight)).clamp(min=LEAST).log().mean().item(),
+            *mean_of_bounded(spread_of_log, -log(LEAST), draws),
         ),
         Claim(
             "Mixed labels follow the mixture",
@@ -119,64 +123,89 @@ def mixup(
             ((inputs - 0.5) * (targets - 0.5)).mean().item(),
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
-        # Both orders of a pair together make (l - 1/2) / 2.
-        Claim(
-            "Unmixed labels say nothing about it",
-            0,
-            "Cov(x', y) = 0",
-            ((inputs - 0.5) * (first - 0.5)).mean().item(),
-            *mean_of_bounded(variance / 4, 0.25, draws),
-        ),
     ]
     return Measurement(
         title=f"Mixup at alpha = {alpha}",
         claims=claims,
+        picture=[
+            Curves(
+                title=f"The weight l in {draws:,} draws from Beta({alpha:g}, {alpha:g})",
+                x_label="l",
+                y_label="fraction of draws",
+                series=[Series("draws", [(i + 0.5) / 20 for i in range(20)], counts, style="bars")],
+            ),
+            Curves(
+                title="What a network can learn between x = 0 (class 0) and x = 1 (class 1)",
+                x_label="part of class 1 in the input",
+                y_label="mean target",
+                series=[
+                    Series("labels mixed", at, mixed_labels),
+                    Series("labels of the first example", at, first_labels),
+                ],
+            ),
+        ],
         blocks=[
             Text(
                 "Mixup replaces a batch by mixtures: l parts of an example, 1-l of another, and the same of their "
                 f"targets. l comes from Beta({alpha}, {alpha}), once for the batch."
             ),
             Table(
-                title="The weight at several alphas",
-                columns=["alpha", "std of l", "measured", "l below 0.1 or above 0.9", "variance kept"],
-                rows=[_law(rate, generator) for rate in sorted({*ALPHAS, alpha})],
-                note=f"Over {DRAWS_SHOWN} draws each. At 0.2 most mixtures are nearly one of their two examples.",
-            ),
-            Table(
-                title="What a network can learn from the pair x = 0 (class 0) and x = 1 (class 1)",
-                columns=["share of class 1 in the input", "mixed target", "mean of the unmixed label"],
-                rows=_labels(inputs.flatten(), targets.flatten(), first.flatten()),
-                note=(
-                    "Beta(alpha, alpha) is symmetric: l of A with 1-l of B comes as often as 1-l of B with l of A, "
-                    "labelled once A and once B. At every mixture the unmixed label is a coin toss."
-                ),
+                title="The weight at several alphas, by formula",
+                columns=["alpha", "std of l", "l below 0.1 or above 0.9", "variance of the inputs kept"],
+                rows=[
+                    [f"{a:g}", (4 * (2 * a + 1)) ** -0.5, 2 * float(betainc(a, a, 0.1)), (a + 1) / (2 * a + 1)]
+                    for a in sorted({*ALPHAS, alpha})
+                ],
             ),
         ],
     )
 
 
-def _law(alpha: float, generator: Generator) -> list[Cell]:
-    """Spread of the weight at one alpha, by formula and measured, and the share of nearly pure mixtures."""
-
-    pair, swap = torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([1, 0])
-    weight = torch.stack(
-        [regularizers.mixup(pair, pair, alpha, generator=generator, order=swap)[0][0] for _ in range(DRAWS_SHOWN)]
-    )
-    return [
-        str(alpha),
-        (4 * (2 * alpha + 1)) ** -0.5,
-        (weight - 0.5).square().mean().sqrt().item(),
-        ((weight - 0.5).abs() > 0.4).double().mean().item(),
-        (alpha + 1) / (2 * alpha + 1),
-    ]
+def _log_moments(alpha: float) -> tuple[float, float]:
+    """Variance and mean of ln(l (1-l)), at least ln(LEAST), for l from Beta(alpha, alpha)."""
+    edges = torch.cat([torch.zeros(1), torch.logspace(log10(LEAST), log10(0.5), 20_000, dtype=torch.float64)])
+    mass = torch.from_numpy(betainc(alpha, alpha, edges.numpy())).diff() * 2  # both halves are alike
+    middle = (edges[1:] + edges[:-1]) / 2
+    logs = (middle * (1 - middle)).clamp(min=LEAST).log()
+    mean = (mass * logs).sum().item()
+    return (mass * (logs - mean).square()).sum().item(), mean
 
 
-def _labels(inputs: Tensor, targets: Tensor, labels: Tensor) -> list[list[Cell]]:
-    """Mean target and mean label in each fifth of the way from class 0 to class 1 that has an input."""
-    rows: list[list[Cell]] = []
-    for fifth in range(5):
-        inside = (inputs * 5).long().clamp(max=4) == fifth
-        if inside.any():
-            span = f"{fifth / 5:.1f} to {(fifth + 1) / 5:.1f}"
-            rows.append([span, targets[inside].mean().item(), labels[inside].mean().item()])
-    return rows
+def _labels(inputs: Tensor, targets: Tensor, labels: Tensor) -> tuple[list[float], list[float], list[float]]:
+    """The middle of each tenth of the way from class 0 to class 1 that has an input, and the means of its labels."""
+    tenth = (inputs * 10).long().clamp(max=9)
+    parts = [(i, tenth == i) for i in range(10) if (tenth == i).any()]
+    means = [[values[part].mean().item() for _, part in parts] for values in (targets, labels)]
+    return [(i + 0.5) / 10 for i, _ in parts], *means
+
+
+def _drawn(right, x, y, alpha, change, *, weight=None, generator=None, **kw):
+    """Mixup whose weight comes from another distribution."""
+    if weight is None:
+        a, b = change(alpha)
+        seed = int(torch.randint(2**31, (), generator=generator))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            weight = torch.distributions.Beta(torch.tensor(a).double(), torch.tensor(b).double()).sample()
+    return right(x, y, alpha, weight=weight, generator=generator, **kw)
+
+
+def _unmixed(right, x, y, *a, **kw):
+    return right(x, y, *a, **kw)[0], y
+
+
+def _other_order(right, x, y, alpha, *, order=None, **kw):
+    mixed, _ = right(x, y, alpha, order=order, **kw)
+    return mixed, right(x, y, alpha, order=torch.arange(len(x)), **kw)[1]
+
+
+NAME = "mixup"
+WRONG = [
+    Wrong("labels left unmixed", NAME, _unmixed),
+    Wrong("targets mixed with themselves", NAME, _other_order),
+    Wrong("Beta(1.15 alpha, 1.15 alpha)", NAME, lambda right, x, y, alpha, **kw: right(x, y, 1.15 * alpha, **kw)),
+    Wrong("uniform weights", NAME, lambda right, x, y, alpha, **kw: right(x, y, 1.0, **kw)),
+    Wrong(
+        "Beta(alpha, 1)", NAME, lambda right, x, y, alpha, **kw: _drawn(right, x, y, alpha, lambda a: (a, 1.0), **kw)
+    ),
+]

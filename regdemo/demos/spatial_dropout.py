@@ -1,19 +1,20 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
-Neighbours in a feature map resemble each other, so what element dropout removes can be guessed from what is beside it.
+Neighbours in a feature map resemble each other, so what element dropout removes can be guessed from its neighbors.
 Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap: on a
 batch laid out (B, T, C) the same call drops whole tokens.
 """
 
 from __future__ import annotations
 
-from math import cos, pi
+from math import pi
 from typing import TYPE_CHECKING, Annotated
 
 import torch
 
 from regdemo import regularizers
-from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.bounds import EXACT, mean_of_bounded, proportion
+from regdemo.measure import Wrong, identity_in_eval
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 ACTS_ON = "activations"
 SAY = (
-    "Spatial dropout draws one coin for each example and channel and drops the whole feature map. Positions side by "
-    "side are correlated, so what element dropout removes can be read off the neighbours; with the channel gone the "
-    "feature is gone, and the next layer must do without it."
+    "Spatial dropout makes one draw for each example and channel and drops the whole feature map. Neighboring "
+    "positions are correlated, so what element dropout removes can be read off the neighbors; with the channel gone "
+    "the feature is gone, and the next layer must do without it."
 )
 WRONG_ANSWER = (
-    "'torch.nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the "
-    "channels, so it drops whole tokens. Move the channels to second place, drop, and move them back."
+    "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the channels, so "
+    "it drops whole tokens. Move the channels to second place, drop, and move them back."
 )
 CARDS = (
     "Q18.40",
@@ -50,7 +51,7 @@ def spatial_dropout(
     """Drop channels and single elements of an (examples, channels, length) batch at rate p, and compare."""
 
     generator = torch.Generator().manual_seed(seed)
-    grid = torch.ones(1, 8, 24, dtype=torch.float64)
+    grid = torch.ones(1, 8, 16, dtype=torch.float64)
     element_grid = regularizers.dropout(grid, p, generator=generator)[0]
     channel_grid = regularizers.spatial_dropout(grid, p, generator=generator)[0]
 
@@ -61,18 +62,10 @@ def spatial_dropout(
 
     draws = examples * channels
     variance = p / (1 - p)
-    missed = 1 - cos(2 * pi / PERIOD)
     in_part = max(0.0, 1 - p**length - (1 - p) ** length)
     claims = [
-        Claim("A channel is dropped whole or kept whole", 0, "share in part", _in_part(by_channel), *EXACT),
-        Claim(
-            "Element dropout leaves channels in part",
-            in_part,
-            f"1 - p^{length} - (1-p)^{length}",
-            _in_part(by_element),
-            *proportion(in_part, draws),
-        ),
-        Claim("The share of channels dropped is p", p, "p", _share(by_channel[..., 0]), *proportion(p, draws)),
+        Claim("A channel is dropped whole or kept whole", 0, "fraction in part", _in_part(by_channel), *EXACT),
+        Claim("The fraction of channels dropped is p", p, "p", _share(by_channel[..., 0]), *proportion(p, draws)),
         Claim(
             "The mean is kept",
             1,
@@ -87,26 +80,12 @@ def spatial_dropout(
             _share(by_channel[0 : examples // 2 * 2 : 2, :, 0] & by_channel[1::2, :, 0]),
             *proportion(p**2, examples // 2 * channels),
         ),
-        Claim("In eval nothing changes", 0, "max |y - x|", (in_eval - x).abs().max().item(), *EXACT),
-        Claim("Spatial dropout drops two neighbours at once", p, "p", _pairs(by_channel), *proportion(p, draws)),
-        Claim(
-            "Element dropout drops two neighbours at once less often",
-            p**2,
-            "p^2",
-            _pairs(by_element),
-            *proportion(p**2, draws * (length // 2)),
-        ),
-        Claim(
-            f"Two kept neighbours' average misses the element between by {missed:.1%}",
-            missed,
-            f"1 - cos(2 pi/{PERIOD})",
-            _error_between_kept(_waves(channels)),
-            *rounding(1),
-        ),
+        identity_in_eval(in_eval, x),
+        Claim("Spatial dropout drops two neighbors at once", p, "p", _pairs(by_channel), *proportion(p, draws)),
     ]
     rows: list[list[Cell]] = [
         ["elements dropped", _share(by_element), p, _share(by_channel), p],
-        ["two neighbours dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
+        ["two neighbors dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
         ["channels dropped in part", _in_part(by_element), in_part, _in_part(by_channel), 0.0],
         [
             "variance of a channel's average",
@@ -120,21 +99,18 @@ def spatial_dropout(
     return Measurement(
         title=f"Spatial dropout at p = {p}",
         claims=claims + trap_claims,
+        picture=[
+            _picture("Element dropout", element_grid, p, note="A draw for each element."),
+            _picture("Spatial dropout", channel_grid, p, note="A draw for each channel."),
+        ],
         blocks=[
             Text(
-                "A feature map is smooth: what stands at one position nearly stands at the next. Drop single elements, "
-                "and the layer above reads them off their neighbours. Spatial dropout takes the whole channel."
-            ),
-            _picture("Element dropout: a coin for each element", element_grid, p),
-            _picture(
-                "Spatial dropout: a coin for each channel",
-                channel_grid,
-                p,
-                note=f"In both, 0 is dropped and {1 / (1 - p):.4g} is kept and scaled by 1/(1-p).",
+                "A feature map is smooth: the values at one position and the next are close. Drop single elements, "
+                "and the layer above reads them off their neighbors. Spatial dropout takes the whole channel."
             ),
             Table(
-                title="The same rate, another law",
-                columns=["share or variance", "element", "formula", "spatial", "formula"],
+                title="The same rate, another distribution",
+                columns=["fraction or variance", "element", "formula", "spatial", "formula"],
                 rows=rows,
                 note=f"{examples} examples of {channels} channels with {length} positions, all of value 1.",
             ),
@@ -154,10 +130,10 @@ def _restored_table(p: float, channels: int, generator: Generator) -> Table:
         rows.append([name, _share(dropped), _error_of_a_line(waves[0], dropped)])
     return Table(
         title="What a straight line between the nearest kept positions restores",
-        columns=["dropped", "share lost", "error where lost"],
+        columns=["dropped", "fraction lost", "error where lost"],
         rows=rows,
         note=(
-            f"{channels} waves with {PERIOD} positions in a period. The error is a share of the signal's own size: "
+            f"{channels} waves with {PERIOD} positions in a period. The error is relative to the signal's own size: "
             "1 means that nothing came back."
         ),
     )
@@ -172,32 +148,36 @@ def _trap(p: float, examples: int, channels: int, length: int, generator: Genera
     def transposed(tokens: Tensor) -> Tensor:
         return as_it_is(tokens.transpose(1, 2)).transpose(1, 2)
 
-    picture = torch.ones(1, 8, 24, dtype=torch.float64)
+    picture = torch.ones(1, 8, 16, dtype=torch.float64)
     tokens = torch.ones(examples, length, channels, dtype=torch.float64)
     wrong, right = as_it_is(tokens) == 0, transposed(tokens) == 0
     claims = [
         Claim(
-            "On (B, T, C) as it is, the share of tokens lost whole is p",
+            "On (B, T, C) as it is, the fraction of tokens lost whole is p",
             p,
             "p",
             _share(wrong.all(dim=2)),
             *proportion(p, examples * length),
         ),
         Claim(
-            "Transposed first, the share of channels lost whole is p",
+            "Transposed first, the fraction of channels lost whole is p",
             p,
             "p",
             _share(right.all(dim=1)),
             *proportion(p, examples * channels),
         ),
         Claim(
-            "Transposed first, no channel is lost in part", 0, "share in part", _in_part(right.transpose(1, 2)), *EXACT
+            "Transposed first, no channel is lost in part",
+            0,
+            "fraction in part",
+            _in_part(right.transpose(1, 2)),
+            *EXACT,
         ),
     ]
     blocks: list[Block] = [
         Text(
             "The trap: the second dimension counts as the channels. A transformer's batch is (B, T, C), tokens second, "
-            "so `spatial_dropout(x, p)` erases whole tokens. The mend is "
+            "so `spatial_dropout(x, p)` erases whole tokens. The fix is "
             "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
         ),
         _picture("(B, T, C) as it is: the rows lost are tokens", as_it_is(picture)[0], p, "token", "channel"),
@@ -218,19 +198,6 @@ def _waves(channels: int) -> Tensor:
     t = torch.arange(PERIOD, dtype=torch.float64)
     phase = torch.arange(channels, dtype=torch.float64).unsqueeze(1)
     return torch.cos(2 * pi / PERIOD * t + phase)
-
-
-def _error_between_kept(waves: Tensor) -> float:
-    """Relative error where every second position is dropped and guessed as the average of its two neighbours.
-
-    (cos(a - w) + cos(a + w)) / 2 = cos(w) cos(a): each guess is short by a factor 1 - cos(w).
-    """
-
-    mask = torch.ones(waves.shape, dtype=torch.bool)
-    mask[:, 1::2] = False
-    kept = regularizers.dropout(waves, 0.5, mask=mask) / 2
-    guess = (kept.roll(1, dims=1) + kept.roll(-1, dims=1)) / 2
-    return float((guess - waves)[~mask].norm() / waves[~mask].norm())
 
 
 def _error_of_a_line(waves: Tensor, dropped: Tensor) -> Cell:
@@ -266,3 +233,19 @@ def _variance_of_average(dropped: Tensor, p: float) -> float:
     """Mean square deviation from 1 of a channel's average, kept positions scaled by 1/(1-p)."""
     averages: Tensor = (~dropped).double().mean(dim=-1) / (1 - p)
     return (averages - 1).square().mean().item()
+
+
+NAME = "spatial_dropout"
+WRONG = [
+    Wrong("single elements", NAME, lambda right, x, p, **kw: regularizers.dropout(x, p, **kw)),
+    Wrong("whole positions", NAME, lambda right, x, p, **kw: right(x.transpose(1, 2), p, **kw).transpose(1, 2)),
+    Wrong(
+        "one draw per channel for the batch", NAME, lambda right, x, p, **kw: x * right(torch.ones_like(x[:1]), p, **kw)
+    ),
+    Wrong(
+        "never rescaled",
+        NAME,
+        lambda right, x, p, training=True, **kw: right(x, p, training=training, **kw) * (1 - p if training else 1),
+    ),
+    Wrong("drops in eval", NAME, lambda right, x, p, training=True, **kw: right(x, p, **kw)),
+]

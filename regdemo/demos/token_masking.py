@@ -1,7 +1,7 @@
 """Token masking: hide some tokens, predict them all.
 
-Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then three slips: a second coin with
-the wrong rate, separators that get masked, labels at every token.
+Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then two mistakes: a second draw at
+the wrong rate, and separators that get masked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, proportion
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, Measurement, Table, Text
 
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    "Masked language modelling chooses 15% of the tokens and predicts those only: 80% of them are shown as [MASK], "
-    "10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] never occurs in fine-tuning, so "
-    "the 10/10 keep the model from trusting that a visible token is right. Special tokens and padding are never "
-    "chosen, and the choice is drawn anew in each epoch."
+    "Masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as [MASK], 10% as a "
+    "random token, 10% as they are, and labels are -100 elsewhere. [MASK] does not occur in fine-tuning, so the 10/10 "
+    "keep the model from trusting that a visible token is right. Special tokens and padding are not chosen, and the "
+    "choice is drawn again in each epoch."
 )
 WRONG_ANSWER = (
     "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. In code: "
-    "a second coin at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every token, so "
+    "a second draw at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every token, so "
     "that copying earns most of the loss."
 )
 CARDS = (
@@ -76,7 +77,7 @@ def token_masking(
     hidden = 0.8 + 0.1 / v  # the random token is [MASK] itself once in a vocabulary
     swapped, same = 0.1 * (v - 2) / v, 0.1 + 0.1 / v
     claims = [
-        Claim("The share chosen is p", p, "p", share(chosen), *proportion(p, n)),
+        Claim("The fraction chosen is p", p, "p", share(chosen), *proportion(p, n)),
         Claim(
             "Of these 80% show [MASK]", p * hidden, "p (0.8 + 0.1/V)", share(inputs == MASK), *proportion(p * hidden, n)
         ),
@@ -95,7 +96,7 @@ def token_masking(
             float((labels != torch.where(chosen, ids, -100)).sum() + (inputs != ids)[~chosen].sum()),
             *EXACT,
         ),
-        Claim("Special tokens are never chosen", 0, "number", float((chosen & ~ordinary).sum()), *EXACT),
+        Claim("Special tokens are not chosen", 0, "number", float((chosen & ~ordinary).sum()), *EXACT),
         Claim(
             "Unprotected, [CLS] and [SEP] are changed too",
             p * (0.9 - 0.1 / v),
@@ -103,40 +104,26 @@ def token_masking(
             (unprotected != ids)[~ordinary].double().mean().item(),
             *proportion(p * (0.9 - 0.1 / v), ids.numel() - n),
         ),
-        Claim(
-            "A second coin at 0.1 replaces a fifth of what is meant",
-            0.2 * p * swapped,
-            "0.2 x 0.1 p (1 - 2/V)",
-            replaced(careless),
-            *proportion(0.2 * p * swapped, n),
-        ),
-        Claim(
-            "With labels everywhere, most answers stand in the input",
-            1 - p * (0.9 - 0.1 / v),
-            "1 - p (0.9 - 0.1/V)",
-            share(inputs == ids),
-            *proportion(1 - p * (0.9 - 0.1 / v), n),
-        ),
     ]
     return Measurement(
         title=f"Token masking at p = {p}",
         claims=claims,
+        picture=[_sentence(generator)],
         blocks=[
             Text(
                 f"A share p = {p} of the tokens is chosen. Most of them become [MASK], some another token, some stay; "
                 "the model must predict the original at all of them and is not asked about the rest."
             ),
-            _sentence(generator),
             Table(
                 title="What becomes of a token",
                 columns=["way", "[MASK]", "another token", "unchanged"],
                 rows=[
                     ["by formula", p * hidden, p * swapped, 1 - p * (0.9 - 0.1 / v)],
                     ["measured", share(inputs == MASK), replaced(inputs), share(inputs == ids)],
-                    ["two coins, 0.8 then 0.5", share(halved == MASK), replaced(halved), share(halved == ids)],
-                    ["two coins, 0.8 then 0.1", share(careless == MASK), replaced(careless), share(careless == ids)],
+                    ["two draws, 0.8 then 0.5", share(halved == MASK), replaced(halved), share(halved == ids)],
+                    ["two draws, 0.8 then 0.1", share(careless == MASK), replaced(careless), share(careless == ids)],
                 ],
-                note="The second coin is tossed for the 20% that the first left over: 10% of all is half of them.",
+                note="The second draw concerns the 20% that the first left over: 10% of all is half of them.",
             ),
         ],
     )
@@ -169,3 +156,36 @@ def _sentence(generator: Generator) -> Table:
         columns=["token", "the model sees", "label"],
         rows=rows,
     )
+
+
+def _changed(right, ids, vocabulary, mask, p, *, change, **kw):
+    inputs, labels = right(ids, vocabulary, mask, p, **kw)
+    return change(inputs, labels, ids, mask)
+
+
+NAME = "token_masking"
+WRONG = [
+    Wrong(
+        "every chosen token is masked",
+        NAME,
+        lambda right, *a, **kw: _changed(
+            right, *a, change=lambda x, y, ids, mask: (torch.where(y != -100, mask, ids), y), **kw
+        ),
+    ),
+    Wrong(
+        "random tokens stay as they are",
+        NAME,
+        lambda right, *a, **kw: _changed(
+            right, *a, change=lambda x, y, ids, mask: (torch.where(x == mask, mask, ids), y), **kw
+        ),
+    ),
+    Wrong(
+        "labels everywhere",
+        NAME,
+        lambda right, *a, **kw: _changed(right, *a, change=lambda x, y, ids, mask: (x, ids), **kw),
+    ),
+    Wrong("special tokens are chosen", NAME, lambda right, *a, special=None, **kw: right(*a, **kw)),
+    Wrong(
+        "chooses twice as many", NAME, lambda right, ids, v, mask, p, **kw: right(ids, v, mask, min(0.99, 2 * p), **kw)
+    ),
+]

@@ -14,26 +14,27 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Claim, Measurement, Table, Text
+from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Generator, Tensor
-    from torch.optim import Optimizer
 
 ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
 SAY = (
-    "AdamW multiplies each weight by 1 - lr wd and takes Adam's step as if nothing had happened. An L2 term in the "
-    "loss is the same thing under plain SGD only: Adam divides the penalty's gradient by its running scale, so "
-    "weights with large gradients are hardly decayed. Biases and norm parameters are exempt."
+    r"AdamW multiplies each weight by $1 - lr\,wd$ and takes Adam's step on the gradient alone. An L2 term in the loss "
+    "is the same thing under plain SGD: Adam divides the penalty's gradient by its running scale, so weights with "
+    "large gradients are hardly decayed. By convention biases and norm parameters are exempt, but AdamW's defaults "
+    "decay them too: that takes parameter groups."
 )
 WRONG_ANSWER = (
     "'AdamW adds wd times the squared norm to the loss.' That is Adam with L2. Close second: 'lambda times the sum of "
     "squares is weight_decay = lambda'. Its gradient is 2 lambda w, so it is weight_decay = 2 lambda, and that with "
-    "SGD only."
+    "SGD or Adam's own weight_decay, not AdamW's."
 )
 CARDS = (
     "Q18.150",
@@ -62,6 +63,7 @@ def weight_decay(
     return Measurement(
         title=f"Weight decay at {weight_decay:g}",
         claims=[*claims, *more_claims, *group_claims],
+        picture=more_blocks[:1],
         blocks=[
             Text(
                 f"Decoupled weight decay multiplies each weight by 1 - lr wd = {1 - LR * weight_decay:g} in each step, "
@@ -69,13 +71,13 @@ def weight_decay(
                 "the root of its running mean square."
             ),
             *blocks,
-            *more_blocks,
+            *more_blocks[1:],
             *group_blocks,
         ],
     )
 
 
-def _run(make: Callable[..., Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
+def _run(make: Callable[..., torch.optim.Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
     """The weights after each step, from `start`, when the gradients are those handed in."""
 
     w = torch.nn.Parameter(start.clone())
@@ -90,29 +92,21 @@ def _run(make: Callable[..., Optimizer], start: Tensor, gradients: Tensor, **opt
 
 def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """One step without a data gradient, and plain SGD, where L2 and weight decay agree."""
-    from torch.optim import SGD, Adam, AdamW
 
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)  # above 0, so that L2 moves all one way
     zero = torch.zeros(1, *start.shape, dtype=torch.float64)
-    by_decay = (start - _run(AdamW, start, zero, weight_decay=wd)[-1]).mean().item()
-    by_l2 = (start - _run(Adam, start, zero, weight_decay=wd)[-1]).mean().item()
+    by_decay = (start - _run(torch.optim.AdamW, start, zero, weight_decay=wd)[-1]).mean().item()
+    by_l2 = (start - _run(torch.optim.Adam, start, zero, weight_decay=wd)[-1]).mean().item()
 
     penalized = start.clone().requires_grad_()
     (gradient,) = torch.autograd.grad((wd / 2) * penalized.square().sum(), penalized)
-    sgd = _run(SGD, start, zero, weight_decay=wd)[-1] - _run(SGD, start, gradient[None])[-1]
+    sgd = _run(torch.optim.SGD, start, zero, weight_decay=wd)[-1] - _run(torch.optim.SGD, start, gradient[None])[-1]
     claims = [
         Claim(
             "Without a data gradient, AdamW moves a weight by its share",
             LR * wd * start.mean().item(),
             "lr wd mean(w)",
             by_decay,
-            *ROUNDING,
-        ),
-        Claim(
-            "Adam with L2 moves every weight by the learning rate",
-            (LR * wd * start / (wd * start + 1e-8)).mean().item(),
-            "lr g/(|g| + eps), g = wd w",
-            by_l2,
             *ROUNDING,
         ),
         Claim(
@@ -134,16 +128,16 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
 
 def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     """What is left of a weight of 1 after STEPS steps: its path from 1 less its path from 0, on the same gradients."""
-    from torch.optim import Adam, AdamW
 
     scales = torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(REPEATS)
     gradients = torch.randn(STEPS, len(scales), generator=generator, dtype=torch.float64) * scales
     gradients = gradients.unsqueeze(1).expand(-1, 2, -1)
     start = torch.tensor([[1.0], [0.0]], dtype=torch.float64).expand(2, len(scales))
-    decayed = _run(AdamW, start, gradients, weight_decay=wd)
-    same = _run(Adam, start, gradients, weight_decay=wd, decoupled_weight_decay=True)
-    plain = _run(Adam, start, gradients)
-    by_l2 = _run(Adam, start, gradients, weight_decay=wd)[-1]
+    decayed = _run(torch.optim.AdamW, start, gradients, weight_decay=wd)
+    same = _run(torch.optim.Adam, start, gradients, weight_decay=wd, decoupled_weight_decay=True)
+    plain = _run(torch.optim.Adam, start, gradients)
+    by_l2_path = _run(torch.optim.Adam, start, gradients, weight_decay=wd)
+    by_l2 = by_l2_path[-1]
     expected = decayed[:-1] * (1 - LR * wd) + plain.diff(dim=0)
     left = (decayed[-1, 0] - decayed[-1, 1]).view(len(SCALES), REPEATS).mean(1).tolist()
     left_by_l2 = (by_l2[0] - by_l2[1]).view(len(SCALES), REPEATS).mean(1).tolist()
@@ -164,7 +158,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
             *EXACT,
         ),
         *(
-            Claim(f"AdamW decays beside gradients of scale {scale:g}", keep, f"(1 - lr wd)^{STEPS}", value, *ROUNDING)
+            Claim(f"AdamW decays with gradients of scale {scale:g}", keep, f"(1 - lr wd)^{STEPS}", value, *ROUNDING)
             for scale, value in zip(SCALES, left, strict=True)
         ),
         Claim(
@@ -181,7 +175,25 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         rows=[[f"{s:g}", ours, theirs] for s, ours, theirs in zip(SCALES, left, left_by_l2, strict=True)],
         note=f"AdamW leaves (1 - lr wd)^{STEPS} = {keep:.4g} everywhere. Under L2 the gradients' scale decides.",
     )
-    return claims, [block]
+    at = [float(step) for step in range(STEPS + 1)]
+    remains = {
+        name: (path[:, 0] - path[:, 1]).view(-1, len(SCALES), REPEATS).mean(2).T.tolist()
+        for name, path in (("AdamW", decayed), ("Adam with L2", by_l2_path))
+    }
+    curves = Curves(
+        title="What is left of a weight of 1, whose gradients have three scales",
+        x_label="step",
+        y_label="left",
+        series=[
+            Series("AdamW, each scale", at, remains["AdamW"][0]),
+            *(
+                Series(f"Adam with L2, gradients of {scale:g}", at, left)
+                for scale, left in zip(SCALES, remains["Adam with L2"], strict=True)
+            ),
+        ],
+        note="AdamW decays a weight at one rate; under L2 the scale of its gradients decides.",
+    )
+    return claims, [curves, block]
 
 
 def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
@@ -222,6 +234,36 @@ def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
         title="decay_groups(model, weight_decay): one step without a data gradient",
         columns=["parameter", "shape", "largest move"],
         rows=[[name, "x".join(map(str, p.shape)), moved[name]] for name, p in model.named_parameters()],
-        note="A gain of 1 or a bias is no measure of complexity: pulling it to 0 only hurts the fit.",
+        note="A norm's gain and a bias are exempt by convention; AdamW's defaults decay them too.",
     )
     return claims, [block]
+
+
+ADAMW = "torch.optim.AdamW"
+WRONG = [
+    Wrong("Adam with L2", ADAMW, lambda right, params, **kw: torch.optim.Adam(params, **kw)),
+    Wrong(
+        "decays twice as fast",
+        ADAMW,
+        lambda right, params, weight_decay=0.0, **kw: right(_groups_of(params, 2), weight_decay=2 * weight_decay, **kw),
+    ),
+    Wrong(
+        "does not decay",
+        ADAMW,
+        lambda right, params, weight_decay=0.0, **kw: right(_groups_of(params, 0), weight_decay=0.0, **kw),
+    ),
+    Wrong(
+        "everything decays",
+        "decay_groups",
+        lambda right, model, wd: [{"params": list(model.parameters()), "weight_decay": wd}],
+    ),
+    Wrong(
+        "the groups are swapped",
+        "decay_groups",
+        lambda right, model, wd: [{**group, "weight_decay": wd - group["weight_decay"]} for group in right(model, wd)],
+    ),
+]
+
+
+def _groups_of(params, times):
+    return [{**g, "weight_decay": times * g["weight_decay"]} if isinstance(g, dict) else g for g in params]

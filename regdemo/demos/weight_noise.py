@@ -13,19 +13,20 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_squares, rounding
+from regdemo.measure import Wrong, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Measurement, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "weights"
 SAY = (
     "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. To second "
-    "order it penalises the output's gradient with respect to the weights, so it favours flat minima. On a linear "
-    "model with squared error it adds a constant, and does nothing."
+    "order it penalizes the output's gradient with respect to the weights, so it favors flat minima. For a linear "
+    r"model with squared error it adds a constant, $\sigma^2$ mean $|x|^2$, and so does not regularize."
 )
 WRONG_ANSWER = (
     "'It is weight decay by other means.' That is input noise: std^2 |w|^2. Noise on the weights of a linear model "
-    "costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, never taken off again, is a random "
-    "walk of the weights, not weight noise."
+    "costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, not taken off again, is a random walk "
+    "of the weights, not weight noise."
 )
 CARDS = (
     "Q18.230",
@@ -85,6 +86,13 @@ def weight_noise(
     # A product of two Gaussians is ((a + b)^2 - (a - b)^2) / 4: two chi-square bounds.
     products = [mean_of_squares([max(one + other + 2 * sign * between, 0) / 4], draws) for sign in (1, -1)]
     in_eval = regularizers.weight_noise(x, w, std=std, training=False)
+    drawn = regularizers.weight_noise(
+        torch.eye(FEATURES, dtype=torch.float64),
+        torch.zeros(draws, FEATURES, dtype=torch.float64),
+        std=std,
+        generator=generator,
+    )
+    # On the identity, the output is the noise of each weight; a batch shares it, so the rows add up to one draw.
     claims += [
         Claim(
             "An output's variance is std^2 |x|^2",
@@ -102,12 +110,13 @@ def weight_noise(
             products[0][1],
         ),
         Claim(
-            "In eval nothing changes",
-            0,
-            "max |y - W x|",
-            (in_eval - torch.nn.functional.linear(x, w)).abs().max().item(),
-            *EXACT,
+            "The noise that it draws has the variance",
+            std**2,
+            "$std^2$",
+            mean_square(drawn),
+            *mean_of_squares([std**2], drawn.numel()),
         ),
+        identity_in_eval(in_eval, torch.nn.functional.linear(x, w)),
     ]
 
     # y = b a x at x = 1 with b a = 1: the noise makes it (b + s n)(a + s m). Over n, m = +1 and -1, of mean 0 and
@@ -141,10 +150,28 @@ def weight_noise(
     return Measurement(
         title=f"Weight noise of size {std:g}",
         claims=claims,
+        picture=[
+            Curves(
+                title="Two layers that compute the same, y = b a x with b a = 1: how much noise of this size "
+                "disturbs y",
+                x_label="a, the weight of the first layer",
+                y_label="mean square of y - 1, at x = 1",
+                series=[
+                    Series("measured", [row[0] for row in spread], [row[2] for row in spread], style="points"),
+                    Series(
+                        r"$s^2 (a^2 + b^2) + s^4$",
+                        [i / 20 for i in range(5, 81)],
+                        [std**2 * ((i / 20) ** 2 + (20 / i) ** 2) + std**4 for i in range(5, 81)],
+                    ),
+                ],
+                note="Here the noise prefers some weights to others: the balanced ones, a = b.",
+            )
+        ],
         blocks=[
             Text(
                 f"In training each weight gets noise from N(0, {std:g}^2), one draw for the batch. The output W x gets "
-                f"n . x added, whose variance hangs on the input and not on the weights: {added:.4g} here, on average."
+                f"n . x added, whose variance depends on the input and not on the weights: {added:.4g} here, "
+                "on average."
             ),
             Table(
                 title="The squared error of a linear model",
@@ -152,11 +179,35 @@ def weight_noise(
                 rows=rows,
                 note="The same is added whatever the weights: on a linear model weight noise regularizes nothing.",
             ),
-            Table(
-                title="Two layers that compute the same, y = b a x with b a = 1, at x = 1",
-                columns=["a", "b", "E (y - 1)^2", "s^2 (a^2 + b^2) + s^4"],
-                rows=[list(row) for row in spread],
-                note="Here the noise prefers some weights: those at which the output reacts to them least.",
-            ),
         ],
     )
+
+
+NAME = "weight_noise"
+WRONG = [
+    Wrong("std taken for the variance", NAME, lambda right, *a, std, **kw: right(*a, std=std**0.5, **kw)),
+    Wrong(
+        "multiplied, not added",
+        NAME,
+        lambda right, x, w, *a, noise=None, **kw: (
+            right(x, w, *a, noise=w * noise, **kw) if noise is not None else right(x, w, *a, **kw)
+        ),
+    ),
+    Wrong("left on in eval", NAME, lambda right, *a, training=True, **kw: right(*a, **{"generator": seeded(1), **kw})),
+    Wrong(
+        "one draw for all weights",
+        NAME,
+        lambda right, x, w, *a, noise=None, generator=None, **kw: (
+            right(
+                x,
+                w,
+                *a,
+                noise=torch.randn(1, generator=generator, dtype=w.dtype).expand(w.shape) if noise is None else noise,
+                **kw,
+            )
+            if kw.get("training", True)
+            else right(x, w, *a, **kw)
+        ),
+    ),
+    Wrong("half of the noise", NAME, lambda right, *a, std, **kw: right(*a, std=std / 2, **kw)),
+]

@@ -1,7 +1,7 @@
 """Word dropout: drop words of the vocabulary, not tokens.
 
-Drops rows of an embedding table under a text in which some words are frequent and most are rare. Every occurrence of a
-word shares its coin: what that does to the noise, beside dropout that tosses one for each number or each token.
+Drops rows of an embedding table under a text in which some words are frequent and most are rare. The occurrences of
+a word share its draw: what that does to the noise, compared with a draw for each number or for each token.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo import regularizers
-from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
+from regdemo.bounds import mean_of_bounded, proportion, rounding
+from regdemo.measure import Wrong, identity_in_eval
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, Measurement, Table, Text
 
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one coin for each word type "
-    "and batch, and scales the rest by 1/(1-p). All occurrences of a word go together, so the model cannot read it "
+    "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one draw for each word type "
+    "and batch, and scales the rest by $1/(1-p)$. All occurrences of a word go together, so the model cannot read it "
     "off elsewhere in the text. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on the embedded tokens, "
-    "which is another thing."
+    "which is another technique."
 )
 WRONG_ANSWER = (
-    "'It is torch.nn.Dropout after the embedding.' That zeroes single numbers, by a fresh coin at each place: no word "
-    "is ever missing, and two copies of one word differ. Nor is it replacing tokens by <unk>, one coin a token, "
-    "though that bears the same name in papers on text VAEs."
+    "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: no word is "
+    "missing as a whole, and two copies of one word differ. Nor is it replacing tokens by <unk>, one draw a token, "
+    "though that has the same name in papers on text VAEs."
 )
 CARDS = (
     "Q18.140",
@@ -39,7 +40,6 @@ CARDS = (
 
 WIDTH = 8
 DRAWS = 1_000
-PAIRS = 20_000  # of two tokens, each with its own coin
 SENTENCE = ("the", "cat", "saw", "the", "dog", "and", "the", "dog", "saw", "the", "cat")
 
 
@@ -62,10 +62,9 @@ def word_dropout(
     y = regularizers.word_dropout(ids, weight, p, generator=generator)
     factor = y / plain
     first = torch.zeros(vocabulary, dtype=torch.long)
-    first[ids.flip(0)] = torch.arange(tokens - 1, -1, -1)  # where each word stands first
+    first[ids.flip(0)] = torch.arange(tokens - 1, -1, -1)  # where each word occurs first
     in_eval = regularizers.word_dropout(ids, weight, p, training=False, generator=generator)
     elementwise = regularizers.dropout(plain, p, generator=generator)
-    twice = regularizers.dropout(torch.ones(PAIRS, 2), p, generator=generator) == 0
 
     # So many copies of the vocabulary side by side are as many draws.
     every, ones = torch.arange(DRAWS * vocabulary), torch.ones(DRAWS * vocabulary, 1)
@@ -84,49 +83,46 @@ def word_dropout(
             *rounding(2 * scale),
         ),
         Claim(
-            "All occurrences of a word share its coin",
+            "All occurrences of a word share its draw",
             0,
             "largest difference from the first occurrence",
             (factor - factor[first[ids]]).abs().max().item(),
             *rounding(scale),
         ),
         Claim(
-            "The share of words dropped is p",
+            "The fraction of words dropped is p",
             p,
             "p",
             lost.double().mean().item(),
             *proportion(p, DRAWS * vocabulary),
         ),
         Claim(
-            "So is the share of tokens, on average", p, "p", words.mean().item(), *mean_of_bounded(variance, 1, DRAWS)
+            "So is the fraction of tokens, on average",
+            p,
+            "p",
+            words.mean().item(),
+            *mean_of_bounded(variance, 1, DRAWS),
         ),
-        Claim(
-            "With a coin for each token both copies of a word fall at p^2 only",
-            p**2,
-            "p^2",
-            twice.all(1).double().mean().item(),
-            *proportion(p**2, PAIRS),
-        ),
-        Claim("In eval it is the plain embedding", 0, "max |y - row|", (in_eval - plain).abs().max().item(), *EXACT),
+        identity_in_eval(in_eval, plain),
     ]
     return Measurement(
         title=f"Word dropout at p = {p}",
         claims=claims,
+        picture=[_sentence(p, generator)],
         blocks=[
             Text(
                 f"Word dropout zeroes whole rows of the embedding table, {p:.4g} of them, and multiplies the others by "
                 f"{scale:.4g}. A dropped word is gone from the whole batch: no other occurrence gives it away."
             ),
-            _sentence(p, generator),
             Table(
                 title=f"A text of {tokens:,} tokens, word k with frequency 1/k",
-                columns=["coin for each", "zeros", "std of tokens lost", "formula"],
+                columns=["a draw for each", "zeros", "std of tokens lost", "formula"],
                 rows=[
                     ["word", (y == 0).double().mean().item(), _deviation(words, p), variance**0.5],
                     ["token", separate[0].item(), _deviation(separate, p), apart**0.5],
                     ["number", (elementwise == 0).double().mean().item(), "no token is lost whole", "-"],
                 ],
-                note="The frequent words decide: whenever one of them falls, a large part of the text is gone.",
+                note="When a frequent word is dropped, a large part of the text is gone.",
             ),
         ],
     )
@@ -137,7 +133,7 @@ def _deviation(shares: Tensor, p: float) -> float:
 
 
 def _sentence(p: float, generator: Generator) -> Table:
-    """One sentence under a coin for each word and one for each token, at a rate at which something is seen."""
+    """One sentence under a draw for each word and one for each token, at a rate at which something is seen."""
 
     shown = max(p, 0.4)
     vocabulary = list(dict.fromkeys(SENTENCE))
@@ -151,6 +147,39 @@ def _sentence(p: float, generator: Generator) -> Table:
 
     return Table(
         title=f"One sentence at p = {shown:.4g}",
-        columns=["coin for each", "what is left"],
+        columns=["a draw for each", "what is left"],
         rows=[line("word", by_word), line("token", by_token)],
     )
+
+
+NAME = "word_dropout"
+WRONG = [
+    Wrong(
+        "a draw for each token",
+        NAME,
+        lambda right, ids, weight, p, training=True, generator=None: (
+            weight[ids]
+            * (
+                regularizers.dropout(torch.ones(len(ids), 1, dtype=weight.dtype), p, generator=generator)
+                if training
+                else 1
+            )
+        ),
+    ),
+    Wrong(
+        "a draw for each number",
+        NAME,
+        lambda right, ids, weight, p, training=True, generator=None: regularizers.dropout(
+            weight[ids], p, training=training, generator=generator
+        ),
+    ),
+    Wrong(
+        "never rescaled",
+        NAME,
+        lambda right, ids, weight, p, training=True, **kw: (
+            right(ids, weight, p, training=training, **kw) * (1 - p if training else 1)
+        ),
+    ),
+    Wrong("drops in eval", NAME, lambda right, ids, weight, p, training=True, **kw: right(ids, weight, p, **kw)),
+    Wrong("keeps with probability p", NAME, lambda right, ids, weight, p, **kw: right(ids, weight, 1 - p, **kw)),
+]
