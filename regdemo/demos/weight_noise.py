@@ -14,6 +14,7 @@ import torch
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_squares, rounding
 from regdemo.measure import Wrong, seeded
+from regdemo.measure import Wrong, identity_in_eval, mean_square, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
