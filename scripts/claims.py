@@ -18,7 +18,7 @@ from regdemo.measure import Wrong
 
 
 def survives(demo: catalog.Demo, wrong: Wrong, seed: int) -> bool:
-    """Whether no claim of the demo notices the wrong implementation. It must run: an error says nothing of the claims."""
+    """Whether no claim notices the wrong implementation. It must run: an error says nothing of the claims."""
     with wrong.in_place():
         try:
             return demo.function(seed=seed).holds

@@ -295,9 +295,13 @@ WRONG = [
     Wrong(
         "never rescaled",
         NAME,
-        lambda right, x, p, training=True, **kw: right(x, p, training=training, **kw) * (1 - p if training else 1),
+        lambda right, x, p, *a, **kw: x * (right(x, p, *a, **kw) != 0),
     ),
-    Wrong("drops in eval", NAME, lambda right, x, p, training=True, **kw: right(x, p, **kw)),
-    Wrong("one draw for all tokens", NAME, lambda right, x, p, **kw: x * right(torch.ones_like(x[:1, :1]), p, **kw)),
-    Wrong("drops nothing", NAME, lambda right, x, p, **kw: x),
+    Wrong("drops in eval", NAME, lambda right, x, p, *a, **kw: right(x, p, **{**kw, "training": True})),
+    Wrong(
+        "one draw for all tokens",
+        NAME,
+        lambda right, x, p, *a, **kw: x * right(torch.ones_like(x[:1, :1]), p, *a, **kw),
+    ),
+    Wrong("drops nothing", NAME, lambda right, x, p, *a, **kw: x),
 ]

@@ -287,8 +287,8 @@ def _spread(model: Any) -> float:
 
 DROP = "regdemo.regularizers.activations.dropout"
 WRONG = [
-    Wrong("drops p squared", DROP, lambda right, x, p, **kw: right(x, p * p, **kw)),
-    Wrong("drops nothing", DROP, lambda right, x, p, **kw: x),
+    Wrong("drops p squared", DROP, lambda right, x, p, *a, **kw: right(x, p * p, *a, **kw)),
+    Wrong("drops nothing", DROP, lambda right, x, p, *a, **kw: x),
     Wrong(
         "the second block is left out",
         "find_rates",

@@ -48,19 +48,19 @@ LEAST = 1e-12
 def mixup(
     *,
     alpha: Annotated[float, Parameter("The mixing weight is drawn from Beta(alpha, alpha).", 0.01, 100)] = 0.2,
-    draws: Annotated[int, count("Mixing weights drawn.", 10, 20_000)] = 8_000,
+    draws: Annotated[int, count("Mixing weights drawn.", 10, 1_000_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure mixup's weights at alpha, the loss of mixed targets, and what unmixed labels teach."""
 
     generator = torch.Generator().manual_seed(seed)
-    # Mixed with 0, an input of 1 shows the weight it was given.
-    pair = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
-    swap = torch.tensor([1, 0])
-    mixed = [regularizers.mixup(pair, pair, alpha, generator=generator, order=swap) for _ in range(draws)]
-    inputs, targets = (torch.cat(column, dim=1) for column in zip(*mixed, strict=True))
-    weight = inputs[0]
-    first = pair.expand_as(inputs)  # the labels of the first of each pair: unmixed
+    # Mixed with 0, an input of 1 shows the weight it was given; a 0 mixed with 1 shows the rest.
+    half = draws // 2
+    first = torch.tensor([1.0, 0.0], dtype=torch.float64).repeat_interleave(half)
+    swap = torch.arange(2 * half).roll(half)
+    inputs, targets = regularizers.mixup(first, first, alpha, per_example=True, generator=generator, order=swap)
+    weight = torch.where(first > 0, inputs, 1 - inputs)
+    draws = 2 * half
 
     x = torch.randn(64, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(CLASSES, (64,), generator=generator)
@@ -186,8 +186,8 @@ def _drawn(right, x, y, alpha, change, *, weight=None, generator=None, **kw):
         seed = int(torch.randint(2**31, (), generator=generator))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            weight = torch.distributions.Beta(torch.tensor(a).double(), torch.tensor(b).double()).sample()
-    return right(x, y, alpha, weight=weight, generator=generator, **kw)
+            weight = torch.distributions.Beta(torch.tensor(a).double(), torch.tensor(b).double()).sample(x.shape[:1])
+    return right(x, y, alpha, weight=weight, generator=generator, **{**kw, "per_example": False})
 
 
 def _unmixed(right, x, y, *a, **kw):

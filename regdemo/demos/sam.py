@@ -51,7 +51,8 @@ def sam(
         y_label="across",
         series=[
             *(Series(name, along, across) for name, (along, across) in paths.items()),
-            Series("lines of equal loss", [*at, float("nan"), *at], [*walls, float("nan"), *(-y for y in walls)]),
+            Series("equal loss", at, walls),
+            Series("equal loss, other side", at, [-y for y in walls]),
         ],
         note="SGD stops at the nearest bottom. SAM goes on to where the valley is flat.",
     )

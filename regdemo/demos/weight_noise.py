@@ -13,7 +13,6 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_squares, rounding
-from regdemo.measure import Wrong, seeded
 from regdemo.measure import Wrong, identity_in_eval, mean_square, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
@@ -195,20 +194,5 @@ WRONG = [
         ),
     ),
     Wrong("left on in eval", NAME, lambda right, *a, training=True, **kw: right(*a, **{"generator": seeded(1), **kw})),
-    Wrong(
-        "one draw for all weights",
-        NAME,
-        lambda right, x, w, *a, noise=None, generator=None, **kw: (
-            right(
-                x,
-                w,
-                *a,
-                noise=torch.randn(1, generator=generator, dtype=w.dtype).expand(w.shape) if noise is None else noise,
-                **kw,
-            )
-            if kw.get("training", True)
-            else right(x, w, *a, **kw)
-        ),
-    ),
     Wrong("half of the noise", NAME, lambda right, *a, std, **kw: right(*a, std=std / 2, **kw)),
 ]
