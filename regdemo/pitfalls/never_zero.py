@@ -1,8 +1,8 @@
 """Never zero: a rate that anneals by epoch and ends at p/E.
 
 The rate p (1 - epoch/epochs) is set at the start of each epoch, counted from 0. So the last epoch runs at p/E, a third
-of p in the three epochs of a fine-tuning, and the training never sees the network that will be used. A schedule by
-step, to 0 at the last one, does.
+of p in the three epochs of a fine-tuning, and the network is hardly trained as it will be used. Set before each step,
+as p (1 - t/T), the rate of the last of T steps is p/T, and 0 from step T on.
 """
 
 from regdemo.bounds import EXACT, rounding
@@ -12,10 +12,13 @@ from regdemo.report import Block, Claim, Curves, Series
 BREAKS = "annealed_dropout"
 CARDS = ("Q18.205", "Q18.204")
 SAY = (
-    "Anneal by step, not by epoch, and see that the schedule reaches 0 while there is training left: the point is to "
-    "end on the network without noise. Fencepost errors leave p/E to the last."
+    "Anneal by the step, not by the epoch: p (1 - t/T), set before each step. Its last step still has p/T, which is "
+    "next to nothing; annealed by the epoch, the whole last epoch has p/E."
 )
-WRONG_ANSWER = "'1 - epoch/epochs runs from 1 to 0.' From 1 to 1/E: the epoch that would be 0 is never run."
+WRONG_ANSWER = (
+    "'1 - epoch/epochs runs from 1 to 0.' From 1 to 1/E: the epoch that would be 0 is not run. By the step it is the "
+    "same fencepost, but T is a thousand times E."
+)
 
 P, EPOCHS, STEPS = 0.1, 3, 100
 
@@ -26,8 +29,7 @@ def broken(step, p, epochs, steps_per_epoch):
 
 
 def fixed(step, p, epochs, steps_per_epoch):
-    last = epochs * steps_per_epoch - 1
-    return p * (1 - step / last)
+    return p * (1 - step / (epochs * steps_per_epoch))
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
@@ -44,8 +46,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
             sum(wrong) / len(wrong),
             *exact,
         ),
-        fixed_claim("The rate of the last step", 0, "0", right[-1], *EXACT),
-        fixed_claim("The mean rate", P / 2, "p/2", sum(right) / len(right), *exact),
+        fixed_claim("The rate of the last step", P / (EPOCHS * STEPS), "p/T", right[-1], *exact),
+        fixed_claim(
+            "The mean rate", P * (1 + 1 / (EPOCHS * STEPS)) / 2, "p (T+1)/(2T)", sum(right) / len(right), *exact
+        ),
+        fixed_claim("The rate of step T, after the last", 0, "0", fixed(EPOCHS * STEPS, P, EPOCHS, STEPS), *EXACT),
     ], [
         Curves(
             f"p = {P} over {EPOCHS} epochs of {STEPS} steps",

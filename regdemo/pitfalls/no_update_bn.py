@@ -20,7 +20,8 @@ SAY = (
     "The statistics in the buffers belong to the last weights, not to their mean."
 )
 WRONG_ANSWER = (
-    "'AveragedModel averages the model.' Its parameters; buffers are copied, and no mean of them would be right."
+    "'AveragedModel averages the model.' Its parameters; buffers are copied. Averaging them would not help: the "
+    "variance under the mean weights is not the mean of the variances."
 )
 
 MODELS, ROWS, INPUTS, UNITS = 10, 256, 8, 4

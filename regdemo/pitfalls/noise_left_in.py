@@ -1,8 +1,8 @@
 """Noise left in: weight noise that is never taken off again.
 
 Weight noise is drawn for one pass: the gradient is taken at W + noise, and applied to W. Added to the parameters
-themselves and left there, it piles up: the weights do a random walk whose variance grows with every step, and what was
-learned sinks in it.
+themselves and left there, it piles up: in directions that the loss does not hold, the weights do a random walk whose
+variance grows with every step.
 """
 
 from math import sqrt
@@ -18,7 +18,7 @@ BREAKS = "weight_noise"
 CARDS = ("Q18.232", "Q18.230")
 SAY = (
     "Weight noise belongs to the pass, not to the weights: perturb, take the gradient, restore, step. Left in, it is "
-    "a random walk of standard deviation std sqrt(T) after T steps."
+    "a random walk of standard deviation std sqrt(T) after T steps, in directions that the loss does not hold."
 )
 WRONG_ANSWER = "'The noise has mean 0, so it averages out.' Its sum does not: its variance is T std^2."
 

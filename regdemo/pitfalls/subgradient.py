@@ -1,7 +1,7 @@
 """Subgradient: an L1 penalty in the loss makes no weight exactly zero.
 
 The penalty's gradient is lam sign(w), of the same size however small w is. A step of lr lam overshoots zero and the
-next one comes back: the weight that L1 should remove swings about zero for ever. The proximal step, a soft threshold
+next one comes back: the weight that L1 should remove swings about zero. The proximal step, a soft threshold
 behind the gradient step, lands on zero and stays.
 """
 

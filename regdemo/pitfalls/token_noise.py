@@ -53,7 +53,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("Each of them becomes", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
         Claim(
-            "Id 0, cut towards 0, never changes",
+            "Id 0, cut towards 0, does not change",
             0,
             "share changed",
             (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
