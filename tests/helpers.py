@@ -18,8 +18,13 @@ def broken(report):
     return [claim.statement for claim in report.claims if not claim.holds]
 
 
+def blocks_of(measured):
+    """The blocks of a report or a measurement, those of its picture first."""
+    return [*measured.picture, *measured.blocks]
+
+
 def tables(report):
-    return [block for block in report.blocks if isinstance(block, Table)]
+    return [block for block in blocks_of(report) if isinstance(block, Table)]
 
 
 def texts(report):

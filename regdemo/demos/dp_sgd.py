@@ -8,7 +8,7 @@ leaves uncovered. With the extra `privacy`, an accountant says what a whole trai
 from __future__ import annotations
 
 from math import log
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 
@@ -92,7 +92,12 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
     x[-1] *= OUTLIER
 
     def private(rows: slice) -> Tensor:
-        options = {"max_norm": max_norm, "noise_multiplier": 0, "expected_batch": batch, "generator": generator}
+        options: dict[str, Any] = {
+            "max_norm": max_norm,
+            "noise_multiplier": 0,
+            "expected_batch": batch,
+            "generator": generator,
+        }
         g = regularizers.dp_sgd(_loss, parameters, x[rows], y[rows], **options)
         return torch.cat([value.flatten() for value in g.values()])
 

@@ -212,7 +212,7 @@ WRONG = [
         "only nn.Dropout is set",
         "layerwise_dropout",
         lambda right, layers, p, **kw: [
-            setattr(module, "p", p)
+            module.__dict__.update(p=p)
             for layer in layers
             for module in layer.modules()
             if isinstance(module, torch.nn.Dropout)

@@ -176,7 +176,7 @@ def _labels(inputs: Tensor, targets: Tensor, labels: Tensor) -> tuple[list[float
     tenth = (inputs * 10).long().clamp(max=9)
     parts = [(i, tenth == i) for i in range(10) if (tenth == i).any()]
     means = [[values[part].mean().item() for _, part in parts] for values in (targets, labels)]
-    return [(i + 0.5) / 10 for i, _ in parts], *means
+    return [(i + 0.5) / 10 for i, _ in parts], means[0], means[1]
 
 
 def _drawn(right, x, y, alpha, change, *, weight=None, generator=None, **kw):

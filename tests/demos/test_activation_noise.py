@@ -5,7 +5,6 @@ from scipy import stats
 from regdemo import regularizers
 from regdemo.bounds import mean_of_squares
 from regdemo.demos.activation_noise import activation_noise
-from regdemo.report import Table
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -37,12 +36,6 @@ def never_negative(x, std, *, training=True, generator=None):
 def test_a_wrong_noise_fails_a_claim(monkeypatch, wrong):
     monkeypatch.setattr(regularizers, "activation_noise", wrong)
     assert not activation_noise().holds
-
-
-def test_added_noise_fades_with_the_scale_and_multiplied_noise_does_not():
-    rows = [block for block in activation_noise(std=0.5).blocks if isinstance(block, Table)][1].rows
-    assert [row[2] for row in rows] == pytest.approx([0.5, 0.05, 0.005], rel=0.05)
-    assert [row[3] for row in rows] == pytest.approx([0.5] * 3, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [1, 7, 1_000, 1_000_000])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import blocks_of
 from regdemo import regularizers
 from regdemo.demos import drop_block as demo
 from regdemo.demos.drop_block import SIDES, drop_block
@@ -88,14 +89,14 @@ def test_the_centres_over_a_position_are_counted_as_by_hand(block):
 
 
 def test_where_one_block_fits_the_share_dropped_is_p():
-    table = next(block for block in drop_block(p=0.3).blocks if isinstance(block, Table))
+    table = next(block for block in blocks_of(drop_block(p=0.3)) if isinstance(block, Table))
     first = table.rows[0]
     assert first[0] == "7 x 7"
     assert first[1:3] == pytest.approx([0.3, 0.3])
 
 
 def test_overlap_takes_the_share_below_p_on_larger_maps():
-    table = next(block for block in drop_block(p=0.3).blocks if isinstance(block, Table))
+    table = next(block for block in blocks_of(drop_block(p=0.3)) if isinstance(block, Table))
     assert [row[0] for row in table.rows] == [f"{side} x {side}" for side in SIDES]
     assert all(0.2 < row[2] < 0.3 for row in table.rows[1:])
 
@@ -109,7 +110,7 @@ def test_single_dropped_elements_lie_outside_blocks():
 
 
 def test_the_map_of_rates_is_lowest_in_the_corners_and_highest_in_the_middle():
-    rates = np.array([block for block in drop_block().blocks if isinstance(block, HeatMap)][-1].values)
+    rates = np.array([block for block in blocks_of(drop_block()) if isinstance(block, HeatMap)][-1].values)
     corners = rates[[0, 0, -1, -1], [0, -1, 0, -1]]
     assert rates.shape == (14, 14)
     # Corners are dropped at 0.00625, the middle at 0.26: over 1,000 maps, 5 standard errors are 0.013 and 0.07.

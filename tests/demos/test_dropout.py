@@ -2,13 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers import blocks_of
 from regdemo import regularizers
 from regdemo.demos.dropout import RATES, dropout
 from regdemo.report import Curves, HeatMap, Table
 
 
 def block(report, kind, index=0):
-    return [block for block in report.picture + report.blocks if isinstance(block, kind)][index]
+    return [block for block in report.picture + blocks_of(report) if isinstance(block, kind)][index]
 
 
 @pytest.mark.parametrize("seed", [0, 1])

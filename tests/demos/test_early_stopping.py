@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers import blocks_of
 from regdemo import regularizers
 from regdemo.demos.early_stopping import early_stopping
 from regdemo.report import Curves, Table
@@ -52,14 +53,14 @@ def test_a_wrong_early_stopping_fails_a_claim(monkeypatch, wrong):
 
 
 def test_the_uncopied_best_has_the_last_scores_and_the_restored_one_better():
-    (table,) = [block for block in early_stopping().blocks if isinstance(block, Table)]
+    (table,) = [block for block in blocks_of(early_stopping()) if isinstance(block, Table)]
     (_, *last), (_, *uncopied), (_, *restored) = table.rows
     assert uncopied == last
     assert restored[0] < last[0]
 
 
 def test_the_curves_have_a_point_for_each_epoch():
-    (curves,) = [block for block in early_stopping(epochs=7).blocks if isinstance(block, Curves)]
+    (curves,) = [block for block in blocks_of(early_stopping(epochs=7)) if isinstance(block, Curves)]
     assert [series.x for series in curves.series] == [[1, 2, 3, 4, 5, 6, 7]] * 2
 
 

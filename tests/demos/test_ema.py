@@ -1,11 +1,10 @@
 """The EMA demo: its claims hold at every decay, and each wrong average breaks one."""
 
 import pytest
-import torch
 from torch.optim import swa_utils
 
 from helpers import broken
-from regdemo.demos.ema import _average, _shares, ema
+from regdemo.demos.ema import _shares, ema
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99, 0.9999])
@@ -17,25 +16,6 @@ def test_every_claim_holds_at_any_decay_and_length(decay, steps):
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.999])
 def test_the_shares_of_the_steps_sum_to_1(decay):
     assert sum(_shares(decay, 50)) == pytest.approx(1)
-
-
-def test_the_average_of_one_update_is_a_copy():
-    row = torch.tensor([[1.5, -2.0]])
-    assert torch.equal(_average(row, 0.9), row[0])
-
-
-def test_the_average_is_the_recursion_written_out():
-    path = torch.tensor([[1.0], [5.0], [2.0]], dtype=torch.float64)
-    assert _average(path, 0.5).item() == 0.5 * (0.5 * 1 + 0.5 * 5) + 0.5 * 2
-
-
-def test_an_equal_average_in_its_place_breaks_the_claims(monkeypatch):
-    monkeypatch.setattr(swa_utils, "get_ema_multi_avg_fn", lambda decay: swa_utils.get_swa_multi_avg_fn())
-    assert {
-        "The average is its closed form",
-        "The variance that is left",
-        "While the weights travel, the average lags",
-    } <= {*broken(ema())}
 
 
 def test_decay_and_its_complement_confused_breaks_the_claims(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers import blocks_of
 from regdemo import regularizers
 from regdemo.demos import gaussian_dropout as demo
 from regdemo.demos.gaussian_dropout import gaussian_dropout
@@ -62,15 +63,9 @@ def test_the_share_of_flipped_signs_is_that_of_the_normal_law(p):
 
 
 def test_both_pictures_share_one_scale():
-    dropped, noisy = [block for block in gaussian_dropout(p=0.3).blocks if isinstance(block, HeatMap)]
+    dropped, noisy = [block for block in blocks_of(gaussian_dropout(p=0.3)) if isinstance(block, HeatMap)]
     values = [value for picture in (dropped, noisy) for row in picture.values for value in row]
     assert (dropped.low, dropped.high) == (noisy.low, noisy.high) == (min(values), max(values))
-
-
-def test_the_first_picture_has_two_values_and_the_second_only_different_ones():
-    dropped, noisy = [block for block in gaussian_dropout(p=0.5).blocks if isinstance(block, HeatMap)]
-    assert {value for row in dropped.values for value in row} == {0.0, 2.0}
-    assert len({value for row in noisy.values for value in row}) == 8 * 24
 
 
 def test_at_rate_one_half_a_sixth_of_the_signs_are_flipped():

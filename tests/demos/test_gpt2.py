@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import broken
+from helpers import blocks_of, broken
 from regdemo.demos.gpt2 import gpt2
 from regdemo.errors import ArgumentError
 from regdemo.lab import transformer
@@ -20,7 +20,7 @@ def test_every_claim_holds_at_any_size(depth, heads):
 
 def test_the_parts_of_its_table_add_up_to_the_whole():
     report = gpt2()
-    (parts,) = [block for block in report.blocks if isinstance(block, Table) and block.title.startswith("Where")]
+    (parts,) = [block for block in blocks_of(report) if isinstance(block, Table) and block.title.startswith("Where")]
     assert sum(row[1] for row in parts.rows) == report.claims[0].measured == 124_439_808
 
 

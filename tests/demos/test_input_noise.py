@@ -37,11 +37,6 @@ def test_a_wrong_noise_breaks_its_claim(monkeypatch, wrong, claim):
     assert claim in broken(input_noise())
 
 
-def test_more_noise_makes_smaller_weights():
-    norms = [row[-1] for row in input_noise().blocks[1].rows]
-    assert norms == sorted(norms, reverse=True)
-
-
 def test_nearly_half_of_all_gpt2_ids_change():
     claim = next(claim for claim in input_noise().claims if "long()" in claim.statement)
     assert claim.expected == pytest.approx(0.457, abs=0.01)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from helpers import blocks_of
 from regdemo import regularizers
 from regdemo.demos.layer_drop import layer_drop
 from regdemo.report import HeatMap
@@ -43,6 +44,6 @@ def test_a_wrong_layer_drop_fails_a_claim(monkeypatch, wrong):
 
 
 def test_the_picture_has_a_row_for_each_layer():
-    (picture,) = [block for block in layer_drop(depth=5, draws=10).blocks if isinstance(block, HeatMap)]
+    (picture,) = [block for block in blocks_of(layer_drop(depth=5, draws=10)) if isinstance(block, HeatMap)]
     assert [len(row) for row in picture.values] == [10] * 5
     assert {value for row in picture.values for value in row} == {0.0, 1.0}

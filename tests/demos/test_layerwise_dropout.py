@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from helpers import tables
+from helpers import blocks_of, tables
 from regdemo import regularizers
 from regdemo.demos import layerwise_dropout as demo
 from regdemo.demos.layerwise_dropout import layerwise_dropout
@@ -63,7 +63,7 @@ def test_a_wrong_setter_fails_a_claim(monkeypatch, wrong):
 
 
 def test_the_curves_are_numpys_linspace_and_multiples_of_p_over_l():
-    curves = next(block for block in layerwise_dropout(p_max=0.3, depth=7).blocks if isinstance(block, Curves))
+    curves = next(block for block in blocks_of(layerwise_dropout(p_max=0.3, depth=7)) if isinstance(block, Curves))
     linspace, huang = curves.series
     assert linspace.y == pytest.approx(np.linspace(0, 0.3, 7))
     assert huang.y == pytest.approx(np.arange(1, 8) * 0.3 / 7)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import broken
+from helpers import blocks_of, broken
 from regdemo import regularizers
 from regdemo.demos.mc_dropout import mc_dropout
 from regdemo.report import Table
@@ -65,5 +65,5 @@ def test_at_rate_0_all_passes_agree_with_eval():
 
 
 def test_the_table_of_distances_stops_below_the_number_of_passes():
-    tables = [block for block in mc_dropout(samples=20).blocks if isinstance(block, Table)]
+    tables = [block for block in blocks_of(mc_dropout(samples=20)) if isinstance(block, Table)]
     assert [row[0] for row in tables[1].rows] == [1, 5]

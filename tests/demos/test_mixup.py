@@ -33,22 +33,3 @@ def test_a_uniform_weight_breaks_the_variance(monkeypatch):
 
     monkeypatch.setattr(regularizers, "mixup", uniform)
     assert "The smaller alpha, the further from it" in broken(mixup())
-
-
-def test_favouring_the_first_example_breaks_the_mean_and_tells_its_label(monkeypatch):
-    def larger_first(x, y, alpha, *, weight=None, generator=None, **kw):
-        if weight is None:
-            one = torch.ones(1, dtype=torch.float64)
-            drawn = RIGHT(torch.cat([one, 0 * one]), torch.cat([one, one]), alpha, generator=generator,
-                          order=torch.tensor([1, 0]))[0][0]  # fmt: skip
-            weight = torch.maximum(drawn, 1 - drawn)
-        return RIGHT(x, y, alpha, weight=weight, **kw)
-
-    monkeypatch.setattr(regularizers, "mixup", larger_first)
-    assert {"The weight is 1/2 on average", "Unmixed labels say nothing about it"} <= {*broken(mixup())}
-
-
-def test_the_table_shows_targets_that_climb_and_labels_that_do_not():
-    rows = mixup(alpha=1.0).blocks[2].rows
-    assert [row[1] for row in rows] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9], abs=0.03)
-    assert [row[2] for row in rows] == pytest.approx([0.5] * 5, abs=0.1)

@@ -15,10 +15,6 @@ def test_every_claim_holds_at_any_rate_weight_and_size(p, alpha, examples):
     assert broken(r_drop(p=p, alpha=alpha, examples=examples, seed=3)) == []
 
 
-def halves_the_cross_entropies(first, second, target, alpha):
-    return RIGHT(first, second, target, 2 * alpha) / 2
-
-
 def looks_one_way(first, second, target, alpha):
     log_p, log_q = first.log_softmax(-1), second.log_softmax(-1)
     return RIGHT(first, second, target, 0.0) + alpha * (log_p.exp() * (log_p - log_q)).sum(-1).mean()
@@ -28,29 +24,10 @@ def leaves_a_pass_out(first, second, target, alpha):
     return RIGHT(first, first, target, 0.0) + RIGHT(first, second, target, alpha) - RIGHT(first, second, target, 0.0)
 
 
-@pytest.mark.parametrize("wrong", [halves_the_cross_entropies, looks_one_way, leaves_a_pass_out])
-def test_a_wrong_loss_breaks_its_definition(monkeypatch, wrong):
-    monkeypatch.setattr(regularizers, "r_drop", wrong)
-    assert "The loss is CE + CE + alpha (KL(p||q) + KL(q||p)) / 2" in broken(r_drop())
-
-
 @pytest.mark.parametrize("wrong", [looks_one_way, leaves_a_pass_out])
 def test_a_loss_that_prefers_a_pass_breaks_the_symmetry(monkeypatch, wrong):
     monkeypatch.setattr(regularizers, "r_drop", wrong)
     assert "Either pass may come first" in broken(r_drop())
-
-
-def test_dropping_in_eval_breaks_its_claim(monkeypatch):
-    right = regularizers.dropout
-    monkeypatch.setattr(regularizers, "dropout", lambda x, p, training=True, **kw: right(x, p, **kw))
-    assert broken(r_drop()) == ["Nor in eval, nor under one mask for both passes"]
-
-
-def test_two_passes_agree_less_at_a_higher_rate():
-    rows = r_drop(p=0.3).blocks[2].rows
-    disagreements = [row[-1] for row in rows]
-    assert disagreements[0] == 0
-    assert disagreements == sorted(disagreements)
 
 
 def test_two_passes_predict_differently():

@@ -28,11 +28,6 @@ def test_masking_all_that_is_chosen_breaks_the_shares(monkeypatch):
     }
 
 
-def test_labels_at_every_token_break_their_claim(monkeypatch):
-    monkeypatch.setattr(regularizers, "token_masking", lambda ids, *a, **kw: (RIGHT(ids, *a, **kw)[0], ids))
-    assert "The share chosen is p" in broken(token_masking())
-
-
 def test_labels_of_what_is_seen_break_their_claim(monkeypatch):
     def seen(*arguments, **kw):
         inputs, labels = RIGHT(*arguments, **kw)
@@ -40,20 +35,3 @@ def test_labels_of_what_is_seen_break_their_claim(monkeypatch):
 
     monkeypatch.setattr(regularizers, "token_masking", seen)
     assert "A label is the token itself where chosen, -100 elsewhere" in broken(token_masking())
-
-
-def test_choosing_special_tokens_breaks_their_claim(monkeypatch):
-    monkeypatch.setattr(regularizers, "token_masking", lambda *a, special=None, **kw: RIGHT(*a, **kw))
-    assert "Special tokens are never chosen" in broken(token_masking())
-
-
-def test_the_sentence_keeps_its_ends_and_labels_what_it_hides():
-    rows = token_masking().blocks[1].rows
-    assert (rows[0], rows[-1]) == (["[CLS]", "[CLS]", "-100"], ["[SEP]", "[SEP]", "-100"])
-    assert [row for row in rows if row[1] != row[0] and row[2] != row[0]] == []
-    assert any(row[1] == "[MASK]" for row in rows)
-
-
-def test_two_right_coins_agree_with_one():
-    rows = {row[0]: row[1:] for row in token_masking().blocks[2].rows}
-    assert rows["two coins, 0.8 then 0.5"] == pytest.approx(rows["by formula"], abs=0.01)
