@@ -90,8 +90,8 @@ def _masks(p: float, generator: Generator) -> list[Block]:
             note=note,
         )
         for title, mask, note in (
-            ("Weights in use: dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its column."),
-            ("Weights in use: DropConnect", weights, "Each weight is drawn independently."),
+            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its column."),
+            ("Weights in use under DropConnect", weights, "Each weight is drawn independently."),
         )
     ]
 
