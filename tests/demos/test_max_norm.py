@@ -35,6 +35,6 @@ def test_another_bound_breaks_a_claim(monkeypatch, wrong, statement):
 
 
 def test_the_table_shows_l2_beyond_the_limit_at_a_large_rate_and_max_norm_within():
-    _, bounded, by_l2, free = max_norm().blocks[2].rows[-1]
+    _, bounded, by_l2, free = max_norm().blocks[1].rows[-1]
     assert bounded == pytest.approx(2.0)
     assert free > by_l2 > 2.5
