@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from regdemo import catalog, storage
+from regdemo import catalog, regularizers, storage
 from regdemo.quiz.decks import bundled, load
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ def {stem}(x: Tensor, p: float = 0.1, *, training: bool = True, generator: Gener
     raise NotImplementedError("write regularizers.{stem}")
 '''
 
-DEMO = '''"""{Title}: TODO what it does in a few words.
+DEMO = '''"""{Title}: TODO what it does in at most 45 characters.
 
 TODO: what is drawn, what is measured, against which formula.
 """
@@ -63,7 +63,10 @@ def {stem}(
     raise NotImplementedError(f"measure {{y.shape}}: claims, blocks and the picture")
 
 
-WRONG: list[Wrong] = []  # at least three, each of which fails a claim
+WRONG: list[Wrong] = [
+    Wrong("drops in eval", "{stem}", lambda right, x, p, training=True, **kw: right(x, p, **kw)),
+    # TODO: at least two more, each of which fails a claim
+]
 '''
 
 DECK = """# {Title}
@@ -105,12 +108,12 @@ def test_in_eval_nothing_changes():
     assert torch.equal({stem}(x, 0.5, training=False), x)
 '''
 
-TEST_DEMO = '''"""The {title} demo: its claims hold at every rate, and each wrong implementation breaks one."""
+TEST_DEMO = '''"""The {title} demo: its claims hold at every rate, and its picture shows what it says."""
 
 import pytest
 
 from helpers import broken
-from regdemo.demos.{stem} import WRONG, {stem}
+from regdemo.demos.{stem} import {stem}
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.99])
@@ -118,8 +121,9 @@ def test_every_claim_holds_at_any_rate(p):
     assert broken({stem}(p=p, seed=1)) == []
 
 
-def test_three_wrong_implementations_are_named():
-    assert len(WRONG) >= 3
+def test_the_picture_shows_the_technique():
+    (picture,) = {stem}(seed=2).picture
+    raise NotImplementedError(f"say what must be seen in {{picture}}")
 '''
 
 PITFALL = '''"""{Title}: TODO what goes wrong.
@@ -172,14 +176,20 @@ def technique(stem: str, acts_on: str) -> None:
         "first": f"Q18.{max(numbers, default=0) + 1}",
     }
     skeletons = {
-        Path(f"regdemo/regularizers/{stem}.py"): REGULARIZER,
         Path(f"regdemo/demos/{stem}.py"): DEMO,
         DECKS / f"{stem}.md": DECK,
-        Path(f"tests/regularizers/test_{stem}.py"): TEST_REGULARIZER,
         Path(f"tests/demos/test_{stem}.py"): TEST_DEMO,
     }
+    known = hasattr(regularizers, stem)
+    if not known:
+        skeletons[Path(f"regdemo/regularizers/{stem}.py")] = REGULARIZER
+        skeletons[Path(f"tests/regularizers/test_{stem}.py")] = TEST_REGULARIZER
     write({path: text.format(**words) for path, text in skeletons.items()})
-    print(f"Export {stem} in regdemo/regularizers/__init__.py, then fill in each file above.")
+    if known:
+        print(f"regularizers.{stem} exists already: fill in each file above.")
+    else:
+        print(f"Export {stem} in regdemo/regularizers/__init__.py, then fill in each file above.")
+    print("Give it a row in the map of interview_questions/15_regularization/README.md.")
 
 
 def pitfall(stem: str, breaks: str) -> None:

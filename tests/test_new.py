@@ -39,6 +39,13 @@ def test_a_technique_is_five_files_that_parse_and_are_not_filled_in(checkout, mo
     assert "NotImplementedError" in (checkout / "regdemo/demos/new_noise.py").read_text()
 
 
+def test_a_technique_whose_function_exists_is_a_demo_a_deck_and_their_test(checkout, monkeypatch):
+    run(monkeypatch, "technique", "drop_path", "--acts-on", "paths")
+    files = {str(path.relative_to(checkout)) for path in checkout.rglob("*drop_path*")}
+    deck = str(new.DECKS / "drop_path.md")
+    assert files == {"regdemo/demos/drop_path.py", deck, "tests/demos/test_drop_path.py"}
+
+
 def test_the_card_of_a_skeleton_has_a_free_id(checkout, monkeypatch):
     run(monkeypatch, "technique", "new_noise", "--acts-on", "activations")
     deck = (checkout / new.DECKS / "new_noise.md").read_text()

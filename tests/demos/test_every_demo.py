@@ -32,7 +32,7 @@ TECHNIQUES = [
     for demo in DEMOS
     if demo not in PROVIDED and (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()
 ]
-WITHOUT_A_DEMO = ("AlphaDropout", "LockedDropout", "LoraDropout", "Zoneout")
+WITHOUT_A_DEMO = ("AlphaDropout", "LockedDropout", "LoraDropout")
 MODULES = [name for name in regularizers.__all__ if isinstance(getattr(regularizers, name), type)]
 
 
@@ -113,11 +113,11 @@ def test_a_demo_acts_on_a_known_place(demo):
 
 
 @each(TECHNIQUES)
-def test_a_technique_is_a_function_or_else_a_class_in_the_module_of_its_place(demo):
+def test_a_technique_is_a_function_or_else_a_class_of_the_regularizers(demo):
     technique = getattr(regularizers, demo.stem, None) or next(
         getattr(regularizers, name) for name in MODULES if name.lower() == demo.stem.replace("_", "")
     )
-    assert technique.__module__ == f"regdemo.regularizers.{demo.acts_on}"
+    assert technique.__module__.startswith("regdemo.regularizers.")
 
 
 @each(PROVIDED)

@@ -1,0 +1,177 @@
+"""Zoneout: random recurrent units keep their state.
+
+Draws which units keep their previous state at each time step, and checks how many do, for how long, and what eval uses
+instead. Then it compares the memory left after many steps with that under dropout on the state.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+
+from regdemo import regularizers
+from regdemo.bounds import mean_of_bounded, proportion, rounding
+from regdemo.measure import Wrong, fraction, gap, normal, one_of_two, seeded
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Claim, Curves, HeatMap, Measurement, Series, Text
+
+ACTS_ON = "activations"
+SAY = (
+    "At each time step zoneout lets a unit of a recurrent network keep its previous state with probability $p$, where "
+    "dropout would set it to zero. The noise regularizes, yet the memory survives and the gradient has an identity "
+    "path through the kept units. In eval the state is the mean, $(1-p)$ new plus $p$ previous, so eval is not the "
+    "identity."
+)
+WRONG_ANSWER = (
+    "'Zoneout is dropout on the hidden state, so eval switches it off.' Dropout on the state leaves $(1-p)^T$ of the "
+    "units after $T$ steps; zoneout loses none. And a network that was trained with zoneout and runs without it "
+    "updates its state faster than in training: eval needs the mean."
+)
+CARDS = ("Q18.900", "Q18.901", "Q18.902", "Q18.903")
+
+UNITS, SHOWN = 12, 24  # of the picture: units, time steps
+
+
+def zoneout(
+    *,
+    p: Annotated[float, rate("Probability that a unit keeps its previous state.")] = 0.1,
+    steps: Annotated[int, count("Time steps.", 1, 100)] = 20,
+    size: Annotated[int, count("Units in each measurement.", 1, 20_000)] = 5_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Measure zoneout at rate p on `size` units over `steps` time steps."""
+    generator = seeded(seed)
+    new, previous = normal(generator, size) + 3, normal(generator, size) - 3
+    state = regularizers.zoneout(new, previous, p, generator=generator)
+    mask = regularizers.keep_mask((size,), p, generator=generator)
+    mean = (1 - p) * new + p * previous
+    span = gap(new, previous)
+    ages = _ages(p, size, steps, generator)[:, -1]
+    # An age is at least k with probability p^k, up to the first step.
+    age = sum(p**k for k in range(1, steps + 1))
+    variance = sum((2 * k - 1) * p**k for k in range(1, steps + 1)) - age**2
+    kept, dropped = _memory(p, size, steps, generator)
+    claims = [
+        one_of_two(state, new, previous, "Each unit has its new or its previous state"),
+        Claim(
+            "The fraction that keeps its state is p",
+            p,
+            "$p$",
+            fraction((state - previous).abs() < (state - new).abs()),
+            *proportion(p, size),
+        ),
+        Claim(
+            "With a given mask True is updated",
+            0,
+            r"$\max |h - (m h_{new} + (1-m) h_{old})|$",
+            gap(regularizers.zoneout(new, previous, p, mask=mask), torch.where(mask, new, previous)),
+            *rounding(span),
+        ),
+        Claim(
+            "In eval the state is the mean",
+            0,
+            r"$\max |h - ((1-p) h_{new} + p h_{old})|$",
+            gap(regularizers.zoneout(new, previous, p, training=False), mean),
+            *rounding(span),
+        ),
+        Claim(
+            "Training has the mean that eval uses",
+            0,
+            r"$E[h] = (1-p) h_{new} + p h_{old}$",
+            (state - mean).mean().item(),
+            *mean_of_bounded(p * (1 - p) * (new - previous).square().mean().item(), span, size),
+        ),
+        Claim(
+            f"After {steps} steps a state is this old on average",
+            age,
+            r"$\sum_k p^k$",
+            ages.mean().item(),
+            *mean_of_bounded(variance, steps, size),
+        ),
+        Claim(
+            f"What the cell stores is still there after {steps} steps",
+            1,
+            "fraction = 1",
+            kept[-1],
+            *rounding(1, digits=0),
+        ),
+        Claim(
+            f"Dropout on the state leaves this much after {steps} steps",
+            (1 - p) ** steps,
+            "$(1-p)^T$",
+            dropped[-1],
+            *proportion((1 - p) ** steps, size),
+        ),
+    ]
+    shown = _ages(p, UNITS, SHOWN, generator)
+    at = [float(step) for step in range(steps + 1)]
+    return Measurement(
+        title=f"Zoneout at p = {p}",
+        claims=claims,
+        picture=[
+            HeatMap(
+                title=f"How old each unit's state is, in steps: {int((shown > 0).sum())} of {shown.numel()} were kept",
+                values=shown.tolist(),
+                low=0,
+                high=max(1.0, shown.max().item()),
+                row_label="unit",
+                column_label="time step",
+                note="0 is updated in this step. A state that is kept again grows older.",
+            )
+        ],
+        blocks=[
+            Text(
+                "A unit stores a value, and its cell would keep it. Zoneout chooses between the new and the old state, "
+                "which are the same here. Dropout sets a unit to 0 with probability p at each step, and it is lost."
+            ),
+            Curves(
+                title="The fraction of units that still hold what was stored",
+                x_label="time step",
+                y_label="fraction",
+                series=[Series("zoneout", at, kept), Series("dropout on the state", at, dropped)],
+            ),
+        ],
+    )
+
+
+def _ages(p: float, units: int, steps: int, generator: torch.Generator) -> torch.Tensor:
+    """How many steps ago each unit was updated, after each step: (units, steps). A new state holds its step."""
+    state = torch.zeros(units, dtype=torch.float64)
+    ages = []
+    for step in range(1, steps + 1):
+        state = regularizers.zoneout(torch.full_like(state, step), state, p, generator=generator)
+        ages.append(step - state)
+    return torch.stack(ages, dim=1)
+
+
+def _memory(p: float, size: int, steps: int, generator: torch.Generator) -> tuple[list[float], list[float]]:
+    """The fraction of units that hold the 1 that their cell stores, after each step of zoneout and of dropout."""
+    state, other = torch.ones(size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
+    kept, dropped = [1.0], [1.0]
+    for _ in range(steps):
+        state = regularizers.zoneout(state, state, p, generator=generator)
+        other = regularizers.dropout(other, p, generator=generator)
+        kept.append(fraction(state == 1))
+        dropped.append(fraction(other != 0))
+    return kept, dropped
+
+
+WRONG = [
+    Wrong("drops to 0", "zoneout", lambda right, new, old, p, **kw: right(new, torch.zeros_like(new), p, **kw)),
+    Wrong("keeps with probability 1-p", "zoneout", lambda right, new, old, p, **kw: right(old, new, p, **kw)),
+    Wrong(
+        "the new state in eval",
+        "zoneout",
+        lambda right, new, old, p, training=True, **kw: right(new, old, p, **kw) if training else new,
+    ),
+    Wrong("random in eval", "zoneout", lambda right, new, old, p, training=True, **kw: right(new, old, p, **kw)),
+    Wrong("rescaled as dropout is", "zoneout", lambda right, new, old, p, **kw: right(new / (1 - p), old, p, **kw)),
+    Wrong(
+        "one draw for all steps",
+        "zoneout",
+        lambda right, new, old, p, generator=None, **kw: right(new, old, p, generator=generator and seeded(1), **kw),
+    ),
+    Wrong("ignores the mask", "zoneout", lambda right, new, old, p, mask=None, **kw: right(new, old, p, **kw)),
+    Wrong("the mean in training", "zoneout", lambda right, new, old, p, **kw: right(new, old, p, training=False)),
+]
