@@ -1,0 +1,196 @@
+"""CutMix: paste a box, mix the labels by area.
+
+Draws boxes and checks that a label's weight is the area that is really left of its image, which is not the area drawn
+where the edge cuts the box. Then it compares the area left with its exact mean.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import scipy.special
+import torch
+import torch.nn.functional as F
+
+from regdemo import regularizers
+from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong, gap, normal, one_of_two, seeded
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Claim, HeatMap, Measurement, Table, Text
+
+ACTS_ON = "inputs"
+SAY = (
+    "CutMix pastes a box of one training image into another and mixes the two labels by area: each label's weight is "
+    "the fraction of pixels that come from its image. The box's area is $1-l$ of the image with $l$ from "
+    "Beta$(\\alpha, \\alpha)$; where the edge cuts the box, the weight must be computed again."
+)
+WRONG_ANSWER = (
+    "'Mix the labels by the $l$ that was drawn.' A box near the edge is cut, so the pasted image has fewer pixels than "
+    "its label's weight says. Close second: sides of $(1-l)$ times the image's. Then the area is $(1-l)^2$; the sides "
+    "need $\\sqrt{1-l}$."
+)
+CARDS = ("Q18.912", "Q18.913", "Q18.914", "Q18.915", "Q18.558")
+
+CLASSES = 3
+ALPHAS = (0.2, 1.0, 5.0)
+SWAP = torch.tensor([1, 0])
+
+
+def cutmix(
+    *,
+    alpha: Annotated[float, Parameter("The area is drawn from Beta(alpha, alpha).", 0.05, 100)] = 1.0,
+    side: Annotated[int, count("Side of the square images, in pixels.", 1, 64)] = 16,
+    draws: Annotated[int, count("Boxes drawn.", 10, 5_000)] = 400,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Measure CutMix at alpha on `draws` pairs of an image of ones and an image of zeros."""
+    generator = seeded(seed)
+    x = torch.stack([torch.ones(side, side), torch.zeros(side, side)]).double()
+    pairs = [
+        regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=SWAP) for _ in range(draws)
+    ]
+    images = torch.stack([mixed[0] for mixed, _ in pairs])
+    weights = torch.stack([target[0, 0] for _, target in pairs])
+    left = images.mean((1, 2))
+    pasted = images == 0
+    boxes = pasted.any(1).sum(1) * pasted.any(2).sum(1)
+    mean, square = _area(alpha, side), _area(alpha, side, power=2)
+    loss, expected, scale = _losses(side, generator)
+    claims = [
+        one_of_two(images, 0.0, 1.0, "Each pixel comes from one of the two images"),
+        Claim(
+            "A label's weight is the fraction of pixels left of its image",
+            0,
+            "largest difference",
+            gap(weights, left),
+            *rounding(1),
+        ),
+        Claim(
+            "What is pasted is a box",
+            0,
+            "images in which it is not",
+            int((boxes != pasted.sum((1, 2))).sum()),
+            *EXACT,
+        ),
+        Claim(
+            "The area pasted has its exact mean",
+            mean,
+            "sum over sides and centers, cut at the edge",
+            1 - left.mean().item(),
+            *mean_of_bounded(max(square - mean**2, 0), 1, draws),
+        ),
+        Claim(
+            "Cross entropy with mixed targets is the mixture of two losses",
+            expected,
+            "$l$ CE$(y)$ + $(1-l)$ CE$(y')$",
+            loss,
+            *rounding(scale),
+        ),
+    ]
+    return Measurement(
+        title=f"CutMix at alpha = {alpha:g}",
+        claims=claims,
+        picture=[_picture(alpha, generator)],
+        blocks=[
+            Text(
+                f"The area drawn is half of the image on average, at any alpha. The edge cuts it: at alpha = {alpha:g} "
+                f"{mean:.3g} of an image of {side} x {side} pixels is pasted on average."
+            ),
+            Table(
+                title=f"The area pasted into an image of {side} x {side} pixels, on average",
+                columns=["alpha", "drawn", "left by the edge", "too much weight for the pasted label"],
+                rows=[[f"{a:g}", 0.5, _area(a, side), 0.5 - _area(a, side)] for a in sorted({*ALPHAS, alpha})],
+                note="Sides are rounded down to whole pixels, which takes a little more.",
+            ),
+        ],
+    )
+
+
+def _area(alpha: float, side: int, power: int = 1) -> float:
+    """The mean of a power of the fraction pasted: over the length of the box's sides, then over its center."""
+    lengths = torch.arange(side + 2, dtype=torch.float64)
+    # A side is at most k pixels, rounded down, where 1 - l < ((k + 1) / side)^2, and 1 - l is Beta(alpha, alpha) too.
+    below = torch.as_tensor(scipy.special.betainc(alpha, alpha, ((lengths / side).clamp(max=1) ** 2).numpy()))
+    probability = below.diff()
+    mean = 0.0
+    for length in range(side + 1):
+        start = torch.arange(side) - length // 2
+        inside = (start + length).clamp(max=side) - start.clamp(min=0)
+        # Rows and columns are drawn independently, each center with the same probability.
+        mean += probability[length].item() * (inside / side).double().pow(power).mean().item() ** 2
+    return mean + (1 - below[-1].item()) * 1.0
+
+
+def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]:
+    """Cross entropy of a linear model on CutMix's targets, the mixture of two losses, and the scale of the logits."""
+    x, layer = normal(generator, 8, side, side), normal(generator, side * side, CLASSES)
+    labels = torch.randint(CLASSES, (8,), generator=generator)
+    order = torch.randperm(8, generator=generator)
+    box = (side // 4, side // 2, 0, side)
+    mixed, target = regularizers.cutmix(x, labels, num_classes=CLASSES, box=box, order=order)
+    logits = mixed.flatten(1) @ layer
+    weight = 1 - (side // 2 - side // 4) / side
+    split = weight * F.cross_entropy(logits, labels) + (1 - weight) * F.cross_entropy(logits, labels[order])
+    return F.cross_entropy(logits, target).item(), split.item(), 1 + logits.abs().max().item()
+
+
+def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
+    """A bright image with a box of a dark one: the first of 20 draws whose box is neither tiny nor everything."""
+    rows, columns = torch.meshgrid(torch.linspace(0, 0.3, 12), torch.linspace(0, 0.3, 24), indexing="ij")
+    x = torch.stack([columns, 1 - rows]).double()
+    for _ in range(20):
+        images, targets = regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=SWAP)
+        weight = targets[0, 0].item()
+        if 0.1 < weight < 0.9:
+            break
+    return HeatMap(
+        title=f"A bright image with a box of a dark one: its label keeps {weight:.0%}",
+        values=images[0].tolist(),
+        low=0,
+        high=1,
+        row_label="row",
+        column_label="column",
+        note=f"The target is {weight:.3g} of the bright image's label and {1 - weight:.3g} of the dark one's.",
+    )
+
+
+def _by_drawn_area(right, x, y, alpha=1.0, *, generator=None, box=None, **kw):
+    if box is not None:
+        return right(x, y, alpha, box=box, generator=generator, **kw)
+    drawn = torch.rand((), generator=generator).item()
+    mixed, _ = right(x, y, alpha, generator=generator, **kw)
+    return mixed, drawn * y + (1 - drawn) * y.flip(0)
+
+
+def _side_without_root(right, x, y, alpha=1.0, *, generator=None, box=None, **kw):
+    if box is None:
+        height, width = x.shape[-2:]
+        length, row, column = torch.rand(3, generator=generator).tolist()
+        top, left = int(row * height) - int(length * height) // 2, int(column * width) - int(length * width) // 2
+        bottom, end = min(top + int(length * height), height), min(left + int(length * width), width)
+        box = (max(top, 0), bottom, max(left, 0), end)
+    return right(x, y, alpha, box=box, **kw)
+
+
+WRONG = [
+    Wrong("labels by the area drawn", "cutmix", _by_drawn_area),
+    Wrong("sides of 1 - l", "cutmix", _side_without_root),
+    Wrong(
+        "labels not mixed",
+        "cutmix",
+        lambda right, x, y, a=1.0, **kw: (
+            right(x, y, a, **kw)[0],
+            right(x, y, a, box=(0, 0, 0, 0), order=kw["order"], num_classes=kw.get("num_classes"))[1],
+        ),
+    ),
+    Wrong(
+        "blends as mixup does",
+        "cutmix",
+        lambda right, x, y, a=1.0, *, box=None, **kw: regularizers.mixup(x, y, a, **kw),
+    ),
+    Wrong(
+        "half of the box pasted",
+        "cutmix",
+        lambda right, x, y, a=1.0, **kw: (x + (right(x, y, a, **kw)[0] - x) / 2, right(x, y, a, **kw)[1]),
+    ),
+]
