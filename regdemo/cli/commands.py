@@ -94,7 +94,8 @@ class Commands(TyperGroup):
         if cmd_name not in self.commands:
             names = [cmd_name] if cmd_name in COMMANDS else self.list_commands(ctx)
             for name in [cmd_name] if cmd_name in names else names:
-                self.commands.setdefault(name, _made(name) if name in COMMANDS else _named("demos:command")(name))
+                made = _made(name) if name in COMMANDS else _named("demos:command")(name)
+                self.commands.setdefault(name, _with_plain_words(made))
         return self.commands.get(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -132,6 +133,17 @@ def _made(name: str) -> Any:
         app.command(epilog=f"Example: regdemo {entry.example}", cls=parser)(target)
         command = typer.main.get_command(app)
     command.name, command.short_help = name, entry.line
+    return command
+
+
+def _with_plain_words(command: Any) -> Any:
+    """The command, in whose help an option takes N or NUMBER, and not `<int range>`: its range is in its help."""
+    for option in command.params:
+        kind = option.type.name.removesuffix(" range")
+        if option.metavar is None and kind in ("integer", "int", "float"):
+            option.metavar = "NUMBER" if kind == "float" else "N"
+    for child in getattr(command, "commands", {}).values():
+        _with_plain_words(child)
     return command
 
 

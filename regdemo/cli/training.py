@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from regdemo.cli.options import AsJson, check_save, described, emit, import_torch
 from regdemo.errors import ArgumentError
@@ -40,16 +40,41 @@ Watch = Callable[[Callable[..., Any], str], None]
 
 TABLES = (".csv", ".parquet")  # forms of every network's values alone
 
+_NAMED = "regdemo.named"  # the words of a command line that may name techniques
 _VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
 
 
 class ManyValues(TyperCommand):
-    """A command whose technique options take several values: `--p 0.1 0.2` is read as `--p 0.1 --p 0.2`."""
+    """A command whose technique options take several values: `--p 0.1 0.2` is read as `--p 0.1 --p 0.2`.
+
+    Its help shows the options of the techniques that are named: `compare dropout --help` has --p and no other.
+    """
 
     many: ClassVar[Sequence[str]] = _VALUES
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The options, those of techniques only where one was named; else which technique has which is said."""
+        named = [word for word in ctx.meta.get(_NAMED, ()) if word in TECHNIQUES]
+        shown = {name for technique in named for name in parameters(TECHNIQUES[technique])}
+        every = self.params
+        self.params = [option for option in every if option.name not in _VALUES or option.name in shown]
+        for option in self.params:
+            if option.name in shown and isinstance(option, TyperOption):
+                option.help = _help(option.name, named)
+        try:
+            super().format_options(ctx, formatter)
+        finally:
+            self.params = every
+        if not named:
+            with formatter.section("Options of techniques"):
+                formatter.write_text(
+                    f"Name a technique to see its own, as in `{ctx.command_path} dropout --help`. There are "
+                    f"{', '.join('--' + name.replace('_', '-') for name in _VALUES)}."
+                )
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each further number."""
+        ctx.meta[_NAMED] = [part.partition(":")[0] for word in args for part in word.split("+")]
         spread: list[str] = []
         option = ""
         for word in args:
@@ -72,10 +97,10 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _help(name: str) -> str:
-    """Which techniques take a parameter, what it means to them, and its range."""
+def _help(name: str, named: Sequence[str] = ()) -> str:
+    """Which techniques take a parameter, what it means to them, and its range. named: of these only."""
     meanings: dict[str, list[str]] = {}
-    for taker in takers(name):
+    for taker in [taker for taker in takers(name) if taker in named or not named]:
         _, default, allowed = parameters(TECHNIQUES[taker])[name]
         meanings.setdefault(described(allowed), []).append(f"{taker} {default:g}")
     return " ".join(f"{meaning.rstrip('.')} ({', '.join(who)})." for meaning, who in meanings.items())

@@ -138,6 +138,12 @@ def test_every_command_of_the_help_can_be_imported():
     assert [name for name in BY_HAND if not commands.COMMANDS[name].line or commands._made(name) is None] == []
 
 
+@pytest.mark.parametrize("name", [*DEMOS, *BY_HAND])
+def test_no_help_speaks_of_types(name, capsys):
+    app.run([name, "--help"])
+    assert not re.search(r"<(int|float|str)|\d,\d{3}\.0", capsys.readouterr().out)
+
+
 def test_no_demo_has_the_name_of_a_command_written_by_hand():
     assert set(DEMOS).isdisjoint(BY_HAND)
 

@@ -254,3 +254,18 @@ def test_the_defaults_are_those_of_the_library():
             assert parameter.default == library[name].default, name
         elif name in source:
             assert parameter.default == source[name], name
+
+
+def test_the_help_shows_the_options_of_the_techniques_that_are_named(capsys):
+    app.run(["compare", "dropout:p=0.1+mixup", "sam", "--help"])
+    out = capsys.readouterr().out
+    assert all(f"  --{name} " in out for name in ("p", "alpha", "rho"))
+    assert "  --strength " not in out
+    assert "batch-mixing 0.7" not in out
+
+
+def test_the_help_without_a_technique_says_how_to_see_its_options(capsys):
+    app.run(["compare", "--help"])
+    out = capsys.readouterr().out
+    assert "  --rho " not in out
+    assert "`regdemo compare dropout --help`" in " ".join(out.split())
