@@ -156,8 +156,6 @@ class Guard:
         length = headers.get("content-length", "")
         if length and (not length.isdecimal() or int(length) > LARGEST):
             return _refused(413, f"A form has at most {LARGEST:,} bytes.", CLOSE)
-        if headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-            return _refused(415, "A form is sent as application/x-www-form-urlencoded; there are no uploads.", CLOSE)
         body = bytearray()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -172,6 +170,8 @@ class Guard:
                         return _refused(413, f"A form has at most {LARGEST:,} bytes.", CLOSE)
         except TimeoutError:
             return _refused(408, f"A form must arrive within {PATIENCE:g} seconds.", CLOSE)
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+            return _refused(415, "A form is sent as application/x-www-form-urlencoded; there are no uploads.")
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError:

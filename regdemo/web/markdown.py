@@ -68,7 +68,7 @@ def _mathml(latex: str, block: bool) -> str:
         except Exception:  # the library raises what it comes across
             found = None
     found = found or f"<code>{escape(latex.strip())}</code>"
-    return f'<div class="formula">{found}</div>' if block else found
+    return f'<div class="formula" tabindex="0">{found}</div>' if block else found
 
 
 def _depth(latex: str) -> int:
