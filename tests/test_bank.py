@@ -54,9 +54,15 @@ def test_the_linter_has_nothing_to_say():
 
 
 @each()
-def test_a_card_leads_on_and_shows_itself(card):
+def test_a_card_leads_on_and_is_shown_or_checked_or_sourced(card):
     assert card.follow_ups
-    assert card.see_it or card.kind == "code"
+    assert card.see_it or card.code or card.sources
+
+
+def test_nine_cards_in_ten_are_shown_by_a_command():
+    """The others have no command that runs their subject: better none than one that shows another technique."""
+    cards = [card for card in BANK.cards if card.kind != "code"]
+    assert sum(bool(card.see_it) for card in cards) >= 0.9 * len(cards)
 
 
 @each("numeric")
