@@ -36,7 +36,7 @@ class Wrong(NamedTuple):
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Put the wrong implementation where the right one is looked up, for a while."""
-        known = self.replaces.startswith(("torch.", "regdemo."))
+        known = self.replaces.startswith(("torch.", "sklearn.", "regdemo."))
         path = self.replaces if known else f"regdemo.regularizers.{self.replaces}"
         owner, _, name = path.rpartition(".")
         home = pkgutil.resolve_name(owner)
