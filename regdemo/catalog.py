@@ -190,6 +190,11 @@ class Pitfall(Listing):
         return f"regdemo pitfalls {self.name}"
 
     @property
+    def wrong(self) -> list[Wrong]:
+        """Fixes that people propose and that do not help: each, in place of `fixed`, fails one of the claims."""
+        return list(getattr(self.module, "WRONG", []))
+
+    @property
     def acts_on(self) -> str:
         """Where the technique acts that it gets wrong."""
         return self.technique.acts_on

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from regdemo.bounds import EXACT, rounding
 from regdemo.report import Claim
@@ -50,6 +51,18 @@ class Wrong(NamedTuple):
             yield
         finally:
             setattr(home, name, right)
+
+
+class FromFunction(nn.Module):
+    """A module whose forward is a function of the module itself, for its mode, and of the inputs."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """What the function returns."""
+        return self.function(self, *inputs)
 
 
 # Draws

@@ -1,23 +1,27 @@
-"""Adam L2: weight_decay in Adam is a penalty that Adam undoes.
+r"""Adam L2: weight_decay in Adam is a penalty that Adam undoes.
 
-`torch.optim.Adam` adds wd w to the gradient, and then divides by the gradient's own size. A weight without data
-gradient is pulled by a full step lr, whatever wd is; a weight with large gradients hardly at all. AdamW takes lr wd w
-off beside Adam's step, so that wd means what it says.
+`torch.optim.Adam` adds $\lambda w$ to the gradient and then divides by a running root mean square of that sum. In the
+first step a weight whose data gradient is 0 moves by about $\eta$, the learning rate, as long as $\lambda |w|$ is far
+above $\epsilon$ = 1e-8; a weight with a data gradient of 1 is hardly decayed. AdamW subtracts $\eta \lambda w$ in a
+step of its own, whatever the gradient is.
 """
 
 import torch
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "weight_decay"
 CARDS = ("Q18.153", "Q18.151", "Q18.150")
 SAY = (
-    "In Adam, weight_decay is an L2 term inside the gradient, and Adam normalises it away: each weight is decayed at "
-    "a rate that depends on its gradients. AdamW shrinks all weights by lr wd. Use AdamW."
+    "In Adam, weight_decay is an L2 term inside the gradient, and Adam divides it by the size of the gradient: how "
+    "fast a weight decays depends on its gradients. AdamW multiplies every weight by $1 - \\eta \\lambda$, whatever "
+    "its gradients. For weight decay with Adam, use AdamW."
 )
-WRONG_ANSWER = "'Weight decay and L2 are the same.' Under plain SGD they are; behind Adam's division they are not."
+WRONG_ANSWER = (
+    "'Weight decay and L2 are the same.' Under plain SGD they are, up to a factor; after Adam's division they are not."
+)
 
 LR, DECAYS = 1e-3, (1e-4, 1e-3, 1e-2)
 
@@ -45,27 +49,55 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1, digits=1e-12)
     return [
         Claim(
-            f"A weight of 1 without data gradient, wd = {least:g}: Adam decays it by",
+            f"First step, no data gradient, wd = {least:g}: Adam decays a weight of 1 by",
             LR * least / (least + 1e-8),
-            "lr wd/(wd + eps)",
+            r"$\eta \lambda/(\lambda + \epsilon)$",
             moved(broken, least),
             *exact,
         ),
         Claim(
-            "With a hundred times the wd: by as much",
+            "With a hundred times the wd the decay is the same",
             1,
             "ratio of the two",
             moved(broken, 100 * least) / moved(broken, least),
             1e-4,
-            "eps beside wd",
+            r"$\epsilon$ next to $\lambda$",
         ),
-        Claim("With a data gradient of 1: by next to nothing", 0, "lr eps", moved(broken, least, 1.0), 1e-11, "lr eps"),
-        fixed_claim("AdamW decays it by", LR * least, "lr wd", moved(fixed, least), *exact),
-        fixed_claim("With a data gradient too", LR * least, "lr wd", moved(fixed, least, 1.0), *exact),
+        Claim(
+            "With a data gradient of 1: by almost 0",
+            0,
+            r"$\eta\epsilon$",
+            moved(broken, least, 1.0),
+            1e-11,
+            r"$\eta\epsilon$",
+        ),
+        fixed_claim("AdamW decays it by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact),
+        fixed_claim(
+            "With a data gradient of 1 as well", LR * least, r"$\eta\lambda$", moved(fixed, least, 1.0), *exact
+        ),
     ], [
         Table(
-            f"What the decay takes off a weight of 1 in one step, lr = {LR:g}",
+            f"Decay of a weight of 1 in the first step, without a data gradient, lr = {LR:g}",
             ["wd", "Adam", "AdamW", "Adam / AdamW"],
             [[f"{wd:g}", moved(broken, wd), moved(fixed, wd), moved(broken, wd) / moved(fixed, wd)] for wd in DECAYS],
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "a larger weight_decay",
+        f"{__name__}.fixed",
+        lambda right, w, lr, weight_decay: torch.optim.Adam(w, lr=lr, weight_decay=100 * weight_decay),
+    ),
+    Wrong(
+        "amsgrad=True",
+        f"{__name__}.fixed",
+        lambda right, w, lr, weight_decay: torch.optim.Adam(w, lr=lr, weight_decay=weight_decay, amsgrad=True),
+    ),
+    Wrong(
+        "a larger eps",
+        f"{__name__}.fixed",
+        lambda right, w, lr, weight_decay: torch.optim.Adam(w, lr=lr, weight_decay=weight_decay, eps=1e-3),
+    ),
+]

@@ -1,7 +1,8 @@
 """Always on: F.dropout drops in eval too, unless it is told.
 
 `nn.Dropout` is switched by train() and eval(). The function `F.dropout` has no module to ask: its argument `training`
-is True by default, whatever mode the model is in. So predictions are random, and validation is worse than it need be.
+is True by default, whatever mode the model is in. So predictions are random, and the validation loss is that of a model
+with dropout on.
 """
 
 import torch
@@ -9,14 +10,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import FromFunction, Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
 CARDS = ("Q18.320", "Q18.321", "Q18.1", "Q18.5")
 SAY = (
-    "In forward, write F.dropout(x, p, training=self.training), or use nn.Dropout. A model whose two passes in eval "
-    "differ has a dropout that nobody switched off."
+    "In forward, write F.dropout(x, p, training=self.training), or use nn.Dropout. If two passes in eval "
+    "differ, suspect a dropout that is still on."
 )
 WRONG_ANSWER = "'model.eval() turns dropout off.' It sets a flag on modules; a function must be handed that flag."
 
@@ -49,14 +50,33 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return (module(x) == 0).double().mean().item()
 
     return [
-        Claim("The share that is dropped in eval", P, "p", dropped(wrong), *proportion(P, x.numel())),
+        Claim("The fraction dropped in eval", P, "$p$", dropped(wrong), *proportion(P, x.numel())),
         Claim(
-            "The share that differs between two passes in eval",
+            "The fraction that differs between two passes in eval",
             2 * P * (1 - P),
-            "2 p (1-p)",
+            "$2 p (1-p)$",
             (wrong(x) != wrong(x)).double().mean().item(),
             *proportion(2 * P * (1 - P), x.numel()),
         ),
-        fixed_claim("In eval nothing is dropped", 0, "share", dropped(right), *EXACT),
-        fixed_claim("In training it drops", P, "p", dropped(right.train()), *proportion(P, x.numel())),
+        fixed_claim("In eval nothing is dropped", 0, "fraction", dropped(right), *EXACT),
+        fixed_claim("In training it drops", P, "$p$", dropped(right.train()), *proportion(P, x.numel())),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "switched by whether gradients are on",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(lambda self, x: F.dropout(x, p, training=torch.is_grad_enabled())),
+    ),
+    Wrong(
+        "torch.no_grad() around the call",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(torch.no_grad()(lambda self, x: F.dropout(x, p))),
+    ),
+    Wrong(
+        "training=False",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(lambda self, x: F.dropout(x, p, training=False)),
+    ),
+]

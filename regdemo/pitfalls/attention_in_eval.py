@@ -1,8 +1,8 @@
 """Attention in eval: scaled_dot_product_attention knows no eval mode.
 
-The function takes `dropout_p` and applies it whenever it is above 0. Handed self.p straight, the attention of a model
-in eval goes on dropping, and no list of its modules shows a dropout. It has been met in well-kept code too (PyTorch's
-issue 124464, timm's pull request 1978).
+The function applies dropout whenever `dropout_p` is above 0. If a module passes self.p itself, its attention weights
+are dropped in eval as well, and printing the module shows no dropout layer. PyTorch's issue 124464 reports the
+surprise; timm's pull request 1978 fixes it in its models, whose rate is 0 unless it is set.
 """
 
 import torch
@@ -10,16 +10,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import FromFunction, Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "attention_dropout"
 CARDS = ("Q18.13", "Q18.10")
 SAY = (
-    "F.scaled_dot_product_attention drops whenever dropout_p > 0: pass self.p if self.training else 0.0. The check is "
-    "two passes in eval that must agree."
+    "F.scaled_dot_product_attention drops whenever dropout_p > 0: pass self.p if self.training else 0.0. To check, "
+    "compare two passes in eval."
 )
-WRONG_ANSWER = "'model.eval() has switched it off.' There is no module to switch: the rate is a number in a call."
+WRONG_ANSWER = (
+    "'model.eval() has switched it off.' It sets a flag on modules; here the rate is an argument of a function."
+)
 
 P, SHAPE = 0.1, (40, 4, 32, 32)
 
@@ -53,14 +55,43 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     wrong, right = broken(P).eval(), fixed(P).eval()
     return [
-        Claim("The share of attention weights dropped in eval", P, "p", dropped(wrong), *proportion(P, query.numel())),
         Claim(
-            "Modules with a rate that eval() switches off",
+            "The fraction of attention weights dropped in eval", P, "$p$", dropped(wrong), *proportion(P, query.numel())
+        ),
+        Claim(
+            "nn.Dropout modules, which eval() would switch off",
             0,
-            "nn.Dropout in it",
+            "none = 0",
             sum(isinstance(module, nn.Dropout) for module in wrong.modules()),
             *EXACT,
         ),
-        fixed_claim("None is dropped in eval", 0, "share", dropped(right), *EXACT),
-        fixed_claim("In training they are", P, "p", dropped(right.train()), *proportion(P, query.numel())),
+        fixed_claim("None is dropped in eval", 0, "fraction", dropped(right), *EXACT),
+        fixed_claim(
+            "In training the fraction dropped is p", P, "$p$", dropped(right.train()), *proportion(P, query.numel())
+        ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "torch.no_grad() around the call",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(
+            torch.no_grad()(lambda self, q, k, v: F.scaled_dot_product_attention(q, k, v, dropout_p=p))
+        ),
+    ),
+    Wrong(
+        "the rate 1-p in eval",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(
+            lambda self, q, k, v: F.scaled_dot_product_attention(q, k, v, dropout_p=p if self.training else 1 - p)
+        ),
+    ),
+    Wrong(
+        "a dropout on the output that eval() does switch off",
+        f"{__name__}.fixed",
+        lambda right, p: FromFunction(
+            lambda self, q, k, v: F.dropout(F.scaled_dot_product_attention(q, k, v, dropout_p=p), p, self.training)
+        ),
+    ),
+]

@@ -1,28 +1,31 @@
 """Clipped batch: a "private" gradient that one example can turn round.
 
-Differential privacy needs a bound on what any one example can do. Clipping the batch's gradient comes too late: the
-mean was taken, and one outlier may already be all of it. Clipping each example's own gradient bounds its share to C/B,
-and the noise is scaled to that.
+Differential privacy needs a bound on what adding or removing one example can change. Clipping the batch's gradient
+comes too late: the mean has been taken, and one outlier may be nearly all of it. Clipping each example's own gradient
+to C bounds what it contributes to the mean by C/B, and the noise is scaled to that.
 """
 
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.bounds import mean_of_squares, rounding
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
-    "DP-SGD clips each example's gradient, sums, adds noise of deviation sigma C, divides by the batch. "
-    "clip_grad_norm_ on the batch bounds the step, not an example's influence, and then no noise of that size hides "
-    "it."
+    "DP-SGD clips each example's gradient, sums, adds noise of standard deviation $\\sigma C$, divides by "
+    "the batch size B. clip_grad_norm_ on the batch's gradient bounds the step, not the influence of an example: one "
+    "example can change the gradient by C, while the noise is scaled to C/B."
 )
-WRONG_ANSWER = "'The gradient's norm is at most C, so nobody can move it by more.' One example can be the whole of it."
+WRONG_ANSWER = (
+    "'The gradient's norm is at most C, so it is private.' One example can still change it by C, or even by 2C."
+)
 
-BATCH, INPUTS, C, OUTLIER = 64, 10, 1.0, 1_000.0
+BATCH, INPUTS, C, OUTLIER = 64, 500, 2.0, 1_000.0
+NOISE = 1.5
 
 
 def broken(model, loss, x, y, max_norm, noise):
@@ -50,33 +53,70 @@ def measure() -> tuple[list[Claim], list[Block]]:
     outlier = x.clone()
     outlier[-1] *= 1_000 * OUTLIER
 
-    def gradient(snippet, inputs: torch.Tensor) -> torch.Tensor:
+    def gradient(snippet, inputs: torch.Tensor, noise: float = 0.0) -> torch.Tensor:
         model.zero_grad()
-        snippet(model, lambda output, label: output.squeeze(-1), inputs, y, C, 0.0)
+        snippet(model, lambda output, label: output.squeeze(-1), inputs, y, C, noise)
         return model.weight.grad.clone()
 
     moved = {snippet: (gradient(snippet, outlier) - gradient(snippet, x)).norm().item() for snippet in (broken, fixed)}
+    noise = (gradient(fixed, x, NOISE) - gradient(fixed, x)).square().mean().item()
+    variance = (NOISE * C / BATCH) ** 2
     return [
         Claim(
-            f"One outlier among {BATCH} moves the gradient by",
+            f"One outlier among {BATCH} changes the gradient by",
             C,
-            "C, the whole norm",
+            "$C$, the whole norm",
             moved[broken],
-            3 * C / 1_000,
-            "what the other examples add: 0.001 each",
+            3e-3,
+            "the other examples, 0.001 each",
         ),
         fixed_claim(
-            "It moves it by",
+            "The outlier changes the gradient by",
             (C - 1e-3) / BATCH,
-            "(C - 0.001)/B",
+            "$(C - 0.001)/B$",
             moved[fixed],
             *rounding(1),
+        ),
+        fixed_claim(
+            f"With sigma = {NOISE:g} the variance of the noise in a gradient is",
+            variance,
+            r"$(\sigma C/B)^2$",
+            noise,
+            *mean_of_squares([variance], INPUTS),
         ),
     ], [
         Table(
             f"An example whose gradient is {OUTLIER:g} long instead of 0.001, noise left out",
-            ["code", "moves the gradient by", "in units of C/B"],
+            ["code", "changes the gradient by", "in units of $C/B$"],
             [[snippet.__name__, value, value * BATCH / C] for snippet, value in moved.items()],
-            "The noise is made to hide 1 in the last column.",
+            "The noise is scaled to a change of 1 in the last column.",
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "noise of sigma/B",
+        f"{__name__}.fixed",
+        lambda right, model, loss, x, y, c, noise: right(model, loss, x, y, c, noise / c),
+    ),
+    Wrong(
+        "each entry of the batch's gradient clipped",
+        f"{__name__}.fixed",
+        lambda right, model, loss, x, y, c, noise: _clip_entries(model, loss, x, y, c, noise),
+    ),
+    Wrong(
+        "each example's loss clipped",
+        f"{__name__}.fixed",
+        lambda right, model, loss, x, y, c, noise: right(
+            model, lambda output, label: loss(output, label).clamp(max=c), x, y, 1e9, noise * c / 1e9
+        ),
+    ),
+]
+
+
+def _clip_entries(model, loss, x, y, c, noise):
+    loss(model(x), y).mean().backward()
+    torch.nn.utils.clip_grad_value_(model.parameters(), c)
+    for w in model.parameters():
+        w.grad += noise * c / len(x) * torch.randn_like(w)

@@ -1,8 +1,8 @@
 """Dirty gradients: FGSM's backward() also fills the weights' gradients.
 
-An attack needs the gradient for the input alone. `backward()` adds to every leaf's `.grad`, the weights' included, and
-there it stays until zero_grad. In adversarial training the optimizer then steps along the sum of two gradients, of
-which the loop means only the second.
+An attack needs the gradient for the input alone. `backward()` adds to the `.grad` of every leaf that requires one, the
+weights included, and there it stays until zero_grad. If the loop calls zero_grad before the attack, not after it, the
+optimizer steps along the sum of the clean and the attacked batch's gradients.
 """
 
 import torch
@@ -10,16 +10,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "fgsm"
 CARDS = ("Q18.126", "Q18.124")
 SAY = (
-    "Use torch.autograd.grad(loss, x) for an attack: it returns the gradient for the input and touches nothing else. "
-    "With backward() the weights keep the clean batch's gradient, and the next backward() adds to it."
+    "Use torch.autograd.grad(loss, x) for an attack: it returns the gradient for the input and writes to no .grad "
+    "(loss.backward(inputs=[x]) writes to x's alone). After a plain backward() the weights hold the clean batch's "
+    "gradient, and the next backward() adds to it."
 )
-WRONG_ANSWER = "'x.grad is all I read, so only x is affected.' backward() writes wherever requires_grad is set."
+WRONG_ANSWER = (
+    "'x.grad is all I read, so only x is affected.' backward() writes to every leaf that requires a gradient."
+)
 
 EPSILON = 0.1
 
@@ -57,19 +60,44 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             "The optimizer's gradient is off by the clean batch's",
             clean.norm().item(),
-            "|g(x)|",
+            "$|g(x)|$",
             (by_broken - meant).norm().item(),
             *rounding(1),
         ),
         Claim(
-            "It is the sum of both, exactly as if the clean batch were trained on too",
+            "It is the sum of both, as if the clean batch were trained on too",
             0,
             "max |g - (g(x) + g(x'))|",
             (by_broken - meant - clean).abs().max().item(),
             *rounding(1),
         ),
-        fixed_claim("It is the attacked batch's", 0, "max |g - g(x')|", (by_fixed - meant).abs().max().item(), *EXACT),
+        fixed_claim(
+            "The optimizer's gradient is the attacked batch's",
+            0,
+            "max |g - g(x')|",
+            (by_fixed - meant).abs().max().item(),
+            *EXACT,
+        ),
         Claim(
             "The attack itself is the same", 0, "max |x' - x'|", (attacked[0] - attacked[1]).abs().max().item(), *EXACT
         ),
     ], []
+
+
+WRONG = [
+    Wrong("model.eval() during the attack", f"{__name__}.fixed", lambda right, model, *a: broken(model.eval(), *a)),
+    Wrong("x.grad.zero_() after the attack", f"{__name__}.fixed", lambda right, *a: _zeroes_x(*a)),
+    Wrong(
+        "the attack's input and output detached",
+        f"{__name__}.fixed",
+        lambda right, model, x, y, epsilon: broken(model, x.detach(), y, epsilon).detach(),
+    ),
+]
+
+
+def _zeroes_x(model, x, y, epsilon):
+    x = x.clone().requires_grad_()
+    F.cross_entropy(model(x), y).backward()
+    attacked = (x + epsilon * x.grad.sign()).detach()
+    x.grad.zero_()
+    return attacked

@@ -1,21 +1,22 @@
-"""Doubled decay: lam times the sum of squares is weight_decay 2 lam.
+r"""Doubled decay: lam times the sum of squares is weight_decay 2 lam.
 
-The gradient of lam |w|^2 is 2 lam w; that of SGD's weight_decay is wd w, as if the penalty were wd |w|^2 / 2. Moving
-the same number from the loss into the optimizer, or from a paper into either, halves the decay or doubles it. Both are
-"L2 with 0.01", and neither fails.
+The gradient of $\lambda |w|^2$ is $2 \lambda w$. SGD's weight_decay $\lambda$ adds $\lambda w$ to the gradient, as the
+penalty $\lambda/2\, |w|^2$ does. Moving a number from the loss into the optimizer without looking at the factor halves
+the decay; moving it back doubles it. Both are called "L2 with 0.01", and neither raises an error.
 """
 
 import torch
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "weight_decay"
 CARDS = ("Q18.152",)
 SAY = (
-    "Look at the factor: a penalty lam |w|^2 pulls with 2 lam w, lam/2 |w|^2 with lam w. torch's weight_decay is the "
-    "second. And only under plain SGD are penalty and decay the same at all."
+    "Look at the factor: $\\lambda |w|^2$ has the gradient $2\\lambda w$, $\\lambda/2\\, |w|^2$ has $\\lambda w$. "
+    "weight_decay in torch's SGD and Adam is the second, a term in the gradient. In AdamW it is neither: there the "
+    "decay bypasses Adam's division."
 )
 WRONG_ANSWER = "'L2 with 0.01 is weight_decay=0.01.' It is 0.02, unless the penalty has a half in front."
 
@@ -33,10 +34,10 @@ def fixed(loss, parameters, lam):
 def measure() -> tuple[list[Claim], list[Block]]:
     x, start = torch.randn(32, 10, dtype=torch.float64), torch.randn(10, dtype=torch.float64)
 
-    def step(penalty, weight_decay: float = 0.0) -> torch.Tensor:
+    def step(penalty, weight_decay: float = 0.0, optimizer=torch.optim.SGD) -> torch.Tensor:
         w = start.clone().requires_grad_()
         penalty((x @ w).square().mean(), [w], LAM).backward()
-        torch.optim.SGD([w], lr=LR, weight_decay=weight_decay).step()
+        optimizer([w], lr=LR, weight_decay=weight_decay).step()
         return w.detach()
 
     def plain(loss, parameters, lam):
@@ -46,9 +47,17 @@ def measure() -> tuple[list[Claim], list[Block]]:
         """The decay per step, in units of lr w."""
         return ((step(plain) - w) @ start / (LR * start.square().sum())).item()
 
+    # With Adam an L2 penalty and weight_decay are both in the gradient; AdamW has another update.
+    adam = (step(fixed, 0, torch.optim.Adam) - step(plain, LAM, torch.optim.Adam)).abs().max().item()
     exact = rounding(1)
     return [
-        Claim(f"With lam = {LAM} the weights are pulled by", 2 * LAM, "2 lam, times lr w", pull(step(broken)), *exact),
+        Claim(
+            f"With lam = {LAM} the weights are pulled by",
+            2 * LAM,
+            r"$2\lambda$, times $\eta w$",
+            pull(step(broken)),
+            *exact,
+        ),
         Claim(
             "That is SGD's step with weight_decay = 2 lam",
             0,
@@ -56,7 +65,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (step(broken) - step(plain, 2 * LAM)).abs().max().item(),
             *exact,
         ),
-        fixed_claim("Pulled by", LAM, "lam, times lr w", pull(step(fixed)), *exact),
+        fixed_claim("The weights are pulled by", LAM, r"$\lambda$, times $\eta w$", pull(step(fixed)), *exact),
         fixed_claim(
             "That is SGD's step with weight_decay = lam",
             0,
@@ -64,4 +73,22 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (step(fixed) - step(plain, LAM)).abs().max().item(),
             *exact,
         ),
+        fixed_claim(
+            "Adam's step with weight_decay = lam is the same as with the penalty", 0, "max difference", adam, *exact
+        ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "the norm, not squared",
+        f"{__name__}.fixed",
+        lambda right, loss, ws, lam: loss + lam / 2 * sum(w.norm() for w in ws),
+    ),
+    Wrong(
+        "the mean of the squares",
+        f"{__name__}.fixed",
+        lambda right, loss, ws, lam: loss + lam / 2 * sum(w.square().mean() for w in ws),
+    ),
+    Wrong("twice lam in the penalty", f"{__name__}.fixed", lambda right, loss, ws, lam: broken(loss, ws, 2 * lam)),
+]

@@ -1,25 +1,27 @@
 """Dropped tokens: spatial dropout on (B, T, C) drops tokens, not channels.
 
-F.dropout1d drops whole rows of its last dimension: it takes (N, C, L), the layout of convolutions. A transformer's
-activations are (B, T, C), and nothing fails: whole tokens go, and no channel does.
+F.dropout1d drops whole channels of an input (N, C, L), the layout of convolutions: it takes dimension 1 for the
+channels. A transformer's activations are (B, T, C), and nothing fails: whole tokens are dropped, and channels are not.
 """
 
 import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "spatial_dropout"
 CARDS = ("Q18.41", "Q18.42")
 SAY = (
-    "torch's spatial dropout takes channels second. On (B, T, C) transpose before and after, or it is token dropout: "
-    "whole positions vanish."
+    "torch's spatial dropout takes dimension 1 of a batch for the channels. On (B, T, C) transpose before and after; "
+    "otherwise it is token dropout: whole positions become 0."
 )
-WRONG_ANSWER = "'dropout1d drops channels, it says so.' It drops dimension 1, whatever that is."
+WRONG_ANSWER = (
+    "'dropout1d drops channels, it says so.' It drops slices along dimension 1, whatever that dimension means to you."
+)
 
-P, SHAPE = 0.2, (100, 64, 64)
+P, SHAPE = 0.2, (100, 64, 32)
 
 
 def broken(x, p):
@@ -35,13 +37,31 @@ def measure() -> tuple[list[Claim], list[Block]]:
     batch, tokens, channels = SHAPE
 
     def gone(y: torch.Tensor, dim: int) -> float:
-        """The share of rows along dim that are zero from end to end."""
+        """The fraction of rows along dim that are 0 from end to end."""
         return (y == 0).all(dim).double().mean().item()
 
     wrong, right = broken(x, P), fixed(x, P)
     return [
-        Claim("The share of tokens that vanish", P, "p", gone(wrong, 2), *proportion(P, batch * tokens)),
-        Claim("The share of channels that vanish", 0, "share", gone(wrong, 1), *EXACT),
-        fixed_claim("The share of channels that vanish", P, "p", gone(right, 1), *proportion(P, batch * channels)),
-        fixed_claim("The share of tokens that vanish", 0, "share", gone(right, 2), *EXACT),
+        Claim("The fraction of tokens that become 0", P, "$p$", gone(wrong, 2), *proportion(P, batch * tokens)),
+        Claim("The fraction of channels that become 0", 0, "fraction", gone(wrong, 1), *EXACT),
+        fixed_claim(
+            "The fraction of channels that become 0", P, "$p$", gone(right, 1), *proportion(P, batch * channels)
+        ),
+        fixed_claim("The fraction of tokens that become 0", 0, "fraction", gone(right, 2), *EXACT),
     ], []
+
+
+WRONG = [
+    Wrong("reshape instead of transpose", f"{__name__}.fixed", lambda right, x, p: _reshaped(x, p)),
+    Wrong("element dropout", f"{__name__}.fixed", lambda right, x, p: F.dropout(x, p)),
+    Wrong(
+        "dropout2d with a dimension added last",
+        f"{__name__}.fixed",
+        lambda right, x, p: F.dropout2d(x[..., None], p)[..., 0],
+    ),
+]
+
+
+def _reshaped(x, p):
+    batch, tokens, channels = x.shape
+    return F.dropout1d(x.reshape(batch, channels, tokens), p).reshape(x.shape)

@@ -57,6 +57,21 @@ def test_with_either_in_the_place_of_the_other_its_claims_do_not_hold(pitfall, o
     assert not report.holds
 
 
+WRONG = [
+    pytest.param(pitfall, wrong, id=f"{pitfall.name}: {wrong.name}")
+    for pitfall in catalog.pitfalls()
+    for wrong in pitfall.wrong
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # some snippets are warned of
+@pytest.mark.parametrize(("pitfall", "wrong"), WRONG)
+def test_a_fix_that_does_not_help_runs_and_fails_a_claim_about_the_fixed_code(pitfall, wrong):
+    with wrong.in_place():
+        report = pitfall.run(seed=3)
+    assert not all(claim.holds for claim in report.claims if claim.code == "fixed")
+
+
 @each
 def test_the_code_shown_is_the_source_of_the_code_that_ran(pitfall):
     module, (snippet, difference) = module_of(pitfall), code_of(pitfall)
