@@ -75,7 +75,7 @@ def group_leak() -> list[Block]:
 
 @run("Q18.642")
 def time_leak() -> list[Block]:
-    """A shuffled split of a time series: the model has seen both neighbors of each day."""
+    """A shuffled split of a time series: the model has seen both neighbors of most days."""
     rng = np.random.default_rng(0)
     days = np.arange(600)
     level = np.cumsum(rng.standard_normal(600))

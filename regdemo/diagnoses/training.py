@@ -60,7 +60,7 @@ def softmax_twice() -> list[Block]:
 
 @run("Q18.622")
 def labels_out_of_step() -> list[Block]:
-    """Inputs were shuffled without their labels: the validation loss cannot fall below that of guessing."""
+    """Inputs were shuffled without their labels: the validation accuracy stays near that of guessing."""
     data = digits(train=600)
     generator = torch.Generator().manual_seed(1)
     torn = Data(data.x[torch.randperm(600, generator=generator)], data.y, data.val_x, data.val_y)
@@ -97,7 +97,7 @@ def no_zero_grad() -> list[Block]:
 
 @run("Q18.624")
 def sorted_batches() -> list[Block]:
-    """Batches hold one class each: the model learns the last one it saw."""
+    """Batches hold one or two classes each: every batch pulls all predictions to its own."""
     data = digits(train=900)
     order = data.y.argsort(stable=True)
     by_class = Data(data.x[order], data.y[order], data.val_x, data.val_y)
