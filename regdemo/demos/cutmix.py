@@ -40,7 +40,7 @@ def cutmix(
     *,
     alpha: Annotated[float, Parameter("The area is drawn from Beta(alpha, alpha).", 0.05, 100)] = 1.0,
     side: Annotated[int, count("Side of the square images, in pixels.", 1, 64)] = 16,
-    draws: Annotated[int, count("Boxes drawn.", 10, 5_000)] = 400,
+    draws: Annotated[int, count("Boxes drawn.", 10, 5_000)] = 600,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure CutMix at alpha on `draws` pairs of an image of ones and an image of zeros."""
