@@ -16,8 +16,9 @@ from regdemo.report import Block, Claim
 BREAKS = "gradient_clipping"
 CARDS = ("Q18.266", "Q18.154", "Q18.155")
 SAY = (
-    "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ bounds the "
-    "scaled gradient, so the norm of the real one is at most $c/S$: 1.5e-5 for $c = 1$ and the default scale of 65,536."
+    "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ "
+    "bounds the scaled gradient, so the norm of the real one is at most $c/S$: 1.5e-5 for $c = 1$ and the"
+    " default scale of 65,536."
 )
 WRONG_ANSWER = "'Clip right after backward, as usual.' With a GradScaler .grad then holds the gradient times the scale."
 

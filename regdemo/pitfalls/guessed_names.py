@@ -1,26 +1,26 @@
 """Guessed names: rates set where GPT-2 has none.
 
-The snippet writes rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
-`attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the guard the first line raises AttributeError.
-With it, the attention of no block is set, and nothing says so. The blocks here have GPT-2's names; `regdemo gpt2 --hf`
-looks at the real class.
+The snippet sets rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
+`attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the `hasattr` the first assignment raises
+AttributeError. With it, the rates in attention stay as they were, and nothing says so. The blocks here have GPT-2's
+names; `regdemo gpt2 --hf` looks at the real class.
 """
 
 import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "layerwise_dropout"
 CARDS = ("Q18.326", "Q18.53", "Q18.50", "Q18.60")
 SAY = (
-    "Find the rates by walking over the model's modules, set them, and fail if none was found. hasattr around a "
-    "guessed name turns a crash into a silent no-op."
+    "Find the rates by walking over the model's modules, set them, count them, and raise if none was found. hasattr "
+    "around a guessed name turns a crash into a silent no-op."
 )
-WRONG_ANSWER = "'The guard makes it work on any model.' It makes it do nothing on any model whose names differ."
+WRONG_ANSWER = "'hasattr makes it work on every model.' On a model whose names differ it does nothing, silently."
 
 DEPTH = 4
 
@@ -64,11 +64,17 @@ def measure() -> tuple[list[Claim], list[Block]]:
     except AttributeError:
         unguarded = 1
     return [
-        Claim("Without the guard: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
-        Claim(f"With it: rates of attention set, of {2 * DEPTH}", 0, "none = 0", as_set(broken, "attn."), *EXACT),
-        Claim("Rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(broken, "mlp."), *EXACT),
-        fixed_claim("Rates of attention set", 2 * DEPTH, f"2 L = {2 * DEPTH}", as_set(fixed, "attn."), *EXACT),
-        fixed_claim("Rates of the feed-forward set", DEPTH, f"L = {DEPTH}", as_set(fixed, "mlp."), *EXACT),
+        Claim("Without hasattr: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
+        Claim(
+            f"With it: rates in attention that are set, of {2 * DEPTH}", 0, "none = 0", as_set(broken, "attn."), *EXACT
+        ),
+        Claim("Rates in the feed-forward layers that are set", DEPTH, f"$L$ = {DEPTH}", as_set(broken, "mlp."), *EXACT),
+        fixed_claim(
+            "Rates in attention that are set", 2 * DEPTH, f"$2L$ = {2 * DEPTH}", as_set(fixed, "attn."), *EXACT
+        ),
+        fixed_claim(
+            "Rates in the feed-forward layers that are set", DEPTH, f"$L$ = {DEPTH}", as_set(fixed, "mlp."), *EXACT
+        ),
     ], [
         Table(
             f"The last block, to be set to {rates[-1]:g}",
@@ -76,3 +82,31 @@ def measure() -> tuple[list[Claim], list[Block]]:
             [[name, p, after[fixed][name]] for name, p in after[broken].items() if name.startswith(f"{DEPTH - 1}.")],
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "a new dropout under the guessed name", f"{__name__}.fixed", lambda right, blocks, rates: _adds(blocks, rates)
+    ),
+    Wrong(
+        "the config changed after the model was built",
+        f"{__name__}.fixed",
+        lambda right, blocks, rates: _config(blocks, rates),
+    ),
+    Wrong("one more guessed name", f"{__name__}.fixed", lambda right, blocks, rates: _one_more(blocks, rates)),
+]
+
+
+def _adds(blocks, rates):
+    for block, p in zip(blocks, rates, strict=True):
+        block.attn["dropout"], block.mlp["dropout"] = nn.Dropout(p), nn.Dropout(p)
+
+
+def _config(blocks, rates):
+    blocks.config = {"attn_pdrop": rates[-1], "resid_pdrop": rates[-1]}
+
+
+def _one_more(blocks, rates):
+    for block, p in zip(blocks, rates, strict=True):
+        block.attn.attn_dropout.p = p
+    broken(blocks, rates)

@@ -1,9 +1,9 @@
 """KL mean: F.kl_div divides by the classes too.
 
-The Kullback-Leibler divergence is a sum over classes and a mean over examples, or over tokens. The default reduction of
-`F.kl_div`, "mean", divides by the number of all elements: R-Drop's or distillation's term is K times too small, 30,522
-times with BERT's vocabulary. The usual cure, "batchmean", divides by the first dimension alone: right for (N, K), but T
-times too large for the logits (B, T, K) of a language model. torch warns of the default, once.
+A Kullback-Leibler loss is a sum over the K classes and usually a mean over examples, or over tokens. The default
+reduction of `F.kl_div`, "mean", divides by the number of all elements: a term of R-Drop or of distillation is K times
+too small, 30,522 times with BERT's vocabulary. The usual fix, "batchmean", divides by the first dimension alone: right
+for (N, K), but for the logits (B, T, K) of a language model T times the mean over tokens. torch warns of the default.
 """
 
 import warnings
@@ -12,19 +12,19 @@ import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "r_drop"
 CARDS = ("Q18.116", "Q18.114")
 SAY = (
-    "A divergence is summed over the classes and averaged over everything else: reduction='none', then "
+    "Sum a divergence over the classes and average it over examples and tokens: reduction='none', then "
     "sum(-1).mean(). The default of F.kl_div divides by the classes as well, and batchmean by the first dimension "
     "alone. And kl_div takes log-probabilities first: KL(target || input)."
 )
 WRONG_ANSWER = (
-    "'The default is the mean, like any loss.' Of all elements, while a divergence is a sum over classes. Close "
-    "second: 'batchmean is always right'. Not for (B, T, K): it divides by B, not by B T."
+    "'The default is the mean, as in other losses.' It is the mean of all elements, while a divergence is a sum over "
+    "classes. A close second: 'use batchmean'. On (B, T, K) it divides by B, not by B T."
 )
 
 B, T, K = 16, 7, 50
@@ -51,9 +51,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1)
     one_token = fixed(first[:, 0], second[:, 0]).item()
     return [
-        Claim(f"On logits ({B}, {T}, {K}) it is too small by the factor", 1 / K, "1/K", wrong / divergence, *exact),
+        Claim(f"On logits ({B}, {T}, {K}) it is too small by the factor", 1 / K, "$1/K$", wrong / divergence, *exact),
         Claim("torch warns of the default: warnings", 1, "warnings = 1", len(said), 0, "exact"),
-        Claim("With batchmean instead it is too large by the factor", T, "T", batchmean / divergence, *exact),
+        Claim("With batchmean instead it is too large by the factor", T, "$T$", batchmean / divergence, *exact),
         fixed_claim(
             "It is the divergence", divergence, r"mean of $\sum p \ln(p/q)$", fixed(first, second).item(), *exact
         ),
@@ -65,3 +65,25 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *exact,
         ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "reduction='batchmean'",
+        f"{__name__}.fixed",
+        lambda right, a, b: F.kl_div(b.log_softmax(-1), a.softmax(-1), reduction="batchmean"),
+    ),
+    Wrong(
+        "the mean times K, with the two swapped", f"{__name__}.fixed", lambda right, a, b: broken(b, a) * a.shape[-1]
+    ),
+    Wrong(
+        "reduction='sum'",
+        f"{__name__}.fixed",
+        lambda right, a, b: F.kl_div(b.log_softmax(-1), a.softmax(-1), reduction="sum"),
+    ),
+    Wrong(
+        "probabilities as the input",
+        f"{__name__}.fixed",
+        lambda right, a, b: F.kl_div(b.softmax(-1), a.softmax(-1), reduction="none").sum(-1).mean(),
+    ),
+]

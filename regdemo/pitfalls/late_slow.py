@@ -1,23 +1,25 @@
 """Late slow: Lookahead whose slow weights start k steps too late.
 
-Lookahead goes back to a point between where k steps began and where they ended. The slow weights must therefore be the
-initial ones. Stored for the first time at the first synchronization, they are what the k steps have just reached, and
-the first look back is to where it stands already.
+Every k steps Lookahead goes back to a point between where the k steps began and where they ended. So its slow weights
+must start as the initial weights. If they are stored at the first synchronization, they are the weights that the k
+steps have just reached, and the first synchronization changes nothing.
 """
 
 import torch
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Curves, Series
 
 BREAKS = "lookahead"
 CARDS = ("Q18.166", "Q18.165", "Q18.164")
 SAY = (
-    "Lookahead's slow weights begin at the initial weights. A copy that creates them lazily, at step k, as timm's "
-    "does, skips the first look back."
+    "Lookahead's slow weights begin at the initial weights. Code that creates them lazily, at step k, as timm's "
+    "Lookahead does, skips the first interpolation."
 )
-WRONG_ANSWER = "'They are created when they are first needed.' They are needed at step 0, to remember where it began."
+WRONG_ANSWER = (
+    "'They are created when they are first needed.' They must hold the weights of step 0, which are gone by step k."
+)
 
 K, ALPHA, STEPS = 5, 0.5, 20
 
@@ -56,10 +58,10 @@ def measure() -> tuple[list[Claim], list[Block]]:
     wrong, right = path(broken), path(fixed)
     steps = [float(step) for step in range(STEPS + 1)]
     return [
-        Claim(f"After {K} steps of 1 from 0 it is at", K, "k, as without Lookahead", wrong[K], *EXACT),
-        fixed_claim(f"After {K} steps it is at", ALPHA * K, "alpha k", right[K], *EXACT),
-        Claim(f"After {STEPS} steps it is ahead by", (1 - ALPHA) * K, "(1-alpha) k", wrong[-1] - right[-1], *EXACT),
-        fixed_claim(f"After {STEPS} steps it is at", ALPHA * STEPS, "alpha n", right[-1], *EXACT),
+        Claim(f"After {K} steps of 1 from 0 it is at", K, "$k$, as without Lookahead", wrong[K], *EXACT),
+        fixed_claim(f"After {K} steps it is at", ALPHA * K, r"$\alpha k$", right[K], *EXACT),
+        Claim(f"After {STEPS} steps it is ahead by", (1 - ALPHA) * K, r"$(1-\alpha) k$", wrong[-1] - right[-1], *EXACT),
+        fixed_claim(f"After {STEPS} steps it is at", ALPHA * STEPS, r"$\alpha n$", right[-1], *EXACT),
     ], [
         Curves(
             f"The weight, k = {K}, alpha = {ALPHA}",
@@ -68,3 +70,25 @@ def measure() -> tuple[list[Claim], list[Block]]:
             [Series("broken", steps, wrong), Series("fixed", steps, right)],
         )
     ]
+
+
+WRONG = [
+    Wrong("slow = w, without a copy", f"{__name__}.fixed", lambda right, *a: _from(lambda base, w: w.detach(), *a)),
+    Wrong("stored after the first step", f"{__name__}.fixed", lambda right, *a: _from(_after_one_step, *a)),
+    Wrong("stored as ones", f"{__name__}.fixed", lambda right, *a: _from(lambda base, w: 1 + 0 * w.detach(), *a)),
+]
+
+
+def _after_one_step(base, w):
+    base.step()
+    return w.detach().clone()
+
+
+def _from(start, base, w, k, alpha, steps):
+    slow = start(base, w)
+    for step in range(1, steps + 1):
+        base.step()
+        if step % k == 0:
+            with torch.no_grad():
+                slow = slow.lerp(w, alpha)
+                w.copy_(slow)

@@ -1,25 +1,25 @@
 """Missed floats: a loop over every nn.Dropout that leaves attention on.
 
-A rate need not be a module. nn.MultiheadAttention keeps its own as a plain float, and so do Llama-style models, which
-have no nn.Dropout at all. The loop that sets `.p` on each nn.Dropout passes them over: switched "off", the model still
-drops attention weights in training.
+A rate need not be a module. nn.MultiheadAttention keeps its rate as a plain float, and so does the attention of Llama
+in transformers. The loop that sets `.p` on each nn.Dropout misses them: with dropout "off", the model still drops
+attention weights in training.
 """
 
 import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.regularizers import find_rates, set_dropout
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "annealed_dropout"
 CARDS = ("Q18.327", "Q18.206", "Q18.53", "Q18.204")
 SAY = (
-    "A loop over nn.Dropout misses rates that are floats and calls of F.dropout. Count what you set, and check: at "
-    "rate 0 two passes in training must be equal to the last bit."
+    "A loop over nn.Dropout misses rates that are floats and rates passed to F.dropout. Count what you "
+    "set, and check: at rate 0, on the CPU, two passes in training must be equal to the last bit."
 )
-WRONG_ANSWER = "'Every dropout is an nn.Dropout.' Not attention's: in torch and in Llama-style models it is a number."
+WRONG_ANSWER = "'Every dropout is an nn.Dropout.' In nn.MultiheadAttention the rate is a number, handed to a function."
 
 LAYERS, WIDTH, P = 3, 16, 0.1
 
@@ -47,10 +47,10 @@ def measure() -> tuple[list[Claim], list[Block]]:
         random[snippet] = (passes[0] != passes[1]).any().int().item()
         rows.append([snippet.__name__, left[snippet], (passes[0] - passes[1]).abs().max().item()])
     return [
-        Claim(f"Set to 0: rates of {P} that are left", LAYERS, f"one a layer = {LAYERS}", left[broken], *EXACT),
+        Claim(f"Set to 0: rates that are still {P}", LAYERS, f"one per layer = {LAYERS}", left[broken], *EXACT),
         Claim("Two passes in training still differ", 1, "yes = 1", random[broken], *EXACT),
-        fixed_claim("Rates that are left", 0, "none = 0", left[fixed], *EXACT),
-        fixed_claim("Two passes differ", 0, "no = 0", random[fixed], *EXACT),
+        fixed_claim(f"Rates that are still {P}", 0, "none = 0", left[fixed], *EXACT),
+        fixed_claim("Two passes in training differ", 0, "no = 0", random[fixed], *EXACT),
     ], [
         Table(
             f"A TransformerEncoder of {LAYERS} layers, all rates set to 0",
@@ -58,3 +58,26 @@ def measure() -> tuple[list[Claim], list[Block]]:
             rows,
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "all dropout classes of torch.nn",
+        f"{__name__}.fixed",
+        lambda right, model, p: _each(model, p, nn.modules.dropout._DropoutNd),
+    ),
+    Wrong("`.p` on every module", f"{__name__}.fixed", lambda right, model, p: _each(model, p, nn.Module)),
+    Wrong("the attention's float alone", f"{__name__}.fixed", lambda right, model, p: _floats(model, p)),
+]
+
+
+def _each(model, p, kind):
+    for module in model.modules():
+        if isinstance(module, kind):
+            module.p = p
+
+
+def _floats(model, p):
+    for module in model.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            module.dropout = p

@@ -1,7 +1,8 @@
 """Moving best: a "best" state_dict that goes on training.
 
-`model.state_dict()` hands out the parameters themselves, not copies. Kept as the best, it moves with every further
-step, and restored at the end it is the last model. Nothing fails; early stopping has just not happened.
+The tensors in `model.state_dict()` share memory with the parameters. Kept as the best, they change with every further
+step of the optimizer, which works in place, and what is restored at the end is the last model. Nothing fails, but the
+best model is lost.
 """
 
 import copy
@@ -10,16 +11,16 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Curves, Series
 
 BREAKS = "early_stopping"
 CARDS = ("Q18.213", "Q18.211", "Q18.210")
 SAY = (
-    "Keep copy.deepcopy(model.state_dict()), or save it to a file: a state_dict refers to the live tensors. The test "
-    "is that the restored model scores what the best one scored."
+    "Keep copy.deepcopy(model.state_dict()), or save it to a file: a state_dict refers to the live tensors. To "
+    "test, compare the restored model's validation loss with the best one seen."
 )
-WRONG_ANSWER = "'best = model.state_dict() saves the model.' It saves where the model is, not what it was."
+WRONG_ANSWER = "'best = model.state_dict() saves the model.' It holds references to the live tensors, not their values."
 
 STEPS, SIZE = 40, 20
 
@@ -85,3 +86,29 @@ def measure() -> tuple[list[Claim], list[Block]]:
             ],
         )
     ]
+
+
+WRONG = [
+    Wrong("dict(model.state_dict())", f"{__name__}.fixed", lambda right, *a: _keeping(dict, *a)),
+    Wrong("copy.copy", f"{__name__}.fixed", lambda right, *a: _keeping(copy.copy, *a)),
+    Wrong(
+        ".detach() on each tensor",
+        f"{__name__}.fixed",
+        lambda right, *a: _keeping(lambda s: {k: v.detach() for k, v in s.items()}, *a),
+    ),
+    Wrong(
+        ".cpu() on a model on the CPU",
+        f"{__name__}.fixed",
+        lambda right, *a: _keeping(lambda s: {k: v.cpu() for k, v in s.items()}, *a),
+    ),
+]
+
+
+def _keeping(copied, model, train, validate, steps):
+    best_loss = float("inf")
+    for _ in range(steps):
+        train(model)
+        loss = validate(model)
+        if loss < best_loss:
+            best_loss, best = loss, copied(model.state_dict())
+    model.load_state_dict(best)

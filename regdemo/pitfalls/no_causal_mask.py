@@ -1,25 +1,26 @@
 """No causal mask: a language model that reads the answer.
 
 Guides build a "GPT" of `nn.TransformerEncoder` and train it to predict the next token, without a mask. Each position
-then sees all later ones, the one to be predicted too. The training loss can fall to nothing, whatever the dropout, by
-copying; and in generation there is nothing to copy yet.
+then sees the later ones too, the token to be predicted included. The training loss can fall by copying that token, and
+in generation there is nothing to copy yet.
 """
 
 import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
 CARDS = ("Q18.324", "Q18.60", "Q18.63")
 SAY = (
-    "nn.TransformerEncoder attends both ways unless it gets a mask. For next-token prediction pass the causal one. A "
-    "loss that is too good is the symptom: change the last token, and earlier logits must not move."
+    "nn.TransformerEncoder attends both ways unless it gets a mask. For next-token prediction pass the "
+    "causal mask. The symptom is a loss that is too good; to test, change the last token in eval: earlier"
+    " outputs must not change."
 )
 WRONG_ANSWER = (
-    "'An encoder without a decoder is what GPT is.' With the causal mask; without, it is BERT with GPT's loss."
+    "'GPT is an encoder without a decoder.' With a causal mask; without one it attends both ways, as BERT does."
 )
 
 LENGTH, WIDTH = 8, 16
@@ -41,6 +42,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
     last, first = x.clone(), x.clone()
     last[0, -1] += torch.randn(WIDTH)
     first[0, 0] += torch.randn(WIDTH)
+    middle = x.clone()
+    middle[0, LENGTH // 2] += torch.randn(WIDTH)
 
     def moved(snippet, changed: torch.Tensor) -> int:
         apart = (snippet(encoder, changed) - snippet(encoder, x))[0].abs().amax(-1)
@@ -48,18 +51,44 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim(
-            f"Positions that move with the last token, of {LENGTH}",
+            f"Positions that change with the last token, of {LENGTH}",
             LENGTH,
             f"all = {LENGTH}",
             moved(broken, last),
             *EXACT,
         ),
-        fixed_claim("Positions that move with the last token", 1, "itself = 1", moved(fixed, last), *EXACT),
+        fixed_claim("Positions that change with the last token", 1, "itself = 1", moved(fixed, last), *EXACT),
         fixed_claim(
-            "Positions that move with the first token",
+            f"Positions that change with token {LENGTH // 2}, counted from 0",
+            LENGTH - LENGTH // 2,
+            f"itself and the later ones = {LENGTH - LENGTH // 2}",
+            moved(fixed, middle),
+            *EXACT,
+        ),
+        fixed_claim(
+            "Positions that change with the first token",
             LENGTH,
             f"all = {LENGTH}",
             moved(fixed, first),
             *EXACT,
         ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "a float mask of 0 and 1",
+        f"{__name__}.fixed",
+        lambda right, encoder, x: encoder(x, mask=torch.ones(x.shape[1], x.shape[1]).tril()),
+    ),
+    Wrong(
+        "the transposed mask",
+        f"{__name__}.fixed",
+        lambda right, encoder, x: encoder(x, mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]).T),
+    ),
+    Wrong(
+        "the last token padded out",
+        f"{__name__}.fixed",
+        lambda right, encoder, x: encoder(x, src_key_padding_mask=(torch.arange(x.shape[1]) == x.shape[1] - 1)[None]),
+    ),
+]

@@ -1,23 +1,25 @@
 """No rescale: a hand-written dropout whose mean falls in training.
 
-The mask alone takes a share p of the signal away, in training and not in eval. Inverted dropout divides by 1-p, so that
-the mean is the same in both; the original paper multiplied by 1-p in eval instead. The snippet does neither, and every
-layer passes the shift on.
+The mask alone lowers the mean by the factor $1-p$, in training and not in eval. Inverted dropout divides by $1-p$, so
+that the mean is the same in both; the original paper multiplied by $1-p$ in eval instead. The snippet does neither, and
+linear layers pass the shift on.
 """
 
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"
 CARDS = ("Q18.322", "Q18.2", "Q18.3")
 SAY = (
-    "Dropout must leave the expected activation alone: divide the survivors by 1-p in training, and do nothing in "
-    "eval. Without it a stack of L such layers is (1-p)^-L too loud in eval."
+    "Dropout must leave the expected activation alone: divide the survivors by $1-p$ in training, and do nothing in "
+    "eval. Without that, after L such layers in a linear stack, eval's mean is $(1-p)^{-L}$ times that of training."
 )
-WRONG_ANSWER = "'Dropout just zeroes activations.' The factor 1/(1-p) is what lets eval leave it out."
+WRONG_ANSWER = (
+    "'Dropout just zeroes activations.' It also divides the survivors by 1-p, which is why eval can leave dropout out."
+)
 
 P, DEPTH, N = 0.1, 12, 20_000
 
@@ -43,15 +45,17 @@ def measure() -> tuple[list[Claim], list[Block]]:
             x = snippet(x, P, True)
         return x.mean().item()
 
-    # What is left after L layers is a coin of probability q = (1-p)^L, scaled by s.
+    # After L layers an element is s with probability q = (1-p)^L, else 0.
     def bound(layers: int, scale: float) -> tuple[float, str]:
         q = (1 - P) ** layers
         return mean_of_bounded(scale**2 * q * (1 - q), scale, N)
 
     return [
-        Claim("The mean of ones after one layer, in training", 1 - P, "1 - p", through(broken, 1), *bound(1, 1)),
-        Claim(f"After {DEPTH} layers", (1 - P) ** DEPTH, f"(1-p)^{DEPTH}", through(broken, DEPTH), *bound(DEPTH, 1)),
-        Claim("In eval they are all there", 1, "mean", broken(torch.ones(N), P, False).mean().item(), *EXACT),
+        Claim("The mean of ones after one layer, in training", 1 - P, "$1 - p$", through(broken, 1), *bound(1, 1)),
+        Claim(
+            f"After {DEPTH} layers", (1 - P) ** DEPTH, f"$(1-p)^{{{DEPTH}}}$", through(broken, DEPTH), *bound(DEPTH, 1)
+        ),
+        Claim("In eval the mean of ones", 1, "mean", broken(torch.ones(N), P, False).mean().item(), *EXACT),
         fixed_claim(
             f"{DEPTH} layers keep the mean",
             1,
@@ -59,4 +63,29 @@ def measure() -> tuple[list[Claim], list[Block]]:
             through(fixed, DEPTH),
             *bound(DEPTH, (1 - P) ** -DEPTH),
         ),
+        fixed_claim("In eval the mean of ones", 1, "mean", fixed(torch.ones(N), P, False).mean().item(), *EXACT),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "divided by p",
+        f"{__name__}.fixed",
+        lambda right, x, p, training: broken(x, p, training) / (p if training else 1),
+    ),
+    Wrong(
+        "multiplied by 1-p in training",
+        f"{__name__}.fixed",
+        lambda right, x, p, training: broken(x, p, training) * (1 - p),
+    ),
+    Wrong(
+        "divided by 1-p in eval too",
+        f"{__name__}.fixed",
+        lambda right, x, p, training: broken(x, p, training) / (1 - p),
+    ),
+    Wrong(
+        "multiplied by 1-p in eval as well",
+        f"{__name__}.fixed",
+        lambda right, x, p, training: right(x, p, training) * (1 if training else 1 - p),
+    ),
+]

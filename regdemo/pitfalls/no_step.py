@@ -1,25 +1,26 @@
 """No step: a "private" optimizer that never updates.
 
-The snippet subclasses Optimizer and writes `step()`: clip the gradients, add noise, done. The gradients are treated as
-they should be (if not each example's), and nothing applies them: no inner optimizer, no update of its own. The loss
-stays where it was, which is then put down to the noise.
+The snippet subclasses Optimizer, and its `step()` clips the gradients and adds noise. Nothing applies them: there is no
+inner optimizer and no update, so the weights stay as they were, and the flat loss is blamed on the noise. The fix makes
+it step; it does not make it private, since it clips the batch's gradient (see `regdemo pitfalls clipped-batch`).
 """
 
 import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "dp_sgd"
 CARDS = ("Q18.410", "Q18.190", "Q18.192")
 SAY = (
     "An optimizer's step() must end in an update. A wrapper that only changes gradients has to call the step of the "
-    "optimizer it wraps; the first test of any optimizer is that one step moves the weights."
+    "optimizer it wraps; the first test of an optimizer is that the loss falls in one step on a simple problem."
 )
 WRONG_ANSWER = (
-    "'The loss does not fall because privacy costs accuracy.' It costs some; a flat line is a missing update."
+    "'The loss does not fall because privacy costs accuracy.' It does cost accuracy, but weights that do "
+    "not change at all point to a missing update."
 )
 
 C, LR, SIZE, STEPS = 1.0, 0.1, 10, 20
@@ -57,16 +58,53 @@ def measure() -> tuple[list[Claim], list[Block]]:
     start *= 5 / start.norm()
 
     def moved(snippet) -> float:
-        """How far some steps without noise lead on the loss |w|^2 / 2, whose gradient is longer than C all the way."""
+        """How much nearer some steps lead to the minimum of |w|^2 / 2, whose gradient is longer than C all the way."""
         w = start.clone().requires_grad_()
         optimizer = snippet([w], LR, C, 0.0)
         for _ in range(STEPS):
             optimizer.zero_grad()
             (w.square().sum() / 2).backward()
             optimizer.step()
-        return (w.detach() - start).norm().item()
+        return (start.norm() - w.detach().norm()).item()
 
     return [
-        Claim(f"How far {STEPS} steps move the weights", 0, "nowhere = 0", moved(broken), *EXACT),
-        fixed_claim(f"How far {STEPS} steps of length lr C do", STEPS * LR * C, "n lr C", moved(fixed), *rounding(1)),
+        Claim(f"How much nearer {STEPS} steps lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT),
+        fixed_claim(
+            f"How much nearer {STEPS} steps of length lr C lead",
+            STEPS * LR * C,
+            r"$n \eta C$",
+            moved(fixed),
+            *rounding(1),
+        ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "w = w - lr w.grad, which rebinds the name",
+        f"{__name__}.fixed",
+        lambda right, *a: _with(lambda w, lr: w - lr * w.grad, *a),
+    ),
+    Wrong(
+        "an update of a copy",
+        f"{__name__}.fixed",
+        lambda right, *a: _with(lambda w, lr: w.data.clone().sub_(lr * w.grad), *a),
+    ),
+    Wrong(
+        "the sign turned: w += lr w.grad",
+        f"{__name__}.fixed",
+        lambda right, *a: _with(lambda w, lr: w.add_(lr * w.grad), *a),
+    ),
+]
+
+
+def _with(update, parameters, lr, max_norm, noise):
+    class Stepping(broken):
+        @torch.no_grad()
+        def step(self, closure=None):
+            super().step(closure)
+            for group in self.param_groups:
+                for w in group["params"]:
+                    update(w, lr)
+
+    return Stepping(parameters, lr, max_norm, noise)

@@ -1,8 +1,8 @@
 """No update BN: averaged weights with another model's statistics.
 
-SWA averages parameters. A batch norm's running mean and variance are buffers, measured under the weights of some step;
-`AveragedModel` copies the last step's. Under the averaged weights the activations have another mean, and every layer
-behind the norm sees shifted inputs, until `update_bn` has measured anew.
+SWA averages parameters. A batch norm's running mean and variance are buffers, measured under other weights; by default
+`AveragedModel` copies those of the last model. Under the averaged weights the activations have another mean and
+variance, so the norm's output is off in eval, until `update_bn` has measured them again.
 """
 
 import torch
@@ -10,18 +10,18 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "swa"
 CARDS = ("Q18.334", "Q18.176", "Q18.174")
 SAY = (
     "After averaging the weights of a network with batch norm, run update_bn on the training data before evaluating. "
-    "The statistics in the buffers belong to the last weights, not to their mean."
+    "The statistics in the buffers belong to the last model, not to the averaged weights."
 )
 WRONG_ANSWER = (
-    "'AveragedModel averages the model.' Its parameters; buffers are copied. Averaging them would not help: the "
-    "variance under the mean weights is not the mean of the variances."
+    "'AveragedModel averages the model.' It averages parameters and, by default, copies buffers. use_buffers=True "
+    "averages them, but the variance under the mean weights is in general not the mean of the variances."
 )
 
 MODELS, ROWS, INPUTS, UNITS = 10, 256, 8, 4
@@ -47,7 +47,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     middle = torch.randn(UNITS, INPUTS, dtype=torch.float64)
 
     def trained() -> nn.Sequential:
-        """A model on its way: weights about the middle, statistics its own."""
+        """A model of a late epoch: weights near the middle, with its own statistics."""
         linear = nn.Linear(INPUTS, UNITS, bias=False, dtype=torch.float64)
         with torch.no_grad():
             linear.weight.copy_(middle + torch.randn(UNITS, INPUTS, dtype=torch.float64))
@@ -62,14 +62,22 @@ def measure() -> tuple[list[Claim], list[Block]]:
     expected = ((data @ (mean - last).T).mean(0) / (data @ last.T).std(0)).square().mean().item()
     return [
         Claim(
-            "The mean square by which its normalized units are off centre",
+            "Mean square of the normalized units' means",
             expected,
-            "mean ((w_avg - w_last) E[x] / std_last)^2",
+            r"mean of $((\\bar w - w_{last}) E[x] / \\sigma_{last})^2$",
             wrong.mean(0).square().mean().item(),
             *rounding(expected, digits=1e-3),
         ),
-        fixed_claim("They are centred", 0, "mean square", right.mean(0).square().mean().item(), *rounding(1)),
-        fixed_claim("Their variance", 1, "variance = 1", right.var(0).mean().item(), *rounding(1, digits=1e-3)),
+        fixed_claim(
+            "Mean square of the normalized units' means",
+            0,
+            "centred = 0",
+            right.mean(0).square().mean().item(),
+            *rounding(1),
+        ),
+        fixed_claim(
+            "The normalized units' variance", 1, "variance = 1", right.var(0).mean().item(), *rounding(1, digits=1e-3)
+        ),
     ], [
         Table(
             "Output of the batch norm in eval, on the training data",
@@ -81,3 +89,32 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "It should be 0 and 1.",
         )
     ]
+
+
+WRONG = [
+    Wrong("use_buffers=True", f"{__name__}.fixed", lambda right, models, data: _averaged(models, use_buffers=True)),
+    Wrong(
+        "update_bn on the last model first",
+        f"{__name__}.fixed",
+        lambda right, models, data: _after_update(models, data),
+    ),
+    Wrong("a pass in eval over the data", f"{__name__}.fixed", lambda right, models, data: _in_eval(models, data)),
+]
+
+
+def _averaged(models, use_buffers=False):
+    average = AveragedModel(models[0], use_buffers=use_buffers)
+    for model in models:
+        average.update_parameters(model)
+    return average.eval()
+
+
+def _after_update(models, data):
+    update_bn([data], models[-1])
+    return _averaged(models)
+
+
+def _in_eval(models, data):
+    average = _averaged(models)
+    average(data)
+    return average

@@ -1,8 +1,8 @@
 """Noise left in: weight noise that is never taken off again.
 
-Weight noise is drawn for one pass: the gradient is taken at W + noise, and applied to W. Added to the parameters
-themselves and left there, it piles up: in directions that the loss does not hold, the weights do a random walk whose
-variance grows with every step.
+Weight noise is drawn for one pass: the gradient is taken at $W$ plus noise and applied to $W$. If the noise is added to
+the parameters and left there, it accumulates: in directions in which the loss is flat the weights do a random walk,
+whose variance grows with every step. Where the loss pulls the weights back, the variance levels off.
 """
 
 from math import sqrt
@@ -11,16 +11,19 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_normal
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "weight_noise"
 CARDS = ("Q18.232", "Q18.230")
 SAY = (
-    "Weight noise belongs to the pass, not to the weights: perturb, take the gradient, restore, step. Left in, it is "
-    "a random walk of standard deviation std sqrt(T) after T steps, in directions that the loss does not hold."
+    "Weight noise belongs to the pass, not to the weights: perturb, take the gradient, restore, step. "
+    "Left in, it is a random walk: its standard deviation after T steps is $\\sigma \\sqrt T$ in directions"
+    " in which the loss is flat."
 )
-WRONG_ANSWER = "'The noise has mean 0, so it averages out.' Its sum does not: its variance is T std^2."
+WRONG_ANSWER = (
+    "'The noise has mean 0, so it averages out.' The variance of the sum of T independent draws is T times that of one."
+)
 
 STD, STEPS, SIZE = 0.01, 100, 100
 
@@ -57,20 +60,48 @@ def measure() -> tuple[list[Claim], list[Block]]:
         shifts[snippet] = at[-1]
         rows.append([snippet.__name__, *(sqrt(value) for value in at)])
     variance = STEPS * STD**2
+    model = nn.Linear(SIZE, SIZE, bias=False)
+    fixed(model, lambda model: model.weight.square().sum() / 2, STD)  # its gradient is where it was taken
+    taken_at = (model.weight.grad - model.weight.detach()).double().square().mean().item()
     return [
         Claim(
             f"The variance of the weights' shift after {STEPS} passes without a step",
             variance,
-            "T std^2",
+            r"$T \\sigma^2$",
             shifts[broken],
             *mean_of_normal(sqrt(2) * variance, SIZE**2),
         ),
-        fixed_claim("The weights are where they were", 0, "mean square shift", shifts[fixed], *EXACT),
+        fixed_claim("The weights after the same passes: mean square shift", 0, "none = 0", shifts[fixed], *EXACT),
+        fixed_claim(
+            "The gradient is taken at W plus noise of variance",
+            STD**2,
+            r"$\sigma^2$",
+            taken_at,
+            *mean_of_normal(sqrt(2) * STD**2, SIZE**2),
+        ),
     ], [
         Table(
-            f"How far the weights have wandered, std = {STD}",
+            f"How far the weights have moved, std = {STD}",
             ["code", "after 1 pass", f"after {STEPS}"],
             rows,
             "Root mean square; no optimizer has run.",
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "a new draw subtracted afterwards",
+        f"{__name__}.fixed",
+        lambda right, model, loss, std: _afterwards(model, loss, std),
+    ),
+    Wrong("smaller noise", f"{__name__}.fixed", lambda right, model, loss, std: broken(model, loss, std / 10)),
+    Wrong("no noise at all", f"{__name__}.fixed", lambda right, model, loss, std: broken(model, loss, 0.0)),
+]
+
+
+def _afterwards(model, loss, std):
+    broken(model, loss, std)
+    with torch.no_grad():
+        for w in model.parameters():
+            w -= std * torch.randn_like(w)

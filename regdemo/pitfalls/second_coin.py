@@ -1,23 +1,25 @@
 """Second coin: 2% random words where BERT has 10%.
 
-Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with a coin for each step, the second
-coin is tossed only for the 20% that the first has left over, so it must fall half of the time. Given the 0.1 of the
-text, it makes random words of 0.1 x 20%.
+Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each step, the second
+draw is made for the 20% that the first has left over, so its probability must be 0.5. With the 0.1 of the paper, 0.1 of
+20%, which is 2%, become random words.
 """
 
 import torch
 
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "token_masking"
 CARDS = ("Q18.132", "Q18.133")
 SAY = (
-    "The 80/10/10 are shares of the chosen tokens. With two coins one after the other, the second is conditional on "
+    "80/10/10 are fractions of the chosen tokens. With two draws one after the other, the second is conditional on "
     "the first: 0.8, then 0.5 of the rest."
 )
-WRONG_ANSWER = "'10% random words, so the coin has 0.1.' It has that only if every chosen token tosses it."
+WRONG_ANSWER = (
+    "'10% random words, so the second draw has probability 0.1.' That is right if one draw decides among all three."
+)
 
 VOCABULARY, MASK, P = 1_000, 0, 0.15
 
@@ -54,7 +56,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         swapped = ((inputs != ids) & (inputs != MASK))[chosen].double().mean().item()
         claims.append(
             claim(
-                "The share of the chosen tokens that show another word",
+                "The fraction of the chosen tokens that show another word",
                 share * another,
                 f"{share:g} (1 - 2/V)",
                 swapped,
@@ -75,3 +77,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
             )
     table = Table("What becomes of a chosen token", ["code", "[MASK]", "another word", "unchanged"], rows)
     return claims, [table]
+
+
+WRONG = [
+    Wrong("0.1/0.8 = 0.125 for the second draw", f"{__name__}.fixed", lambda right, *a: _second(0.125, *a)),
+    Wrong("0.2 for the second draw", f"{__name__}.fixed", lambda right, *a: _second(0.2, *a)),
+    Wrong("0.9 for the second draw", f"{__name__}.fixed", lambda right, *a: _second(0.9, *a)),
+]
+
+
+def _second(probability, ids, mask_id, vocabulary, p):
+    chosen = torch.rand(ids.shape) < p
+    masked = chosen & (torch.rand(ids.shape) < 0.8)
+    swapped = chosen & ~masked & (torch.rand(ids.shape) < probability)
+    inputs = torch.where(swapped, torch.randint(vocabulary, ids.shape), ids).masked_fill(masked, mask_id)
+    return inputs, ids.masked_fill(~chosen, -100)

@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "gradient_clipping"
@@ -18,9 +18,7 @@ SAY = (
     "Clipping by norm does not cure an inf: it makes a NaN of it and zeros of the rest. Look at the norm that "
     "clip_grad_norm_ returns, and skip the step if it is not finite; a GradScaler does that by itself."
 )
-WRONG_ANSWER = (
-    "'Clipping protects against exploding gradients.' Against long ones; an infinite one passes through it as NaN."
-)
+WRONG_ANSWER = "'Clipping protects against exploding gradients.' It shortens long ones; an infinite entry becomes NaN."
 
 SIZE = 5
 
@@ -71,3 +69,26 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim("Weights that are as they were", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
         fixed_claim("A finite gradient still makes a step of length", 1, "c", moved, 1e-5, "the 1e-6 next to the norm"),
     ], []
+
+
+WRONG = [
+    Wrong("clip_grad_value_", f"{__name__}.fixed", lambda right, step, w, c: _value(step, w, c)),
+    Wrong(
+        "nan_to_num after the clip, with the bound",
+        f"{__name__}.fixed",
+        lambda right, step, w, c: _nan_to_num(step, w, c),
+    ),
+    Wrong("clipping twice", f"{__name__}.fixed", lambda right, step, w, c: (clip_grad_norm_(w, c), broken(step, w, c))),
+]
+
+
+def _value(step, parameters, bound):
+    torch.nn.utils.clip_grad_value_(parameters, bound)
+    step()
+
+
+def _nan_to_num(step, parameters, max_norm):
+    clip_grad_norm_(parameters, max_norm)
+    for w in parameters:
+        w.grad.nan_to_num_(nan=max_norm)
+    step()
