@@ -1,25 +1,28 @@
 """No super init: an Optimizer that forgot to be one.
 
 `torch.optim.Optimizer` keeps the parameter groups, the state and the hooks; its constructor makes them. A subclass that
-only stores what it wraps can still step. Whatever else a training loop asks of an optimizer is missing: zero_grad, a
-checkpoint, a scheduler.
+only stores what it wraps can still step. But zero_grad, state_dict, a scheduler and other uses of an optimizer fail.
 """
 
 import copy
 
 import torch
 
-from regdemo.bounds import EXACT
-from regdemo.measure import fixed_claim
+from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "lookahead"
 CARDS = ("Q18.328", "Q18.164", "Q18.165")
 SAY = (
-    "A wrapper around an optimizer calls super().__init__ with the wrapped one's groups, shares them, and keeps its "
-    "own tensors in self.state, so that zero_grad, schedulers and checkpoints reach both."
+    "A wrapper around an optimizer calls super().__init__ with the wrapped optimizer's groups and shares them, so "
+    "that zero_grad and schedulers reach both. Its checkpoint holds the slow weights, the step count and the wrapped "
+    "optimizer's state, such as Adam's moments."
 )
-WRONG_ANSWER = "'It trains, so it works.' Until the first checkpoint, which lacks the slow weights, or fails."
+WRONG_ANSWER = (
+    "'It trains, so it works.' Until the first call of zero_grad(), state_dict() or a scheduler: each "
+    "raises AttributeError or TypeError."
+)
 
 K, ALPHA = 5, 0.5
 
@@ -44,19 +47,31 @@ class broken(torch.optim.Optimizer):
 class fixed(torch.optim.Optimizer):
     def __init__(self, base, k, alpha):
         super().__init__(base.param_groups, base.defaults)
-        self.base, base.param_groups = base, self.param_groups
-        self.k, self.alpha, self.steps = k, alpha, 0
-        for group in self.param_groups:
+        base.param_groups = self.param_groups
+        self.base, self.k, self.alpha, self.steps = base, k, alpha, 0
+        self.slow = {}
+        for group in base.param_groups:
             for w in group["params"]:
-                self.state[w]["slow"] = w.detach().clone()
+                self.slow[w] = w.detach().clone()
+
+    def state_dict(self):
+        own = {"slow": list(self.slow.values()), "steps": self.steps}
+        return {"base": self.base.state_dict(), **own}
+
+    def load_state_dict(self, saved):
+        self.base.load_state_dict(saved["base"])
+        groups = self.base.param_groups
+        self.param_groups, self.steps = groups, saved["steps"]
+        for slow, old in zip(self.slow.values(), saved["slow"], strict=True):
+            slow.copy_(old)
 
     @torch.no_grad()
     def step(self, closure=None):
         self.base.step()
         self.steps += 1
         if self.steps % self.k == 0:
-            for w, state in self.state.items():
-                w.copy_(state["slow"].lerp_(w, self.alpha))
+            for w, slow in self.slow.items():
+                w.copy_(slow.lerp_(w, self.alpha))
 
 
 def _schedule(optimizer) -> None:
@@ -68,9 +83,30 @@ USES = {
     "state_dict()": lambda optimizer: optimizer.state_dict(),
     "a scheduler": _schedule,
     "add_param_group()": lambda optimizer: optimizer.add_param_group({"params": [torch.ones(1)]}),
-    "copy.deepcopy": copy.deepcopy,
     "print": repr,
 }
+
+
+def _resumed(snippet) -> float:
+    """How far a run of Adam that was saved and loaded after 7 of 12 steps ends from the run that was not."""
+
+    def run(optimizer, w, steps: int) -> None:
+        for _ in range(steps):
+            w.grad = (w.detach() - 3).clone()
+            optimizer.step()
+
+    def make(start: float):
+        w = torch.full((1,), start, requires_grad=True)
+        return w, snippet(torch.optim.Adam([w], lr=0.1), K, ALPHA)
+
+    w, optimizer = make(0.0)
+    run(optimizer, w, 7)
+    saved = copy.deepcopy(optimizer.state_dict())
+    other, resumed = make(w.item())
+    resumed.load_state_dict(saved)
+    run(optimizer, w, 5)
+    run(resumed, other, 5)
+    return abs(w.item() - other.item())
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
@@ -94,11 +130,46 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     rows: list[list[Cell]] = [[name, outcome(broken, use), outcome(fixed, use)] for name, use in USES.items()]
     failed, failed_fixed = (sum(row[column] != "works" for row in rows) for column in (1, 2))
-    kept = make(fixed)[1].state_dict()["state"][0]["slow"]
+    w, optimizer = make(fixed)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.1)  # it sets lr = 0.1 before the first step
+    optimizer.step()
+    scheduled = w.item()
     return [
         Claim(f"It does step: after {K} steps of 1 from 0", ALPHA * K, "alpha k", after_k_steps(broken), *EXACT),
         Claim(f"Uses of an optimizer that fail, of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
         fixed_claim(f"After {K} steps", ALPHA * K, "alpha k", after_k_steps(fixed), *EXACT),
         fixed_claim("Uses that fail", 0, "none = 0", failed_fixed, *EXACT),
-        fixed_claim("A checkpoint holds the slow weights, here", 0, "the start", kept.item(), *EXACT),
+        fixed_claim("With lr set to 0.1 by a scheduler, a step moves by", 0.1, "lr", scheduled, *rounding(1)),
+        fixed_claim(
+            "With Adam, resumed inside a cycle: the weight is off by", 0, "nothing = 0", _resumed(fixed), *EXACT
+        ),
     ], [Table("What a training loop asks of it", ["use", "broken", "fixed"], rows)]
+
+
+class _OwnGroups(fixed):
+    def __init__(self, base, k, alpha):
+        super().__init__(base, k, alpha)
+        base.param_groups = [dict(group) for group in base.param_groups]
+
+
+class _NoBaseState(fixed):
+    def load_state_dict(self, saved):
+        super().load_state_dict({**saved, "base": self.base.state_dict()})
+
+
+class _NoSlow(fixed):
+    def load_state_dict(self, saved):
+        super().load_state_dict({**saved, "slow": list(self.slow.values())})
+
+
+class _NoStepCount(fixed):
+    def load_state_dict(self, saved):
+        super().load_state_dict({**saved, "steps": 0})
+
+
+WRONG = [
+    Wrong("groups of its own, not shared", f"{__name__}.fixed", lambda right, *a: _OwnGroups(*a)),
+    Wrong("a checkpoint without the base's state", f"{__name__}.fixed", lambda right, *a: _NoBaseState(*a)),
+    Wrong("a checkpoint without the step count", f"{__name__}.fixed", lambda right, *a: _NoStepCount(*a)),
+    Wrong("a checkpoint without the slow weights", f"{__name__}.fixed", lambda right, *a: _NoSlow(*a)),
+]

@@ -1,8 +1,8 @@
 """One coin path: DropPath by random.random(), and no rescale.
 
-The snippet skips the branch for the whole batch on one toss of Python's own coin, and leaves the branch as it is when
-it runs. So training sees a share 1-p of each branch that eval sees in full, every example of a batch has the same
-depth, and torch's seed has no say in it.
+The snippet skips the branch for the whole batch on one draw of Python's random.random(), and does not rescale it when
+it runs. So in training the mean contribution of a branch is $1-p$ times that in eval, every example of a batch has the
+same depth, and torch.manual_seed does not make a pass repeatable.
 """
 
 import random
@@ -11,21 +11,22 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import FromFunction, Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "drop_path"
 CARDS = ("Q18.22", "Q18.20")
 SAY = (
-    "DropPath draws a coin for each example, from torch's generator, and divides the branch by 1-p, so that its mean "
-    "in training is eval's. The original stochastic depth left it unscaled and multiplied by 1-p in eval: either, not "
-    "neither."
+    "DropPath draws independently for each example, from torch's generator, and divides the branch by "
+    "$1-p$, so that its mean in training is that of eval. The original stochastic depth left it unscaled "
+    "in training and multiplied by $1-p$ in eval. Do one of the two."
 )
 WRONG_ANSWER = (
-    "'If it is not skipped it runs as usual.' Then eval runs every branch at full strength, which no pass did."
+    "'If it is not skipped it runs as usual.' Then eval adds all branches, while a training pass adds a "
+    "fraction 1-p of them on average."
 )
 
-P, DEPTH, BATCH, DRAWS = 0.5, 12, 8, 300
+P, DEPTH, BATCH, DRAWS = 0.3, 12, 32, 300
 PAIRS = 800
 
 
@@ -61,7 +62,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return torch.stack([model(x).squeeze(1) for _ in range(DRAWS)])
 
     def repeats(snippet, pairs: int) -> float:
-        """The share of passes that come out alike under the same seed of torch."""
+        """The fraction of pairs of passes that are equal under the same seed of torch."""
         model, x, state = stack(snippet), torch.zeros(1, 1), torch.get_rng_state()
         alike = 0
         for _ in range(pairs):
@@ -80,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             f"{DEPTH} branches that add 1: their sum in training",
             DEPTH * (1 - P),
-            "(1-p) L",
+            "$(1-p) L$",
             wrong.mean().item(),
             *mean_of_bounded(variance, DEPTH, DRAWS),
         ),
@@ -102,5 +103,35 @@ def measure() -> tuple[list[Claim], list[Block]]:
             right.mean().item(),
             *mean_of_bounded(variance / (1 - P) ** 2, DEPTH / (1 - P), right.numel()),
         ),
-        fixed_claim("The same seed gives the same pass", 1, "share that agree", repeats(fixed, 20), *EXACT),
+        fixed_claim("The same seed gives the same pass", 1, "fraction that agree = 1", repeats(fixed, 20), *EXACT),
+        fixed_claim("The sum in eval", DEPTH, f"L = {DEPTH}", stack(fixed).eval()(torch.zeros(1, 1)).item(), *EXACT),
+        fixed_claim("Batches whose examples share one depth", 0, "none = 0", int((right.std(1) == 0).sum()), *EXACT),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "one torch draw for the batch, rescaled",
+        f"{__name__}.fixed",
+        lambda right, branch, p: _path(branch, lambda x: torch.rand(1) >= p, 1 - p),
+    ),
+    Wrong(
+        "divided by p",
+        f"{__name__}.fixed",
+        lambda right, branch, p: _path(branch, lambda x: torch.rand(len(x), 1) >= p, p),
+    ),
+    Wrong(
+        "not rescaled",
+        f"{__name__}.fixed",
+        lambda right, branch, p: _path(branch, lambda x: torch.rand(len(x), 1) >= p, 1),
+    ),
+    Wrong(
+        "Python's random, rescaled",
+        f"{__name__}.fixed",
+        lambda right, branch, p: _path(branch, lambda x: random.random() >= p, 1 - p),
+    ),
+]
+
+
+def _path(branch, keep, scale):
+    return FromFunction(lambda self, x: x + branch(x) * (keep(x) / scale if self.training else 1))

@@ -1,22 +1,24 @@
 """One gradient: a "SAM" that climbs and steps with the same gradient.
 
-SAM climbs rho along the gradient, takes a NEW gradient there, goes back and steps with that. The snippet neither looks
-again nor goes back. What is left is -(lr - rho/|g|) g: where |g| is below rho/lr it climbs, at rho/lr it stands still.
+SAM climbs rho along the gradient, takes a new gradient there, goes back and steps with the new one. The snippet does
+neither. With plain SGD its step is -(lr - rho/|g|) g: where |g| is below rho/lr it climbs, at rho/lr it does not move.
 """
 
 import torch
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "sam"
 CARDS = ("Q18.162", "Q18.160", "Q18.161")
 SAY = (
-    "SAM needs two passes for a step: gradient, climb, gradient again, back, step. A step() without a closure cannot "
-    "have seen the second gradient, and near a minimum such code climbs."
+    "SAM needs two passes for a step: gradient, climb, gradient again, back, step. Code that calls "
+    "backward() once has not seen the second gradient, and near a minimum, with plain SGD, it climbs."
 )
-WRONG_ANSWER = "'SAM: perturb the weights, then optimizer.step().' The step then uses the gradient of where it was."
+WRONG_ANSWER = (
+    "'SAM: perturb the weights, then optimizer.step().' The step then uses the gradient taken before the climb."
+)
 
 LR, RHO, STEPS, SIZE = 0.01, 0.05, 100, 4
 
@@ -52,28 +54,28 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     def distance(snippet, start: float, steps: int) -> float:
         """|w| after some steps on the loss |w|^2 / 2, whose gradient is w."""
-        w = (direction * start / direction.norm()).requires_grad_()
-        optimizer = torch.optim.SGD([w], lr=LR)
+        w = [half.clone().requires_grad_() for half in (direction * start / direction.norm()).chunk(2)]
+        optimizer = torch.optim.SGD(w, lr=LR)
         for _ in range(steps):
-            snippet(optimizer, [w], lambda: w.square().sum() / 2, RHO)
-        return w.detach().norm().item()
+            snippet(optimizer, w, lambda: sum(half.square().sum() for half in w) / 2, RHO)
+        return torch.cat(w).detach().norm().item()
 
     far, near, shrink = RHO / LR, 1e-3, (1 - LR) ** STEPS
     after = {(snippet, start): distance(snippet, start, STEPS) for snippet in (broken, fixed) for start in (far, near)}
     exact = rounding(1)
     return [
-        Claim(f"At |g| = rho/lr = {far:g} it does not move", far, "|w| = rho/lr", after[broken, far], *exact),
+        Claim(f"At |g| = rho/lr = {far:g} it does not move", far, r"$|w| = \rho/\eta$", after[broken, far], *exact),
         Claim(
-            f"From |w| = {near:g}, beside the minimum, {STEPS} steps lead away to",
+            f"From |w| = {near:g}, next to the minimum, {STEPS} steps lead away to",
             far - (far - near) * shrink,
-            "rho/lr - (rho/lr - |w|)(1-lr)^n",
+            r"$\rho/\eta - (\rho/\eta - |w|)(1-\eta)^n$",
             after[broken, near],
             *exact,
         ),
         fixed_claim(
             f"From |w| = {far:g} they lead down to",
             (far + RHO) * shrink - RHO,
-            "(|w| + rho)(1-lr)^n - rho",
+            r"$(|w| + \rho)(1-\eta)^n - \rho$",
             after[fixed, far],
             *exact,
         ),
@@ -87,3 +89,31 @@ def measure() -> tuple[list[Claim], list[Block]]:
             ],
         )
     ]
+
+
+WRONG = [
+    Wrong("back, but no new gradient", f"{__name__}.fixed", lambda right, *a: _variant(*a, again=False)),
+    Wrong("a new gradient, but not back", f"{__name__}.fixed", lambda right, *a: _variant(*a, back=False)),
+    Wrong("a norm for each tensor", f"{__name__}.fixed", lambda right, *a: _variant(*a, per_tensor=True)),
+    Wrong(
+        "zero_grad forgotten: both gradients added", f"{__name__}.fixed", lambda right, *a: _variant(*a, cleared=False)
+    ),
+]
+
+
+def _variant(optimizer, parameters, loss, rho, again=True, back=True, per_tensor=False, cleared=True):
+    optimizer.zero_grad()
+    loss().backward()
+    norm = torch.stack([w.grad.norm() for w in parameters]).norm()
+    home = [w.detach().clone() for w in parameters]
+    with torch.no_grad():
+        for w in parameters:
+            w += rho * w.grad / (w.grad.norm() if per_tensor else norm)
+    if again:
+        optimizer.zero_grad() if cleared else None
+        loss().backward()
+    if back:
+        with torch.no_grad():
+            for w, before in zip(parameters, home, strict=True):
+                w.copy_(before)
+    optimizer.step()

@@ -1,8 +1,8 @@
-"""Padded length: NEFTune's noise scaled by the length of the longest text.
+r"""Padded length: NEFTune's noise scaled by the length of the longest text.
 
-NEFTune draws noise of alpha/sqrt(L d) for a text of L tokens, so that its norm over the text is the same for all. In a
-batch, the snippet takes L from the shape, which is the padded length: a short text beside a long one gets a share
-sqrt(L/T) of the noise that was asked for, and it depends on the batch it is in.
+NEFTune scales uniform noise by $\alpha/\sqrt{L d}$ for a text of $L$ tokens, so that the expected squared norm of the
+noise over the text is $\alpha^2/3$ whatever its length. The snippet takes $L$ from the shape of the batch, which is the
+padded length $T$: the noise of a text is $\sqrt{L/T}$ times what was asked for, and depends on its batch.
 """
 
 from math import sqrt
@@ -10,17 +10,17 @@ from math import sqrt
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
     "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the "
-    "padded length, and short texts then train with almost no noise. Packed batches need the same care (transformers, "
-    "issue 34659)."
+    "padded length, and a text of L tokens then gets $\\sqrt{L/T}$ times the noise. Packed batches need the same care "
+    "(transformers, issue 34659)."
 )
-WRONG_ANSWER = "'x.shape[1] is the length.' Of the batch; the formula means the text's."
+WRONG_ANSWER = "'x.shape[1] is the length.' It is the batch's padded length; the formula has the text's own length."
 
 ALPHA, LENGTHS, PADDED, WIDTH = 5.0, (16, 64, 256), 256, 256
 
@@ -47,20 +47,27 @@ def measure() -> tuple[list[Claim], list[Block]]:
     for length, wrong, right in zip(LENGTHS, squares[broken], squares[fixed], strict=True):
         # u^2 for u uniform on (-1, 1): mean 1/3, variance 4/45, at most 2/3 from its mean.
         tolerance, reason = mean_of_bounded(4 / 45, 2 / 3, length * WIDTH)
-        share = length / PADDED
+        fraction = length / PADDED
         claims += [
             Claim(
                 f"{length} tokens of {PADDED}: the squared norm of the noise",
-                meant * share,
-                "alpha^2/3 L/T",
+                meant * fraction,
+                r"$\alpha^2/3 \cdot L/T$",
                 wrong,
-                ALPHA**2 * share * tolerance,
+                ALPHA**2 * fraction * tolerance,
                 reason,
             ),
-            fixed_claim(f"Of {length} tokens", meant, "alpha^2/3", right, ALPHA**2 * tolerance, reason),
+            fixed_claim(
+                f"{length} tokens of {PADDED}: the squared norm of the noise",
+                meant,
+                r"$\alpha^2/3$",
+                right,
+                ALPHA**2 * tolerance,
+                reason,
+            ),
         ]
     padding = fixed(x, mask, ALPHA)[~mask].abs().max().item()
-    claims.append(Claim("Neither puts noise on the padding", 0, "largest", padding, *EXACT))
+    claims.append(fixed_claim("The padding gets no noise", 0, "largest", padding, *EXACT))
     return claims, [
         Table(
             f"Norm of the noise over a text, alpha = {ALPHA:g}, meant {sqrt(meant):.3g}",
@@ -71,3 +78,25 @@ def measure() -> tuple[list[Claim], list[Block]]:
             ],
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "the mean length of the batch",
+        f"{__name__}.fixed",
+        lambda right, x, mask, alpha: _noisy(x, mask, alpha, mask.sum() / len(x)),
+    ),
+    Wrong(
+        "all tokens of the batch", f"{__name__}.fixed", lambda right, x, mask, alpha: _noisy(x, mask, alpha, mask.sum())
+    ),
+    Wrong("no length at all", f"{__name__}.fixed", lambda right, x, mask, alpha: _noisy(x, mask, alpha, 1)),
+    Wrong(
+        "the noise also on the padding",
+        f"{__name__}.fixed",
+        lambda right, x, mask, alpha: right(x, mask, alpha) + 0.01 * ~mask[..., None],
+    ),
+]
+
+
+def _noisy(x, mask, alpha, length):
+    return x + alpha / (length * x.shape[2]) ** 0.5 * (2 * torch.rand_like(x) - 1) * mask[..., None]

@@ -1,24 +1,25 @@
 """Smoothed targets: .9 and .025 are not what torch's 0.1 gives.
 
 Texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
-CrossEntropyLoss(label_smoothing=0.1) beside it. torch spreads e over all K classes, the right one included: it asks for
-.92 and .02. The other rule, e/(K-1) for the wrong ones, is fairseq's, and is torch's at e K/(K-1).
+CrossEntropyLoss(label_smoothing=0.1) next to it. torch spreads e over all K classes, the right one included: its
+targets are .92 and .02. The other rule, e/(K-1) for the wrong ones, is fairseq's, and is torch's at e K/(K-1).
 """
 
 import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Cell, Claim, Table
 
 BREAKS = "label_smoothing"
 CARDS = ("Q18.111", "Q18.110")
 SAY = (
-    "torch's label smoothing gives each class e/K and the right one 1-e besides: .92 and .02 for e = .1 and K = 5. "
-    "Other libraries give the wrong classes e/(K-1). For large K the two agree; for few classes say which."
+    "torch's label smoothing gives each class $e/K$ and adds $1-e$ to the right one: .92 and .02 for e = "
+    ".1 and K = 5. fairseq gives each wrong class $e/(K-1)$. The two differ by $e/K$ on the right class, "
+    "so for few classes say which."
 )
-WRONG_ANSWER = "'The right class gets 1-e, the others share e.' In torch the right one shares it too."
+WRONG_ANSWER = "'The right class gets 1-e, the others e/(K-1).' In torch the right one gets e/K more."
 
 E, K, N = 0.1, 5, 40
 
@@ -38,7 +39,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     labels, logits = torch.randint(K, (N,)), torch.randn(N, K, requires_grad=True)
 
     def targets_of(loss: torch.Tensor) -> torch.Tensor:
-        """What a loss asks for: softmax minus its gradient."""
+        """The targets of a loss: softmax minus its gradient."""
         (gradient,) = torch.autograd.grad(loss, logits)
         return logits.detach().softmax(-1) - N * gradient
 
@@ -56,15 +57,15 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim(
-            "torch asks of the right class",
+            "The target of the right class in torch",
             1 - E + E / K,
-            "1 - e + e/K",
+            "$1 - e + e/K$",
             by_torch.gather(1, labels[:, None]).mean().item(),
             *exact,
         ),
-        Claim("The snippet is off by", E / K, "e/K", apart(wrong, by_torch), *exact),
-        Claim("It is torch's at e K/(K-1) = 0.125", 0, "max difference", apart(wrong, stronger), *exact),
-        fixed_claim("The same as torch", 0, "max difference", apart(right, by_torch), *exact),
+        Claim("The snippet is off by", E / K, "$e/K$", apart(wrong, by_torch), *exact),
+        Claim("The snippet is torch's at e K/(K-1) = 0.125", 0, "max difference", apart(wrong, stronger), *exact),
+        fixed_claim("The targets are torch's", 0, "max difference", apart(right, by_torch), *exact),
     ], [
         Table(
             f"Targets at e = {E}, {K} classes",
@@ -72,3 +73,16 @@ def measure() -> tuple[list[Claim], list[Block]]:
             [row("broken", wrong), row("fixed", right), row("torch", by_torch)],
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "e K/(K-1) in the snippet", f"{__name__}.fixed", lambda right, labels, k, e: broken(labels, k, e * k / (k - 1))
+    ),
+    Wrong(
+        "e/K for the wrong ones and 1-e",
+        f"{__name__}.fixed",
+        lambda right, labels, k, e: torch.full((len(labels), k), e / k).scatter(1, labels[:, None], 1 - e),
+    ),
+    Wrong("e for every class", f"{__name__}.fixed", lambda right, labels, k, e: right(labels, k, k * e) + e),
+]

@@ -1,24 +1,25 @@
-"""Subgradient: an L1 penalty in the loss makes no weight exactly zero.
+"""Subgradient: an L1 penalty in the loss leaves weights near zero.
 
-The penalty's gradient is lam sign(w), of the same size however small w is. A step of lr lam overshoots zero and the
-next one comes back: the weight that L1 should remove swings about zero. The proximal step, a soft threshold
-behind the gradient step, lands on zero and stays.
+The penalty's gradient is lam sign(w), of the same size however small $w$ is. A step of lr lam overshoots zero and the
+next one comes back: with a constant learning rate the weight that L1 should remove oscillates around zero. The proximal
+step, a soft threshold after the gradient step, sets it to zero, where it stays while |gradient| <= lam.
 """
 
 import torch
 
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "l1_penalty"
 CARDS = ("Q18.182", "Q18.180")
 SAY = (
-    "For exact zeros, take the gradient step without the penalty and then shrink: sign(w) max(|w| - lr lam, 0). The "
-    "penalty in the loss gives small weights, not sparse ones."
+    "For exact zeros, take the gradient step without the penalty and then shrink: sign(w) max(|w| - lr lam, 0). With "
+    "the penalty in the loss, gradient descent gives small weights, not exact zeros."
 )
 WRONG_ANSWER = (
-    "'L1 gives sparsity, so add it to the loss.' The corner at zero is what gives it, and a gradient step jumps it."
+    "'L1 gives sparsity, so add it to the loss.' The corner at zero gives it, and a gradient step jumps "
+    "over the corner."
 )
 
 FEATURES, ROWS, LARGE, LAM, LR, STEPS = 50, 200, 5, 0.3, 0.1, 300
@@ -81,3 +82,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
             f"A step of the penalty is lr lam = {LR * LAM:g}: that is how far the first swings.",
         )
     ]
+
+
+WRONG = [
+    Wrong("more steps", f"{__name__}.fixed", lambda right, x, y, lam, lr, steps: broken(x, y, lam, lr, 2 * steps)),
+    Wrong(
+        "a smaller learning rate",
+        f"{__name__}.fixed",
+        lambda right, x, y, lam, lr, steps: broken(x, y, lam, lr / 3, steps),
+    ),
+    Wrong(
+        "a threshold of lam, without lr",
+        f"{__name__}.fixed",
+        lambda right, x, y, lam, lr, steps: right(x, y, lam / lr, lr, steps),
+    ),
+]

@@ -1,8 +1,8 @@
 """Token noise: noise on token ids turns them into other words.
 
-A token id is a name, not a quantity: its neighbour is no nearer to it in meaning than any other word. The snippet adds
-Gaussian noise to the ids and cuts the fraction off. Half of the noise is negative, and however small it is, cutting
-leads to the id below. Only where float32 rounds the noise away, since large ids are coarse, does the token stay.
+A token id is a name, not a quantity: the next id need not be a similar word. The snippet adds Gaussian noise of 0.01 to
+the ids and cuts the fraction off. Half of the noise is negative, and cutting then leads to the id below, however small
+the noise is, except at id 0 and where float32 rounds the noise away, since its numbers are coarse near large ids.
 """
 
 from math import sqrt
@@ -11,16 +11,18 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT, mean_of_bounded, mean_of_normal
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim
 
 BREAKS = "input_noise"
 CARDS = ("Q18.146", "Q18.144")
 SAY = (
     "Noise belongs on the embeddings, which are quantities, not on the ids, which are names. `.long()` cuts towards "
-    "0, so noise of 0.01 makes nearly half of the tokens the one below in the vocabulary."
+    "0, so noise of 0.01 turns a large fraction of the tokens, up to a half, into the token one id below."
 )
-WRONG_ANSWER = "'The noise is only 0.01, so hardly a token changes.' The cut does not ask how far below the id it is."
+WRONG_ANSWER = (
+    "'The noise is only 0.01, so hardly a token changes.' Cutting turns 41.999 into 41, however little is missing."
+)
 
 VOCABULARY, STD, WIDTH = 50_257, 0.01, 8
 
@@ -45,7 +47,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     noise = (fixed(ids, STD, embedding) - embedding(ids)).detach()
     return [
         Claim(
-            f"Noise of {STD} on GPT-2's {VOCABULARY:,} ids changes a share",
+            f"Noise of {STD} on GPT-2's {VOCABULARY:,} ids changes a fraction of them",
             expected,
             "mean P(noise < -spacing(id)/2)",
             (moved != 0).double().mean().item(),
@@ -55,14 +57,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             "Id 0, cut towards 0, does not change",
             0,
-            "share changed",
+            "fraction changed",
             (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
             *EXACT,
         ),
         Claim(
-            "Rounded instead of cut, there is no noise at all",
+            "Rounded instead of cut, no id changes",
             0,
-            "share changed",
+            "fraction changed",
             ((ids.float() + torch.randn_like(ids, dtype=torch.float) * STD).round().long() != ids)
             .double()
             .mean()
@@ -72,8 +74,23 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "The embeddings get noise of the variance asked for",
             STD**2,
-            "std^2",
+            r"$\sigma^2$",
             noise.double().square().mean().item(),
             *mean_of_normal(sqrt(2) * STD**2, noise.numel()),
         ),
     ], []
+
+
+WRONG = [
+    Wrong(
+        "ids rounded instead of cut",
+        f"{__name__}.fixed",
+        lambda right, ids, std, e: e((ids + std * torch.randn(ids.shape)).round().long()),
+    ),
+    Wrong(
+        "the snippet, then the embedding",
+        f"{__name__}.fixed",
+        lambda right, ids, std, e: e(broken(ids, std, e.num_embeddings)),
+    ),
+    Wrong("noise of deviation std^2", f"{__name__}.fixed", lambda right, ids, std, e: right(ids, std**2, e)),
+]

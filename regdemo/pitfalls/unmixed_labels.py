@@ -1,24 +1,24 @@
 """Unmixed labels: mixup that mixes only the inputs.
 
 Mixup trains on w x_i + (1-w) x_j with the loss w CE(y_i) + (1-w) CE(y_j). The snippet mixes the inputs and keeps y_i.
-The target that a loss asks for can be read off its gradient at the logits, softmax minus target; beside it stands what
-the mixed input really holds.
+The gradient of cross entropy at the logits is softmax minus target, so the target can be read off the gradient and
+compared with the fractions of the classes in the mixed input.
 """
 
 import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import rounding
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "mixup"
 CARDS = ("Q18.123", "Q18.120")
 SAY = (
-    "Mixup mixes inputs and labels with the same weight. With labels unmixed it is noise: each example carries a "
-    "stranger's features under its own name, and the more even the mixture, the more of them."
+    "Mixup mixes inputs and labels with the same weight. With the labels unmixed, the target is wrong by "
+    "the weight of the other input wherever that input has another label."
 )
-WRONG_ANSWER = "'The labels are hard, so they cannot be mixed.' The loss can: w CE(y) + (1-w) CE(y[order])."
+WRONG_ANSWER = "'The labels are hard, so they cannot be mixed.' Mix the losses instead: w CE(y) + (1-w) CE(y[order])."
 
 CLASSES, EXAMPLES, ALPHA = 4, 256, 1.0
 
@@ -41,7 +41,7 @@ def fixed(model, x, y, alpha):
 
 def measure() -> tuple[list[Claim], list[Block]]:
     y = torch.randint(CLASSES, (EXAMPLES,))
-    x = F.one_hot(y, CLASSES).float()  # an input is its class, so a mixture of inputs shows its shares
+    x = F.one_hot(y, CLASSES).float()  # an input is its class, so a mixture of inputs shows the fraction of each
     seen = []
 
     def model(mixture: torch.Tensor) -> torch.Tensor:
@@ -63,13 +63,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
     (_, foreign, wrong), (_, _, wrong_fixed) = results
     return [
         Claim(
-            "The share of a target that names the wrong class",
+            "The fraction of a target that is on the wrong class",
             foreign,
-            "what the input holds of other classes",
+            "fraction of other classes in the input",
             wrong,
             *rounding(1, digits=1e-5),
         ),
-        fixed_claim("Target and input agree", 0, "share that differs", wrong_fixed, *rounding(1, digits=1e-5)),
+        fixed_claim("Target and input agree", 0, "fraction that differs", wrong_fixed, *rounding(1, digits=1e-5)),
     ], [
         Table(
             f"A batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",
@@ -78,3 +78,25 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "Each draws its own weight.",
         )
     ]
+
+
+WRONG = [
+    Wrong("labels mixed half and half", f"{__name__}.fixed", lambda right, *a: _mixed(lambda w: 0.5, None, *a)),
+    Wrong(
+        "labels mixed with another draw of the weight",
+        f"{__name__}.fixed",
+        lambda right, *a: _mixed(lambda w: torch.rand(()), None, *a),
+    ),
+    Wrong(
+        "labels of another order",
+        f"{__name__}.fixed",
+        lambda right, *a: _mixed(lambda w: w, torch.randperm(EXAMPLES), *a),
+    ),
+]
+
+
+def _mixed(label_weight, label_order, model, x, y, alpha):
+    weight, order = torch.distributions.Beta(alpha, alpha).sample(), torch.randperm(len(x))
+    logits = model(weight * x + (1 - weight) * x[order])
+    other, share = y[order if label_order is None else label_order], label_weight(weight)
+    return share * F.cross_entropy(logits, y) + (1 - share) * F.cross_entropy(logits, other)

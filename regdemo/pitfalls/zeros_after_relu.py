@@ -1,23 +1,27 @@
 """Zeros after ReLU: a count of dropped neurons that finds 75% at p = 0.5.
 
-To show dropout at work, the snippet counts zeros behind it. Behind a ReLU half of the activations were zero before:
-with inputs symmetric about 0, it reports 1 - (1-p)/2 and calls that the share that dropout has dropped.
+To show dropout at work, the snippet counts zeros after it. If the ReLU's inputs are symmetric about 0, half of the
+activations were zero before dropout: it reports $1 - (1-p)/2$ as the fraction that dropout has dropped.
 """
 
 import torch
 import torch.nn.functional as F
 
 from regdemo.bounds import proportion
-from regdemo.measure import fixed_claim
+from regdemo.measure import Wrong, fixed_claim
 from regdemo.report import Block, Claim, Table
 
 BREAKS = "dropout"
 CARDS = ("Q18.6",)
 SAY = (
-    "A zero behind a ReLU is not a dropped neuron: half were zero anyway. To see what dropout dropped, look at the "
-    "mask: count zeros among the activations that were not zero before it."
+    "A zero after a ReLU need not be a dropped neuron: with symmetric inputs half were zero anyway. To "
+    "see what dropout dropped, look at the mask: count zeros among the activations that were not zero "
+    "before it."
 )
-WRONG_ANSWER = "'75% are zero, so the dropout is stronger than set.' Dropout dropped half of them, ReLU the other."
+WRONG_ANSWER = (
+    "'75% are zero, so the dropout is stronger than set.' ReLU zeroed half; dropout dropped half of the "
+    "rest, which adds 25%."
+)
 
 N, RATES = 100_000, (0.1, 0.3, 0.5)
 
@@ -39,12 +43,23 @@ def measure() -> tuple[list[Claim], list[Block]]:
     p = RATES[-1]
     share, active = 1 - (1 - p) / 2, int((x > 0).sum())
     return [
-        Claim(f"At p = {p} it counts", share, "1 - (1-p)/2", counted[p][0], *proportion(share, N)),
-        fixed_claim(f"At p = {p} it counts", p, "p", counted[p][1], *proportion(p, active)),
+        Claim(f"At p = {p} it counts", share, "$1 - (1-p)/2$", counted[p][0], *proportion(share, N)),
+        fixed_claim(f"At p = {p} it counts", p, "$p$", counted[p][1], *proportion(p, active)),
     ], [
         Table(
-            "The share that is said to be dropped",
-            ["p", "broken", "1 - (1-p)/2", "fixed"],
+            "The fraction that is reported as dropped",
+            ["p", "broken", "$1 - (1-p)/2$", "fixed"],
             [[str(p), wrong, 1 - (1 - p) / 2, right] for p, (wrong, right) in counted.items()],
         )
     ]
+
+
+WRONG = [
+    Wrong(
+        "dropout before the ReLU",
+        f"{__name__}.fixed",
+        lambda right, x, p: (F.relu(F.dropout(x, p)) == 0).float().mean(),
+    ),
+    Wrong("a half subtracted", f"{__name__}.fixed", lambda right, x, p: broken(x, p) - 0.5),
+    Wrong("divided by two", f"{__name__}.fixed", lambda right, x, p: broken(x, p) / 2),
+]
