@@ -34,7 +34,6 @@ CARDS = ("Q18.432", "Q18.433", "Q18.434", "Q18.435")
 EXAMPLES, WEAK = 400, 60  # two sets of as many examples; inputs that each say a little
 STEPS, LR, EVERY = 200, 0.5, 10
 STRONG, SHIFT = 1.0, 0.25  # means of the one input that says much, and of each weak one
-Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
 def adversarial_training(
@@ -63,7 +62,7 @@ def adversarial_training(
     def adversarial(w: torch.Tensor) -> torch.Tensor:
         return regularizers.adversarial_training(x, lambda inputs: plain(w, inputs), epsilon, clean=clean)
 
-    ways: dict[str, Loss] = {
+    ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "clean inputs": plain,
         "random signs": lambda w: clean * plain(w) + (1 - clean) * plain(w, x + noise),
         "FGSM's inputs": adversarial,
@@ -133,12 +132,14 @@ def adversarial_training(
     )
 
 
-def _gradient(loss: Loss, w: torch.Tensor) -> torch.Tensor:
+def _gradient(loss: Callable[[torch.Tensor], torch.Tensor], w: torch.Tensor) -> torch.Tensor:
     leaf = w.clone().requires_grad_()
     return torch.autograd.grad(loss(leaf), leaf)[0]
 
 
-def _train(loss: Loss, worst: Loss) -> tuple[torch.Tensor, list[float]]:
+def _train(
+    loss: Callable[[torch.Tensor], torch.Tensor], worst: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, list[float]]:
     """The weights in the end, and the worst-case loss every few steps."""
     w, path = torch.zeros(1 + WEAK, dtype=torch.float64), []
     for step in range(STEPS + 1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import scipy.special
+import scipy
 import torch
 import torch.nn.functional as F
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import log, log10
 from typing import TYPE_CHECKING, Annotated
 
+import scipy
 import torch
-from scipy.special import betainc
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
@@ -153,7 +153,12 @@ def mixup(
                 title="The weight at several alphas, by formula",
                 columns=["alpha", "std of l", "l below 0.1 or above 0.9", "variance of the inputs kept"],
                 rows=[
-                    [f"{a:g}", (4 * (2 * a + 1)) ** -0.5, 2 * float(betainc(a, a, 0.1)), (a + 1) / (2 * a + 1)]
+                    [
+                        f"{a:g}",
+                        (4 * (2 * a + 1)) ** -0.5,
+                        2 * float(scipy.special.betainc(a, a, 0.1)),
+                        (a + 1) / (2 * a + 1),
+                    ]
                     for a in sorted({*ALPHAS, alpha})
                 ],
             ),
@@ -164,7 +169,7 @@ def mixup(
 def _log_moments(alpha: float) -> tuple[float, float]:
     """Variance and mean of ln(l (1-l)), at least ln(LEAST), for l from Beta(alpha, alpha)."""
     edges = torch.cat([torch.zeros(1), torch.logspace(log10(LEAST), log10(0.5), 20_000, dtype=torch.float64)])
-    mass = torch.from_numpy(betainc(alpha, alpha, edges.numpy())).diff() * 2  # both halves are alike
+    mass = torch.from_numpy(scipy.special.betainc(alpha, alpha, edges.numpy())).diff() * 2  # both halves are alike
     middle = (edges[1:] + edges[:-1]) / 2
     logs = (middle * (1 - middle)).clamp(min=LEAST).log()
     mean = (mass * logs).sum().item()

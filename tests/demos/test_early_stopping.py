@@ -60,7 +60,7 @@ def test_the_uncopied_best_has_the_last_scores_and_the_restored_one_better():
 
 
 def test_the_curves_have_a_point_for_each_epoch():
-    (curves,) = [block for block in blocks_of(early_stopping(epochs=7)) if isinstance(block, Curves)]
+    (curves,) = [block for block in early_stopping(epochs=7).blocks if isinstance(block, Curves)]
     assert [series.x for series in curves.series] == [[1, 2, 3, 4, 5, 6, 7]] * 2
 
 

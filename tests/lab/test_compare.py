@@ -16,7 +16,7 @@ import torch
 from scipy import stats
 
 from helpers import texts
-from regdemo.catalog import entries
+from regdemo import catalog
 from regdemo.errors import ArgumentError
 from regdemo.lab import data, memory, training
 from regdemo.lab.choices import arms, fitting
@@ -345,7 +345,7 @@ def test_every_demo_is_an_arm_but_those_that_no_task_can_be_trained_with():
         "dropout-sites",
         "gpt2",
     }
-    assert {entry.name for entry in entries()} - set(TECHNIQUES) == no_arm
+    assert {demo.name for demo in catalog.demos()} - set(TECHNIQUES) == no_arm
 
 
 def test_two_that_set_the_same_thing_cannot_be_in_one_recipe():

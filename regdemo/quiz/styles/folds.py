@@ -85,7 +85,7 @@ def with_details(text: str) -> tuple[str, list[int]]:
     """The text with other folds as `<details>`, and for each of its lines the line it was, both counted from 0.
 
     >>> with_details('??? question "What is p?"\\n    A rate.\\n')[0]
-    '<details><summary>What is p?</summary>\\n\\nA rate.\\n\\n</details>\\n'
+    '<details><summary>What is p?</summary>\\n\\nA rate.\\n\\n\\n</details>\\n'
     """
     lines = text.split("\n")
     if not any(line.lstrip().startswith(("???", "!!!", ":::")) or "{" in line for line in lines):
