@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from regdemo.bounds import EXACT, rounding
 from regdemo.report import Claim
@@ -53,7 +52,7 @@ class Wrong(NamedTuple):
             setattr(home, name, right)
 
 
-class FromFunction(nn.Module):
+class FromFunction(torch.nn.Module):
     """A module whose forward is a function of the module itself, for its mode, and of the inputs."""
 
     def __init__(self, function: Callable[..., torch.Tensor]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Tensor
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
@@ -153,7 +152,7 @@ def elastic_net(
     )
 
 
-def _features(rho: float, generator: torch.Generator) -> Tensor:
+def _features(rho: float, generator: torch.Generator) -> torch.Tensor:
     """Columns of mean square 1: two copies, two of correlation rho, and others."""
     x = normal(generator, EXAMPLES, FEATURES)
     x[:, 1] = x[:, 0]
@@ -162,7 +161,7 @@ def _features(rho: float, generator: torch.Generator) -> Tensor:
     return x / x.square().mean(0).sqrt()
 
 
-def _fit(x: Tensor, y: Tensor, l1: float, l2: float, start: Tensor, steps: int) -> Tensor:
+def _fit(x: torch.Tensor, y: torch.Tensor, l1: float, l2: float, start: torch.Tensor, steps: int) -> torch.Tensor:
     """Proximal gradient descent on half the mean squared error."""
     gram, moments = x.T @ x / len(x), x.T @ y / len(x)
     rate = 1 / torch.linalg.matrix_norm(gram, 2).item()
@@ -172,7 +171,7 @@ def _fit(x: Tensor, y: Tensor, l1: float, l2: float, start: Tensor, steps: int) 
     return w
 
 
-def _loss(x: Tensor, y: Tensor, w: Tensor, l1: float) -> Tensor:
+def _loss(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, l1: float) -> torch.Tensor:
     return (y - x @ w).square().mean() / 2 + l1 * w.abs().sum()
 
 

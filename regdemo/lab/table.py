@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
+
+try:
+    import pandas as pd
+except ModuleNotFoundError:  # the extra `tables`, which `data.from_file` asks for before anything here is called
+    pd = None
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.lab.preparation import Preparation, of_rows

@@ -69,3 +69,27 @@ def test_no_commands_help_imports_anything_heavy(tmp_path):
 @pytest.mark.parametrize("arguments", ["dropout", "pitfalls token-noise"])
 def test_the_trap_catches_what_runs(arguments, tmp_path):
     assert "trapped torch" in trapped(*arguments.split(), home=tmp_path).stderr
+
+
+WITHOUT_EXTRAS = """
+import importlib, pkgutil, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in EXTRAS:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import regdemo
+for module in pkgutil.walk_packages(regdemo.__path__, "regdemo."):
+    if not module.name.startswith(("regdemo.web", "regdemo.mcp", "regdemo.cli.mcp", "regdemo.__main__")):
+        importlib.import_module(module.name)
+"""
+
+
+def test_every_module_outside_the_faces_can_be_imported_without_any_extra():
+    """As in a notebook or in a script, where imports are not lazy."""
+    extras = "pandas pyarrow tqdm transformers llm mcp opacus starlette uvicorn jinja2 genanki zstandard distributed"
+    program = f"EXTRAS = set({extras.split()!r})\n{WITHOUT_EXTRAS}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
