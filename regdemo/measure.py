@@ -52,18 +52,6 @@ class Wrong(NamedTuple):
             setattr(home, name, right)
 
 
-class FromFunction(torch.nn.Module):
-    """A module whose forward is a function of the module itself, for its mode, and of the inputs."""
-
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """What the function returns."""
-        return self.function(self, *inputs)
-
-
 # Draws
 
 

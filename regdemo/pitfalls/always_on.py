@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import FromFunction, Wrong, fixed_claim
+from regdemo.measure import Wrong, fixed_claim
+from regdemo.pitfalls._modules import FromFunction
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout"

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from regdemo.bounds import EXACT
-from regdemo.measure import FromFunction, Wrong, fixed_claim
+from regdemo.measure import Wrong, fixed_claim
+from regdemo.pitfalls._modules import FromFunction
 from regdemo.report import Block, Claim
 
 BREAKS = "dropout_sites"
