@@ -21,7 +21,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'It trains, so it works.' Until the first call of zero_grad(), state_dict() or a scheduler: each "
-    "raises AttributeError or TypeError."
+    "raises AttributeError."
 )
 
 K, ALPHA = 5, 0.5

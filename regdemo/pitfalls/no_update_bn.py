@@ -64,7 +64,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             "Mean square of the normalized units' means",
             expected,
-            r"mean of $((\\bar w - w_{last}) E[x] / \\sigma_{last})^2$",
+            r"mean of $((\bar w - w_{last}) E[x] / \sigma_{last})^2$",
             wrong.mean(0).square().mean().item(),
             *rounding(expected, digits=1e-3),
         ),

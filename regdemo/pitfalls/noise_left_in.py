@@ -67,7 +67,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             f"The variance of the weights' shift after {STEPS} passes without a step",
             variance,
-            r"$T \\sigma^2$",
+            r"$T \sigma^2$",
             shifts[broken],
             *mean_of_normal(sqrt(2) * variance, SIZE**2),
         ),

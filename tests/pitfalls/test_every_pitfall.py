@@ -73,6 +73,11 @@ def test_a_fix_that_does_not_help_runs_and_fails_a_claim_about_the_fixed_code(pi
 
 
 @each
+def test_three_fixes_that_do_not_help_are_listed_each_by_a_name_of_its_own(pitfall):
+    assert len({wrong.name for wrong in pitfall.wrong}) == len(pitfall.wrong) >= 3
+
+
+@each
 def test_the_code_shown_is_the_source_of_the_code_that_ran(pitfall):
     module, (snippet, difference) = module_of(pitfall), code_of(pitfall)
     assert snippet.source == inspect.getsource(module.broken).rstrip()
