@@ -6,17 +6,19 @@ chance; selected once on all of the data it is far above, and on fresh data the 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import sklearn.model_selection
+import sklearn
 import torch
-from torch import Tensor
 
 from regdemo.bounds import EXACT, proportion
 from regdemo.measure import Wrong, fraction, normal, seeded, signs
 from regdemo.parameters import SEED, count
 from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ACTS_ON = "models"
 PROVIDED_BY = "sklearn.model_selection.KFold"

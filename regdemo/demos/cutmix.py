@@ -10,7 +10,6 @@ from typing import Annotated
 
 import scipy
 import torch
-import torch.nn.functional as F
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
@@ -33,7 +32,7 @@ CARDS = ("Q18.912", "Q18.913", "Q18.914", "Q18.915", "Q18.558")
 
 CLASSES = 3
 ALPHAS = (0.2, 1.0, 5.0)
-SWAP = torch.tensor([1, 0])
+SWAP = (1, 0)
 
 
 def cutmix(
@@ -47,7 +46,8 @@ def cutmix(
     generator = seeded(seed)
     x = torch.stack([torch.ones(side, side), torch.zeros(side, side)]).double()
     pairs = [
-        regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=SWAP) for _ in range(draws)
+        regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=torch.tensor(SWAP))
+        for _ in range(draws)
     ]
     images = torch.stack([mixed[0] for mixed, _ in pairs])
     weights = torch.stack([target[0, 0] for _, target in pairs])
@@ -130,8 +130,9 @@ def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]
     mixed, target = regularizers.cutmix(x, labels, num_classes=CLASSES, box=box, order=order)
     logits = mixed.flatten(1) @ layer
     weight = 1 - (side // 2 - side // 4) / side
-    split = weight * F.cross_entropy(logits, labels) + (1 - weight) * F.cross_entropy(logits, labels[order])
-    return F.cross_entropy(logits, target).item(), split.item(), 1 + logits.abs().max().item()
+    cross_entropy = torch.nn.functional.cross_entropy
+    split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, labels[order])
+    return cross_entropy(logits, target).item(), split.item(), 1 + logits.abs().max().item()
 
 
 def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
@@ -139,7 +140,9 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
     rows, columns = torch.meshgrid(torch.linspace(0, 0.3, 12), torch.linspace(0, 0.3, 24), indexing="ij")
     x = torch.stack([columns, 1 - rows]).double()
     for _ in range(20):
-        images, targets = regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=SWAP)
+        images, targets = regularizers.cutmix(
+            x, torch.eye(2).double(), alpha, generator=generator, order=torch.tensor(SWAP)
+        )
         weight = targets[0, 0].item()
         if 0.1 < weight < 0.9:
             break

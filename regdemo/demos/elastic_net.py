@@ -7,7 +7,7 @@ weights against its bound.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 
@@ -16,6 +16,9 @@ from regdemo.bounds import EXACT, rounding
 from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ACTS_ON = "weights"
 SAY = (
@@ -152,7 +155,7 @@ def elastic_net(
     )
 
 
-def _features(rho: float, generator: torch.Generator) -> torch.Tensor:
+def _features(rho: float, generator: torch.Generator) -> Tensor:
     """Columns of mean square 1: two copies, two of correlation rho, and others."""
     x = normal(generator, EXAMPLES, FEATURES)
     x[:, 1] = x[:, 0]
@@ -161,7 +164,7 @@ def _features(rho: float, generator: torch.Generator) -> torch.Tensor:
     return x / x.square().mean(0).sqrt()
 
 
-def _fit(x: torch.Tensor, y: torch.Tensor, l1: float, l2: float, start: torch.Tensor, steps: int) -> torch.Tensor:
+def _fit(x: Tensor, y: Tensor, l1: float, l2: float, start: Tensor, steps: int) -> Tensor:
     """Proximal gradient descent on half the mean squared error."""
     gram, moments = x.T @ x / len(x), x.T @ y / len(x)
     rate = 1 / torch.linalg.matrix_norm(gram, 2).item()
@@ -171,7 +174,7 @@ def _fit(x: torch.Tensor, y: torch.Tensor, l1: float, l2: float, start: torch.Te
     return w
 
 
-def _loss(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, l1: float) -> torch.Tensor:
+def _loss(x: Tensor, y: Tensor, w: Tensor, l1: float) -> Tensor:
     return (y - x @ w).square().mean() / 2 + l1 * w.abs().sum()
 
 
