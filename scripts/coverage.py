@@ -1,4 +1,4 @@
-"""Add up the tables of docs/coverage.md: what fraction of what interviewers ask the bank answers well.
+"""Add up the tables of docs/pages/coverage.md: what fraction of what interviewers ask the bank answers well.
 
 python scripts/coverage.py           # the summary
 python scripts/coverage.py --write   # the summary and the order of new cards, written into the page
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regdemo.quiz import decks, selection
 
-PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
+PAGE = Path(__file__).parent.parent / "docs" / "pages" / "coverage.md"
 ASKED = 526  # askings counted in the 31 collections
 FIRST = 40  # cards that a new learner meets in two evenings
 

@@ -1,4 +1,4 @@
-"""docs/coverage.md: its sums, its cards and the order of new cards are what the bank gives today."""
+"""docs/pages/coverage.md: its sums, its cards and the order of new cards are what the bank gives today."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""docs/regularizers.ipynb: its cells run in order and print what the notebook shows."""
+"""docs/pages/regularizers.ipynb: its cells run in order and print what the notebook shows."""
 
 import contextlib
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-NOTEBOOK = json.loads((Path(__file__).parents[2] / "docs" / "regularizers.ipynb").read_text(encoding="utf-8"))
+NOTEBOOK = json.loads((Path(__file__).parents[2] / "docs" / "pages" / "regularizers.ipynb").read_text(encoding="utf-8"))
 
 
 def test_its_cells_print_what_they_show():

@@ -1,4 +1,4 @@
-"""The table of docs/peers.md, row by row: what our call returns next to the peer's, where the peer is installed.
+"""The table of docs/pages/peers.md, row by row: what our call returns next to the peer's, where the peer is installed.
 
 The peers' own test suites expect more than the rows compare; those expectations are below, as tests of ours.
 """

@@ -1,7 +1,7 @@
-"""Regenerate the README's output blocks by running the command named above each.
+"""Regenerate the output blocks of the README, the documentation and the study guide by running their commands.
 
-    python scripts/readme.py            write every block anew
-    python scripts/readme.py --check    run the blocks marked `run`, and fail if one would change
+    python scripts/outputs.py [FILE ...]            write every block again
+    python scripts/outputs.py --check [FILE ...]    run the blocks marked `run`, and fail if one would change
 
 A block marked `run` prints the same everywhere; one marked `measured` holds figures of the machine it last ran on.
 """
@@ -15,7 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+FILES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs/pages").glob("*.md")),
+    *sorted((ROOT / "interview_questions").rglob("README.md")),
+]
 BLOCK = re.compile(r"<!-- (?P<kind>run|measured): (?P<command>.+?) -->\n```text\n(?P<output>.*?)```\n", re.DOTALL)
 
 
@@ -29,7 +34,7 @@ def output(command: str) -> str:
             "NO_COLOR": "1",
             "REGDEMO_HOME": folder,
         }
-        command = command.replace("benchmarks/", f"{README.parent}/benchmarks/")
+        command = command.replace("benchmarks/", f"{ROOT}/benchmarks/").replace("scripts/", f"{ROOT}/scripts/")
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=folder, env=environment)
     if done.returncode:
         sys.exit(f"{command!r} ended with exit code {done.returncode}: {done.stderr.strip()}")
@@ -37,7 +42,7 @@ def output(command: str) -> str:
 
 
 def rewrite(text: str, *, kinds: tuple[str, ...]) -> str:
-    """The README with the blocks of these kinds run again."""
+    """A page with the blocks of these kinds run again."""
 
     def block(found: re.Match[str]) -> str:
         if found["kind"] not in kinds:
@@ -49,12 +54,14 @@ def rewrite(text: str, *, kinds: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Write or check, as asked."""
-    text = README.read_text(encoding="utf-8")
-    if sys.argv[1:] == ["--check"]:
-        if rewrite(text, kinds=("run",)) != text:
-            sys.exit("README.md shows output that its commands no longer print: run `python scripts/readme.py`")
-    else:
-        README.write_text(rewrite(text, kinds=("run", "measured")), encoding="utf-8")
+    names = sys.argv[1:]
+    check = "--check" in names
+    for file in [Path(name) for name in names if name != "--check"] or FILES:
+        text = file.read_text(encoding="utf-8")
+        if not check:
+            file.write_text(rewrite(text, kinds=("run", "measured")), encoding="utf-8")
+        elif rewrite(text, kinds=("run",)) != text:
+            sys.exit(f"{file} shows output that its commands no longer print: run `python scripts/outputs.py {file}`")
 
 
 if __name__ == "__main__":
