@@ -340,10 +340,15 @@ def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
 def test_every_demo_is_an_arm_but_those_that_no_task_can_be_trained_with():
     no_arm = {
         "augmentation",  # of labelled texts: the text task's labels are the text, and would be edited with it
-        "drop-block",  # on feature maps, which none of the networks has
+        "cross-validation",  # of an evaluation, not of a training
+        "cutmix",  # on images, and drop-block on feature maps, which none of the tasks has
+        "drop-block",
         "dropout-batch-norm",  # this and the next two are on whole models
         "dropout-sites",
+        "elastic-net",  # the arm l1-penalty+l2-penalty is it
         "gpt2",
+        "locked-dropout",  # this and zoneout are for recurrent networks, which none of the tasks trains
+        "zoneout",
     }
     assert {demo.name for demo in catalog.demos()} - set(TECHNIQUES) == no_arm
 
