@@ -2,7 +2,7 @@
 
 A snippet in circulation calls p x + (1-p) x[perm] "MixOut". Measures what it does: it takes variance away in training
 and not in eval, leaves the labels unmixed, and lets an example depend on the others of its batch. Mixout, the technique
-of that name, mixes weights with pretrained ones and does none of this.
+of that name, mixes weights with pretrained ones, and the examples stay apart.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ def layerwise_dropout(
         blocks=[
             Text(
                 "The first layers find features that every later layer uses; the last ones add detail. So the rate, of "
-                "dropout or of DropPath, grows with depth. Two rules are in use and differ at the first layer: "
-                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. Both end at p_max."
+                "dropout or of DropPath, grows with depth. Two rules are in use. They differ most at the first layer: "
+                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. From two layers on both end at p_max."
             ),
             Table(
                 title="Rates, and the fraction of networks that dropped the layer",
@@ -121,7 +121,7 @@ def layerwise_dropout(
                     ["linspace", "p_max (l-1)/(L-1)", deep, sum(kept_linspace)],
                     ["l/L", "p_max l/L", deep_huang, sum(kept_huang)],
                 ],
-                note="Expected is the sum of 1 - p_l. For L > 1, l/L drops half of p_max of a layer more.",
+                note="Expected is the sum of 1 - p_l. For L > 1, l/L drops p_max/2 layers more.",
             ),
             *model_blocks,
         ],

@@ -1,7 +1,8 @@
 """One gradient: a "SAM" that climbs and steps with the same gradient.
 
-SAM climbs rho along the gradient, takes a new gradient there, goes back and steps with the new one. The snippet does
-neither. With plain SGD its step is -(lr - rho/|g|) g: where |g| is below rho/lr it climbs, at rho/lr it does not move.
+SAM climbs rho along the gradient, takes a new gradient there, goes back and steps with the new one. The snippet
+climbs and steps on from there with the old one. With plain SGD its step is -(lr - rho/|g|) g: where |g| is below rho/lr
+it climbs, at rho/lr it does not move.
 """
 
 import torch
