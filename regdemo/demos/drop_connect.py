@@ -160,7 +160,7 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             columns=["noise", "penalty", "expected penalty", "(u1 - u2)^2", "expected (u1 - u2)^2"],
             rows=rows,
             note=(
-                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2 with each weight weighed by "
+                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2 with each weight weighted by "
                 "its input's power, the same for both. Only a second unit tells them apart: u1 and u2 have the same "
                 "weights; dropout drops the same inputs for both."
             ),

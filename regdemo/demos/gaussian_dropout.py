@@ -1,7 +1,7 @@
 """Gaussian dropout: multiply by noise of dropout's two moments.
 
 Instead of 0 or 1/(1-p), each activation is multiplied by a draw from N(1, p/(1-p)). Puts both kinds of noise side by
-side, and counts what the two first moments don't tell: dropout makes zeros, Gaussian noise flips signs.
+side, and counts what the first two moments don't tell: dropout makes zeros, Gaussian noise flips signs.
 """
 
 from __future__ import annotations

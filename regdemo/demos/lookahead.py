@@ -23,9 +23,9 @@ SAY = (
     "along the way, for one more copy of the weights and hardly any time."
 )
 WRONG_ANSWER = (
-    "Storing the slow weights for the first time at the first synchronization. The first k steps are then not pulled "
-    "back: slow weights begin at the initial weights. Close second: 'it is an EMA of the weights'. An EMA watches; "
-    "Lookahead changes where training goes on."
+    "Storing the slow weights for the first time at the first synchronization. They begin at the initial weights; "
+    "stored later, they do not pull back the first k steps. Close second: 'it is an EMA of the weights'. An EMA "
+    "watches; Lookahead changes where training goes on."
 )
 CARDS = ("Q18.164", "Q18.165", "Q18.166", "Q18.167")
 

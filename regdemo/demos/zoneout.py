@@ -24,9 +24,9 @@ SAY = (
     "identity."
 )
 WRONG_ANSWER = (
-    "'Zoneout is dropout on the hidden state, so eval switches it off.' Dropout on the state leaves $(1-p)^T$ of the "
-    "units after $T$ steps; zoneout loses none. And a network that was trained with zoneout and runs without it "
-    "updates its state faster than in training: eval needs the mean."
+    "'Zoneout is dropout on the hidden state, so eval switches it off.' Of the units whose cell stores a value, "
+    "dropout on the state leaves $(1-p)^T$ after $T$ steps; zoneout loses none. And a network that was trained "
+    "with zoneout and runs without it updates its state faster than in training: eval needs the mean."
 )
 CARDS = ("Q18.900", "Q18.901", "Q18.902", "Q18.903")
 
