@@ -165,6 +165,20 @@ def test_a_session_by_keyboard_alone(server, page):
     expect(page.locator(".verdict")).to_be_visible()
 
 
+def test_what_arrives_can_be_used_at_once(server, page):
+    """A point that is ticked in the moment in which the answer appears counts."""
+    quiz(page, server.base, "Q18")
+    page.fill("#response", "noise")
+    page.evaluate(
+        """() => new MutationObserver((_, own) => {
+            const point = document.querySelector("input[name=made]");
+            if (point) { own.disconnect(); point.click(); }
+        }).observe(document.body, {childList: true, subtree: true})"""
+    )
+    page.click("#answer button.main")
+    expect(page.locator("#grades button.main")).to_contain_text("Again")
+
+
 def test_an_answer_that_cannot_be_read_is_said_and_stays_in_its_field(server, page):
     quiz(page, server.base, "Q18.2")
     page.fill("#response", "what?")
