@@ -1,4 +1,4 @@
-"""Annealed dropout: the rate falls to 0 as training goes on.
+"""Annealed dropout: the rate falls toward 0 as training goes on.
 
 And its relatives: early dropout, which only the first part of training has, and late dropout, which only the rest has.
 Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once an epoch.
@@ -18,8 +18,8 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
 SAY = (
-    "Annealed dropout lowers the rate to 0 during training; early dropout, for models that underfit, switches it off "
-    "after the first part; late dropout, for models that overfit, switches it on after it. The rate is a function of "
+    "Annealed dropout lowers the rate toward 0 during training. Early dropout, for models that underfit, switches it "
+    "off after the first part; late dropout, for models that overfit, switches it on then. The rate is a function of "
     "the step and is set on every module before each step. With $p(1-t/T)$, the last training step, $T-1$, still "
     "drops $p/T$: the rate is 0 from step T on."
 )

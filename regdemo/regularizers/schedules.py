@@ -67,7 +67,8 @@ def annealed_dropout(step: int, steps: int, p: float = 0.5) -> float:
 
         p_t = p max(0, 1 - t/T)
 
-    step: t, from 0.  steps: T, where the rate becomes 0 and stays.  Hand it to `set_dropout` before each step.
+    step: t, from 0.  steps: T, where the rate becomes 0 and stays: the last of T steps, t = T - 1, still has p/T.
+    Hand the rate to `set_dropout` before each step.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError on a negative step or less than 1 of steps.
     Rennie, Goel and Thomas 2014, https://research.ibm.com/publications/annealed-dropout-training-of-deep-networks
 
@@ -85,7 +86,8 @@ def early_dropout(step: int, cutoff: int, p: float = 0.1, *, constant: bool = Fa
         linear:    p_t = p (1 - t/T0) before the cutoff T0, then exactly 0    (`annealed_dropout`, ended early)
         constant:  p_t = p before it, then exactly 0
 
-    step: t, from 0.  cutoff: T0, the first step without dropout.
+    step: t, from 0.  cutoff: T0, the first step without dropout.  (The authors' code has T0 - 1 in the denominator
+    for T0 >= 2, as `numpy.linspace` does, so that step T0 - 1 has 0 already.)
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError on a negative step or a cutoff below 1.
     Liu et al. 2023, https://arxiv.org/abs/2303.01500
 
