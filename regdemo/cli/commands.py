@@ -139,12 +139,23 @@ def _made(name: str) -> Any:
 def _with_plain_words(command: Any) -> Any:
     """The command, in whose help an option takes N or NUMBER, and not `<int range>`: its range is in its help."""
     for option in command.params:
-        kind = option.type.name.removesuffix(" range")
-        if option.metavar is None and kind in ("integer", "int", "float"):
+        if option.param_type_name == "argument" and not hasattr(option, "type"):  # typer 0.29 adds what we write
+            option.metavar = (option.metavar or option.name).strip("[]").removesuffix("...")
+            option.display_type_rich = lambda ctx: None
+        if option.metavar is None and (kind := type_name(option)) in ("int", "float"):
             option.metavar = "NUMBER" if kind == "float" else "N"
     for child in getattr(command, "commands", {}).values():
         _with_plain_words(child)
     return command
+
+
+def type_name(option: Any) -> str:
+    """What a parameter of a command takes: "int", "float", "path" or another word of typer's."""
+    if hasattr(option, "type"):  # typer up to 0.28
+        name: str = option.type.name.removesuffix(" range")
+        return {"integer": "int"}.get(name, name)
+    described = option.type_descriptor
+    return "path" if described.is_path else getattr(described.annotation, "__name__", str(described.annotation))
 
 
 def _named(place: str) -> Any:

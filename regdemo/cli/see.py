@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from regdemo import catalog
+from regdemo.cli import commands
 from regdemo.errors import ArgumentError, RegdemoError
 
 SHOWS = ("list", "compare", "combine", "pitfalls", "diagnose")  # in addition to the demos: what only reports
@@ -76,7 +77,7 @@ def _parsed(name: str, arguments: list[str]) -> Any:
     """The context of a command with its options. Raises ArgumentError if one names a file."""
     context = _root().get_command(None, name).make_context(f"regdemo {name}", arguments)
     for option in context.command.params:
-        if option.type.name == "path" and context.params.get(option.name):
+        if commands.type_name(option) == "path" and context.params.get(option.name):
             raise ArgumentError(f"{option.opts[0]} names a file, and a deck may not: type it yourself")
     return context
 

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
 
 import pytest
@@ -313,3 +315,10 @@ def test_completion_offers_the_demos():
     environment = {**os.environ, "_REGDEMO_COMPLETE": "complete_bash", "COMP_WORDS": "regdemo drop", "COMP_CWORD": "1"}
     done = subprocess.run([sys.executable, "-m", "regdemo"], capture_output=True, text=True, env=environment)
     assert set(done.stdout.split()) == {name for name in DEMOS if name.startswith("drop")}
+
+
+def test_the_type_of_a_parameter_is_known_from_either_way_in_which_typer_keeps_it():
+    old = SimpleNamespace(type=SimpleNamespace(name="integer range"))
+    new = SimpleNamespace(type_descriptor=SimpleNamespace(is_path=False, annotation=int))
+    path = SimpleNamespace(type_descriptor=SimpleNamespace(is_path=True, annotation=Path))
+    assert [commands.type_name(option) for option in (old, new, path)] == ["int", "int", "path"]

@@ -115,7 +115,7 @@ def test_katas_are_counted(run, tmp_path):
     [
         (("--interview", "2026-03-14"), "2026-03-14 has passed"),
         (("--interview", "tomorrow"), "'tomorrow' isn't a day: write it as in 2026-12-15"),
-        (("--retention", "0.5"), "0.5 is not in the range"),
+        (("--retention", "0.5"), "'--retention'"),
         (("--fit",), "of your answers came on a later day"),
     ],
 )
