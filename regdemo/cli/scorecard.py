@@ -26,33 +26,20 @@ class Scorecard:
     def __init__(self, replies: Sequence[Reply], took: timedelta, bank: Path | None) -> None:
         self._replies = replies
         self._took = took
-        self._graded = [reply for reply in replies if reply.graded]
-        self._calibration = interview.calibration(
-            [(reply.review.sure, reply.right) for reply in self._graded if reply.review.sure is not None]
-        )
+        self._score = interview.score(replies)
         self._weak = [reply for reply in replies if not reply.graded or not reply.right or left_out(reply)]
         commands = dict.fromkeys(command for reply in self._weak for command in reply.outcome.see_it)
         if self._weak:
             commands[f"{asking(bank)} --ids {','.join(reply.question.card.id for reply in self._weak)}"] = None
         self._commands = list(commands)
 
-    def topics(self) -> list[tuple[str, int, int]]:
-        """Each topic with how many of its answers were right and how many there were, the weakest first."""
-        counts: dict[str, list[int]] = {}
-        for reply in self._graded:
-            count = counts.setdefault(reply.question.card.topic, [0, 0])
-            count[0] += reply.right
-            count[1] += 1
-        rows = [(topic, right, asked) for topic, (right, asked) in counts.items()]
-        return sorted(rows, key=lambda row: row[1] / row[2])
-
     def as_plain(self) -> dict[str, Any]:
         """All of it as plain values."""
-        found = self._calibration
+        found = self._score.calibration
         return {
             "seconds": round(self._took.total_seconds(), 3),
             "answers": [self._answer_as_plain(reply) for reply in self._replies],
-            "topics": [{"topic": topic, "right": right, "asked": asked} for topic, right, asked in self.topics()],
+            "topics": [{"topic": each.topic, "right": each.right, "asked": each.asked} for each in self._score.topics],
             "calibration": found
             and {
                 "brier": round(found.brier, 4),
@@ -73,24 +60,28 @@ class Scorecard:
 
     def show(self, page: Page) -> None:
         """Print it."""
-        right = sum(reply.right for reply in self._graded)
-        waiting = len(self._replies) - len(self._graded)
+        score = self._score
+        waiting = score.asked - score.graded
         page.fresh()
         for reply in self._weak:
             self._show_weak(page, reply)
-        page.rule("Score card", f"{right} of {len(self._graded)} right")
+        page.rule("Score card", f"{score.right} of {score.graded} right")
         if waiting:
             page.quiet(f"{waiting} not graded: they count as failed until a quiz asks them.")
         page.table(
             "By topic, the weakest first",
             ["  topic", "right", ""],
             [
-                [f"  {topic_title(topic)}", f"{right}/{asked}", "█" * round(BAR * right / asked)]
-                for topic, right, asked in self.topics()
+                [
+                    f"  {topic_title(each.topic)}",
+                    f"{each.right}/{each.asked}",
+                    "█" * round(BAR * each.right / each.asked),
+                ]
+                for each in score.topics
             ],
         )
-        if self._calibration:
-            self._show_calibration(page, self._calibration)
+        if score.calibration:
+            self._show_calibration(page, score.calibration)
         page.rule("Try")
         page.listed([("", f"`{command}`") for command in self._commands])
 
@@ -132,9 +123,9 @@ def left_out(reply: Reply) -> tuple[str, ...]:
     return reply.outcome.missed_points if reply.graded else ()
 
 
-def _bar(share: float, mark: float) -> str:
-    """A bar as long as the share, and a mark at another."""
-    cells = ["█"] * round(BAR * share) + ["·"] * (BAR - round(BAR * share))
+def _bar(fraction: float, mark: float) -> str:
+    """A bar as long as the fraction, and a mark at another."""
+    cells = ["█"] * round(BAR * fraction) + ["·"] * (BAR - round(BAR * fraction))
     cells.insert(round(BAR * mark), "│")
     return "".join(cells)
 

@@ -6,7 +6,6 @@ disk, as Again, before the model answer is returned; its grade then replaces tha
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -310,21 +309,13 @@ def _find(session: Session, token: str) -> Reply | None:
 
 def score_card(replies: Sequence[Reply]) -> dict[str, Any]:
     """What an interview came to: topic by topic, sure against right, and each answer with what it left out."""
-    graded = [reply for reply in replies if reply.graded]
-    right, asked = Counter[str](), Counter[str]()
-    for reply in graded:
-        asked[reply.question.card.topic] += 1
-        right[reply.question.card.topic] += reply.right
-    certain = [(reply.review.sure, reply.right) for reply in graded if reply.review.sure is not None]
+    score = interview.score(replies)
     return {
-        "asked": len(replies),
-        "right": sum(reply.right for reply in graded),
-        "ungraded": len(replies) - len(graded),
-        "topics": [
-            {"topic": topic, "right": right[topic], "asked": asked[topic]}
-            for topic in sorted(asked, key=lambda topic: right[topic] / asked[topic])
-        ],
-        "calibration": as_plain(interview.calibration(certain)),
+        "asked": score.asked,
+        "right": score.right,
+        "ungraded": score.asked - score.graded,
+        "topics": [{"topic": each.topic, "right": each.right, "asked": each.asked} for each in score.topics],
+        "calibration": as_plain(score.calibration),
         "answers": [
             {
                 "id": reply.question.card.id,

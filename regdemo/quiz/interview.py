@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from random import Random
+from statistics import fmean
 from typing import NamedTuple
 
 from regdemo.quiz.cards import Card
 from regdemo.quiz.schedule import CardState
+from regdemo.quiz.session import Reply
 
 CHAIN = 3  # questions at most on one subject: the first and its follow-ups
 NEVER_ASKED = 0.5  # what a card counts for that has no history, where 1 is forgotten and 0 is sure
@@ -47,7 +49,7 @@ def questions(cards: Iterable[Card], states: Mapping[str, CardState], now: datet
 
 
 class Bin(NamedTuple):
-    """The answers given with a certainty from low up to high: how many, the certainty on average, the share right."""
+    """The answers given with a certainty from low up to high: how many, their mean certainty, the fraction right."""
 
     low: float
     high: float
@@ -98,6 +100,51 @@ def calibration(answers: Sequence[tuple[float, bool]]) -> Calibration | None:
             if pairs
         ),
     )
+
+
+class TopicScore(NamedTuple):
+    """The graded answers of one topic: how many, how many of them right, and how sure the learner was on average."""
+
+    topic: str
+    right: int
+    asked: int
+    sure: float | None
+
+
+class ScoreCard(NamedTuple):
+    """What an interview came to. Only graded answers count; topics: the weakest first."""
+
+    asked: int
+    graded: int
+    right: int
+    topics: tuple[TopicScore, ...]
+    calibration: Calibration | None
+
+
+def score(replies: Sequence[Reply]) -> ScoreCard:
+    """The score card of an interview's answers."""
+    by_topic: dict[str, list[Reply]] = {}
+    graded = [reply for reply in replies if reply.graded]
+    for reply in graded:
+        by_topic.setdefault(reply.question.card.topic, []).append(reply)
+    topics = [
+        TopicScore(topic, sum(reply.right for reply in here), len(here), _sure(here))
+        for topic, here in by_topic.items()
+    ]
+    return ScoreCard(
+        asked=len(replies),
+        graded=len(graded),
+        right=sum(reply.right for reply in graded),
+        topics=tuple(sorted(topics, key=lambda topic: topic.right / topic.asked)),
+        calibration=calibration(
+            [(reply.review.sure, reply.right) for reply in graded if reply.review.sure is not None]
+        ),
+    )
+
+
+def _sure(replies: Iterable[Reply]) -> float | None:
+    said = [reply.review.sure for reply in replies if reply.review.sure is not None]
+    return fmean(said) if said else None
 
 
 def _tail(chances: Sequence[float], successes: int) -> float:

@@ -132,36 +132,18 @@ def routes(site: Site) -> list[Route]:
 
 def scorecard(replies: list[Reply]) -> dict[str, Any]:
     """What an interview came to, by topic and by answer, and how sure went with right."""
-    counts: dict[str, list[Reply]] = {}
-    for reply in replies:
-        counts.setdefault(reply.question.card.topic, []).append(reply)
-    topics = [
-        {
-            "name": name,
-            "asked": len(here),
-            "right": sum(reply.right for reply in here),
-            "sure": mean([reply.review.sure for reply in here if reply.review.sure is not None]),
-        }
-        for name, here in counts.items()
-    ]
-    found = interview.calibration(
-        [(reply.review.sure, reply.right) for reply in replies if reply.review.sure is not None]
-    )
+    score = interview.score(replies)
+    found = score.calibration
     plot = ""
     if found:
         points = [(one.stated, one.right, *progress.wilson(one.right, one.answers)) for one in found.bins]
         plot = pictures.plot(points, "how sure you were", "how often right", "Sure against right, with 95% intervals")
     return {
         "replies": replies,
-        "right": sum(reply.right for reply in replies),
-        "topics": sorted(topics, key=lambda topic: topic["right"] / topic["asked"]),
+        "right": score.right,
+        "topics": score.topics,
         "calibration": found,
         "plot": plot,
         "said": [said(reply.outcome) for reply in replies],
         "see": [next(filter(None, map(see.link, reply.question.asked.see_it)), None) for reply in replies],
     }
-
-
-def mean(values: list[float]) -> float | None:
-    """The mean, or None of nothing."""
-    return sum(values) / len(values) if values else None
