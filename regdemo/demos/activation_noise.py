@@ -18,7 +18,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "activations"
 SAY = (
     "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: for a "
-    r"linear layer and a squared error it is $\sigma^2 |w|^2$, which is weight decay. Its size is absolute, so a "
+    r"linear layer and a squared error it is $\sigma^2 |w|^2$, an L2 penalty. The noise has a fixed size, so a "
     "network can outgrow it by larger activations unless a norm layer or weight decay holds their scale. Dropout's "
     "noise is relative."
 )

@@ -21,7 +21,7 @@ ACTS_ON = "inputs"
 SAY = (
     "Adversarial training minimizes the loss at the worst inputs near each example, made again in each step with the "
     "current weights: in the original recipe, half the loss is clean and half attacked by FGSM. It buys robustness to "
-    "that attack, for a second backward pass and usually some clean accuracy. Several smaller steps, PGD, are the "
+    "that attack, for a second backward pass and often some clean accuracy. Several smaller steps, PGD, are the "
     "stronger version."
 )
 WRONG_ANSWER = (

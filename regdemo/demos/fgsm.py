@@ -24,7 +24,7 @@ SAY = (
     r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if the "
     r"loss is linear there. For a logistic model it is exact: the loss becomes softplus$(\epsilon |w|_1 - t\,w x)$. "
     "Training on such inputs is adversarial training; it buys robustness to this attack, for a second backward pass "
-    "and usually some clean accuracy."
+    "and often some clean accuracy."
 )
 WRONG_ANSWER = (
     "'It is training with noise.' Random signs of that size move a logit by about epsilon |w|_2, FGSM by epsilon "
