@@ -2,9 +2,10 @@
 
     python scripts/soak.py [--kills 200] [--damages 1000] [--seed 0] [quiz mock import kata sweep damage ...]
 
-Kills: quiz, mock, import, kata and sweep are started as a user starts them and killed (SIGKILL) after a random part of
-the time that they take. After each kill the whole history is checked, and what was confirmed is held against what was
-kept.
+Kills: quiz and mock are processes that take their answers from a pipe: they answer, take answers back and flag cards as
+fast as they can, until SIGKILL meets them at some character that they print, or some microseconds after. import, kata
+and sweep are started as a user starts them and killed after a random part of the time that they take. After each kill
+the whole history is checked, and what was confirmed is held against what was kept.
 
 Damages: a sound history gets random bytes at random places, or loses its end. Then each command that opens a history
 runs on it: it ends with exit code 0 or 3, a refusal is one line, and what was set aside is as it was, byte by byte.
@@ -16,6 +17,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +36,8 @@ from regdemo.cli import app
 from regdemo.quiz import checkup
 from regdemo.quiz.exchange import lines
 from regdemo.quiz.history import History, Review, read_rows
+from regdemo.quiz.schedule import PLAN, replay
+from regdemo.quiz.states import card_states
 
 REVIEW = Review("Q18.1", 1_700_000_000_000_000, "choice", 3, 1.0, "b", "{}", "0123456789abcdef", 0, 2500, "s")
 ROWS = 3_000  # of the import that is killed
@@ -45,6 +50,9 @@ def dropout(x, p, training, generator):
         return x
     return x * (torch.rand(x.shape, generator=generator) >= p) / (1 - p)
 """
+
+
+TAKEN_BACK_OR_FLAGGED = {"undo": r"^Took back your answer .*$", "flag": r"^Q\d+ is .*flagged.*$"}
 
 
 class Lost(Exception):
@@ -82,24 +90,62 @@ def sound(home: Path) -> int:
     return len(read_rows(home)[0])
 
 
-def session(arguments: list[str]) -> Callable[[Path, Random, int], str]:
-    """A quiz or a mock: every answer that it said was saved is there."""
+def sessions(command: str, confirmations: dict[str, str]) -> Callable[[Path, Random, int], str]:
+    """A quiz or a mock, again and again on one history. confirmations: of each step, what says that it was taken."""
 
     def run(folder: Path, random: Random, kills: int) -> str:
-        home = folder / "home"
-        (folder / "deck.md").write_text(DECK, "utf-8")
-        (folder / "answers").write_text("7\n80\n" * 100, "utf-8")
-        command = [*arguments, "--bank", "deck.md", "--home", str(home)]
-        whole = _seconds(command, folder)
-        shutil.rmtree(home, ignore_errors=True)
-        confirmed = 0
-        for _ in range(kills):
-            confirmed += len(re.findall(r"^Saved", kill(start(command, folder), random.random() * whole), re.MULTILINE))
-            if (kept := sound(home)) < confirmed:
-                raise Lost(f"{confirmed:,} answers were confirmed, {kept:,} kept")
-        return f"{confirmed:,} answers confirmed, {sound(home):,} kept"
+        home, deck = folder / "home", folder / "deck.md"
+        deck.write_text(DECK, "utf-8")
+        ids = ["--ids", ",".join(f"Q{n}" for n in range(12))] if command == "quiz" else []
+        confirmed, interrupted = Counter[str](), 0
+        for number in range(1, kills + 1):
+            said = _killed([command, "--bank", str(deck), "--home", str(home), *ids], random)
+            # A step is confirmed when the line that says so was printed to its end.
+            whole = said[: said.rfind("\n") + 1]
+            confirmed.update({step: len(re.findall(line, whole, re.M)) for step, line in confirmations.items()})
+            interrupted += (home / "history.db-journal").exists()
+            found = checkup.check(home, datetime.now(UTC))
+            reviews, marks = read_rows(home) if home.exists() else ([], [])
+            kept = Counter(answer=len(reviews))
+            kept.update("undo" if mark.what == "undo" else "flag" for mark in marks)
+            # At most the one step that each killed session was taking is kept without having been confirmed.
+            invented = kept.total() - confirmed.total() > number
+            if found.faults or (lost := confirmed - kept) or invented:
+                raise Lost(f"kill {number}: faults {found.faults}, lost {lost}, kept {kept}, confirmed {confirmed}")
+        with History(home) as history:
+            if card_states(history, PLAN, home / "cache") != replay(history.reviews()):
+                raise Lost("what was kept of the replay is not what a replay says")
+        steps = ", ".join(f"{count:,} {step}s" for step, count in sorted(confirmed.items()))
+        return f"{interrupted:,} within a commit; confirmed and kept: {steps}"
 
     return run
+
+
+def _killed(command: list[str], random: Random) -> str:
+    """Begin a session, kill it, and return all that it said."""
+    lines = "".join(f"{line}\n" for line in random.choices(("7", "1", "u", "f"), (6, 3, 3, 2), k=400))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        os.dup2(writer, 1)
+        sys.stdout, sys.stdin = io.TextIOWrapper(os.fdopen(1, "wb"), "utf-8"), io.StringIO(lines)
+        os._exit(app.run(command))
+    os.close(writer)
+    seen, wanted = b"", random.randint(0, 6)
+    while len(re.findall(rb"Saved as |Question ", seen)) < wanted and (piece := os.read(reader, 4096)):
+        seen += piece
+    for _ in range(random.randrange(200)):
+        seen += os.read(reader, 1)
+    time.sleep(
+        random.random() ** 2 * 0.04
+    )  # about what a commit takes, mostly less: within one as often as between two
+    os.kill(child, signal.SIGKILL)
+    while piece := os.read(reader, 4096):
+        seen += piece
+    os.close(reader)
+    os.waitpid(child, 0)
+    return seen.decode(errors="replace")
 
 
 def history_import(folder: Path, random: Random, kills: int) -> str:
@@ -218,8 +264,9 @@ def _quietly(arguments: list[str]) -> tuple[int, str]:
 
 
 TRIALS: dict[str, Callable[[Path, Random, int], str]] = {
-    "quiz": session(["quiz"]),
-    "mock": session(["mock"]),
+    "quiz": sessions("quiz", {"answer": r"^Saved as .*$", **TAKEN_BACK_OR_FLAGGED}),
+    # In a mock the next question says that an answer was taken.
+    "mock": sessions("mock", {"answer": r"^── Question (?!1 ).*\n\n", **TAKEN_BACK_OR_FLAGGED}),
     "import": history_import,
     "kata": kata,
     "sweep": sweep,

@@ -511,10 +511,12 @@ def test_on_a_terminal_without_colour_code_keeps_its_backticks(child, deck):
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", seen)
 
 
-def test_nothing_that_was_confirmed_is_lost_to_kill_9_and_the_history_stays_whole():
-    done = subprocess.run([sys.executable, SCRIPTS / "kill_sessions.py", "30"], capture_output=True, text=True)
+@pytest.mark.parametrize("command", ["quiz", "mock"])
+def test_nothing_that_was_confirmed_is_lost_to_kill_9_and_the_history_stays_whole(command):
+    soak = [sys.executable, SCRIPTS / "soak.py", command, "--kills", "20"]
+    done = subprocess.run(soak, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(r"30 sessions killed, \d+ within a commit; confirmed and kept: \d+ answers, \d+ flags", done.stdout)
+    assert re.match(rf"{command}: 20 kills: \d+ within a commit; confirmed and kept: [1-9]\d* answers, ", done.stdout)
 
 
 # Disks and files that fail
