@@ -19,8 +19,8 @@ ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
     "SWA averages the weights along the end of the training with equal weight, at a learning rate high enough to keep "
-    "moving. The mean lies nearer the middle of the valley than any one step does. Batch norm's running statistics "
-    "belong to other weights, so one pass over the data, `update_bn`, must compute them again."
+    "moving. On average the mean is nearer the middle of a valley than a single step is. Batch norm's running "
+    "statistics belong to other weights, so one pass over the data, `update_bn`, must compute them again."
 )
 WRONG_ANSWER = (
     "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, so "

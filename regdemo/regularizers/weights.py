@@ -325,6 +325,7 @@ def mixout(
         W~ = ((1 - m) W0 + m W - p W0) / (1 - p) = W0 + m (W - W0) / (1 - p),    m ~ Bernoulli(1 - p) for each weight
 
     Dropout of what fine-tuning has changed: W0 = 0 gives dropout of the weights. E|W~ - W|^2 = p/(1-p) |W - W0|^2.
+    The paper draws m once for all weights out of an input unit: for that, pass a mask of shape (1, inputs).
     weight, pretrained: the same shape, floating point.  mask: bool, broadcastable to it, True keeps W; drawn if not
     given.  Returns: the same shape; weight itself outside training.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if a tensor is not floating point, or shapes do not fit.
