@@ -122,7 +122,8 @@ def _listen(place: Place, last: int) -> socket.socket:
     for port in [place.port] if place.port else [last, 0]:
         try:
             family = socket.getaddrinfo(place.host, port, type=socket.SOCK_STREAM)[0][0]
-            listener = socket.socket(family, socket.SOCK_STREAM)
+            # asyncio sends small pieces at once only where the protocol is named; else each answer waits about 40 ms.
+            listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             try:
                 if os.name == "posix":
                     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,7 +15,7 @@ import pytest
 from regdemo.errors import ArgumentError
 from regdemo.web import guard
 from regdemo.web.guard import Keys
-from regdemo.web.server import Place
+from regdemo.web.server import Place, _listen
 from web.conftest import Server, code_of
 
 
@@ -212,6 +212,24 @@ def test_another_address_needs_a_confirmation():
         Place("0.0.0.0").check()
     Place("0.0.0.0", allow_network=True).check()
     Place("127.0.0.2").check()
+
+
+def test_a_small_answer_does_not_wait_for_the_one_before_it_to_be_acknowledged():
+    async def no_delay():
+        found = asyncio.get_running_loop().create_future()
+
+        async def answer(reader, writer):
+            accepted = writer.get_extra_info("socket")
+            found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = _listen(Place(), 0)
+        async with await asyncio.start_server(answer, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await found
+
+    assert asyncio.run(no_delay())
 
 
 def test_the_key_is_readable_for_its_owner_only(server):
