@@ -273,7 +273,7 @@ def shift() -> list[Block]:
 
 @run("Q18.649")
 def scaling_forgotten() -> list[Block]:
-    """Distances between features in different units: the largest unit decides."""
+    """Distances between features in different units: the one with the largest spread dominates."""
     x, y = load_breast_cancer(return_X_y=True)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     rows = []
