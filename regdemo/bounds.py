@@ -19,7 +19,7 @@ def mean_of_bounded(variance: float, span: float, n: int) -> tuple[float, str]:
 
         P(|mean - E| >= t) <= 2 exp(-n t^2 / (2 (variance + span t / 3))) = 1e-9, solved for t
 
-    Boucheron, Lugosi and Massart 2013, Concentration Inequalities, section 2.8.
+    Boucheron, Lugosi and Massart 2013, Concentration Inequalities.
     """
     scale = log(2 / FALSE_ALARM)
     linear = 2 * scale * span / 3

@@ -84,7 +84,7 @@ def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[f
 
     of one: the mean of what it adds, over all settings of the others. Of two: by how much what the one adds is more
     with the other than without, again a mean over the rest. Of more: the same of the interaction of one fewer.
-    Box, Hunter and Hunter 2005, Statistics for Experimenters, chapter 5.
+    Box, Hunter and Hunter 2005, Statistics for Experimenters.
 
     >>> arms = {(): [0.0], (0,): [1.0], (1,): [2.0], (0, 1): [2.5]}
     >>> effect((0,), arms, 2), effect((0, 1), arms, 2)

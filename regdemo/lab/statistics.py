@@ -56,7 +56,7 @@ def change(differences: Sequence[float], *, overlap: float = 0.0, comparisons: i
     differences are independent. The training sets of two splits share rows, so that the plain variance s^2/n is too
     small to speak of new rows; n_test/n_train is what Nadeau and Bengio add for it.
     comparisons: m, how many there are; by Bonferroni's inequality all m intervals hold together in 95% of cases.
-    Student 1908, https://doi.org/10.1093/biomet/6.1.1; Nadeau and Bengio 2003, section 5,
+    Student 1908, https://doi.org/10.1093/biomet/6.1.1; Nadeau and Bengio 2003,
     https://doi.org/10.1023/A:1024068626366
 
     >>> found = change([0.1, 0.3, 0.2, 0.4])

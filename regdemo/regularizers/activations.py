@@ -250,7 +250,7 @@ def drop_block_seed_rate(p: float, block_size: int, *sides: int) -> float:
 
     gamma is at most p. It counts the overlap of two blocks twice, so the dropped fraction comes out somewhat below p.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError unless block_size is odd, positive and fits the map.
-    Ghiasi et al. 2018, equation 1, https://arxiv.org/abs/1810.12890
+    Ghiasi et al. 2018, https://arxiv.org/abs/1810.12890
 
     >>> round(drop_block_seed_rate(0.1, 7, 14, 14), 6)
     0.00625

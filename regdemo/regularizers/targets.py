@@ -25,7 +25,7 @@ def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) ->
     Returns: a scalar; 0 if every example is left out, where torch's cross entropy is NaN.
     Raises ArgumentError unless the logits are floating point, finite alpha is at least 0, target holds classes or -100,
     the shapes fit and there is an example.
-    Liang et al. 2021, equation 4, https://arxiv.org/abs/2106.14448
+    Liang et al. 2021, section 2, https://arxiv.org/abs/2106.14448
 
     >>> logits = torch.tensor([[0.0, 0.0]])
     >>> r_drop(logits, logits, torch.tensor([1])) / 2

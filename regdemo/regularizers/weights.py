@@ -257,7 +257,7 @@ def elastic_net_prox(w: Tensor, l1: float, l2: float) -> Tensor:
 
     w: any shape, floating point.  Returns: same shape and dtype.
     Raises ArgumentError unless l1 and l2 are finite and at least 0, or if w is not floating point.
-    Parikh and Boyd 2014, section 6.5.3, https://doi.org/10.1561/2400000003
+    Parikh and Boyd 2014, https://doi.org/10.1561/2400000003
 
     >>> elastic_net_prox(torch.tensor([3.0, 0.5, -2.0]), 1.0, 0.5)
     tensor([ 1.0000,  0.0000, -0.5000])
