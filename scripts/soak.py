@@ -4,7 +4,7 @@
 
 Kills: quiz and mock are processes that take their answers from a pipe: they answer, take answers back and flag cards as
 fast as they can, until SIGKILL meets them at some character that they print, or some microseconds after. import, kata
-and sweep are started as a user starts them and killed after a random part of the time that they take. After each kill
+and sweep are started as a user starts them and killed at a random moment, until soon after their end. After each kill
 the whole history is checked, and what was confirmed is held against what was kept.
 
 Damages: a sound history gets random bytes at random places, or loses its end. Then each command that opens a history
@@ -52,6 +52,7 @@ def dropout(x, p, training, generator):
 """
 
 
+LATEST = 1.4  # of the time that a command takes: some kills come when it has ended
 TAKEN_BACK_OR_FLAGGED = {"undo": r"^Took back your answer .*$", "flag": r"^Q\d+ is .*flagged.*$"}
 
 
@@ -157,7 +158,7 @@ def history_import(folder: Path, random: Random, kills: int) -> str:
     whole, added = _seconds(command, folder), 0
     for _ in range(kills):
         shutil.rmtree(folder / "home", ignore_errors=True)
-        kill(start(command, folder), random.random() * whole)
+        kill(start(command, folder), LATEST * random.random() * whole)
         kept = sound(folder / "home") if (folder / "home").exists() else 0
         if kept not in (0, ROWS):
             raise Lost(f"{kept:,} of {ROWS:,} rows were added")
@@ -175,7 +176,7 @@ def kata(folder: Path, random: Random, kills: int) -> str:
     whole, confirmed = _seconds(command, folder), 0
     shutil.rmtree(folder / "home", ignore_errors=True)
     for _ in range(kills):
-        confirmed += "Saved as" in kill(start(command, folder), random.random() * whole)
+        confirmed += "Saved as" in kill(start(command, folder), LATEST * random.random() * whole)
         if file.read_text("utf-8") != DROPOUT:
             raise Lost("the learner's file was changed")
         if (kept := sound(folder / "home") if (folder / "home").exists() else 0) < confirmed:
@@ -192,7 +193,7 @@ def sweep(folder: Path, random: Random, kills: int) -> str:
     file.unlink()
     before: list[str] = []
     for _ in range(kills):
-        kill(start(command, folder), random.random() * whole)
+        kill(start(command, folder), LATEST * random.random() * whole)
         now = file.read_text("utf-8").splitlines() if file.exists() else []
         if now[: len(before)] != before and before[:-1] != now[: len(before) - 1]:
             raise Lost("a finished line of the results is gone")
