@@ -108,8 +108,8 @@ def new_order(cards: Iterable[Card], *, first: bool = False) -> list[Card]:
     ]
     if first:
         quick = {card.topic: card for card in reversed(ranked) if _effort(card) <= _QUICKEST}  # the best of each topic
-        lead = [card for card in ranked if quick.get(card.topic) is card][:FIRST]
-        ranked = [*lead, *(card for card in ranked if card not in lead)]
+        lead = {card.id: card for card in [card for card in ranked if quick.get(card.topic) is card][:FIRST]}
+        ranked = [*lead.values(), *(card for card in ranked if card.id not in lead)]
     return ranked
 
 
