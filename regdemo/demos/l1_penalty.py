@@ -27,8 +27,8 @@ SAY = (
     "proximal step, soft thresholding by the learning rate times the strength, lands on zero."
 )
 WRONG_ANSWER = (
-    "'Add lambda times the sum of |w| to the loss, and count the zeros.' There are none: autograd's sign(w) moves a "
-    "weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
+    "'Add lambda times the sum of |w| to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "
+    "moves a weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
 )
 CARDS = (
     "Q18.180",

@@ -23,8 +23,9 @@ ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
     r"Label smoothing trains towards $(1-e)\,onehot + e/K$, which is $1-e$ times cross entropy plus e times the mean "
-    r"of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$, so confidence stops "
-    "growing. It usually helps calibration rather than accuracy, and makes a worse teacher for distillation."
+    r"of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$, so the loss "
+    "no longer rewards growing confidence. It often helps calibration, and sometimes accuracy. Whether a smoothed "
+    "model is a worse teacher for distillation is disputed."
 )
 WRONG_ANSWER = (
     "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). torch "

@@ -21,9 +21,9 @@ from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Tabl
 
 ACTS_ON = "schedules"
 SAY = (
-    "The drop rate grows linearly with depth, because early layers find what all later ones need. timm takes "
-    "linspace(0, p_max, L): the first block is not dropped, and $L (1 - p_{max}/2)$ blocks are left on average. Huang "
-    r"et al. take $l/L\,p_{max}$, which drops the first block too, so say which one you mean."
+    "The drop rate grows linearly with depth; the reason given is that later layers build on early ones. timm takes "
+    "linspace(0, p_max, L): the first block is not dropped, and from two blocks on $L (1 - p_{max}/2)$ are left on "
+    r"average. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say which one you mean."
 )
 WRONG_ANSWER = (
     "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls of "
