@@ -108,7 +108,7 @@ def fault_of(row: Any) -> str:
             return f"{field[:40]!r} is no field of this version's; a newer regdemo may read it"
         holds, allowed = rules[field]
         if not holds(value):
-            return f"{field!r} is {json.dumps(value)[:40]}, where only {allowed} is allowed"
+            return f"{field!r} is {json.dumps(value, default=repr)[:40]}, where only {allowed} is allowed"
     return ""
 
 

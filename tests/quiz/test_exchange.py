@@ -84,6 +84,18 @@ def test_a_missing_field_is_named():
     assert fault_of(row) == "'rating' is missing"
 
 
+@pytest.mark.parametrize("value", [None, [], {}, b"\xff", float("inf"), float("nan"), "\ud800", -1, 10**30])
+@pytest.mark.parametrize("row", [REVIEW, MARKS[0]])
+def test_no_value_of_a_field_is_too_odd_to_be_said(row, value):
+    """A damaged file has bytes where a text was."""
+    for field in vars(row):
+        assert isinstance(fault_of({**vars(row), field: value}), str)
+    assert (
+        fault_of({**vars(row), "id": b"\xff"})
+        == """'id' is "b'\\\\xff'", where only a text that is not empty is allowed"""
+    )
+
+
 @pytest.fixture
 def history(tmp_path):
     with History(tmp_path) as kept:
