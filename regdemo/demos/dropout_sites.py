@@ -31,7 +31,7 @@ SAY = (
     "and PaLM fine-tunes with 0.1."
 )
 WRONG_ANSWER = (
-    "'Small models take this rate, large ones that': a table by size that no paper backs. OPT used 0.1 from 125M to "
+    "'Small models take this rate, large ones that': a table by size without a source. OPT used 0.1 from 125M to "
     "175B. Close second: setting `.p` on every nn.Dropout, which misses attention, whose rate is often a plain float "
     "(`self_attn.dropout`)."
 )
