@@ -32,7 +32,7 @@ TECHNIQUES = [
     for demo in DEMOS
     if demo not in PROVIDED and (ROOT / "regdemo" / "regularizers" / f"{demo.acts_on}.py").exists()
 ]
-WITHOUT_A_DEMO = ("AlphaDropout", "LoraDropout")
+WITHOUT_A_DEMO = ("AlphaDropout",)
 MODULES = [name for name in regularizers.__all__ if isinstance(getattr(regularizers, name), type)]
 
 

@@ -340,14 +340,20 @@ def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
 def test_every_demo_is_an_arm_but_those_that_no_task_can_be_trained_with():
     no_arm = {
         "augmentation",  # of labelled texts: the text task's labels are the text, and would be edited with it
+        "batch-norm-noise",  # this, double-descent and learning-curves measure overfitting, and are no remedy
         "cross-validation",  # of an evaluation, not of a training
         "cutmix",  # on images, and drop-block on feature maps, which none of the tasks has
         "drop-block",
         "dropout-batch-norm",  # this and the next two are on whole models
         "dropout-sites",
+        "double-descent",
         "elastic-net",  # the arm l1-penalty+l2-penalty is it
         "gpt2",
+        "ensembles",  # of several networks, and an arm trains one
+        "learning-curves",
         "locked-dropout",  # this and zoneout are for recurrent networks, which none of the tasks trains
+        "lora-dropout",  # on an update of a frozen layer, which no task trains
+        "spectral-norm",
         "zoneout",
     }
     assert {demo.name for demo in catalog.demos()} - set(TECHNIQUES) == no_arm

@@ -1,0 +1,242 @@
+"""Double descent: test error peaks where a fit just succeeds.
+
+Fits least squares of least norm to 40 rows, on the first few of 400 Gaussian features. Below the threshold, where there
+are as many features as rows, at it, and above it the test error is held against its exact formula; then a ridge penalty
+is added.
+"""
+
+from __future__ import annotations
+
+from math import log10
+from typing import TYPE_CHECKING, Annotated
+
+import scipy
+import torch
+
+from regdemo.bounds import mean_of_bounded, proportion, rounding
+from regdemo.measure import Wrong, fraction, gap, mean_square, normal, seeded
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTS_ON = "models"
+SAY = (
+    "As a model grows, its test error first falls and then rises to a peak where it is just able to fit the training "
+    "set: there is one solution, and it has to fit all of the noise. Beyond, many solutions fit, training picks one of "
+    "small norm, and the error falls again. A well-tuned penalty removes the peak. So a peak is a sign of too little "
+    "regularization at that size, and a larger model is not worse for being larger."
+)
+WRONG_ANSWER = (
+    "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' Beyond the threshold "
+    "the training error is 0 at each size while the test error falls. Close second: 'the bias-variance trade-off is "
+    "refuted'. The decomposition holds here too: what peaks is the variance."
+)
+CARDS = ("Q18.251", "Q18.252", "Q18.460", "Q18.665", "Q18.479")
+
+ROWS, FEATURES, LENGTH = 40, 400, 4.0
+SQUARES = tuple(LENGTH / place / sum(1 / j for j in range(1, FEATURES + 1)) for place in range(1, FEATURES + 1))
+BELOW, SETS, DRAWN = ROWS // 2, 400, 40  # features below the threshold; sets behind a claim, and behind a point
+SHOWN = (2, 8, 16, 24, 30, 34, 37, 40, 43, 46, 50, 60, 80, 120, 200)
+
+
+def double_descent(
+    *,
+    features: Annotated[int, count("Features of the large model, fitted to 40 rows.", 80, 200)] = 120,
+    noise: Annotated[float, Parameter("Standard deviation of the noise in the target.", 0.1, 2)] = 0.5,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Fit many training sets with half as many features as rows, with as many, and with `features`."""
+    generator = seeded(seed)
+    small = _draw(6 * SETS, BELOW, noise, generator)
+    below = _errors(_fit(*small), noise)
+    threshold = _draw(SETS, ROWS, noise, generator)
+    at = _errors(_fit(*threshold), noise)
+    ridge = _errors(_fit(*threshold, _best_penalty(ROWS, noise)), noise)
+    x, y = _draw(SETS, features, noise, generator)
+    least = _fit(x, y)
+    above = _errors(least, noise)
+    s2 = _left_over(ROWS, noise)
+    ratio = scipy.stats.f(ROWS, 1)  # chi^2 with ROWS degrees of freedom over chi^2 with 1, divided by ROWS
+    median = ROWS * float(ratio.median()) * s2 + noise**2
+    nothing = LENGTH + noise**2
+    claims = [
+        Claim(
+            f"With {BELOW} features the test error is $s^2 (1 + p/(n-p-1))$",
+            _formula(BELOW, noise),
+            "$s^2 (1 + p/(n-p-1))$",
+            below.mean().item(),
+            *_bound(BELOW, noise, len(below)),
+        ),
+        Claim(
+            f"With {ROWS}, as many as rows, half of the training sets exceed {median:.3g}",
+            0.5,
+            r"median of $s^2 \chi^2_n / \chi^2_1 + \sigma^2$",
+            fraction(at > median),
+            *proportion(0.5, SETS),
+        ),
+        Claim(
+            f"With {features} features it has fallen again",
+            _formula(features, noise),
+            "$(1 - n/p) |w|^2 + s^2 (1 + n/(p-n-1))$",
+            above.mean().item(),
+            *_bound(features, noise, SETS),
+        ),
+        Claim(
+            f"With {features} features the training error is 0",
+            0,
+            r"$\max |y - x \hat{w}|$",
+            gap(y, x @ least),
+            *rounding(y.abs().max().item()),
+        ),
+        Claim(
+            f"A ridge penalty removes the peak: with {ROWS} features the test error is below that of predicting 0",
+            (noise**2 + nothing) / 2,
+            r"from $\sigma^2$ to $\sigma^2 + |w|^2$",
+            ridge.mean().item(),
+            (nothing - noise**2) / 2,
+            "a range, not an estimate",
+        ),
+        Claim(
+            "A tiny ridge penalty leaves the solution of least norm",
+            0,
+            r"$\max |\hat{w}(\lambda) - \hat{w}|$ at $\lambda = 10^{-9}$",
+            gap(_fit(x, y, 1e-9), least),
+            *rounding(1 + least.abs().max().item()),
+        ),
+    ]
+    x, y = _draw(DRAWN, max(SHOWN), noise, generator)
+    rows: list[list[Cell]] = []
+    plain, penalized = [], []
+    for used in SHOWN:
+        fit, with_ridge = _fit(x[..., :used], y), _fit(x[..., :used], y, _best_penalty(used, noise))
+        plain.append(_errors(fit, noise).median().item())
+        penalized.append(_errors(with_ridge, noise).median().item())
+        training, mean = mean_square(y - x[..., :used] @ fit), _formula(used, noise) if used != ROWS else "infinite"
+        rows.append([used, training, mean, plain[-1], penalized[-1]])
+    places = [float(used) for used in SHOWN]
+    return Measurement(
+        title=f"Double descent: {ROWS} rows, up to {FEATURES} features",
+        claims=claims,
+        picture=[
+            Curves(
+                title=f"Test error of fits to {ROWS} rows, median of {DRAWN} training sets",
+                x_label="features",
+                y_label="log10 of the mean squared error",
+                series=[
+                    Series("least norm", places, [log10(error) for error in plain]),
+                    Series("ridge", places, [log10(error) for error in penalized]),
+                ],
+                note=f"The peak is at {ROWS} features, where a fit just succeeds. The ridge penalty removes it.",
+            )
+        ],
+        blocks=[
+            Text(
+                f"{FEATURES} independent standard normal features; the j-th has a squared weight proportional to "
+                f"$1/j$, {LENGTH:g} in all. The model uses the first p and fits them to {ROWS} rows; $s^2$ is the "
+                "noise and the squared weights left out. The ridge penalty is $s^2 p / |w|^2$, the best one on "
+                "average for weights of this length in a random direction."
+            ),
+            Table(
+                title=f"Test error over the number of features, {DRAWN} training sets",
+                columns=["features", "training", "mean, by formula", "median", "median, ridge"],
+                rows=rows,
+                note="The mean is larger than the median near the peak, where a few training sets do very badly.",
+            ),
+        ],
+    )
+
+
+def _true(features: int) -> Tensor:
+    """The true weights of the first features."""
+    return torch.tensor(SQUARES[:features], dtype=torch.float64).sqrt()
+
+
+def _left_over(features: int, noise: float) -> float:
+    """What a model of these features cannot explain: the noise, and the other features."""
+    return noise**2 + sum(SQUARES[features:])
+
+
+def _formula(features: int, noise: float) -> float:
+    """The expected test error. Belkin, Hsu and Xu 2019, https://arxiv.org/abs/1903.07571"""
+    s2 = _left_over(features, noise)
+    if features <= ROWS - 2:
+        return s2 * (1 + features / (ROWS - features - 1))
+    known = sum(SQUARES[:features])
+    return known * (1 - ROWS / features) + s2 * (1 + ROWS / (features - ROWS - 1))
+
+
+def _bound(features: int, noise: float, sets: int) -> tuple[float, str]:
+    """The bound on the mean test error, where the fit isn't too near the threshold.
+
+    The variance is $s^2 k/(d+1)$ times an F with k and d + 1 degrees of freedom, where of rows and features k is the
+    smaller number and d the difference; its span ends where one of the sets lies beyond with a probability of 1e-10.
+    Above the threshold the squared bias is $|w|^2$ times a Beta with (p-n)/2 and n/2.
+    """
+    k, d = min(features, ROWS), abs(features - ROWS)
+    noisy = scipy.stats.f(k, d + 1, scale=_left_over(features, noise) * k / (d + 1))
+    tolerance, reason = mean_of_bounded(float(noisy.var()), float(noisy.isf(1e-10 / sets)), sets)
+    if features > ROWS:
+        known = sum(SQUARES[:features])
+        lost = scipy.stats.beta(d / 2, ROWS / 2, scale=known)
+        tolerance += mean_of_bounded(float(lost.var()), known, sets)[0]
+        reason += ", for the bias and for the variance"
+    return tolerance, reason
+
+
+def _best_penalty(features: int, noise: float) -> float:
+    """The ridge penalty that is best on average over the directions of weights of this length."""
+    return _left_over(features, noise) * features / sum(SQUARES[:features])
+
+
+def _draw(sets: int, features: int, noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The first features (sets, rows, features) and targets (sets, rows, 1), to which the other features are noise."""
+    x = normal(generator, sets, ROWS, features)
+    rest = _left_over(features, noise) ** 0.5 * normal(generator, sets, ROWS)
+    return x, (x @ _true(features) + rest)[..., None]
+
+
+def _fit(x: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
+    """The weights (sets, features, 1) of least norm among those that fit best, or of ridge regression."""
+    turned = x.shape[-2] <= x.shape[-1]
+    gram = x @ x.mT if turned else x.mT @ x
+    gram.diagonal(dim1=-2, dim2=-1).add_(penalty)
+    return x.mT @ torch.linalg.solve(gram, y) if turned else torch.linalg.solve(gram, x.mT @ y)
+
+
+def _errors(weights: Tensor, noise: float) -> Tensor:
+    """The expected error of each fit on a new row: a feature that is left out has the weight 0."""
+    missing = _left_over(weights.shape[-2], noise)
+    return missing + (weights[..., 0] - _true(weights.shape[-2])).square().sum(-1)
+
+
+WRONG = [
+    Wrong(
+        "some solution, not that of least norm",
+        "regdemo.demos.double_descent._fit",
+        lambda right, x, y, penalty=0.0: torch.nn.functional.pad(
+            right(x[..., :ROWS], y, penalty), (0, 0, 0, max(0, x.shape[-1] - ROWS))
+        ),
+    ),
+    Wrong(
+        "no penalty",
+        "regdemo.demos.double_descent._fit",
+        lambda right, x, y, penalty=0.0: right(x, y),
+    ),
+    Wrong(
+        "a penalty where there should be none",
+        "regdemo.demos.double_descent._fit",
+        lambda right, x, y, penalty=0.0: right(x, y, penalty or 1.0),
+    ),
+    Wrong(
+        "half of the rows",
+        "regdemo.demos.double_descent._fit",
+        lambda right, x, y, penalty=0.0: right(x[:, : ROWS // 2], y[:, : ROWS // 2], penalty),
+    ),
+    Wrong(
+        "forgets the features left out",
+        "regdemo.demos.double_descent._errors",
+        lambda right, weights, noise: right(weights, noise) - _left_over(weights.shape[-2], 0),
+    ),
+]

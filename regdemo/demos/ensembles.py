@@ -1,0 +1,231 @@
+"""Ensembles: bagging averages, boosting adds up.
+
+Fits scikit-learn's bagging to full regression trees on many draws of the labels, and holds the variance of the average
+against the formula with the trees' correlation. Then it boosts stumps, and compares the bias with that of one stump and
+of a bag of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import sklearn
+import torch
+
+from regdemo.bounds import mean_of_squares, rounding
+from regdemo.measure import Wrong, normal, seeded
+from regdemo.parameters import SEED, Parameter, count
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+
+ACTS_ON = "averaging"
+PROVIDED_BY = "sklearn.ensemble.BaggingRegressor"
+SAY = (
+    r"Averaging $M$ models of variance $s^2$ and pairwise correlation $\rho$ leaves the variance $\rho s^2 + "
+    r"(1-\rho) s^2/M$ and the bias of one of them. So bagging takes deep trees, whose error is variance, and makes "
+    "them less alike by bootstrap samples. Boosting adds shallow trees, each fitted to what the sum still gets "
+    "wrong: it lowers bias, raises variance with each round, and has to be stopped or shrunk."
+)
+WRONG_ANSWER = (
+    r"'With enough models the variance goes to 0.' It goes to $\rho s^2$: models trained on samples of one data set "
+    "make errors in common. Full trees on bootstrap samples agree on about 46% of the noise. Close second: "
+    "'averaging makes weak models strong'. An average of stumps keeps most of the bias of one."
+)
+CARDS = ("Q18.525", "Q18.526", "Q18.530", "Q18.705", "Q18.534")
+
+ROWS, POINTS, DRAWS = 60, 20, 1_000  # rows of a training set, points to predict at, draws of the labels for the bag
+SETS, STUMPS = 6, 8  # draws of the labels for boosting, and members of a bag of stumps
+HEIGHT, RATE = 4.0, 0.3  # of the sine that is to be learned; what boosting adds of each stump
+NEAR = 0.15  # how far the correlation in one bag may be from its mean
+
+
+def ensembles(
+    *,
+    members: Annotated[int, count("Trees in the bag.", 5, 50)] = 20,
+    rounds: Annotated[int, count("Rounds of boosting.", 30, 100)] = 40,
+    noise: Annotated[float, Parameter("Standard deviation of the noise in the labels.", 0.1, 1)] = 1.0,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Bag full trees on DRAWS draws of the labels at once, and boost stumps on SETS of them."""
+    generator = seeded(seed)
+    x = np.sort(torch.rand(ROWS, 1, generator=generator, dtype=torch.float64).numpy(), axis=0)
+    points = np.linspace(x[3, 0], x[-4, 0], POINTS)[:, None]
+    labels = _truth(x) + noise * normal(generator, ROWS, DRAWS).numpy()
+    state = int(torch.randint(2**31, (), generator=generator))
+    bag = sklearn.ensemble.BaggingRegressor(_tree(None), n_estimators=members, random_state=state).fit(x, labels)
+    trees = np.stack([tree.predict(points) for tree in bag.estimators_])
+    average = bag.predict(points)
+    same = (trees[:, None, :, 0] == trees[None, :, :, 0]).mean(-1)
+    pairs = len(trees) * (len(trees) - 1)
+    rho = float(same.sum() - len(trees)) / pairs
+    missed = (1 - np.arange(ROWS + 1) / ROWS) ** ROWS  # the chance that the k nearest rows are in no sample
+    stump, averaged, boosted = [], [], []
+    for one in labels.T[:SETS]:
+        stump.append(_tree(1).fit(x, one).predict(points))
+        few = sklearn.ensemble.BaggingRegressor(_tree(1), n_estimators=STUMPS, random_state=state)
+        averaged.append(few.fit(x, one).predict(points))
+        model = sklearn.ensemble.GradientBoostingRegressor(
+            n_estimators=rounds, max_depth=1, learning_rate=RATE, random_state=state
+        )
+        boosted.append(list(model.fit(x, one).staged_predict(points)))
+    staged = np.array(boosted).swapaxes(0, 1)
+    truth = _truth(points)[:, 0]
+    one_bias = _bias(np.array(stump), truth)
+    claims = [
+        Claim(
+            "A full tree predicts one label: it has the variance of the noise",
+            noise**2,
+            r"$\sigma^2$",
+            _variance(trees[0].T),
+            *mean_of_squares([noise**2], DRAWS - 1),
+        ),
+        Claim(
+            r"The average of M trees has the variance $\rho s^2 + (1-\rho) s^2/M$",
+            _formula(noise**2, rho, members),
+            r"$\rho s^2 + (1-\rho) s^2/M$",
+            _variance(average.T),
+            *mean_of_squares([_formula(noise**2, rho, members)], DRAWS - 1),
+        ),
+        Claim(
+            r"The correlation $\rho$ is the chance that two bootstrap samples have the same nearest row",
+            float(np.square(missed[:-1] - missed[1:]).sum()),
+            r"$\sum_k ((1 - (k-1)/n)^n - (1 - k/n)^n)^2$",
+            rho,
+            NEAR,
+            "a range, not an estimate",
+        ),
+        Claim(
+            "The bag predicts the mean of its trees",
+            0,
+            r"$\max |\hat{f} - \overline{f_m}|$",
+            float(np.abs(average - trees.mean(0)).max()),
+            *rounding(HEIGHT + 5 * noise),
+        ),
+        Claim(
+            "Averaged stumps keep at least half of the bias of one",
+            1,
+            "squared bias, bag / stump, from 0.5 to 1.5",
+            _bias(np.array(averaged), truth) / one_bias,
+            0.5,
+            "a range, not an estimate",
+        ),
+        Claim(
+            "Boosted stumps have less than a quarter of that bias",
+            0,
+            "squared bias, boosted / stump, up to 0.25",
+            max(0.0, _bias(staged[-1], truth)) / one_bias,
+            0.25,
+            "a range, not an estimate",
+        ),
+        Claim(
+            "Boosting raises the variance",
+            0,
+            "variance after one round / after all, up to 0.5",
+            _variance(staged[0]) / _variance(staged[-1]),
+            0.5,
+            "a range, not an estimate",
+        ),
+    ]
+    sizes = sorted({size for size in (1, 2, 3, 5, 8, 12, 20, 30, 50) if size < len(trees)} | {len(trees)})
+    measured = [_variance(trees[:size].mean(0).T) for size in sizes]
+    after = sorted({step for step in (1, 2, 3, 5, 8, 12, 20, 30, 50, 75) if step < rounds} | {rounds})
+    at = [float(step) for step in after]
+    biases = [max(0.0, _bias(staged[step - 1], truth)) for step in after if step <= len(staged)]
+    variances = [_variance(staged[step - 1]) for step in after if step <= len(staged)]
+    rows: list[list[Cell]] = [
+        ["one stump", one_bias, _variance(np.array(stump))],
+        [f"{STUMPS} stumps, averaged", _bias(np.array(averaged), truth), _variance(np.array(averaged))],
+        [f"{rounds} stumps, boosted", biases[-1], variances[-1]],
+    ]
+    return Measurement(
+        title=f"Ensembles: {members} trees averaged, {rounds} stumps boosted",
+        claims=claims,
+        picture=[
+            Curves(
+                title=f"Variance of an average of full trees, correlation {rho:.2f}",
+                x_label="trees",
+                y_label="variance",
+                series=[
+                    Series("measured", [float(size) for size in sizes], measured, style="points"),
+                    Series("formula", [float(size) for size in sizes], [_formula(noise**2, rho, m) for m in sizes]),
+                ],
+                note=f"It falls to the part that the trees have in common, {rho * noise**2:.2g}.",
+            ),
+        ],
+        blocks=[
+            Text(
+                f"A sine of height {HEIGHT:g} with noise of standard deviation {noise:g} at {ROWS} places. In one "
+                "dimension a full tree splits between all rows of its bootstrap sample, so it predicts the label of "
+                f"the nearest one: {DRAWS:,} draws of the labels are fitted at once."
+            ),
+            Curves(
+                title=f"Boosted stumps, learning rate {RATE:g}",
+                x_label="rounds",
+                y_label="squared error",
+                series=[Series("squared bias", at, biases), Series("variance", at, variances)],
+            ),
+            Table(
+                title=f"Over {SETS} draws of the labels",
+                columns=["model", "squared bias", "variance"],
+                rows=rows,
+            ),
+        ],
+    )
+
+
+def _truth(x: np.ndarray) -> np.ndarray:
+    return np.asarray(HEIGHT * np.sin(2 * np.pi * x))
+
+
+def _tree(depth: int | None) -> Any:
+    return sklearn.tree.DecisionTreeRegressor(max_depth=depth, random_state=0)
+
+
+def _formula(s2: float, rho: float, members: int) -> float:
+    return rho * s2 + (1 - rho) * s2 / members
+
+
+def _variance(predictions: np.ndarray) -> float:
+    """Over draws of the labels, the first dimension; the mean over points."""
+    return float(predictions.var(axis=0, ddof=1).mean())
+
+
+def _bias(predictions: np.ndarray, truth: np.ndarray) -> float:
+    """The squared bias, less what the variance of the mean over the draws adds to it."""
+    return float(((predictions.mean(0) - truth) ** 2).mean()) - _variance(predictions) / len(predictions)
+
+
+class _Changed:
+    """An ensemble that predicts something else."""
+
+    def __init__(self, model: Any, predict: Any) -> None:
+        self.model, self.change = model, predict
+
+    def fit(self, x: Any, y: Any) -> Any:
+        """Fit the ensemble."""
+        self.model.fit(x, y)
+        self.estimators_ = self.model.estimators_
+        return self
+
+    def predict(self, x: Any) -> Any:
+        """What is made of the members' predictions."""
+        return self.change(np.stack([tree.predict(x) for tree in self.estimators_]))
+
+
+BAGGING = "sklearn.ensemble.BaggingRegressor"
+WRONG = [
+    Wrong("the same sample for each tree", BAGGING, lambda right, tree, **kw: right(tree, bootstrap=False, **kw)),
+    Wrong("samples of a fifth of the rows", BAGGING, lambda right, tree, **kw: right(tree, max_samples=0.2, **kw)),
+    Wrong("shallow trees in the bag", BAGGING, lambda right, tree, **kw: right(tree.set_params(max_depth=2), **kw)),
+    Wrong("adds the trees up", BAGGING, lambda right, *a, **kw: _Changed(right(*a, **kw), lambda each: each.sum(0))),
+    Wrong(
+        "the median of the trees",
+        BAGGING,
+        lambda right, *a, **kw: _Changed(right(*a, **kw), lambda each: np.median(each, axis=0)),
+    ),
+    Wrong(
+        "boosting that hardly learns",
+        "sklearn.ensemble.GradientBoostingRegressor",
+        lambda right, **kw: right(**{**kw, "learning_rate": 0.001}),
+    ),
+]

@@ -1,0 +1,205 @@
+"""LoRA dropout: drop the input of the update alone.
+
+Draws many masks of one input to a low-rank update of a frozen layer. The frozen layer's part stays as it is in each of
+them; the update's mean and variance are held against their formulas, and in eval it is merged into the weight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+
+from regdemo import regularizers
+from regdemo.bounds import EXACT, mean_of_bounded, rounding
+from regdemo.measure import Wrong, gap, normal, seeded
+from regdemo.parameters import SEED, count, rate
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTS_ON = "weights"
+SAY = (
+    r"LoRA freezes $W$ and learns $\Delta W = (\alpha/r) B A$ of low rank. Its dropout zeroes elements of the input "
+    "on the way into $A$, so only the update is noisy: the frozen part sees the whole input, and the pretrained "
+    r"function is left in place. The update keeps its mean, its variance is $p/(1-p) \sum_j (\Delta w_j x_j)^2$, and "
+    "in eval it is merged into $W$."
+)
+WRONG_ANSWER = (
+    "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops the input of the adapter's "
+    "branch. And 'in the first step it already regularizes': $B$ starts at 0, so there is no update that noise could "
+    "change, and $A$ gets no gradient."
+)
+CARDS = ("Q18.284", "Q18.286", "Q18.285", "Q18.565")
+
+INPUTS, ALPHA = 64, 16.0
+RATES = tuple(step / 20 for step in range(17))
+
+
+def lora_dropout(
+    *,
+    p: Annotated[float, rate("Probability that an element of the update's input is dropped.")] = 0.1,
+    rank: Annotated[int, count("Rank of the update.", 1, 64)] = 8,
+    draws: Annotated[int, count("Masks drawn.", 1_000, 50_000)] = 10_000,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Draw masks for one input of a linear layer with one output and an update of rank `rank`."""
+    generator = seeded(seed)
+    frozen = torch.nn.utils.skip_init(torch.nn.Linear, INPUTS, 1, dtype=torch.float64)
+    with torch.no_grad():
+        frozen.weight.copy_(normal(generator, 1, INPUTS) / INPUTS**0.5)
+        frozen.bias.zero_()
+    x = normal(generator, 1, INPUTS)
+    layer = _adapted(frozen, rank, p, generator)
+    first = layer(x, generator=generator)
+    (towards_a, towards_b) = torch.autograd.grad(first.square().sum(), (layer.a, layer.b))
+    with torch.no_grad():
+        layer.b.copy_(normal(generator, 1, rank))
+        outputs = layer(x.expand(draws, -1), generator=generator)[:, 0]
+        in_eval = layer.eval()(x)
+        change = ALPHA / rank * (layer.b @ layer.a)[0]
+        parts = change * x[0]
+        kept = torch.arange(INPUTS) < INPUTS // 2
+        half = regularizers.weights.lora_dropout(x, layer.a, layer.b, p, scaling=ALPHA / rank, mask=kept)
+        merged = torch.nn.functional.linear(x, frozen.weight + change)
+    noise = outputs - merged[0, 0]
+    squares = parts.square()
+    variance = p / (1 - p) * squares.sum().item()
+    # The fourth moment of one element's noise, which is -1 with probability p and p / (1 - p) otherwise.
+    fourth = p + p**4 / (1 - p) ** 3
+    spread = (fourth - 3 * (p / (1 - p)) ** 2) * squares.square().sum().item() + 2 * variance**2
+    most = parts.abs().sum().item() * max(1.0, p / (1 - p))
+    claims = [
+        Claim("In the first step the output is that of the frozen layer", 0, "$B = 0$", gap(first, frozen(x)), *EXACT),
+        Claim(
+            "In the first step $B$ gets a gradient",
+            1,
+            "1 if it isn't 0",
+            float(gap(towards_b) > 0),
+            *EXACT,
+        ),
+        Claim("In the first step $A$ gets none", 0, "$B = 0$", gap(towards_a), *EXACT),
+        Claim(
+            "The mean output is that of the merged weight",
+            merged.item(),
+            r"$(W + (\alpha/r) B A) x$",
+            outputs.mean().item(),
+            *mean_of_bounded(variance, most, draws),
+        ),
+        Claim(
+            "The variance is that of the update alone",
+            variance,
+            r"$p/(1-p) \sum_j (\Delta w_j x_j)^2$",
+            noise.square().mean().item(),
+            *mean_of_bounded(spread, most**2, draws),
+        ),
+        Claim(
+            "An element that is dropped is missing from the update, the others are scaled",
+            0,
+            r"$\Delta w \cdot (m x) / (1-p)$",
+            gap(half, parts[kept].sum() / (1 - p)),
+            *rounding(1 + parts.abs().sum().item() / (1 - p)),
+        ),
+        Claim(
+            "In eval it is merged into the weight",
+            0,
+            r"$y = (W + (\alpha/r) B A) x$",
+            gap(in_eval, merged),
+            *rounding(1 + parts.abs().sum().item()),
+        ),
+    ]
+    pretrained = frozen.weight[0].detach() * x[0]
+    deviations = [
+        [(r / (1 - r) * part.square().sum().item()) ** 0.5 for r in RATES] for part in (parts, pretrained + parts)
+    ]
+    return Measurement(
+        title=f"LoRA dropout at p = {p:g}, rank {rank}",
+        claims=claims,
+        picture=[
+            Curves(
+                title="Standard deviation of the output by the formula",
+                x_label="p",
+                y_label="standard deviation",
+                series=[
+                    Series("dropout on the update's input", list(RATES), deviations[0]),
+                    Series("dropout on the layer's input", list(RATES), deviations[1]),
+                ],
+                note="On the layer's input the same mask would disturb the pretrained part, too.",
+            )
+        ],
+        blocks=[
+            Text(
+                f"A frozen layer of {INPUTS} inputs and one output, an update of rank {rank}, and one input in "
+                f"{draws:,} draws of the mask."
+            ),
+            Table(
+                title="The output",
+                columns=["part", "value", "standard deviation"],
+                rows=[
+                    ["frozen layer", frozen(x).item(), 0.0],
+                    ["update", (merged - frozen(x)).item(), noise.std().item()],
+                ],
+            ),
+        ],
+    )
+
+
+def _adapted(frozen: torch.nn.Linear, rank: int, p: float, generator: torch.Generator) -> regularizers.LoraDropout:
+    """The layer with its update, drawn by our generator: torch's initialization takes the global one."""
+    with torch.random.fork_rng(devices=[]):
+        layer = regularizers.LoraDropout(frozen, rank, p, alpha=ALPHA)
+    with torch.no_grad():
+        layer.a.copy_(normal(generator, rank, INPUTS) / INPUTS**0.5 / 4)
+    return layer
+
+
+def _on_the_layer(right, *args, **options):
+    """The module with dropout on the input of the frozen layer as well."""
+    module = right(*args, **options)
+    plain = module.forward
+
+    def forward(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return plain(regularizers.dropout(x, module.p, module.training, generator=generator), generator=generator)
+
+    module.forward = forward
+    return module
+
+
+UPDATE = "regdemo.regularizers.weights.lora_dropout"  # where the module looks it up
+
+
+def _linear(x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
+    return scaling * x @ a.T @ b.T
+
+
+WRONG = [
+    Wrong("on the input of the frozen layer too", "LoraDropout", _on_the_layer),
+    Wrong(
+        "never rescaled",
+        UPDATE,
+        lambda right, x, a, b, p, training=True, **kw: (1 - p * training) * right(x, a, b, p, training, **kw),
+    ),
+    Wrong("drops in eval", UPDATE, lambda right, x, a, b, p, training=True, **kw: right(x, a, b, p, **kw)),
+    Wrong(
+        "drops between A and B",
+        UPDATE,
+        lambda right, x, a, b, p, training=True, scaling=1.0, generator=None, mask=None: (
+            scaling * regularizers.dropout(x @ a.T, p, training, generator=generator) @ b.T
+        ),
+    ),
+    Wrong(
+        "scaled by alpha",
+        UPDATE,
+        lambda right, x, a, b, p, training=True, scaling=1.0, **kw: right(
+            x, a, b, p, training, scaling=scaling * len(a), **kw
+        ),
+    ),
+    Wrong(
+        "drops the update as a whole",
+        UPDATE,
+        lambda right, x, a, b, p, training=True, scaling=1.0, generator=None, mask=None: regularizers.dropout(
+            _linear(x, a, b, scaling), p, training, generator=generator
+        ),
+    ),
+]

@@ -1,0 +1,179 @@
+"""Spectral norm: no vector gets longer.
+
+Normalizes weights by torch's own parametrization. Checks that the largest singular value becomes 1 while the others
+keep their ratios to it, that the estimate comes from below, and that a chain of such layers brings no two inputs
+farther apart.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+
+from regdemo.bounds import EXACT, rounding
+from regdemo.measure import Wrong, gap, global_generator, normal, seeded
+from regdemo.parameters import SEED, count
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTS_ON = "weights"
+PROVIDED_BY = "torch.nn.utils.parametrizations.spectral_norm"
+SAY = (
+    "Spectral normalization divides a weight matrix by its largest singular value, so the layer makes no vector "
+    "longer. A chain of such layers with ReLU between them brings no two inputs farther apart: its Lipschitz "
+    "constant is at most 1. The singular value is estimated by a step of power iteration in each training pass, from "
+    "below, so the bound holds once the estimate has converged. It was introduced for the discriminators of GANs."
+)
+WRONG_ANSWER = (
+    "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; this one "
+    "fixes the largest, so a small matrix is scaled up. Close second: dividing by the Frobenius norm. That bounds the "
+    "largest singular value as well, but leaves it far below 1."
+)
+CARDS = ("Q18.580", "Q18.428", "Q18.424", "Q18.180")
+
+POINTS = 20  # inputs at which the chain's Jacobian is measured
+PASSES = 30  # of training, each with one step of power iteration
+
+
+def spectral_norm(
+    *,
+    size: Annotated[int, count("Inputs and outputs of each layer.", 4, 128)] = 32,
+    layers: Annotated[int, count("Layers in the chain.", 1, 8)] = 4,
+    steps: Annotated[int, count("Steps of power iteration before the weights are measured.", 200, 2_000)] = 300,
+    seed: Annotated[int, SEED] = 0,
+) -> Measurement:
+    """Normalize the weights of a chain of square layers, and measure how far each stretches a vector."""
+    generator = seeded(seed)
+    plain = [normal(generator, size, size) / size**0.5 for _ in range(layers)]
+    chain = [_normalized(weight, steps, generator) for weight in plain]
+    weights = [layer.weight.detach() for layer in chain]
+    largest = torch.linalg.matrix_norm(plain[0], 2).item()
+    tiny = _normalized(plain[0] / 1_000, steps, generator).weight.detach()
+    slack = log(size) / steps
+    reason = f"power iteration: about ln(n)/steps = {slack:.1g}"
+
+    slow = _normalized(plain[0], 1, generator)
+    passes = [torch.linalg.matrix_norm(slow.weight.detach(), 2).item() for _ in range(PASSES)]
+    slow.eval()
+    points = normal(generator, POINTS, size)
+    product = torch.eye(size, dtype=torch.float64).expand(POINTS, -1, -1)
+    for weight in weights:
+        points = points @ weight.T
+        product = (points > 0)[..., None] * (weight @ product)
+        points = points.relu()
+    claims = [
+        Claim(
+            "The largest singular value becomes 1",
+            1,
+            r"$\sigma_1(W / \sigma_1) = 1$",
+            torch.linalg.matrix_norm(weights[0], 2).item(),
+            slack,
+            reason,
+        ),
+        Claim(
+            "Nothing else changes: the result is a multiple of the weights",
+            0,
+            r"$\max |\bar{W} - W / \sigma_1|$",
+            gap(weights[0], plain[0] / largest),
+            slack,
+            reason,
+        ),
+        Claim(
+            "Weights a thousandth as large become the same",
+            0,
+            r"$\max |\bar{W} - \bar{W}'|$",
+            gap(tiny, weights[0]),
+            slack,
+            reason,
+        ),
+        Claim(
+            "The estimate comes from below, so the result is too large until it has converged",
+            0,
+            "what the result's largest singular value lacks to 1",
+            max(0.0, 1 - min(passes)),
+            *rounding(1),
+        ),
+        Claim(
+            f"A chain of {layers} brings no two near inputs farther apart",
+            0,
+            "what the Jacobian's largest singular value exceeds 1 by",
+            max(0.0, torch.linalg.matrix_norm(product, 2).max().item() - 1),
+            layers * slack,
+            reason,
+        ),
+        Claim("In eval the weight stays as it is", 0, "largest change", gap(slow.weight, slow.weight), *EXACT),
+    ]
+    values = torch.linalg.svdvals(plain[0])
+    frobenius = values / values.square().sum().sqrt()
+    places = [float(place) for place in range(1, size + 1)]
+    return Measurement(
+        title=f"Spectral norm: {layers} layers of {size} units",
+        claims=claims,
+        picture=[
+            Curves(
+                title=f"Singular values of a random {size} x {size} matrix",
+                x_label="singular value, by size",
+                y_label="value",
+                series=[
+                    Series("as drawn", places, values.tolist()),
+                    Series("spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
+                    Series("divided by the Frobenius norm", places, frobenius.tolist()),
+                ],
+                note="The spectral norm moves the largest to 1; the Frobenius norm bounds it as well, far lower.",
+            )
+        ],
+        blocks=[
+            Text(
+                f"Square layers of {size} units with ReLU between them, normalized by torch. Its parametrization "
+                "takes 15 steps of power iteration when it is registered and, by default, one in each training "
+                "pass."
+            ),
+            Table(
+                title="Largest singular value of the normalized weight, one step a pass",
+                columns=["pass", "largest singular value"],
+                rows=[[number, passes[number - 1]] for number in (1, 2, 5, 10, 20, PASSES)],
+            ),
+        ],
+    )
+
+
+def _normalized(weight: Tensor, steps: int, generator: torch.Generator) -> Any:
+    """A linear layer whose weight is read through torch's spectral norm, in training mode."""
+    layer = torch.nn.utils.skip_init(torch.nn.Linear, *weight.T.shape, bias=False, dtype=weight.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+    with global_generator(generator):  # the first vector of the power iteration
+        normalized: Any = torch.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=steps)
+    return normalized
+
+
+def _instead(change: Any) -> Any:
+    """A parametrization by a function. Its class is made where it is used, since a help must not load torch."""
+
+    def call(right: Any, layer: torch.nn.Module, **options: Any) -> torch.nn.Module:
+        class Changed(torch.nn.Module):
+            def forward(self, weight: Tensor) -> Any:
+                return change(weight)
+
+        return torch.nn.utils.parametrize.register_parametrization(layer, "weight", Changed())
+
+    return call
+
+
+def _clipped(weight: Tensor) -> Tensor:
+    left, values, right = torch.linalg.svd(weight)
+    return left * values.clamp(max=1) @ right
+
+
+SPECTRAL = "torch.nn.utils.parametrizations.spectral_norm"
+WRONG = [
+    Wrong("the Frobenius norm", SPECTRAL, _instead(lambda w: w / w.norm())),
+    Wrong("each unit's norm", SPECTRAL, _instead(lambda w: w / w.norm(dim=1, keepdim=True))),
+    Wrong("scales down alone", SPECTRAL, _instead(lambda w: w / torch.linalg.matrix_norm(w, 2).clamp(min=1))),
+    Wrong("clips the singular values", SPECTRAL, _instead(_clipped)),
+    Wrong("does nothing", SPECTRAL, _instead(lambda w: w)),
+]
