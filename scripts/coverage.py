@@ -27,6 +27,15 @@ def cards(row):
     return re.findall(r"Q18(?:\.\d+)?", row[-2])
 
 
+def met(row, ids):
+    """What part of a row's askings these cards have met: all with one of its cards.
+
+    Of a row that sums up several questions, the fraction of its cards, since those are its main questions.
+    """
+    found = [id in ids for id in cards(row)]
+    return sum(found) / len(found) if "answered before" in row[1] else float(any(found))
+
+
 def new_cards():
     """The bank's cards in the order in which a new learner meets them, katas left out."""
     bank = decks.load(decks.bundled())
@@ -37,16 +46,20 @@ def summary():
     """The figures of the page, one line each."""
     asked, further = rows("The 135 questions"), rows("Ten further collections")
     well = sum(int(row[0]) for row in asked if row[-1] == "well")
-    met = {card.id for card in new_cards()[:FIRST]}
+    ids = {card.id for card in new_cards()[:FIRST]}
     named = [row for row in asked if "answered before" not in row[1]]
-    seen = sum(int(row[0]) for row in named if met & set(cards(row)))
+    seen = sum(int(row[0]) * met(row, ids) for row in named)
     total = sum(int(row[0]) for row in named)
+    everywhere = sum(int(row[0]) * met(row, ids) for row in asked)
+    there = sum(met(row, ids) for row in further)
     share = {answer: sum(row[-1] == answer for row in further) for answer in ("well", "partly", "not")}
     return [
         f"31 collections: {well} of {ASKED} askings answered well, {well / ASKED:.0%}",
         f"ten further:    {share['well']} of {len(further)} questions well, {share['well'] / len(further):.0%}; "
         f"{share['partly']} partly, {share['not']} not",
-        f"first {FIRST} cards: {seen} of the {total} askings listed one by one, {seen / total:.0%}",
+        f"first {FIRST} cards: {everywhere:.0f} of all {ASKED} askings, {everywhere / ASKED:.1%}; "
+        f"of the {total} listed one by one {seen:.0f}, {seen / total:.0%};",
+        f"                of the {len(further)} further questions {there:.0f}, {there / len(further):.0%}",
     ]
 
 

@@ -38,3 +38,16 @@ def test_at_least_nine_of_ten_askings_are_answered_well():
     assert well >= 0.9 * count.ASKED
     further = [row[-1] for row in count.rows(PARTS[1])]
     assert further.count("well") >= 0.85 * len(further)
+
+
+def test_the_first_cards_meet_three_of_five_askings():
+    ids = {card.id for card in count.new_cards()[: count.FIRST]}
+    met = sum(int(row[0]) * count.met(row, ids) for row in count.rows(PARTS[0]))
+    assert met >= 0.6 * count.ASKED
+
+
+def test_a_new_learner_does_not_begin_with_essays():
+    bank = decks.load(decks.bundled())
+    first = count.selection.new_order((card for card in bank.cards if card.kind != "code"), first=True)[:10]
+    assert len({card.topic for card in first}) >= 5
+    assert sum(card.kind == "recall" for card in first) <= 2
