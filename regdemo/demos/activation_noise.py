@@ -1,7 +1,7 @@
 """Activation noise: add Gaussian noise of one size.
 
-Measures the noise, and the penalty on the next layer's weights that it amounts to. Then shows how a network escapes it
-by larger activations, which multiplied noise does not allow.
+Measures the noise, and the penalty on the next layer's weights that it amounts to. Then shows how the noise matters
+less as the activations grow, which noise that multiplies does not.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "activations"
 SAY = (
-    "Noise added to activations acts, to second order, as a penalty on how much the output reacts to them: for a "
-    r"linear layer and a squared error it is $\sigma^2 |w|^2$, an L2 penalty. The noise has a fixed size, so a "
-    "network can outgrow it by larger activations unless a norm layer or weight decay holds their scale. Dropout's "
-    "noise is relative."
+    r"For a linear layer and a squared error, noise added to the layer's input adds $\sigma^2 |w|^2$ to the loss on "
+    "average: an L2 penalty on the weights that read it. In a network small noise acts roughly as a penalty on how "
+    "strongly the output reacts to the activations. Its size is absolute, so a network can outgrow it by larger "
+    "activations unless a norm layer or weight decay holds their scale. Dropout's noise grows with the activation."
 )
 WRONG_ANSWER = (
-    "'It is Gaussian dropout.' That multiplies, so its noise grows with the activation. Also wrong: leaving the noise "
-    "on in eval. A bare `x + std * torch.randn_like(x)` in forward does that, since it does not ask `self.training`."
+    "'It is Gaussian dropout.' That multiplies, so its noise grows with the activation. Also wrong: leaving the "
+    "noise on in eval. A bare `x + std * torch.randn_like(x)` in forward does that, since it does not check "
+    "`self.training`."
 )
 CARDS = ("Q18.224", "Q18.225", "Q18.226", "Q18.227")
 
@@ -58,9 +59,9 @@ def activation_noise(
         keeps_mean((y - x).mean().item(), 0, (slip + rounded, reason_of_mean)),
         *(
             Claim(
-                f"The variance is $std^2${where}",
+                rf"The variance is $\sigma^2${where}",
                 std**2,
-                "$std^2$",
+                r"$\sigma^2$",
                 mean_square(noise),
                 tolerance + rounded,
                 chi_square,
@@ -70,7 +71,7 @@ def activation_noise(
         Claim(
             "Behind a linear layer it adds a penalty on the weights to the squared error",
             penalty,
-            "$std^2 |w|^2$",
+            r"$\sigma^2 |w|^2$",
             noisy - clean,
             cross + square + rounded,
             f"{reason}, and a normal one",
@@ -90,27 +91,27 @@ def activation_noise(
         claims=claims,
         picture=[
             Curves(
-                title="The noise relative to the activations, as these grow",
-                x_label="activations, times as large",
-                y_label="std of the noise over the activation",
+                title="The size of the noise relative to the activations, as they grow",
+                x_label="scale of the activations",
+                y_label="std of the noise / activation",
                 series=[Series(name, at, [mean_square(e) ** 0.5 for e in es]) for name, es in relative.items()],
-                note="A network gets rid of added noise by growing its activations. Multiplied noise grows along.",
+                note="Added noise of one size matters less for larger activations. Multiplied noise grows with them.",
             )
         ],
         blocks=[
             Text(
-                f"In training each activation gets noise from N(0, {std:g}^2). A linear layer behind it passes "
-                "on $w n$."
+                f"In training each activation gets noise n from $N(0, {std:g}^2)$. A linear layer behind it adds $w "
+                r"\cdot n$ to its output."
             ),
             Table(
-                title=f"The squared error of a linear model, {FEATURES} features, over {draws} passes",
+                title=f"The squared error of a linear model of {FEATURES} features; passes: {draws:,}",
                 columns=["", "loss"],
                 rows=[
                     ["without noise", clean],
                     ["with noise, measured", noisy],
-                    ["without noise, plus $std^2 |w|^2$", clean + penalty],
+                    [r"without noise, plus $\sigma^2 |w|^2$", clean + penalty],
                 ],
-                note="Noise that is left on in eval costs this penalty on average.",
+                note="Noise left on in eval adds this penalty to the squared error, on average.",
             ),
         ],
     )

@@ -19,15 +19,15 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "inputs"
 SAY = (
-    "Adversarial training minimizes the loss at the worst inputs near each example, made again in each step with the "
-    "current weights: in the original recipe, half the loss is clean and half attacked by FGSM. It buys robustness to "
-    "that attack, for a second backward pass and often some clean accuracy. Several smaller steps, PGD, are the "
-    "stronger version."
+    "Adversarial training minimizes the loss on attacked inputs, made again in each step with the current weights: "
+    "in the original recipe half the loss is clean and half is attacked by FGSM. It buys robustness to that attack, "
+    "for a second backward pass and often some clean accuracy. PGD, which takes several smaller steps, is usually "
+    "the stronger attack to train on."
 )
 WRONG_ANSWER = (
-    "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it is "
-    "made again in each step. Nor is it noise: random signs of the same size leave the loss under attack about where "
-    "it was. And robustness to one-step FGSM is not robustness to other attacks."
+    "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it "
+    "is made again in each step. Nor is it noise: in the demo random signs of the same size lower the loss under "
+    "attack less than FGSM's inputs do. And robustness to one-step FGSM does not imply robustness to other attacks."
 )
 CARDS = ("Q18.432", "Q18.433", "Q18.434", "Q18.435")
 
@@ -75,12 +75,12 @@ def adversarial_training(
         Claim(
             "The loss is a weighted sum of the clean one and the worst case",
             (clean * plain(probe) + (1 - clean) * worst(probe)).item(),
-            r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t w x)$",
+            r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t\,w x)$",
             adversarial(probe).item(),
             *rounding(1 + probe.abs().sum().item(), digits=1e-12),
         ),
         Claim(
-            "Its gradient is the worst case's own, though the attack is held fixed",
+            "Its gradient is that of this formula, though the attack is held fixed",
             0,
             "largest difference of the gradients",
             gap(_gradient(adversarial, probe), by_formula),
@@ -118,15 +118,16 @@ def adversarial_training(
         ],
         blocks=[
             Text(
-                f"One input has a mean of {STRONG:g} times the label, {WEAK} others {SHIFT:g}, all with deviation 1. "
-                f"Together the weak ones say most, and an attack of {epsilon:g} on each turns them all at once."
+                f"The mean of an input is the label times {STRONG:g} for one of them, and times {SHIFT:g} for "
+                f"{WEAK} weak ones; all have deviation 1. Together the weak ones say more than the strong one, and "
+                f"an attack shifts all of them against the label at once, by {epsilon:g} each."
             ),
             Table(
-                title=f"Trained on {EXAMPLES} examples; right on {EXAMPLES} new ones, and the training losses",
-                columns=["trained on", "right", "attacked", "loss", "worst loss", "on weak inputs"],
+                title=f"Accuracy on {EXAMPLES} new examples, and the training losses",
+                columns=["trained on", "clean", "attacked", "loss", "worst loss", "on weak inputs"],
                 rows=[list(row) for row in rows],
-                note="Last: the weak inputs' part of the weights' sizes. The claims are about training; the accuracies "
-                "vary with the seed.",
+                note="Last column: the fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
+                "accuracies vary with the seed.",
             ),
         ],
     )

@@ -18,14 +18,15 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
 SAY = (
-    "Annealed dropout lowers the rate toward 0 during training. Early dropout, for models that underfit, switches it "
-    "off after the first part; late dropout, for models that overfit, switches it on then. The rate is a function of "
-    "the step and is set on every module before each step. With $p(1-t/T)$, the last training step, $T-1$, still "
-    "drops $p/T$: the rate is 0 from step T on."
+    "Annealed dropout lowers the rate toward 0 during training; early dropout, for models that underfit, switches "
+    "it off after the first part; late dropout, for models that overfit, switches it on only after it. The rate is "
+    "a function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ the last training "
+    "step, $T-1$, still has $p/T$: the rate is 0 from step $T$ on."
 )
 WRONG_ANSWER = (
-    "'Lower p after each epoch.' In three epochs of fine-tuning that makes three stairs, and the last one is at p/3. "
-    "And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an attention's float, where it was."
+    "'Lower p after each epoch.' With $p(1-e/E)$ over three epochs of fine-tuning that makes three stairs, and the "
+    "last one is at $p/3$. And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an "
+    "attention's float, where it was."
 )
 CARDS = ("Q18.204", "Q18.205", "Q18.206", "Q18.207")
 
@@ -59,7 +60,7 @@ def annealed_dropout(
     claims = [
         Claim("The first step has the rate p", p, "$p$", annealed[0], *EXACT),
         Claim("The last training step, T-1, still has", p / total, "$p/T$", annealed[-2], *rounding(1)),
-        *(Claim(f"{name}: 0 from step T on", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
+        *(Claim(f"{name}: 0 at step T", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
         Claim(
             "The mean rate of the annealed run",
             p * (total + 1) / (2 * total),
@@ -68,27 +69,27 @@ def annealed_dropout(
             *rounding(1),
         ),
         Claim(
-            "The fraction that a model drops, set before each step, over all steps",
+            "The fraction that a model drops when the rate is set before each step",
             sum(p * (1 - step / total) for step in run) / (total + 1),
             "mean of $p_t$",
             sum(dropped) / (total + 1),
             *mean_of_bounded(sum(q * (1 - q) for q in annealed) / (total + 1), 1, UNITS * (total + 1)),
         ),
         Claim(
-            "Early dropout is off, and late dropout on, from step T/2",
+            f"Early dropout is on until step {half}, late dropout from there on",
             p,
-            "late at T/2, early at T/2 - 1",
+            "$p$, late at $T/2$ and early one step before",
             (rates["late"][half] + rates["early, constant"][half - 1]) / 2,
             *EXACT,
         ),
         Claim(
-            "Late and constant early dropout add up to plain dropout",
+            "The rates of late and of constant early dropout add up to p",
             0,
             r"$\max |late + early - p|$",
             max(abs(a + b - p) for a, b in zip(rates["late"], rates["early, constant"], strict=True)),
             *EXACT,
         ),
-        Claim("Set once an epoch, the last epoch is at", p / epochs, "p / epochs", by_epoch[-1], *rounding(1)),
+        Claim("Set once an epoch, the last epoch is at", p / epochs, "$p/E$", by_epoch[-1], *rounding(1)),
     ]
     at = [float(step) for step in run]
     return Measurement(
@@ -105,7 +106,8 @@ def annealed_dropout(
         ],
         blocks=[
             Table(
-                title=f"The rates at a few steps, and the fraction of {UNITS:,} activations dropped under the first",
+                title=f"The rates at a few steps, and the fraction of {UNITS:,} activations dropped at the "
+                "annealed rate",
                 columns=["step", *rates, "dropped (annealed)"],
                 rows=[
                     [step, *(each[step] for each in rates.values()), dropped[step]]
@@ -119,9 +121,9 @@ def annealed_dropout(
                     ["each step", annealed[0], annealed[total - 1], sum(annealed[:-1]) / total],
                     ["each epoch", by_epoch[0], by_epoch[-1], sum(by_epoch) / total],
                 ],
-                note="With few epochs, as in fine-tuning, the stairs stay far above the line.",
+                note="The fewer the epochs, as in fine-tuning, the higher the last stair: $p/E$.",
             ),
-            Text("No effect on accuracy is measured here: a network small enough for a demo is no test of schedules."),
+            Text("The schedules are measured here, not their effect on accuracy."),
         ],
     )
 

@@ -19,14 +19,14 @@ from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 ACTS_ON = "attention"
 SAY = (
     "Attention dropout zeroes entries of the attention matrix after the softmax and scales the rest by $1/(1-p)$, "
-    r"without renormalizing. So a row no longer sums to 1, only its expectation does: its variance is $p/(1-p) \sum "
-    "a^2$, largest where attention is peaked. With SDPA I pass 0 in eval myself, since a function does not know about "
+    r"without renormalizing. So a row sums to 1 only on average: the variance of its sum is $p/(1-p) \sum a^2$, "
+    "largest where attention is peaked. With SDPA I pass 0 in eval myself, since a function does not know about "
     "model.eval()."
 )
 WRONG_ANSWER = (
-    "'The dropped rows are renormalized, so they still sum to 1.' They are not: renormalizing would bias the output, "
-    "and a row that is dropped whole would divide by 0. Close second: 'model.eval() turns it off', true of a module "
-    "such as nn.Dropout, false of F.scaled_dot_product_attention."
+    "'The dropped rows are renormalized, so they still sum to 1.' They are not: renormalizing would in general bias "
+    "the output, and a row that is dropped whole would divide by 0. Close second: 'model.eval() turns it off', true "
+    "of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
 )
 CARDS = ("Q18.10", "Q18.11", "Q18.12")
 
@@ -66,14 +66,14 @@ def attention_dropout(
         *_moments("ours", ours, weights, p),
         *_moments("SDPA", theirs, weights, p),
         Claim(
-            "A given mask has the effect of its formula",
+            "With a given mask the output is that of the formula",
             0,
             "$(A m/(1-p)) V$, largest difference",
             gap(handed_in, (weights * mask / (1 - p)) @ value),
             *rounding(value.abs().max().item() / (1 - p)),
         ),
         Claim(
-            "SDPA given p in eval: two calls disagree on so many weights",
+            "Given p, two calls of SDPA differ in this fraction of the weights, in eval too",
             2 * p * (1 - p),
             "$2p(1-p)$",
             differ,
@@ -121,7 +121,7 @@ def attention_dropout(
                 "`dropout_p=self.p`, it goes on dropping in production (pytorch issue 124464, timm PR 1978)."
             ),
             Table(
-                title="One input, twice, in eval",
+                title="One input, passed twice in eval",
                 columns=["call", "weights dropped", "differ between calls"],
                 rows=[
                     ["SDPA(dropout_p=self.p)", fraction((theirs == 0)[..., visible]), differ],
@@ -171,8 +171,8 @@ def _row_sums(dropped: torch.Tensor, weights: torch.Tensor, p: float) -> Table:
         columns=["query", "before", "this mask", "mean", "std", r"$\sqrt{p/(1-p) \sum a^2}$"],
         rows=rows,
         note=(
-            f"Mean and std over {len(sums):,} masks. The more keys share the attention, the steadier the sum; query 0 "
-            "sees one key, so its sum is 0 or 1/(1-p)."
+            f"Mean and std over {len(sums):,} masks. The more evenly the attention is spread over keys, the smaller "
+            "the std; query 0 sees one key, so its sum is 0 or $1/(1-p)$."
         ),
     )
 

@@ -1,8 +1,8 @@
 """Augmentation: delete and swap words, or rewrite.
 
 Deletes and swaps words of a text at random, as "easy data augmentation" does, and counts what is left, what moved and
-how often the text says the opposite. With a translation model of this machine it translates there and back, with any
-other sequence-to-sequence model it paraphrases; nothing is downloaded.
+how often a negation is lost. With translation models on this machine it also translates there and back, with another
+sequence-to-sequence model it paraphrases; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
 SAY = (
-    "Augmentation makes new training texts that should keep their label: delete or swap words at random (EDA), which "
-    "is free, or paraphrase and translate there and back, which costs a model and reads like language. It usually "
-    "helps most with few labelled examples, and little on top of a pretrained model."
+    "Text augmentation makes new training texts that should keep their label: delete or swap words at random "
+    "(EDA), which costs almost nothing, or paraphrase or translate there and back, which needs a model and gives "
+    "more fluent text. It usually helps most with few labeled examples, and little on top of a pretrained model."
 )
 WRONG_ANSWER = (
-    "'Deleting words is harmless noise.' At rate p it takes the word 'not' from a fraction p of the negated sentences "
-    "and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: deletion shortens "
-    "the text. For a next-word model either edit makes broken text the target."
+    "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the negated "
+    "sentences and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: "
+    "deletion shortens the text. In language modeling the edited text is the target as well, so the model learns "
+    "broken text."
 )
 CARDS = (
     "Q18.420",
@@ -53,7 +54,7 @@ def augmentation(
     text: Annotated[str, Words("The text to augment.", 1, 60)] = "the film was not good but the music stayed with me",
     model: Annotated[str, Words("Folder or cached name of a model that translates, or paraphrases.")] = "",
     back_model: Annotated[str, Words("Folder or cached name of the model that translates back.")] = "",
-    prompt: Annotated[str, Words("What a paraphrasing model wants before the text.")] = "",
+    prompt: Annotated[str, Words("Words to put before the text, for a model that paraphrases.")] = "",
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Augment one text many times over, and count what becomes of its words."""
@@ -86,7 +87,7 @@ def augmentation(
         Claim("No text is left empty", 0, "empty texts", int((left == 0).sum()), *EXACT),
         Claim("What is left keeps its order", 0, "pairs out of order", int((~rises).sum()), *EXACT),
         Claim(
-            f"'{words[key]}' is gone from so many of the texts",
+            f"The fraction of texts that lose '{words[key]}', word {key + 1}",
             lost,
             "$p - p^n / n$",
             (deleted != key).all(1).double().mean().item(),
@@ -100,7 +101,7 @@ def augmentation(
             *EXACT,
         ),
         Claim(
-            "The fraction of words that are elsewhere after the swaps",
+            "The fraction of words that are at another place after the swaps",
             displaced,
             "$(1 - 1/n) (1 - (1 - 2/(n-1))^{swaps})$",
             (swapped != places).double().mean().item(),
@@ -113,19 +114,19 @@ def augmentation(
         picture=[_examples(words, p, swaps, generator)],
         blocks=[
             Text(
-                f"Each of {n} words is deleted with probability {p:g}, never all of them; a swap exchanges two. The "
-                "label stays, so the bet is that the edit does not change what the text says."
+                f"Deletion takes each word, {n} here, with probability {p:g}, but leaves one if all were drawn; a "
+                "swap exchanges two places. The label stays, so the bet is that the edit does not change what the "
+                "text says."
             ),
             Table(
                 title=f"What is left in {TEXTS:,} copies of the text",
                 columns=["edit", "words", "in place", "neighbors"],
                 rows=[
                     [f"deletion, p = {p:g}", *_left(deleted, n)],
-                    [f"swap, {swaps} times", *_left(swapped, n)],
+                    [f"swap, swaps = {swaps}", *_left(swapped, n)],
                 ],
-                note="Fractions of the text's words, of those at their old place, and of its pairs of "
-                "neighbors. A model "
-                "of bags of words sees nothing of a swap.",
+                note="Fractions of the words that are left, of the words still at their place, and of the pairs "
+                "of neighbors that are left. A bag-of-words model sees no difference after a swap.",
             ),
             *_rewritten(text, model, back_model, prompt),
         ],
@@ -133,13 +134,13 @@ def augmentation(
 
 
 def _left(places: Tensor, n: int) -> list[Cell]:
-    """The mean shares of the words left, of those left at their place, and of the pairs of neighbours left."""
+    """The mean fractions of the words left, of those left at their place, and of the pairs of neighbors left."""
 
     there = places != GONE
     pairs = (places[:, 1:] - places[:, :-1] == 1) & there[:, 1:] & there[:, :-1]
     in_place = places == torch.arange(n)
-    neighbours: Cell = pairs.sum(1).double().mean().item() / (n - 1) if n > 1 else "-"
-    return [there.sum(1).double().mean().item() / n, in_place.double().mean().item(), neighbours]
+    neighbors: Cell = pairs.sum(1).double().mean().item() / (n - 1) if n > 1 else "-"
+    return [there.sum(1).double().mean().item() / n, in_place.double().mean().item(), neighbors]
 
 
 def _examples(words: list[str], p: float, swaps: int, generator: Generator) -> Table:

@@ -1,8 +1,8 @@
 """Batch mixing: the "MixOut" that mixes examples, not weights.
 
-A snippet in circulation calls p x + (1-p) x[perm] "MixOut". Measures what it does: it takes variance away in training
+A snippet in circulation calls p x + (1-p) x[perm] "MixOut". Measures what it does: it reduces the variance in training
 and not in eval, leaves the labels unmixed, and lets an example depend on the others of its batch. Mixout, the technique
-of that name, mixes weights with pretrained ones, and the examples stay apart.
+of that name, mixes weights with pretrained ones, and leaves the examples alone.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "models"
 SAY = (
-    "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so that the "
-    "mean weight is unchanged. Mixing the examples of a batch is another technique: if it is done at all, it is done "
-    "as mixup, with the labels mixed in the same proportion."
+    "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so that "
+    "the mean weight is unchanged. Mixing the examples of a batch is another technique: if you want that, use "
+    "mixup, which mixes the labels in the same proportion."
 )
 WRONG_ANSWER = (
-    "'MixOut: p x + (1-p) x[perm] in the forward pass.' It mixes other texts' embeddings in under a label that does "
-    "not know of them, shrinks the variance in training alone, and in a language model lets one text's tokens leak "
-    "into another's prediction. No pretrained weight is in sight."
+    "'MixOut: `p * x + (1-p) * x[perm]` in the forward pass.' It mixes in other examples and leaves the label as "
+    "it was, shrinks the variance in training alone, and in a language model lets one text's tokens leak into "
+    "another's prediction. It uses no pretrained weight."
 )
 CARDS = ("Q18.234", "Q18.235", "Q18.236", "Q18.237")
 
 CLASSES = 4
-SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+FRACTIONS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def mix(x: torch.Tensor, order: torch.Tensor, p: float) -> torch.Tensor:
@@ -53,8 +53,8 @@ def batch_mixing(
     orders = torch.rand(draws, examples, generator=generator).argsort(1)
     variance = x.var(correction=0)
 
-    def kept(share: float) -> float:
-        return (mix(x, orders, share).var(1, correction=0) / variance).mean().item()
+    def kept(fraction_: float) -> float:
+        return (mix(x, orders, fraction_).var(1, correction=0) / variance).mean().item()
 
     foreign = fraction(labels[orders] != labels)
     # What an example is made of can be read off a batch in which each example is its own unit vector.
@@ -76,23 +76,24 @@ def batch_mixing(
             2 * p * (1 - p) * spread + 1e-9,
             reason,
         ),
-        Claim("What an example has of itself", p, "$p$", made_of.diagonal().mean().item(), *rounding(1)),
+        Claim("The weight of an example in its own mixture", p, "$p$", made_of.diagonal().mean().item(), *rounding(1)),
         Claim(
-            "What an example has of others, so that another example moved by 1 moves it by",
+            "How far it moves when the other example in its mixture moves by 1",
             1 - p,
             "$1 - p$",
             (made_of.sum() - made_of.trace()).item() / small,
             *rounding(1),
         ),
         Claim(
-            "Under Mixout an example's output is that of its own row alone",
+            "Under Mixout an example's output depends on its own row alone",
             0,
             "largest difference from one row at a time",
             gap(inputs @ by_mixout.mT, torch.stack([row @ by_formula.mT for row in inputs])),
             *rounding(10),
         ),
     ]
-    at = sorted({*SHARES, p})
+    at = sorted({*FRACTIONS, p})
+    line = [at[0] + (1 - at[0]) * i / 20 for i in range(21)]
     return Measurement(
         title=f"Batch mixing at p = {p}",
         claims=claims,
@@ -105,10 +106,10 @@ def batch_mixing(
                     Series("measured", at, [kept(q) for q in at], style="points"),
                     Series(
                         "$p^2 + (1-p)^2$",
-                        [i / 40 for i in range(20, 41)],
-                        [(i / 40) ** 2 + (1 - i / 40) ** 2 for i in range(20, 41)],
+                        line,
+                        [q**2 + (1 - q) ** 2 for q in line],
                     ),
-                    Series("eval", [0.5, 1.0], [1.0, 1.0]),
+                    Series("eval", [line[0], 1.0], [1.0, 1.0]),
                 ],
                 note="Nothing is rescaled, and eval does not mix. The snippet's p is what is kept: p = 1 "
                 "mixes nothing.",
@@ -116,16 +117,15 @@ def batch_mixing(
         ],
         blocks=[
             Text(
-                f"{CLASSES} classes, {examples} examples: under its own label an example gets "
-                f"{(1 - p) * foreign:.1%} of "
-                "its input from another class."
+                f"{CLASSES} classes, {examples} examples: on average {(1 - p) * foreign:.1%} of an input comes "
+                "from an example of another class, while the label stays."
             ),
             Table(
                 title="Three techniques that sound alike",
                 columns=["", "mixes", "labels", "in eval"],
                 rows=[
                     ["batch mixing", "examples of a batch", "left as they are", "off, at another variance"],
-                    ["mixup", "examples of a batch", "mixed alike", "off"],
+                    ["mixup", "examples of a batch", "mixed in proportion", "off"],
                     ["Mixout", "weights with pretrained ones", "not touched", "off, at the same mean"],
                 ],
             ),

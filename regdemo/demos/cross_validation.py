@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 PROVIDED_BY = "sklearn.model_selection.KFold"
 SAY = (
-    "k-fold cross-validation tests each example once, by a model that was fitted without it. That holds for the whole "
-    "pipeline: scaling, feature selection and tuning are fitted inside each fold. If you select features on all of "
-    "the data first, the test labels have already been used, and pure noise scores far above chance."
+    "k-fold cross-validation tests each example once, by a model that was fitted without it. That has to hold for "
+    "the whole pipeline: scaling, feature selection and tuning are fitted inside each fold. If you select features "
+    "on all of the data first, the test labels have already been used, and even pure noise can score far above "
+    "chance."
 )
 WRONG_ANSWER = (
-    "'I selected the 20 features that correlate with the label, then cross-validated, so the score is honest.' The "
-    "selection saw the test folds. Among 1,000 noise features 20 correlate by chance, with the labels of those folds "
-    "too. Cross-validation cannot notice, and fresh data will."
+    "'I selected the 20 features that correlate with the label, then cross-validated, so the score is honest.' "
+    "The selection saw the test folds. Of 1,000 noise features, the 20 selected ones correlate with the labels by "
+    "chance, those of the test folds included. Cross-validation does not notice; fresh data do."
 )
 CARDS = ("Q18.491", "Q18.493", "Q18.500", "Q18.501")
 
@@ -40,9 +41,9 @@ AT_LEAST = 0.65  # a leak is called one from here
 
 def cross_validation(
     *,
-    features: Annotated[int, count("Features, none of which tells anything.", 200, 2_000)] = 1_000,
+    features: Annotated[int, count("Noise features, none of them related to the label.", 200, 2_000)] = 1_000,
     selected: Annotated[int, count("Features selected by their correlation with the label.", 5, 50)] = 20,
-    folds: Annotated[int, count("Folds.", 2, 10)] = 5,
+    folds: Annotated[int, count("Number of folds.", 2, 10)] = 5,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Cross-validate on SETS data sets of noise, with the selection inside the folds and outside."""
@@ -116,7 +117,8 @@ def cross_validation(
                 title=f"Mean accuracy, by the number of features from which {selected} are selected",
                 columns=["features", "inside", "outside"],
                 rows=rows,
-                note="Where nothing is left to select, both are chance. More noise to select from, a larger leak.",
+                note="Where every feature is selected, both are at chance. The more features there are to select "
+                "from, the larger the leak.",
             ),
         ],
     )

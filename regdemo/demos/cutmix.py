@@ -93,14 +93,15 @@ def cutmix(
         picture=[_picture(alpha, generator)],
         blocks=[
             Text(
-                f"The area drawn is half of the image on average, at any alpha. The edge cuts it: at alpha = {alpha:g} "
-                f"{mean:.3g} of an image of {side} x {side} pixels is pasted on average."
+                "The area drawn is half of the image on average, at any alpha. The edge cuts some boxes, and "
+                f"sides are whole pixels: at alpha = {alpha:g} and side {side} the fraction really pasted is "
+                f"{mean:.3g} on average."
             ),
             Table(
-                title=f"The area pasted into an image of {side} x {side} pixels, on average",
-                columns=["alpha", "drawn", "left by the edge", "too much weight for the pasted label"],
+                title=f"The fraction pasted into an image of side {side}, on average",
+                columns=["alpha", "drawn", "pasted", "excess"],
                 rows=[[f"{a:g}", 0.5, _area(a, side), 0.5 - _area(a, side)] for a in sorted({*ALPHAS, alpha})],
-                note="Sides are rounded down to whole pixels, which takes a little more.",
+                note="Last column: how much too heavy the pasted image's label would be with the area that was drawn.",
             ),
         ],
     )
@@ -147,7 +148,7 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
-        title=f"A bright image with a box of a dark one: its label keeps {weight:.0%}",
+        title=f"A box of a dark image in a bright one, whose label keeps {weight:.0%}",
         values=images[0].tolist(),
         low=0,
         high=1,

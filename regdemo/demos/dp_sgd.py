@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "gradients"
 SAY = (
-    r"DP-SGD clips the gradient of each example to a norm C, sums, adds Gaussian noise of deviation $\sigma C$, and "
-    "divides by the expected batch size. Clipping bounds what one example can do, the noise covers it, and a privacy "
-    "accountant adds up epsilon over the steps. It costs accuracy, and a gradient for each example."
+    r"DP-SGD clips the gradient of each example to a norm $C$, sums, adds Gaussian noise of deviation $\sigma C$, "
+    "and divides by the expected batch size. Clipping bounds how far one example can move the update, the noise "
+    r"hides that, and a privacy accountant adds up $\epsilon$ over the steps. It usually costs accuracy, and it "
+    "needs a gradient for each example."
 )
 WRONG_ANSWER = (
-    "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one outlier "
-    "still turns the whole update. Close second: noise of deviation sigma, without C: that is no multiple of what has "
-    "to be hidden."
+    "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one "
+    r"outlier can still turn the whole update. Close second: noise of deviation $\sigma$, without $C$: it takes no "
+    "account of how far one example can move the sum."
 )
 CARDS = (
     "Q18.190",
@@ -49,10 +50,12 @@ def dp_sgd(
     *,
     max_norm: Annotated[float, Parameter("The norm that each example's gradient is clipped to.", 0.01, 10)] = 1.0,
     noise_multiplier: Annotated[float, Parameter("Noise, in units of max_norm.", 0, 10)] = 1.0,
-    batch: Annotated[int, count("Examples in the batch, as expected.", 2, 512)] = 64,
+    batch: Annotated[int, count("Examples in a batch, on average.", 2, 512)] = 64,
     examples: Annotated[int, count("Examples to sample the batches from.", 1_000, 10**9)] = 60_000,
     steps: Annotated[int, count("Steps of the training.", 1, 1_000_000)] = 10_000,
-    delta: Annotated[float, Parameter("The chance that the guarantee fails.", 1e-12, 0.1)] = 1e-5,
+    delta: Annotated[
+        float, Parameter("Delta of the privacy guarantee, at which epsilon is computed.", 1e-12, 0.1)
+    ] = 1e-5,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
@@ -67,11 +70,9 @@ def dp_sgd(
         picture=[curves],
         blocks=[
             Text(
-                f"Clipped to {max_norm:g}, no one of {batch} examples moves the mean by more than "
-                f"{max_norm / batch:.4g}. "
-                f"Noise of deviation {noise_multiplier:g} times that, {deviation:.4g} on each weight, hides "
-                "who was in the "
-                "batch. What it hides over a whole training is for a privacy accountant to say."
+                f"Clipped to {max_norm:g}, one example of a batch of {batch} moves the update by at most "
+                f"{max_norm / batch:.4g}. Then noise of deviation {noise_multiplier:g} times that, {deviation:.4g}, is "
+                "added to each weight's update. What it hides over a whole training, a privacy accountant computes."
             ),
             table,
             *budget_blocks,
@@ -134,8 +135,8 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
             Series("before", at, g_norms(before[order]), style="points"),
             Series("after", at, g_norms(after[order])),
         ],
-        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip it counts "
-        "like others.",
+        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip its norm is "
+        f"{max_norm:g}.",
     )
     table = Table(
         title=f"How far one outlier in {batch} moves the update, noise left out",
@@ -145,10 +146,11 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
             for name, value in (
                 ("each example", moved),
                 ("the batch", moved_batch),
-                ("nothing", before[-1].norm().item() / batch),
+                ("not at all", before[-1].norm().item() / batch),
             )
         ],
-        note="The noise is made for 1 in the last column. Clipping the batch lets one example use up the whole norm.",
+        note="The noise is scaled to a change of 1 in the last column. If only the batch's gradient is clipped, "
+        "one example can use up the whole norm.",
     )
     return claims, curves, table
 
@@ -178,7 +180,7 @@ def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Gene
         claims.append(
             Claim(f"The variance of the noise{where}", deviation**2, r"$(\sigma C / B)^2$", mean_square(g), *bound)
         )
-    return [*claims, Claim("Its mean is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY))]
+    return [*claims, Claim("The mean of the noise is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY))]
 
 
 def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple[list[Claim], list[Block]]:
@@ -197,12 +199,12 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
         Claim(
             "On the whole data the accountant's epsilon is the Gaussian mechanism's",
             max(renyi, 0.0),
-            "min over a of T a/(2 sigma^2) + ln((a-1)/a) - ln(delta a)/(a-1)",
+            r"$\min_a\; T a/(2 \sigma^2) + \ln((a-1)/a) - \ln(\delta a)/(a-1)$",
             whole[steps],
             *rounding(1 + abs(renyi), digits=1e-9),
         ),
         Claim(
-            "It is an upper bound of the exact one",
+            "The accountant's epsilon is an upper bound of the exact one",
             len(after),
             "numbers of steps at which exact <= accountant's",
             sum(exact[n] <= whole[n] for n in after),
@@ -217,11 +219,12 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
         ),
     ]
     block = Table(
-        title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, an example in each batch with {sample_rate:.4g}",
+        title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, sampling rate {sample_rate:.4g}",
         columns=["steps", "epsilon", "without sampling", "exact, without"],
         rows=[[n, sampled[n], whole[n], exact[n]] for n in after],
-        note="e^epsilon bounds how much likelier any outcome is with one example than without it, but for a chance "
-        "of delta. Counted for Poisson sampling: batches from a shuffled set are not that, though often counted so.",
+        note=r"The probability of a set of outcomes with one example is at most $e^\epsilon$ times that without "
+        r"it, plus $\delta$, and the other way round. Computed for Poisson sampling; batches of a shuffled set are "
+        "drawn differently, though the same number is often quoted for them.",
     )
     return claims, [block]
 

@@ -1,8 +1,8 @@
 """DropBlock: drop square blocks of a feature map.
 
-Single dropped elements leave their neighbours to tell what was there; a dropped block takes the whole neighbourhood.
-Draws a mask, computes in closed form which share is really dropped on maps of 7, 14 and 28 positions, where on the map
-it is dropped, and checks both, and the rescale by the share really kept.
+A single dropped element can often be guessed from its neighbors; a dropped block takes the neighborhood with it. Draws
+masks, computes in closed form what fraction is dropped on maps of 7, 14 and 28 positions a side and where on the map,
+and checks both, and the rescale by the fraction really kept.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can be "
-    r"read off their neighbors. Centers are drawn at a rate $\gamma$ chosen so that about p of the map is dropped, and "
-    "what stays is divided by the fraction that was really kept. The rate is usually raised slowly during training."
+    r"guessed from their neighbors. Centers are drawn at a rate $\gamma$ that without overlaps would drop a fraction "
+    "$p$ of the map, and what stays is divided by the fraction that was really kept. In the paper the rate is "
+    "raised slowly during training."
 )
 WRONG_ANSWER = (
-    "'Draw block centers with probability p.' Each would take $b^2$ positions with it: at p = 0.1 and a block of 7, "
-    "nearly the whole map. Nor is 1/(1-p) the scale: the fraction dropped varies from draw to draw, and is counted."
+    "'Draw block centers with probability p.' Each takes $b^2$ positions with it: at $p = 0.1$ and a block of 7, "
+    "nearly the whole map is dropped. Nor is $1/(1-p)$ the scale: the fraction dropped varies from draw to draw, "
+    "and is counted."
 )
 CARDS = (
     "Q18.80",
@@ -43,7 +45,7 @@ SIDE = 14  # the map looked at position by position
 
 def drop_block(
     *,
-    p: Annotated[float, rate("Share of each map to be dropped, as far as blocks allow.")] = 0.1,
+    p: Annotated[float, rate("Fraction of each map to drop, if blocks did not overlap.")] = 0.1,
     block_size: Annotated[int, count("Side of a block, an odd number.", 1, 7)] = 7,
     maps: Annotated[int, count("Maps drawn in each measurement.", 1, 5_000)] = 1_000,
     seed: Annotated[int, SEED] = 0,
@@ -62,22 +64,22 @@ def drop_block(
     for side, gamma in gammas.items():
         y = regularizers.drop_block(torch.ones(maps, 1, side, side), p, block_size, generator=generator)
         drawn[side] = dropped = y == 0
-        share, variance = _share_dropped(gamma, block_size, side)
+        nominal, variance = _fraction_dropped(gamma, block_size, side)
         measured = fraction(dropped)
         claims.append(
             Claim(
                 f"The fraction dropped of a {side} x {side} map",
-                share,
+                nominal,
                 "mean of $1 - (1 - \\gamma)^c$",
                 measured,
-                *mean_of_bounded(variance, max(share, 1 - share), maps),
+                *mean_of_bounded(variance, max(nominal, 1 - nominal), maps),
             )
         )
-        rows.append([f"{side} x {side}", gamma, share, measured, (1 - measured) / (1 - p)])
+        rows.append([f"{side} x {side}", gamma, nominal, measured, (1 - measured) / (1 - p)])
 
     gamma = gammas[SIDE]
     often = drawn[SIDE].double().mean(dim=(0, 1))
-    covering = _centres_over(block_size, SIDE)[SIDE // 2] ** 2
+    covering = _centers_over(block_size, SIDE)[SIDE // 2] ** 2
     in_the_middle = 1 - (1 - gamma) ** covering
     ones = torch.ones(1, 1, SIDE, SIDE)
     mask = torch.ones_like(ones, dtype=torch.bool)
@@ -94,21 +96,21 @@ def drop_block(
             *EXACT,
         ),
         Claim(
-            "A corner is dropped if one center is drawn",
+            "A corner is dropped if the one center within reach is drawn",
             gamma,
             r"$\gamma$",
             often[0, 0].item(),
             *proportion(gamma, maps),
         ),
         Claim(
-            f"The middle is dropped if one of {covering} centers is drawn",
+            "The middle is dropped if a center within reach is drawn",
             in_the_middle,
             f"$1 - (1 - \\gamma)^{{{covering}}}$",
             often[SIDE // 2, SIDE // 2].item(),
             *proportion(in_the_middle, maps),
         ),
         Claim(
-            "Rescaled by the fraction really kept, a constant keeps its mean",
+            "Divided by the fraction really kept, a constant keeps its mean",
             1,
             "mean of y = mean of x",
             rescaled.double().mean().item(),
@@ -126,19 +128,19 @@ def drop_block(
         ],
         blocks=[
             Text(
-                "DropBlock draws centers where a whole block fits and drops the block around each. Their rate gamma "
-                f"= p H W / b^2 / ((H-b+1)(W-b+1)) is set so that blocks of area b^2 = {block_size**2} cover about "
-                f"p = {p} of the map."
+                "DropBlock draws centers where a whole block fits and drops the block around each. Their rate is "
+                r"$\gamma = p H W / b^2 / ((H-b+1)(W-b+1))$: without overlaps, blocks of area $b^2 = "
+                f"{block_size**2}$ would drop a fraction p = {p} of the map on average."
             ),
             Table(
                 title=f"What is really dropped at a nominal p = {p}",
                 columns=["map", "gamma", "dropped", "measured", "with 1/(1-p)"],
                 rows=rows,
                 note=(
-                    f"Over {maps:,} maps of ones. The formula is the mean over positions of 1 - (1 - gamma)^c, c the "
-                    "number of centers whose block covers the position. Overlapping blocks are not counted twice: "
-                    "there it falls below p. Where only one block fits it is p. The last column is the mean that a "
-                    "scale of 1/(1-p) would leave; that of the fraction really kept leaves 1."
+                    f"Maps of ones drawn: {maps:,}. The formula is the mean over positions of $1 - (1 - "
+                    r"\gamma)^c$, c the number of centers whose block covers the position. Overlaps are not counted "
+                    "twice, so the fraction can fall below p; where only one block fits it is p. The last column is "
+                    "the mean that a scale of $1/(1-p)$ would leave instead of 1."
                 ),
             ),
             HeatMap(
@@ -148,31 +150,32 @@ def drop_block(
                 high=max(often.max().item(), p),
                 row_label="row",
                 column_label="column",
-                note="A block must fit inside, so the larger it is, the fewer centers reach the border.",
+                note="A block must fit inside the map, so where it is larger than one position, fewer centers "
+                "reach the border.",
             ),
         ],
     )
 
 
-def _centres_over(block: int, side: int) -> list[int]:
-    """For each position on a side, how many of the centres where a block fits cover it."""
+def _centers_over(block: int, side: int) -> list[int]:
+    """For each position on a side, how many of the centers where a block fits cover it."""
     margin = block // 2
     return [min(at + margin, side - 1 - margin) - max(at - margin, margin) + 1 for at in range(side)]
 
 
-def _share_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
-    """Mean and variance, over masks, of the share of a (side, side) map that is dropped.
+def _fraction_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
+    """Mean and variance, over masks, of the fraction of a (side, side) map that is dropped.
 
         P(i kept) = (1 - gamma)^c_i,    P(i and j kept) = (1 - gamma)^(c_i + c_j - c_ij)
 
-    c_i counts the centres whose block covers position i, c_ij those that cover both i and j.
+    c_i counts the centers whose block covers position i, c_ij those that cover both i and j.
     """
     import numpy as np  # its sums do not depend on the number of threads, as torch's do
 
     at = np.arange(side)
-    centres = np.arange(block // 2, side - block // 2)
-    covers = (abs(at[:, None] - centres) <= block // 2).astype(float)
-    both = covers @ covers.T  # along one axis; a centre covers two positions if it does so along both
+    centers = np.arange(block // 2, side - block // 2)
+    covers = (abs(at[:, None] - centers) <= block // 2).astype(float)
+    both = covers @ covers.T  # along one axis; a center covers two positions if it does so along both
     both = np.kron(both, both)
     single = both.diagonal()
     keep = (1 - gamma) ** single
@@ -182,7 +185,7 @@ def _share_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
 
 
 def _outside_blocks(dropped: Tensor, block: int) -> float:
-    """The share of positions that are dropped though no block around them is dropped as a whole."""
+    """The fraction of positions that are dropped though no block around them is dropped as a whole."""
 
     whole = torch.nn.functional.max_pool2d((~dropped).float(), block, stride=1) == 0
     reached = (
@@ -212,7 +215,7 @@ def _picture(title: str, y: Tensor) -> HeatMap:
         high=max(1.0, y.max().item()),
         row_label="row",
         column_label="column",
-        note=f"{dropped:.1%} dropped, the rest times {y.max().item():.4g}.",
+        note=f"{dropped:.1%} dropped" + (f", the rest times {y.max().item():.4g}." if dropped < 1 else "."),
     )
 
 

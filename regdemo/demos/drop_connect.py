@@ -1,7 +1,7 @@
 """DropConnect: drop single weights instead of activations.
 
-Puts its mask beside dropout's, measures what both add to the loss of a linear unit, where two units tell them apart,
-what one mask for the batch costs, and how well a Gaussian with the right mean and variance stands in for many masks at
+Shows its mask next to dropout's, measures what both add to the loss of a linear unit, how a second unit distinguishes
+them, what one mask for the batch costs, and how well a Gaussian with the same mean and variance replaces many masks at
 inference.
 """
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise and, "
-    r"for a squared error, the same penalty $p/(1-p) \sum w^2 E[x^2]$; with several outputs they differ, since dropout "
-    "takes the same input away from all of them. The paper draws a mask for each example, which takes B times the "
-    "memory of the weights, and at inference averages over a Gaussian with the matched mean and variance."
+    "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise "
+    r"and, for a squared error, the same penalty $p/(1-p) \sum w^2 E[x^2]$; with several outputs they differ, since "
+    "dropout takes the same input away from all of them. The paper draws a mask for each example, B masks of the "
+    "size of the weights, and at inference averages over a Gaussian with the matched mean and variance."
 )
 WRONG_ANSWER = (
     "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call drop_connect. "
-    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity f it is not, since "
-    "f(E[u]) and E[f(u)] differ."
+    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity $f$ it is in "
+    "general not, since $f(E[u])$ and $E[f(u)]$ differ."
 )
 CARDS = (
     "Q18.30",
@@ -51,7 +51,7 @@ def drop_connect(
     draws: Annotated[int, count("Masks drawn in each measurement.", 10, 30_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Measure DropConnect at rate p on linear units, beside dropout and beside its Gaussian approximation."""
+    """Measure DropConnect at rate p on linear units, next to dropout and to its Gaussian approximation."""
 
     generator = seeded(seed)
     penalty_claims, penalty_blocks = _penalty(p, inputs, draws, generator)
@@ -63,8 +63,8 @@ def drop_connect(
         picture=_masks(p, generator),
         blocks=[
             Text(
-                "Dropout zeroes inputs of a layer, so all the weights on a dropped input fall together. DropConnect "
-                f"zeroes each weight by itself with probability p = {p}, and scales the rest by 1/(1-p) = "
+                "Dropout zeroes inputs of a layer, and with an input all weights that read it. DropConnect zeroes "
+                f"each weight independently with probability p = {p}, and scales the rest by $1/(1-p)$ = "
                 f"{1 / (1 - p):.4g}."
             ),
             *penalty_blocks,
@@ -90,7 +90,7 @@ def _masks(p: float, generator: Generator) -> list[Block]:
             note=note,
         )
         for title, mask, note in (
-            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its column."),
+            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its whole column."),
             ("Weights in use under DropConnect", weights, "Each weight is drawn independently."),
         )
     ]
@@ -114,7 +114,7 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
     terms, error = x * weight, clean - targets
     mse = error.square().mean().item()
     penalty = p / (1 - p) * terms.square().sum(1).mean().item()
-    apart = {name: (twin[:, 0] - twin[:, 1]).square().mean().item() for name, twin in dropped.items()}
+    between = {name: (twin[:, 0] - twin[:, 1]).square().mean().item() for name, twin in dropped.items()}
     losses = {name: (twin[:, 0] - targets).square().mean().item() for name, twin in dropped.items()}
     scale = terms.abs().sum(1).max().item() / (1 - p)
     claims = [
@@ -138,31 +138,31 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
         Claim(
             "Two units with the same weights agree under dropout",
             0,
-            "E[(u1 - u2)^2]",
-            apart["dropout"],
+            "$E[(u_1 - u_2)^2]$",
+            between["dropout"],
             *rounding(scale**2),
         ),
         Claim(
-            "Under DropConnect their noise is uncorrelated, E[(u1 - u2)^2] is twice the penalty",
+            "Under DropConnect their noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty",
             2 * penalty,
             r"$2 p/(1-p) \sum w^2 E[x^2]$",
-            apart["DropConnect"],
+            between["DropConnect"],
             *_mean_square(p, torch.cat([terms, -terms], 1), torch.zeros_like(error)),
         ),
     ]
     rows: list[list[Cell]] = [
-        ["dropout", losses["dropout"] - mse, penalty, apart["dropout"], 0.0],
-        ["DropConnect", losses["DropConnect"] - mse, penalty, apart["DropConnect"], 2 * penalty],
+        ["dropout", losses["dropout"] - mse, penalty, between["dropout"], 0.0],
+        ["DropConnect", losses["DropConnect"] - mse, penalty, between["DropConnect"], 2 * penalty],
     ]
     blocks: list[Block] = [
         Table(
-            title=f"What the noise does to a linear unit of {inputs} inputs, and to a twin of the same weights",
-            columns=["noise", "penalty", "expected penalty", "(u1 - u2)^2", "expected (u1 - u2)^2"],
+            title=f"What the noise does to a linear unit, inputs: {inputs}, and to a twin of the same weights",
+            columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
             rows=rows,
             note=(
-                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2 with each weight weighted by "
-                "its input's power, the same for both. Only a second unit tells them apart: u1 and u2 have the same "
-                "weights; dropout drops the same inputs for both."
+                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2, each weight weighted by "
+                "the mean square of its input, and the same for both. A second unit of the same weights shows the "
+                "difference: dropout drops the same inputs for both units."
             ),
         )
     ]
@@ -191,13 +191,13 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
     ]
     blocks: list[Block] = [
         Table(
-            title=f"{BATCH} copies of one example through {inputs} weights",
-            columns=["masks", "draws", "std within batch", "variance of its mean"],
+            title=f"{BATCH} copies of one example, weights: {inputs}",
+            columns=["masks", "draws", "std within batch", "variance of the mean"],
             rows=rows,
             note=(
-                "The last column is p/(1-p) sum w^2 x^2, over B for separate masks, which average out: one "
-                "mask for the batch is noisier. But separate masks take B "
-                "copies of the weights, so the recurrent AWD-LSTM shares one mask."
+                r"The last column is $p/(1-p) \sum w^2 x^2$, for separate masks divided by B: one mask for the "
+                "batch has B times their variance. But separate masks take B times the memory of the weights; "
+                "AWD-LSTM uses one."
             ),
         )
     ]
@@ -217,9 +217,11 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     furthest = max(1.0, p / (1 - p)) * terms.abs().sum().item()
     exact = _mean_of_relu(p, terms[0])
     claims = [
-        Claim("The mean over masks", mean, "$w x + b$", u.mean().item(), *mean_of_bounded(variance, furthest, draws)),
         Claim(
-            "The variance over masks",
+            "The mean of u over masks", mean, "$w x + b$", u.mean().item(), *mean_of_bounded(variance, furthest, draws)
+        ),
+        Claim(
+            "The variance of u over masks",
             variance,
             r"$p/(1-p) \sum w^2 x^2$",
             u.square().mean().item(),
@@ -241,9 +243,9 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     naive = [max(at, 0.0) for at in means]
     blocks: list[Block] = [
         Text(
-            "At inference a plain layer uses the mean weights: relu(E[u]). But relu bends, so E[relu(u)] is larger. "
-            "The paper's answer is moment matching: u is a sum of many small terms, close to a Gaussian with mean w x "
-            "and variance p/(1-p) sum w^2 x^2; average relu over that."
+            "At inference a plain layer uses the mean weights: $relu(E[u])$. But relu bends, so $E[relu(u)]$ is "
+            "at least that. The paper's answer is moment matching: with many inputs u is close to a Gaussian with "
+            r"mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
         ),
         Curves(
             title="E[relu(u)] as the mean of u moves through 0",
@@ -263,8 +265,8 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
                 for i in range(2, len(standings), 4)
             ],
             note=(
-                "By Jensen's inequality relu(mean) is too low, most where the mean is 0: there by about "
-                f"std/sqrt(2 pi). The Gaussian at mean 0 is off by {gaussian - exact:.2g}."
+                "By Jensen's inequality relu(mean) is at most $E[relu(u)]$; they differ most where the mean is 0, "
+                rf"by $std/\sqrt{{2 \pi}}$ if u is Gaussian. The Gaussian at mean 0 is off by {gaussian - exact:.2g}."
             ),
         ),
     ]

@@ -1,8 +1,8 @@
 """DropPath: skip residual branches, one example at a time.
 
-Also called stochastic depth. Draws the coins for each example and for the whole batch, counts how deep a network is
-when its rates grow with depth, puts this convention beside the original paper's, and counts the work that is saved
-when a dropped branch is not computed at all.
+Also called stochastic depth. Draws masks per example and per batch, counts how deep a network is when its rates grow
+with depth, compares this convention with the original paper's, and counts the work that is saved when a dropped branch
+is not computed at all.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "paths"
 SAY = (
-    "DropPath zeroes a residual branch for whole examples and divides the ones that keep it by $1-p$, so that the "
-    "mean in training is what eval computes. Each example has an independent draw, so the noise averages out over the "
-    "batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the kept rows "
-    "alone saves a fraction p of it."
+    "DropPath zeroes a residual branch for whole examples and divides the branch of the others by $1-p$, so that "
+    "the mean in training is what eval computes. Each example has an independent draw, so the noise averages out "
+    "over the batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the "
+    "kept rows alone saves a fraction $p$ of it on average."
 )
 WRONG_ANSWER = (
-    "'if random.random() < p: return x', without a rescale: one draw for the batch, a training mean of $1-p$ times "
-    "eval's, and a generator that torch.manual_seed does not reach. Close second: calling it DropConnect, which drops "
-    "single weights."
+    "'if random.random() < p: return x', without a rescale: one draw for the batch, a branch whose mean in "
+    "training is $1-p$ times eval's, and a generator that torch.manual_seed does not reach. Close second: calling "
+    "it DropConnect, which drops single weights."
 )
 CARDS = (
     "Q18.20",
@@ -44,13 +44,15 @@ WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
 
 def drop_path(
     *,
-    p: Annotated[float, rate("Probability that a branch is dropped; of the last block, where rates grow.")] = 0.2,
+    p: Annotated[
+        float, rate("Probability that a branch is dropped; where rates grow with depth, the last block's.")
+    ] = 0.2,
     examples: Annotated[int, count("Examples in a batch.", 1, 64)] = 8,
     depth: Annotated[int, count("Blocks in the network.", 1, 64)] = 12,
     draws: Annotated[int, count("Batches drawn in each measurement.", 10, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Measure DropPath at rate p: its coins, the depth it leaves, and the work it can save."""
+    """Measure DropPath at rate p: its draws, the depth it leaves, and the work it can save."""
 
     generator = seeded(seed)
     draw_claims, maps, draw_blocks = _draws(p, examples, draws, generator)
@@ -133,7 +135,7 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
         )
         for mode, factors, note in (
             ("per sample", per_sample[:, :8], "Each example has its own draw."),
-            ("per batch", per_batch[:, :8], "One draw for all: the first paper."),
+            ("per batch", per_batch[:, :8], "One draw for all, as in the first paper."),
         )
     ]
     table = Table(
@@ -143,25 +145,26 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
             [mode, mean.mean().item(), (mean - 1).square().mean().item(), variances[mode], fraction(mean == 0)]
             for mode, mean in means.items()
         ],
-        note="The same mean. Per sample, the noise averages out: the B-th part of the variance.",
+        note="Both keep the mean. Per sample the variance of the mean over the batch is $1/B$ of that per batch.",
     )
     return claims, maps, [table, _conventions(p, per_batch[:, 0] > 0)]
 
 
 def _conventions(p: float, kept: Tensor) -> Table:
     """Where the rescale may be, and what mixing the conventions does."""
-    scale, share = 1 / (1 - p), kept.double().mean().item()
+    scale, mean_mask = 1 / (1 - p), kept.double().mean().item()
     rows = [
-        ("inverted (timm, here)", "m/(1-p)", share * scale, "1", 1.0),
-        ("original paper", "m", share, "1-p", 1 - p),
-        ("mixed: no rescale", "m", share, "1", 1.0),
-        ("mixed: both", "m/(1-p)", share * scale, "1-p", 1 - p),
+        ("inverted (timm, here)", "m/(1-p)", mean_mask * scale, "1", 1.0),
+        ("original paper", "m", mean_mask, "1-p", 1 - p),
+        ("mixed: no rescale", "m", mean_mask, "1", 1.0),
+        ("mixed: both", "m/(1-p)", mean_mask * scale, "1-p", 1 - p),
     ]
     return Table(
         title="Where the rescale is",
         columns=["convention", "training", "mean", "eval", "value", "training / eval"],
         rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
-        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. The first two agree with eval.",
+        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. In the first two training agrees "
+        "with eval.",
     )
 
 
@@ -184,8 +187,8 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
     ]
     blocks: list[Block] = [
         Text(
-            f"With the layer-wise schedule the rates go from {rates[0]:g} in the first block to {rates[-1]:g} in the "
-            "last: what early blocks compute, all later ones build on. So the average depth in training is "
+            f"With the layer-wise schedule the rates go from {rates[0]:g} in the first block to {rates[-1]:g} in "
+            "the last, since later blocks build on what early ones compute. The average depth in training is "
             f"{expected:.4g} ({measured:.4g} measured), and {depth} in eval."
         ),
         Curves(
@@ -193,7 +196,7 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
             x_label="block",
             y_label="fraction of passes",
             series=[
-                Series("1 - p_l", layers, [1 - rate for rate in rates]),
+                Series("$1 - p_l$", layers, [1 - rate for rate in rates]),
                 Series("measured", layers, ran.double().mean(1).tolist()),
             ],
         ),
@@ -215,7 +218,7 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
 
     x = normal(BATCH, WIDTH)
     kept = full = partial = 0
-    apart = 0.0
+    difference = 0.0
     for _ in range(PASSES):
         mask = regularizers.keep_mask((BATCH,), p, generator=generator)
         with FlopCounterMode(display=False) as masking:
@@ -225,14 +228,14 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
         kept += int(mask.sum())
         full += masking.get_total_flops()
         partial += skipping.get_total_flops()
-        apart = max(apart, (masked - skipped).abs().max().item())
+        difference = max(difference, (masked - skipped).abs().max().item())
     rows = BATCH * PASSES
     claims = [
         Claim(
             "Computing only the kept rows gives the same output",
             0,
             "largest difference",
-            apart,
+            difference,
             *rounding(1 / (1 - p)),
         ),
         Claim("It takes the kept fraction of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),

@@ -28,14 +28,15 @@ from regdemo.report import Cell, Claim, Curves, HeatMap, Measurement, Series, Ta
 
 ACTS_ON = "activations"
 SAY = (
-    "In training dropout zeroes each activation with probability $p$ and divides the survivors by $1-p$. That keeps "
-    "the mean, so in eval the layer is the identity. What it adds is noise of variance $p/(1-p) x^2$, which keeps "
-    "units from relying on one another: much like training an ensemble of thinned networks that share their weights."
+    "In training dropout zeroes each activation with probability $p$ and divides the survivors by $1-p$. That "
+    "keeps the mean, so in eval the layer is the identity. What it adds is noise of variance $p/(1-p) x^2$, which "
+    "makes units rely less on one another. It is much like training an ensemble of thinned networks that share "
+    "their weights."
 )
 WRONG_ANSWER = (
     "'At test time you multiply by 1-p.' The paper of 2014 did, since it did not scale in training. Today's "
     "frameworks scale in training (inverted dropout). If you do both, eval shrinks by 1-p at each layer: after 12 "
-    "layers at p = 0.1, 28% of the signal is left."
+    "linear layers at p = 0.1, 28% of the signal is left."
 )
 CARDS = ("Q18", "Q18.1", "Q18.2", "Q18.3", "Q18.4")
 
@@ -91,10 +92,10 @@ def dropout(
         ],
         blocks=[
             Table(
-                title=f"An activation of x = {X:g} at several rates, {size:,} draws each",
+                title=f"An activation of x = {X:g} at several rates; draws for each: {size:,}",
                 columns=["p", "1/(1-p)", "dropped", "mean", "variance", "$p/(1-p) x^2$"],
                 rows=rows,
-                note="The mean stays; the noise grows fast beyond p = 0.5.",
+                note="The expected mean is x at each rate; the noise grows fast beyond p = 0.5.",
             ),
             *deep.blocks,
         ],
@@ -137,7 +138,7 @@ def _layers(p: float, size: int, generator: torch.Generator) -> Measurement:
     )
     at = [float(layer) for layer in range(LAYERS + 1)]
     curves = Curves(
-        title=f"The mean of x = {X:g} after so many layers that each average the layer below",
+        title=f"The mean of x = {X:g} after each layer, where a layer averages the one below",
         x_label="layer",
         y_label="mean",
         series=[
@@ -145,7 +146,7 @@ def _layers(p: float, size: int, generator: torch.Generator) -> Measurement:
             Series("training, never rescaled", at, never),
             Series("eval, multiplied by 1-p as well", at, twice),
         ],
-        note="Training must meet eval, which is 2 throughout. The other two lose a factor 1-p at each layer.",
+        note="Training should agree with eval, which is 2 throughout. The other two lose a factor 1-p at each layer.",
     )
     return Measurement("", [claim], [Text("Where the rescale goes wrong, it goes wrong at each layer."), curves])
 

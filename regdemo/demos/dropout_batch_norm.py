@@ -1,8 +1,8 @@
 """Dropout and batch norm: the variance shifts in eval.
 
-Batch norm remembers the variance that it saw in training. Behind dropout, that is the variance with the noise in it,
-and in eval the noise is gone. Measures the ratio of the two against its formula, what batch norm makes of it in eval,
-and which repairs are repairs.
+Batch norm stores the variance that it saw in training. Behind dropout, that is the variance with the noise in it, and
+in eval the noise is gone. Measures the ratio of the two against its formula, what batch norm makes of it in eval, and
+which fixes work.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "Dropout in front of batch norm shifts the variance: training sees $1 + p/(1-p) E[x^2]/Var[x]$ times what eval "
-    "sees, batch norm stores the former and divides by it in eval. So dropout goes behind the last batch norm, as in "
-    "a classifier's head, or the statistics are computed again with dropout off. How much accuracy it costs depends "
-    "on the network, and may be nothing."
+    "Dropout in front of batch norm shifts the variance: in training it is $1 + p/(1-p) E[x^2]/Var[x]$ times what "
+    "it is in eval. Batch norm stores the former and divides by its root in eval. So dropout goes behind the last "
+    "batch norm, as in a classifier's head, or the statistics are computed again with dropout off. How much "
+    "accuracy the shift costs depends on the network, and may be nothing."
 )
 WRONG_ANSWER = (
     "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the mean. "
@@ -77,10 +77,10 @@ def dropout_batch_norm(
     norm.train()(drop(x))
 
     expected, tolerance, reason = _in_training(x, p)
-    share = 0.02  # eps = 1e-5 in the denominator, and size / (size - 1) at size 100
+    small = 0.02  # eps = 1e-5 in the denominator, and size / (size - 1) at size 100
     claims = [
         Claim(
-            "Dropout multiplies the variance by so much",
+            "Dropout multiplies the variance by",
             expected / variance,
             "$1 + p/(1-p) E[x^2]/Var[x]$",
             _variance(y) / variance,
@@ -95,13 +95,13 @@ def dropout_batch_norm(
             *rounding(_variance(y)),
         ),
         Claim(
-            "So its output in eval, which should have variance 1, has",
+            "Its output in eval, which should have variance 1, has the variance",
             variance / (_stored(after, size) * size / (size - 1) + after.eps),
             "Var[x] / stored",
             _variance(after.eval()(x)),
             *rounding(1 + 1 / (1 - p)),
         ),
-        Claim("Batch norm before dropout: variance 1 in eval", 1, "1", _variance(before.eval()(x)), share, "eps"),
+        Claim("Batch norm before dropout: variance 1 in eval", 1, "1", _variance(before.eval()(x)), small, "eps"),
         Claim(
             "swa_utils.update_bn stores the shifted variance again: it calls train()",
             expected / variance,
@@ -115,7 +115,7 @@ def dropout_batch_norm(
             1,
             "1",
             _variance(network.eval()(x)),
-            share,
+            small,
             "eps",
         ),
     ]
@@ -125,9 +125,10 @@ def dropout_batch_norm(
         picture=[_over_rates(x, generator)],
         blocks=[
             Text(
-                "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch norm "
-                "behind it divides in training by a deviation with that noise in it, stores it, and divides by it in "
-                f"eval, where the noise is gone: at p = {p} by {(expected / variance) ** 0.5:.4g} times too much."
+                "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch "
+                "norm behind it divides in training by a deviation with that noise in it, stores it, and divides by "
+                f"it in eval, where the noise is gone: at p = {p} by {(expected / variance) ** 0.5:.4g} times the "
+                "deviation in eval."
             ),
             _means_table(p, size, generator),
             Table(
@@ -142,8 +143,8 @@ def dropout_batch_norm(
                 note="Put dropout behind the last batch norm, or compute the statistics again with dropout in eval.",
             ),
             Text(
-                "What is claimed here is the ratio, and no loss of accuracy: whether the shift matters depends on the "
-                "network, and a small one may show nothing at all. It is a thing to check, not a verdict."
+                "Only the ratio of the variances is measured here. Whether the shift costs accuracy depends on "
+                "the network."
             ),
         ],
     )
@@ -159,10 +160,10 @@ def _stored(norm: Module, n: int) -> float:
 
 
 def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
-    """The variance that dropout leaves to x, with a bound: its two moments are each a mean over independent coins."""
+    """The variance that dropout leaves to x, with a bound: its two moments are each a mean over independent draws."""
     mean, square = x.mean().item(), x.square().mean().item()
     scale, largest, n = 1 / (1 - p), x.abs().max().item(), x.numel()
-    furthest = scale * max(p, 1 - p)  # a coin's factor is 0 or 1/(1-p); this far from 1 at most
+    furthest = scale * max(p, 1 - p)  # a factor is 0 or 1/(1-p); this far from 1 at most
     slip, reason = mean_of_bounded(p * scale * square, furthest * largest, n)
     fourth = x.pow(4).mean().item()
     slip_of_square, _ = mean_of_bounded(p * scale**3 * fourth, scale * furthest * largest**2, n)
@@ -181,7 +182,7 @@ def _over_rates(x: Tensor, generator: Generator) -> Curves:
     rates = [rate_ / 10 for rate_ in range(9)]
     measured, formula = zip(*(_row(x, rate_, generator)[2:] for rate_ in rates), strict=True)
     return Curves(
-        title="The variance behind a ReLU in training, over that in eval, which batch norm assumes are one",
+        title="Variance behind a ReLU and dropout, training over eval; batch norm assumes 1",
         x_label="p",
         y_label="ratio",
         series=[
@@ -200,7 +201,7 @@ def _means_table(p: float, size: int, generator: Generator) -> Table:
         title=f"The same at p = {p} for normal activations of variance 1",
         columns=["mean", "eval", "training", "ratio", "$1 + p/(1-p) E[x^2]/Var[x]$"],
         rows=[[mean, *_row(x + mean, p, generator)] for mean in MEANS],
-        note=f"At mean 0 the ratio is 1/(1-p) = {1 / (1 - p):.4g}. A mean makes it larger.",
+        note=rf"At mean 0 the ratio is $1/(1-p)$ = {1 / (1 - p):.4g}; a mean of $\mu$ adds $p/(1-p) \mu^2$.",
     )
 
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "A transformer has four dropout sites: embeddings, attention weights, the output of each sublayer before it is "
-    "added to the residual stream, and the FFN's hidden layer. Each makes what comes after it random and nothing "
-    "before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained with 0, "
-    "and PaLM fine-tunes with 0.1."
+    "A transformer can have four dropout sites: embeddings, attention weights, the output of each sublayer before "
+    "it is added to the residual stream, and the FFN's hidden layer. Each makes what comes after it random and "
+    "nothing before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained "
+    "with 0, and PaLM was mostly fine-tuned with 0.1."
 )
 WRONG_ANSWER = (
-    "'Small models take this rate, large ones that': a table by size without a source. OPT used 0.1 from 125M to "
-    "175B. Close second: setting `.p` on every nn.Dropout, which misses attention, whose rate is often a plain float "
+    "'The rate follows from the size of the model.' OPT used 0.1 from 125M to 175B, PaLM 0 from 8B to 540B. Close "
+    "second: setting `.p` on every nn.Dropout, which misses attention, whose rate is often a plain float "
     "(`self_attn.dropout`)."
 )
 CARDS = (
@@ -43,21 +43,21 @@ CARDS = (
 )
 
 VOCABULARY, WIDTH, HEADS = 50, 32, 4
-COUNTED = 32  # tokens whose coins are counted: the masks of more would be large, and in those eight coins share a draw
+COUNTED = 32  # tokens whose draws are counted: of larger masks, eight elements come from one draw
 STILL_PASSES = 8  # where nothing is random
 STAGES = ("embedding", "attention", "residual", "FFN hidden", "logits")  # in the order of the first block
 
-# What models were trained with, each read in the source named.
+# What models were trained with, by the source named.
 IN_USE = (
-    ("Transformer", "65M / 213M", "0.1 / 0.3", "arXiv 1706.03762, table 3"),
-    ("GPT-1", "117M", "0.1 (embd, attn, resid)", "Radford 2018, section 4.1"),
-    ("BERT", "110M, 340M", "0.1", "arXiv 1810.04805, A.2"),
+    ("Transformer", "65M / 213M", "0.1 / 0.3", "arXiv 1706.03762"),
+    ("GPT-1", "117M", "0.1 (embd, attn, resid)", "Radford et al. 2018"),
+    ("BERT", "110M, 340M", "0.1", "arXiv 1810.04805"),
     ("T5 1.1", "77M to 11B", "0; on to fine-tune", "T5: released_checkpoints.md"),
-    ("OPT", "125M to 175B", "0.1, embeddings 0", "arXiv 2205.01068, 2.2"),
-    ("PaLM", "8B to 540B", "0; 0.1 to fine-tune", "arXiv 2204.02311, 5"),
+    ("OPT", "125M to 175B", "0.1, embeddings 0", "arXiv 2205.01068"),
+    ("PaLM", "8B to 540B", "0; 0.1 to fine-tune", "arXiv 2204.02311"),
     ("Pythia", "12B", "0", "Pythia: pythia-12b.yml"),
     ("OLMo", "7B", "0", "OLMo: official/OLMo-7B.yaml"),
-    ("DeiT-B", "86M", "0; DropPath 0.1", "arXiv 2012.12877, table 9"),
+    ("DeiT-B", "86M", "0; DropPath 0.1", "arXiv 2012.12877"),
 )
 
 
@@ -69,7 +69,7 @@ def dropout_sites(
     draws: Annotated[int, count("Forward passes for each site.", 2, 200)] = 100,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Measure what each dropout site of a small GPT randomises at rate p."""
+    """Measure what each dropout site of a small GPT makes random at rate p."""
 
     from regdemo.lab.transformer import GPT, DropoutRates
 
@@ -100,7 +100,7 @@ def dropout_sites(
         *(_own_variance(site, alone[site][i] - clean[i], touched[i], p) for i, site in enumerate(sites)),
         *(
             Claim(
-                f"With {_words(site)} dropout alone, nothing before it moves",
+                f"With {_words(site)} dropout alone, nothing before it changes",
                 0,
                 "largest std at an earlier stage",
                 max(spreads[site][:i]),
@@ -111,7 +111,7 @@ def dropout_sites(
         ),
         Claim("With every rate 0, training is deterministic", 0, "largest std", max(spread(off)), *EXACT),
         Claim(
-            f"In eval, four rates of {p} are four rates of 0",
+            f"In eval, four rates of {p} change nothing",
             0,
             "largest difference",
             max((a - b).abs().max().item() for a, b in zip(in_eval, off, strict=True)),
@@ -119,20 +119,20 @@ def dropout_sites(
         ),
     ]
     largest = [max(column) for column in zip(*spreads.values(), strict=True)]
-    coins = {  # a token
+    per_token = {
         "embedding": WIDTH,
         "attention": depth * HEADS * tokens,
         "residual": depth * 2 * WIDTH,
         "feed_forward": depth * 4 * WIDTH,
     }
     counted = min(tokens, COUNTED)
-    all_coins = counted * (WIDTH + depth * (HEADS * counted + 2 * WIDTH + 4 * WIDTH))
+    all_draws = counted * (WIDTH + depth * (HEADS * counted + 2 * WIDTH + 4 * WIDTH))
     claims.append(
         Claim(
             "A training pass draws once for each element at each site",
-            all_coins,
-            "T (d + L (h T + 2d + 4d))" + (f", T = {counted}" if counted < tokens else ""),
-            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids[:, :counted], most=2 * all_coins),
+            all_draws,
+            "$T (d + L (h T + 2d + 4d))$" + (f", T = {counted}" if counted < tokens else ""),
+            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids[:, :counted], most=2 * all_draws),
             *EXACT,
         )
     )
@@ -141,7 +141,7 @@ def dropout_sites(
         claims=claims,
         picture=[
             HeatMap(
-                title="What is random when one site is on: std over passes, of the largest at that stage",
+                title="What is random when one site is on: std over passes, relative to the largest at that stage",
                 values=[
                     [value / (most or 1.0) for value, most in zip(row, largest, strict=True)]
                     for row in spreads.values()
@@ -150,7 +150,8 @@ def dropout_sites(
                 high=1.0,
                 row_label=", ".join(map(_words, sites)),
                 column_label=", ".join(STAGES),
-                note="Left of its own stage a site leaves exact zeros; from there on the pass is random.",
+                note="Left of its own stage a site leaves exact zeros."
+                + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
             )
         ],
         blocks=[
@@ -159,15 +160,14 @@ def dropout_sites(
                 "four dropout sites: on the embeddings, on the attention weights, on what both sublayers add to the "
                 "residual stream, and on the hidden layer of the feed-forward net (FFN)."
             ),
-            _where(coins),
+            _where(per_token),
             Table(
                 title=f"Std over {draws} passes at each stage, one site on at p = {p}",
                 columns=["site", *STAGES],
                 rows=[[_words(site), *row] for site, row in [*spreads.items(), ("none", spread(off))]],
                 note=(
-                    "Stages of the first block, in order: embeddings, attention weights, the residual stream after "
-                    "attention, the FFN's hidden layer; last the logits. Left of its own stage a site leaves exact "
-                    "zeros; from there on everything is random."
+                    "Stages of the first block, in order: embeddings, attention weights, the residual stream "
+                    "after attention, the FFN's hidden layer; last the logits."
                 ),
             ),
             *_in_use(),
@@ -243,7 +243,7 @@ def _drawn(model: GPT, ids: Tensor, *, most: int) -> float:
     return nan
 
 
-def _where(coins: dict[str, int]) -> Table:
+def _where(draws: dict[str, int]) -> Table:
     """What each site acts on, what it costs, and what others call it."""
     names = {
         "embedding": ("token + position", "-", "embd_pdrop"),
@@ -251,14 +251,15 @@ def _where(coins: dict[str, int]) -> Table:
         "residual": ("output of both sublayers", "dropout1, dropout2", "resid_pdrop"),
         "feed_forward": ("hidden layer of the FFN", "dropout", "-"),
     }
-    rows: list[list[Cell]] = [[_words(site), on, coins[site], *others] for site, (on, *others) in names.items()]
+    rows: list[list[Cell]] = [[_words(site), on, draws[site], *others] for site, (on, *others) in names.items()]
     return Table(
         title="The four sites, and their names elsewhere",
         columns=["site", "acts on", "draws/token", "in torch", "in GPT-2"],
         rows=rows,
         note=(
-            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: d, L h T, 2 L d, 4 L d. Only "
-            "attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 there, 18,432 on the residual."
+            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: $d$, $L h T$, $2 L d$, "
+            "$4 L d$. Only attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 there, 18,432 "
+            "on the residual."
         ),
     )
 
@@ -271,16 +272,15 @@ def _in_use() -> list[Block]:
             columns=["model", "parameters", "rate", "source"],
             rows=[list(row) for row in IN_USE],
             note=(
-                "Sections of papers; files of google-research/text-to-text-transfer-transformer, EleutherAI/pythia and "
-                "allenai/OLMo. DeiT is a vision model. The rate does not follow the size."
+                "Files of google-research/text-to-text-transfer-transformer, EleutherAI/pythia and allenai/OLMo. "
+                "DeiT is a vision model. OPT and PaLM overlap in size and differ in rate."
             ),
         ),
         Text(
-            "Folklore: the 0.1 quoted for GPT-2 is the default of Hugging Face's GPT2Config. The code that OpenAI "
-            "released (openai/gpt-2, src/model.py) is for inference and has no dropout; nor has Llama's "
-            "(meta-llama/llama, llama/model.py). Tables of rates by model size come without a source. What was "
-            "measured: pretraining BERT and Pythia for a single epoch goes best with none "
-            "(Liu, Bauer and Manning 2025, https://arxiv.org/abs/2505.24788)."
+            "The 0.1 quoted for GPT-2 is the default of Hugging Face's GPT2Config. The code that OpenAI released "
+            "(openai/gpt-2, src/model.py) is for inference and has no dropout; nor has Llama's (meta-llama/llama, "
+            "llama/model.py). In a controlled study, BERT and Pythia pretrained for one epoch did better without "
+            "dropout (Liu, Bauer and Manning 2025, https://arxiv.org/abs/2505.24788)."
         ),
     ]
 

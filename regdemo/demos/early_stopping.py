@@ -1,7 +1,7 @@
 """Early stopping: keep the weights that validated best.
 
-Trains a small network on labels of which a share is wrong, past the point where it begins to learn them by heart.
-Restores the best weights, and measures the usual bug: a state_dict kept without a copy is no memory, it goes on moving.
+Trains a small network on noisy labels, beyond the point where it would have stopped. Restores the best weights, and
+measures the usual bug: a state_dict kept without a copy keeps nothing, since it changes with the weights.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 ACTS_ON = "schedules"
 SAY = (
     "Early stopping watches a validation metric, stops when it has not improved for `patience` evaluations, and "
-    "restores the best weights. It bounds how far the weights travel from where they began: for a quadratic loss, "
-    "much like weight decay. The best weights must be copied, since training changes them in place."
+    "restores the best weights. It limits how far the weights travel from where they began: for a quadratic loss, "
+    "much like an L2 penalty on the distance from the start. The best weights must be copied, since training "
+    "changes them in place."
 )
 WRONG_ANSWER = (
     "'best = model.state_dict()', loaded at the end. Those are references to the live weights: what is loaded are the "
@@ -45,7 +46,7 @@ LEARNING_RATE = 0.01
 
 def early_stopping(
     *,
-    noise: Annotated[float, Parameter("Share of the training labels drawn anew.", 0, 1)] = 0.4,
+    noise: Annotated[float, Parameter("Fraction of the training labels drawn again at random.", 0, 1)] = 0.4,
     patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 100)] = 10,
     epochs: Annotated[int, count("Epochs of the whole run, which goes on beyond the stop.", 2, 200)] = 60,
     seed: Annotated[int, SEED] = 0,
@@ -57,8 +58,8 @@ def early_stopping(
     generator = torch.Generator().manual_seed(seed)
     task = data.load("mnist1d")
     x, y = task.x[:EXAMPLES], task.y[:EXAMPLES].clone()
-    anew = torch.rand(EXAMPLES, generator=generator) < noise
-    y[anew] = torch.randint(task.classes, (int(anew.sum()),), generator=generator)
+    again = torch.rand(EXAMPLES, generator=generator) < noise
+    y[again] = torch.randint(task.classes, (int(again.sum()),), generator=generator)
     validation, test = (
         (task.test_x[part], task.test_y[part]) for part in (slice(EXAMPLES), slice(EXAMPLES, 2 * EXAMPLES))
     )
@@ -100,19 +101,21 @@ def early_stopping(
     of_last, of_uncopied, of_restored = (score[0] for score in scores.values())
     claims = [
         Claim(
-            "It stops `patience` epochs after the best one",
+            "It stops `patience` epochs after the best one, or at the end",
             min(epochs, _best(validated[:ended]) + patience),
             "min(epochs, best + patience)",
             ended,
             *EXACT,
         ),
-        Claim("The best is the least validation loss until then", min(validated[:ended]), "min", stopping.best, *EXACT),
+        Claim(
+            "The best is the lowest validation loss until then", min(validated[:ended]), "min", stopping.best, *EXACT
+        ),
         Claim("The restored network validates at the best loss", min(validated[:ended]), "best", of_restored, *EXACT),
         Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),
     ]
     at = [float(epoch) for epoch in range(1, epochs + 1)]
     return Measurement(
-        title=f"Early stopping with {noise:.0%} of the labels drawn anew",
+        title=f"Early stopping with {noise:.0%} of the labels drawn at random",
         claims=claims,
         picture=[
             Curves(
@@ -125,8 +128,8 @@ def early_stopping(
                     Series(f"best validation, epoch {stopping.best_step}", [float(stopping.best_step)] * 2, [0.0, 1.0]),
                     *([Series(f"stop, epoch {stopped}", [float(stopped)] * 2, [0.0, 1.0])] if stopped else []),
                 ],
-                note="The right labels are fitted first."
-                + (" Later the network learns the wrong ones by heart." if wrong.any() else ""),
+                note=f"At the end the network fits {fitted[-1][0]:.0%} of the right labels"
+                + (f" and {fitted[-1][1]:.0%} of the wrong ones." if wrong.any() else "."),
             )
         ],
         blocks=[
@@ -135,7 +138,7 @@ def early_stopping(
                 x_label="epoch",
                 y_label="loss",
                 series=[Series("training", at, train), Series("validation", at, validated)],
-                note=f"{EXAMPLES} training examples, {int(wrong.sum())} with a wrong label.",
+                note=f"{EXAMPLES} training examples; with a wrong label: {int(wrong.sum())}.",
             ),
             Table(
                 title="Which weights are used in the end",
@@ -147,8 +150,8 @@ def early_stopping(
                 ),
             ),
             Text(
-                "The best validation loss is chosen among many, so it is a little too good: what to report is the "
-                "test's. One run of one seed is an example, not a comparison."
+                "The best validation loss was chosen as the lowest of several, so it is optimistic on average: "
+                "report the test loss. One run of one seed is an example, not a comparison."
             ),
         ],
     )

@@ -1,4 +1,4 @@
-"""Elastic net: L1 selects, L2 shares among copies.
+"""Elastic net: L1 selects, L2 balances copies.
 
 Fits a linear model whose columns include two copies of one feature and two correlated ones, under L1 alone and under
 an elastic net. Checks the fit against the conditions of the optimum, and the difference of two correlated columns'
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "An elastic net adds an L1 and an L2 penalty. L1 sets weights to exactly 0; among correlated features it keeps "
-    "one, nearly at random. The L2 part makes the optimum unique and pulls the weights of correlated features "
-    "together, the grouping effect. One proximal step does both: soft threshold by $l_1$, then divide by $1 + 2 l_2$."
+    "An elastic net adds an L1 and an L2 penalty. L1 sets weights to exactly 0; of strongly correlated features "
+    "it tends to keep one, and noise can settle which. The L2 part makes the optimum unique and pulls the weights "
+    r"of correlated features together, the grouping effect. One proximal step does both: soft threshold by $\eta "
+    r"l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
-    "'The lasso keeps the important one of two correlated features.' Of two copies every split with the same sum is an "
-    "optimum of the lasso, and noise decides between nearly equal ones. Close second: taking `l1_ratio` of "
-    "scikit-learn for the strength. It only divides `alpha` between the two penalties."
+    "'The lasso keeps the important one of two correlated features.' Of two copies, every split of the weight "
+    "with the same sum and sign is an optimum of the lasso, and noise can settle between nearly equal ones. Close "
+    "second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` between the two penalties."
 )
 CARDS = ("Q18.904", "Q18.905", "Q18.906", "Q18.907", "Q18.546")
 
@@ -110,12 +111,12 @@ def elastic_net(
             *rounding(_loss(x, y, lasso[0], l1).item()),
         ),
         Claim(
-            "Correlated features get similar weights",
+            "The weights of the correlated features differ by no more than the bound",
             0,
             "$w_3 - w_4$",
             gap(w[2], w[3]),
             bound + DIGITS,
-            r"$\sqrt{2 (1-\rho)} \|y\| / (2 l_2 \sqrt{n})$ bounds it",
+            r"$\sqrt{2 (1-\rho)} \|y\| / (2 l_2 \sqrt{n})$ is the bound",
         ),
     ]
     path, last = [], w
@@ -134,7 +135,7 @@ def elastic_net(
                     Series("one", list(SHOWN), [fit[2].item() for fit in path]),
                     Series("the other", list(SHOWN), [fit[3].item() for fit in path]),
                 ],
-                note="At the left end there is L1 alone. A larger l2 brings the two together.",
+                note="At the left end there is L1 alone. The L2 part pulls the two together.",
             )
         ],
         blocks=[

@@ -20,11 +20,13 @@ PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
     "An EMA of the weights has a memory of about $1/(1-d)$ steps. It often evaluates better than the last step, "
     "because it averages SGD's noise away: of independent noise, $(1-d)/(1+d)$ of the variance is left in the long "
-    "run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps while they still travel."
+    "run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that move at a "
+    "constant speed."
 )
 WRONG_ANSWER = (
-    "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting the "
-    "average at 0 without a correction, which makes it too small by $d^n$ after n updates."
+    "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "
+    "the average at 0 without a correction, which makes it too small by a fraction $d^n$ after n updates of equal "
+    "weights."
 )
 CARDS = ("Q18.170", "Q18.171", "Q18.172", "Q18.173")
 
@@ -44,9 +46,9 @@ def ema(
     travelled = torch.linspace(0, 3, SHOWN, dtype=torch.float64).clamp(max=2)[:, None]
     noisy = travelled + 0.4 * normal(generator, SHOWN, 1)
     path = 1 + normal(generator, steps, size)
-    shares = torch.tensor(_shares(decay, steps), dtype=torch.float64)
+    fractions = torch.tensor(_fractions(decay, steps), dtype=torch.float64)
     average = _averages(path, decay)[-1]
-    left = shares.square().sum().item()
+    left = fractions.square().sum().item()
     line = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
     lags = {d: steps - _averages(line, d)[-1].item() for d in sorted({decay, *DECAYS})}
     claims = [
@@ -54,7 +56,7 @@ def ema(
             "The average is its closed form",
             0,
             r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$",
-            gap(average, shares @ path),
+            gap(average, fractions @ path),
             *rounding(10, digits=1e-12),
         ),
         Claim(
@@ -74,7 +76,7 @@ def ema(
         Claim("Buffers are copied, not averaged", 2, "running_mean of the last model", _buffer(decay), *EXACT),
     ]
     rows = [
-        [f"{d:g}", 1 / (1 - d), sum(c**2 for c in _shares(d, steps)), (1 - d) / (1 + d), lags[d], d / (1 - d)]
+        [f"{d:g}", 1 / (1 - d), sum(c**2 for c in _fractions(d, steps)), (1 - d) / (1 + d), lags[d], d / (1 - d)]
         for d in sorted({decay, *DECAYS})
     ]
     at = [float(step) for step in range(1, SHOWN + 1)]
@@ -95,15 +97,14 @@ def ema(
         blocks=[
             Text(
                 f"After each step the average keeps {decay:g} of itself and takes {1 - decay:.4g} of the new "
-                "weights. The "
-                "first update copies them. Training does not use the average; evaluation uses it alone."
+                "weights. The first update copies them. Training does not use the average; evaluation does."
             ),
             Table(
                 title=f"Variance left of noise of variance 1, and the lag, after {steps} updates and in the long run",
-                columns=["decay", "1/(1-d)", "variance", "long run", "lag", "long run "],
+                columns=["decay", "$1/(1-d)$", "variance", "long run", "lag", "long run "],
                 rows=[list(row) for row in rows],
-                note="Until a few times 1/(1-d) updates are made, the copied first weights weigh too much: "
-                "warm the decay up.",
+                note="Before some multiple of $1/(1-d)$ updates, the first weights, which were copied, still "
+                "weigh a lot. A warm-up of the decay avoids that.",
             ),
         ],
     )
@@ -124,7 +125,7 @@ def _averages(path: torch.Tensor, decay: float) -> torch.Tensor:
     return torch.stack(held)
 
 
-def _shares(decay: float, steps: int) -> list[float]:
+def _fractions(decay: float, steps: int) -> list[float]:
     """What fraction of the average each step has: the first was copied, so it keeps d^(n-1) whole."""
     return [decay ** (steps - 1), *((1 - decay) * decay ** (steps - t) for t in range(2, steps + 1))]
 

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$, so that the "
-    r"root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; in eval it is off. It is "
-    "data augmentation in embedding space. The paper reports large gains in judged answers to instructions; check it "
-    "on your own task."
+    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$, so that "
+    r"the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; in eval it is off. It "
+    "is data augmentation in embedding space. The paper reports large gains in how a model judges answers to "
+    "instructions; check it on your own task."
 )
 WRONG_ANSWER = (
-    r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the norm for the whole sequence; one "
-    r"number's deviation is $\alpha/\sqrt{3 L d}$. And L is the sequence's own length: the usual hook takes the padded "
-    "or packed one, so what else is in the batch changes the noise."
+    r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the root mean square norm for the whole "
+    r"sequence; one number's deviation is $\alpha/\sqrt{3 L d}$. And $L$ is the sequence's own length: code that "
+    "reads it off the shape of the batch takes the padded or packed length, so what else is in the batch changes "
+    "the noise."
 )
 CARDS = (
     "Q18.134",
@@ -46,8 +47,8 @@ FIXED = 0.05  # the size of the noise that takes no account of length
 def embedding_noise(
     *,
     alpha: Annotated[float, Parameter("Size of the noise.", 0, 100)] = 5.0,
-    tokens: Annotated[int, count("Tokens of a sequence L.", 2, 512)] = 32,
-    width: Annotated[int, count("Width of an embedding d.", 1, 256)] = 64,
+    tokens: Annotated[int, count("Tokens of a sequence, L.", 2, 512)] = 32,
+    width: Annotated[int, count("Width of an embedding, d.", 1, 256)] = 64,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure NEFTune's noise of size alpha on sequences of embedded tokens."""
@@ -66,11 +67,11 @@ def embedding_noise(
 
     half = (alpha**2) / (tokens * width)  # the square of the largest number
     n, numbers = noise.numel(), int(real.sum()) * width * SEQUENCES
-    third, share = alpha**2 / 3, int(real.sum()) / tokens
+    third, part = alpha**2 / 3, int(real.sum()) / tokens
     # u^2 of a uniform u has mean 1/3 and variance 4/45, and lies no further than 2/3 from its mean.
     claims = [
         Claim(
-            "No number is larger than alpha / sqrt(L d)",
+            r"No number is larger than $\alpha/\sqrt{L d}$",
             0,
             "largest excess",
             max(0.0, noise.abs().max().item() - half**0.5),
@@ -93,11 +94,11 @@ def embedding_noise(
         ),
         Claim("Padding then stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
-            "Without the mask the tokens get L/T of its square",
-            third * share,
-            f"alpha^2 / 3 x {int(real.sum())}/{tokens}",
+            "Without the mask the tokens get only $L/T$ of that square",
+            third * part,
+            rf"$\alpha^2 / 3 \cdot {int(real.sum())}/{tokens}$",
             size(blind[:, real]),
-            *mean_of_bounded((alpha**2 * share) ** 2 * 4 / 45, alpha**2 * share * 2 / 3, numbers),
+            *mean_of_bounded((alpha**2 * part) ** 2 * 4 / 45, alpha**2 * part * 2 / 3, numbers),
         ),
         identity_in_eval(in_eval, x),
     ]
@@ -107,7 +108,7 @@ def embedding_noise(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"The noise on {shown.shape[0]} tokens, {shown.shape[1]} of {width} numbers each",
+                title=f"The noise on a sequence, tokens x numbers: {shown.shape[0]} x {shown.shape[1]} are shown",
                 values=shown.tolist(),
                 low=-(half**0.5),
                 high=half**0.5,
@@ -118,15 +119,15 @@ def embedding_noise(
         ],
         blocks=[
             Text(
-                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a draw "
-                f"from Uniform(-1, 1), times alpha / sqrt(L d) = {half**0.5:.4g}. A long sequence gets less noise for "
-                "each token, and as much as a short one in all."
+                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a "
+                rf"draw from Uniform(-1, 1), times $\alpha/\sqrt{{L d}}$ = {half**0.5:.4g}. A longer sequence gets "
+                "less noise for each token, and noise of the same root mean square norm in all."
             ),
             Table(
                 title=f"The norm of a sequence's noise, d = {width}",
-                columns=["L", "alpha / sqrt(L d)", "norm", "alpha / sqrt(3)", f"norm with {FIXED} in its place"],
+                columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at {FIXED} a number"],
                 rows=[_norms(length, width, alpha, generator) for length in LENGTHS],
-                note="A size fixed for each number makes noise that grows with the root of the length.",
+                note="At a fixed size for each number, the norm grows with the root of the length.",
             ),
         ],
     )

@@ -1,7 +1,7 @@
 """FGSM: the small step in the inputs that hurts most.
 
-Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse, and random
-noise of the same size is far milder.
+Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse. Compares it with
+random signs of the same size.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if the "
-    r"loss is linear there. For a logistic model it is exact: the loss becomes softplus$(\epsilon |w|_1 - t\,w x)$. "
-    "Training on such inputs is adversarial training; it buys robustness to this attack, for a second backward pass "
-    "and often some clean accuracy."
+    r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if "
+    r"the loss is linear there. For a logistic model with labels $t = \pm 1$ it is exact: the loss becomes "
+    r"softplus$(\epsilon |w|_1 - t\,w x)$. Training on such inputs is adversarial training; it buys robustness to "
+    "this attack, for a second backward pass and often some clean accuracy."
 )
 WRONG_ANSWER = (
-    "'It is training with noise.' Random signs of that size move a logit by about epsilon |w|_2, FGSM by epsilon "
-    "|w|_1. Nor is it L1 decay: the term is inside the softplus, so it fades for examples that are classified with a "
-    "margin. And loss.backward() for the attack adds to every parameter's .grad: use autograd.grad."
+    r"'It is training with noise.' Random signs of that size move a logit by about $\epsilon |w|_2$, FGSM by "
+    r"$\epsilon |w|_1$. Nor is it L1 decay: the term is inside the softplus, so it fades for examples that are "
+    "classified with a large margin. And loss.backward() for the attack adds to the parameters' .grad: use "
+    "autograd.grad."
 )
 CARDS = (
     "Q18.124",
@@ -95,7 +96,7 @@ def fgsm(
             *rounding(scale),
         ),
         Claim(
-            "Random signs move the logit by less: the variance of the move",
+            "The variance of the logit's move under random signs",
             (epsilon * norm2) ** 2,
             r"$\epsilon^2 |w|_2^2$",
             moved.square().mean().item(),
@@ -110,9 +111,10 @@ def fgsm(
         picture=[_reaches(epsilon, generator)],
         blocks=[
             Text(
-                f"FGSM changes each of {inputs} inputs by {epsilon}, in the direction in which the loss rises. For a "
-                "logistic model with weights w the logit moves by epsilon |w|_1 against its label, the most that the "
-                "box allows. Random signs of the same size mostly cancel."
+                f"FGSM changes each input by {epsilon}, in the direction in which the loss rises. For a logistic "
+                r"model with weights w the logit moves by $\epsilon |w|_1$ against its label, the most that the box "
+                "allows. Random signs of the same size mostly cancel if there are many inputs; here there are "
+                f"{inputs:,}."
             ),
             Table(
                 title="Loss and accuracy on the model's own random task",
@@ -122,7 +124,8 @@ def fgsm(
                     ["random signs", noisy, "-"],
                     ["FGSM", hurt, right[1]],
                 ],
-                note="Weights and labels are random here, so half are right before: it is the change that counts.",
+                note="Weights and labels are random here, so about half are right before the attack: it is the "
+                "change that counts.",
             ),
         ],
     )
@@ -145,7 +148,8 @@ def _reaches(epsilon: float, generator: Generator) -> Curves:
             Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),
             Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in norms.values()]),
         ],
-        note="Many small changes, all one way: the ratio grows like the root of the number of inputs.",
+        note="Many small changes, all one way: for these random weights the ratio grows like the root of the "
+        "number of inputs.",
     )
 
 

@@ -6,14 +6,14 @@ side, and counts what the first two moments don't tell: dropout makes zeros, Gau
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated
 
 import torch
 
 from regdemo import regularizers
-from regdemo.bounds import EXACT, FALSE_ALARM, mean_of_normal, proportion, rounding
+from regdemo.bounds import EXACT, mean_of_normal, mean_of_squares, proportion, rounding
 from regdemo.measure import Wrong, gap, identity_in_eval
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
@@ -28,9 +28,9 @@ SAY = (
     "Variational dropout learns its rates in this form, since the output is differentiable in the noise's size."
 )
 WRONG_ANSWER = (
-    "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays 0; "
-    "added noise has one size everywhere. Nor is its variance p: it is p/(1-p), so that p = 0.5 means a standard "
-    "deviation as large as the signal."
+    "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays "
+    "0; added noise has one size everywhere. Nor is its variance $p$: it is $p/(1-p)$, so that $p = 0.5$ means a "
+    "standard deviation as large as the signal."
 )
 CARDS = (
     "Q18.70",
@@ -67,10 +67,10 @@ def gaussian_dropout(
     # The noise is drawn in float32: what it may lose is added to each bound.
     rounded, _ = rounding(1 + variance)
     mean_slip, normal = mean_of_normal(sqrt(variance), size)
-    variance_slip, chi_square = _mean_of_squares(variance, size)
+    variance_slip, chi_square = mean_of_squares([variance], size)
     claims = [
         Claim("The mean of the noise is 1", 1, "E[n] = 1", mean, mean_slip + rounded, normal),
-        Claim("Its variance is p/(1-p)", variance, "$p/(1-p)$", spread, variance_slip + rounded, chi_square),
+        Claim("Its variance is $p/(1-p)$", variance, "$p/(1-p)$", spread, variance_slip + rounded, chi_square),
         Claim(
             "Gaussian dropout makes no zeros",
             0,
@@ -80,7 +80,7 @@ def gaussian_dropout(
             *proportion(1e-7, size),
         ),
         Claim(
-            "Gaussian dropout flips the sign of some",
+            "The fraction whose sign Gaussian dropout flips",
             _flips(p),
             r"$\Phi(-\sqrt{(1-p)/p})$",
             flipped,
@@ -119,14 +119,14 @@ def gaussian_dropout(
         blocks=[
             Text(
                 f"Dropout multiplies by noise too: 0 with probability p = {p}, else {1 / (1 - p):.4g}. That noise "
-                f"has mean 1 and variance p/(1-p) = {variance:.4g}. Gaussian dropout keeps these two numbers and "
+                f"has mean 1 and variance $p/(1-p)$ = {variance:.4g}. Gaussian dropout keeps these two numbers and "
                 "changes the rest."
             ),
             Table(
-                title="Two moments agree, the rest does not",
+                title="Two moments agree, zeros and signs need not",
                 columns=["noise", "mean", "variance", "exactly zero", "sign flipped"],
                 rows=rows,
-                note=f"By formula, and measured over {size:,} draws.",
+                note=f"By formula, and measured; draws: {size:,}.",
             ),
             _rates_table(p, size, generator),
         ],
@@ -141,38 +141,27 @@ def _rates_table(p: float, size: int, generator: Generator) -> Table:
     for rate_ in sorted({*RATES, p}):
         y = regularizers.gaussian_dropout(x, rate_, generator=generator)
         deviation = sqrt(rate_ / (1 - rate_))
-        rows.append([str(rate_), deviation, (y - 1).square().mean().sqrt().item(), _flips(rate_), _share(y < 0)])
+        rows.append([str(rate_), deviation, (y - 1).square().mean().sqrt().item(), _flips(rate_), _fraction(y < 0)])
     return Table(
         title="How strong the noise is at several rates",
-        columns=["p", "sqrt(p/(1-p))", "measured", "signs flipped", "measured"],
+        columns=["p", r"$\sqrt{p/(1-p)}$", "measured", "signs flipped", "measured"],
         rows=rows,
-        note="At p = 0.5 the noise is as large as the signal: one activation in six changes its sign.",
+        note="At p = 0.5 the noise is as large as the signal: about one activation in six changes its sign.",
     )
 
 
-def _share(mask: Tensor) -> float:
+def _fraction(mask: Tensor) -> float:
     return mask.double().mean().item()
 
 
 def _moments(noise: Tensor) -> list[float]:
-    """Mean, variance around 1, share of zeros, share below zero."""
-    return [noise.mean().item(), (noise - 1).square().mean().item(), _share(noise == 0), _share(noise < 0)]
+    """Mean, variance around 1, fraction of zeros, fraction below zero."""
+    return [noise.mean().item(), (noise - 1).square().mean().item(), _fraction(noise == 0), _fraction(noise < 0)]
 
 
 def _flips(p: float) -> float:
     """P(N(1, p/(1-p)) < 0)."""
     return NormalDist().cdf(-sqrt((1 - p) / p)) if p else 0.0
-
-
-def _mean_of_squares(variance: float, n: int) -> tuple[float, str]:
-    """The chi-square bound on the mean of the squares of n draws from N(0, variance).
-
-        P(|mean - variance| >= variance (2 sqrt(s/n) + 2 s/n)) <= 2 exp(-s) = 1e-9
-
-    Laurent and Massart 2000, lemma 1, https://doi.org/10.1214/aos/1015957395
-    """
-    scale = log(2 / FALSE_ALARM) / n
-    return variance * (2 * sqrt(scale) + 2 * scale), f"chi-square bound over {n:,} draws, missed by chance once in 10^9"
 
 
 NAME = "gaussian_dropout"

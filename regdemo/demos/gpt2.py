@@ -1,8 +1,8 @@
-"""GPT-2: 124,439,808 parameters, counted without memory.
+"""GPT-2: 124,439,808 parameters, no memory allocated.
 
 Builds GPT-2 on torch's meta device, where tensors have a shape and no data: its parameters by part, with and without
-the tied head, and the draws of one training pass at each dropout site. `--hf` holds transformers' own class against it,
-and sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
+the tied head, and the draws of one training pass at each dropout site. `--hf` compares transformers' own class, and
+sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$, and nearly a third in the token embedding, "
-    "which is the head as well. It drops at three sites: the sum of the embeddings, the attention weights, and the "
-    "output of each sublayer, with 0.1 in transformers' configuration. Almost all draws are attention's."
+    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$, and nearly a third in the token "
+    "embedding, which is the head as well. It drops at three sites: the sum of the embeddings, the attention "
+    "weights, and the output of each sublayer, with 0.1 in transformers' configuration. At 1,024 tokens almost nine "
+    "in ten draws are attention's."
 )
 WRONG_ANSWER = (
     "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: 'the "
@@ -51,7 +52,7 @@ def gpt2(
     *,
     depth: Annotated[int, count("Blocks.", 1, 100)] = 12,
     heads: Annotated[int, count("Attention heads of width 64.", 1, 100)] = 12,
-    hf: Annotated[bool, flag("Hold Hugging Face's own classes against it; needs the extra hf.")] = False,
+    hf: Annotated[bool, flag("Compare with Hugging Face's own classes; needs the extra hf.")] = False,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Count the parameters and the dropout of a GPT-2 of this depth, its width 64 times its heads."""
@@ -63,24 +64,28 @@ def gpt2(
     expected = VOCABULARY * width + CONTEXT * width + depth * (12 * width**2 + 13 * width) + 2 * width
     held = sum(p.untyped_storage().nbytes() for p in model.parameters() if not p.is_meta)
     tied = _parameters(_on_meta(depth, heads, tied=False)) - total
-    calls, coins = _one_pass(model)
+    calls, numbers = _one_pass(model)
     claims = [
         Claim(
-            "Parameters, the head tied to the embedding", expected, "V d + T d + L (12 d^2 + 13 d) + 2 d", total, *EXACT
+            "Parameters, the head tied to the embedding",
+            expected,
+            "$V d + T d + L (12 d^2 + 13 d) + 2 d$",
+            total,
+            *EXACT,
         ),
         Claim("Bytes that its tensors hold", 0, "none on the meta device = 0", held, *EXACT),
-        Claim("A head of its own would add", VOCABULARY * width, "V d", tied, *EXACT),
-        Claim("Dropout draws in a training pass", 1 + 3 * depth, "1 + 3 L", sum(calls.values()), *EXACT),
+        Claim("An untied head would add", VOCABULARY * width, "$V d$", tied, *EXACT),
+        Claim("Dropout draws in a training pass", 1 + 3 * depth, "$1 + 3 L$", sum(calls.values()), *EXACT),
         Claim(
             f"Numbers drawn for one text of {CONTEXT:,} tokens",
             CONTEXT * width + depth * heads * CONTEXT**2 + depth * 2 * CONTEXT * width,
-            "T d + L h T^2 + 2 L T d",
-            sum(coins.values()),
+            "$T d + L h T^2 + 2 L T d$",
+            sum(numbers.values()),
             *EXACT,
         ),
         *(
-            Claim(f"The fraction that the {site} site drops", RATE, f"p = {RATE}", share, *proportion(RATE, n))
-            for site, (share, n) in _shares(generator).items()
+            Claim(f"The fraction that the {site} site drops", RATE, f"p = {RATE}", dropped, *proportion(RATE, n))
+            for site, (dropped, n) in _fractions(generator).items()
         ),
     ]
     where = Table(
@@ -89,26 +94,27 @@ def gpt2(
         rows=[
             [name, n, f"{n / total:.2%}", formula]
             for name, n, formula in (
-                ("token embedding, and head", VOCABULARY * width, "V d"),
-                ("position embedding", CONTEXT * width, "T d"),
-                ("blocks, attention", depth * (4 * width**2 + 4 * width), "L (4 d^2 + 4 d)"),
-                ("blocks, feed-forward", depth * (8 * width**2 + 5 * width), "L (8 d^2 + 5 d)"),
-                ("norms", 2 * width * (2 * depth + 1), "2 d (2 L + 1)"),
+                ("token embedding, and head", VOCABULARY * width, "$V d$"),
+                ("position embedding", CONTEXT * width, "$T d$"),
+                ("blocks, attention", depth * (4 * width**2 + 4 * width), "$L (4 d^2 + 4 d)$"),
+                ("blocks, feed-forward", depth * (8 * width**2 + 5 * width), "$L (8 d^2 + 5 d)$"),
+                ("norms", 2 * width * (2 * depth + 1), "$2 d (2 L + 1)$"),
             )
         ],
         note="The formulas include the biases; the head has none.",
     )
     blocks: list[Block] = [
         Text(
-            f"L = {depth} blocks of width d = {width} with h = {heads} heads, a vocabulary of V = {VOCABULARY:,} and a "
-            f"context of T = {CONTEXT:,}. On the meta device the model is built, and even run, without memory: "
-            f"in float32 its weights alone would take {4 * total / 1e9:.3g} GB, and training with Adam four times that."
+            f"Blocks: L = {depth}; width: d = {width}; heads: h = {heads}; vocabulary: V = {VOCABULARY:,}; "
+            f"context: T = {CONTEXT:,}. On the meta device the model is built, and even run, without allocating "
+            f"memory: in float32 its weights alone would take {4 * total / 1e9:.3g} GB, and with gradients and "
+            "Adam's two moments four times that."
         ),
         Table(
             title=f"Dropout in one training pass over {CONTEXT:,} tokens",
             columns=["site", "calls", "numbers drawn", "fraction", "in transformers"],
             rows=[
-                [site, calls[site], coins[site], f"{coins[site] / sum(coins.values()):.1%}", name]
+                [site, calls[site], numbers[site], f"{numbers[site] / sum(numbers.values()):.1%}", name]
                 for site, name in zip(
                     SITES, ("transformer.drop", "attn.attn_dropout", "attn.resid_, mlp.dropout"), strict=True
                 )
@@ -155,18 +161,18 @@ def _parameters(model: torch.nn.Module) -> int:
 
 
 def _one_pass(model: GPT) -> tuple[dict[str, int], dict[str, int]]:
-    """How often each site draws in a training pass over a full context, and how many coins."""
+    """How often each site draws in a training pass over a full context, and how many numbers."""
 
-    calls, coins = dict.fromkeys(SITES, 0), dict.fromkeys(SITES, 0)
+    calls, numbers = dict.fromkeys(SITES, 0), dict.fromkeys(SITES, 0)
 
     def see(site: str, x: Tensor) -> None:
         calls[site] += 1
-        coins[site] += x.numel()
+        numbers[site] += x.numel()
 
     _watch(model, lambda site, x, y: see(site, x))
     with torch.no_grad():
         model.train()(torch.zeros(1, CONTEXT, dtype=torch.long, device="meta"))
-    return calls, coins
+    return calls, numbers
 
 
 def _watch(model: GPT, see: Any) -> None:
@@ -177,8 +183,8 @@ def _watch(model: GPT, see: Any) -> None:
             module.register_forward_hook(lambda module, args, y, site=site: see(site, args[0], y))
 
 
-def _shares(generator: Generator) -> dict[str, tuple[float, int]]:
-    """What each site drops in a small GPT-2 that is really run, of what was not zero before: the share, of how many."""
+def _fractions(generator: Generator) -> dict[str, tuple[float, int]]:
+    """The fraction that each site of a small GPT-2 drops, of the values that were not zero, and how many those are."""
 
     from regdemo.lab.transformer import GPT, DropoutRates
 
@@ -239,7 +245,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
     losses = [output.loss is not None for output in (real(ids), real(ids, labels=ids))]
     claims = [
         Claim("Parameters of transformers' GPT2LMHeadModel", expected, "as ours", _parameters(real), *EXACT),
-        Claim("torch.nn.Dropout modules in it", 1 + 3 * depth, "1 + 3 L", _dropout_modules(real), *EXACT),
+        Claim("torch.nn.Dropout modules in it", 1 + 3 * depth, "$1 + 3 L$", _dropout_modules(real), *EXACT),
         Claim("Blocks with an `attn.dropout`, the name that is guessed", 0, "none = 0", guessed, *EXACT),
         Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
         Claim("Losses it returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
@@ -263,9 +269,9 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             ),
         ),
         Text(
-            "GPT-2's `attn_dropout` is a module that is never called under the default attention: its p is read and "
+            "GPT-2's `attn_dropout` is a module that is not called under the default attention: its p is read and "
             "handed to scaled_dot_product_attention. A hook on it sees nothing; setting its p works. And a training "
-            "loop that calls `model(ids).loss.backward()` fails: without `labels` there is no loss, but None."
+            "loop that calls `model(ids).loss.backward()` fails: without `labels` the loss is None."
         ),
     ]
     return claims, blocks

@@ -1,7 +1,7 @@
 """Gradient clipping: bound a step, by norm or by value.
 
 Clips a gradient with one exploded entry by its norm, by value, and one tensor at a time; measures length and direction
-after each, what is left of a normal gradient, and what a single inf does when nobody looks.
+after each, what is left of a gradient below the bound, and what a single inf does.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 ACTS_ON = "gradients"
 PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
 SAY = (
-    r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$: the direction stays, only the length is bounded, "
-    "so under plain SGD one bad batch moves the weights by at most the learning rate times c. Clipping by value bounds "
-    "each entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before "
-    "clipping."
+    r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$: the direction stays, only the length is "
+    "bounded, so a step of plain SGD is at most the learning rate times $c$ long. Clipping by value bounds each "
+    "entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before clipping."
 )
 WRONG_ANSWER = (
-    "'Clipping protects from inf gradients.' By norm, one inf makes the norm infinite, the factor 0, and the gradient "
-    "zeros with a NaN in it; by value, an inf becomes the bound, and a NaN stays NaN. Close second: calling "
-    "clip_grad_norm_ for each layer in a loop, which turns the direction of the step."
+    "'Clipping protects from inf gradients.' By norm, one inf makes the norm infinite, the factor 0, and the "
+    "gradient zeros with a NaN in it; by value, an inf becomes the bound, and a NaN stays NaN. Close second: "
+    "calling clip_grad_norm_ for each layer in a loop, which can turn the direction of the step."
 )
 CARDS = (
     "Q18.154",
@@ -61,7 +60,8 @@ def gradient_clipping(
         blocks=[
             Text(
                 "Clipping by norm takes the gradients of all parameters as one vector and shortens it to "
-                f"{max_norm:g} when it is longer. Clipping by value cuts each entry to at most {max_norm:g} by itself."
+                f"{max_norm:g} when it is longer. Clipping by value limits each entry by itself to the range from "
+                f"-{max_norm:g} to {max_norm:g}."
             ),
             *blocks[1:],
             *inf_blocks,
@@ -91,22 +91,27 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
     def gradient(given: list[Tensor]) -> Tensor:
         return torch.cat([parameter.grad for parameter in given if parameter.grad is not None])
 
-    by_norm, by_value, apart = parameters(), parameters(), parameters()
+    by_norm, by_value, each_alone = parameters(), parameters(), parameters()
     small = 0.5 * max_norm / norm
     below = parameters(small)
     returned = torch.nn.utils.clip_grad_norm_(by_norm, max_norm).item()
     torch.nn.utils.clip_grad_value_(by_value, max_norm)
-    for parameter in apart:
+    for parameter in each_alone:
         torch.nn.utils.clip_grad_norm_(parameter, max_norm)
     torch.nn.utils.clip_grad_norm_(below, max_norm)
     each = torch.cat([row / (row.norm() + 1e-6) for row in raw])
-    ways = {"none": flat, "by norm": gradient(by_norm), "by value": gradient(by_value), "each alone": gradient(apart)}
+    ways = {
+        "none": flat,
+        "by norm": gradient(by_norm),
+        "by value": gradient(by_value),
+        "each alone": gradient(each_alone),
+    }
     claims = [
-        Claim("clip_grad_norm_ returns the norm before clipping", norm, "|g|", returned, *rounding(norm)),
+        Claim("clip_grad_norm_ returns the norm before clipping", norm, "$|g|$", returned, *rounding(norm)),
         Claim(
             "Clipped by norm, the gradient has the norm allowed",
             max_norm * norm / (norm + 1e-6),
-            "c |g| / (|g| + 1e-6)",
+            "$c |g| / (|g| + 10^{-6})$",
             ways["by norm"].norm().item(),
             *rounding(max_norm),
         ),
@@ -114,7 +119,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         Claim(
             "Clipped by value, no entry is larger than allowed",
             max_norm,
-            "max |g_i| = c",
+            r"$\max |g_i| = c$",
             ways["by value"].abs().max().item(),
             *EXACT,
         ),
@@ -144,7 +149,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         title=f"A gradient of norm {norm:.4g}, one of {2 * size:,} entries {EXPLODED:g} times too large",
         columns=["clipped", "norm", "largest entry", "cosine to g"],
         rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
-        note="By norm the step is short but still points where the outlier points. Otherwise it points elsewhere.",
+        note="By norm the step is short and points where the outlier points. Otherwise it points elsewhere.",
     )
     at = [float(i + 1) for i in range(min(16, size))]
     curves = Curves(
@@ -152,7 +157,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         x_label="entry",
         y_label="entry over the largest",
         series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],
-        note=f"Entry 1 has exploded. By norm it still is {EXPLODED:g} times the others; by value all count alike.",
+        note="Entry 1 has exploded. By norm it is still far larger than the others; by value all are equal.",
     )
     return claims, [curves, block]
 
@@ -185,14 +190,14 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
     claims = [
         Claim("By value, an inf becomes the bound", max_norm, "c", by_value[0].item(), *rounding(max_norm)),
         Claim("By value, a NaN stays NaN", 1, "entries that are NaN", int(by_value[1].isnan()), *EXACT),
-        Claim("By norm, the inf becomes a NaN", 1, "inf * 0", after.isnan().sum().item(), *EXACT),
+        Claim("By norm, the inf becomes a NaN", 1, "inf * 0 = NaN", after.isnan().sum().item(), *EXACT),
         Claim("Every finite entry becomes 0", size - 1, "g * c/inf = 0", (after == 0).sum().item(), *EXACT),
         Claim("error_if_nonfinite=True refuses it", 1, "errors raised", refused, *EXACT),
         Claim("check_gradients names the parameter", 1, "errors that say weight", int("weight" in said), *EXACT),
     ]
     block = Text(
-        "An inf is past clipping. By default clip_grad_norm_ says nothing, and the next step makes the weight NaN. "
-        f"check_gradients says it before the step: '{said}'."
+        "Clipping by norm does not remove an inf. By default clip_grad_norm_ says nothing, and the next step "
+        f"makes the weight NaN. check_gradients raises an error before the step: '{said}'."
     )
     return claims, [block]
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     "For a linear model with squared error, Gaussian noise on the inputs is, on average, exactly an L2 penalty, "
-    r"$\sigma^2 |w|^2$; for a network, small noise acts near a good fit like a penalty on the gradient of the output "
-    r"with respect to the input. Noise is added in training only, after inputs have been scaled, since "
-    r"one $\sigma$ is meant for all of them. Token ids are names, not amounts: noise goes on their embeddings."
+    r"$\sigma^2 |w|^2$; for a network, small noise acts near a good fit about as a penalty on the output's gradient "
+    r"with respect to the input. It is added in training only, after inputs have been scaled, since one $\sigma$ is "
+    "meant for all of them. Token ids are names, not amounts: noise goes on their embeddings."
 )
 WRONG_ANSWER = (
-    "'For text, add small noise to the token ids.' (ids.float() + 0.01 * randn).long() cuts towards 0: almost half of "
-    "the tokens become the one before them in the vocabulary, and with round() none changes. Close second: leaving "
-    "the noise on in eval."
+    "'For text, add small noise to the token ids.' `(ids.float() + 0.01 * randn).long()` cuts towards 0: almost "
+    "half of GPT-2's tokens become the one before them in the vocabulary, and with round() none changes. Close "
+    "second: leaving the noise on in eval."
 )
 CARDS = (
     "Q18.144",
@@ -79,36 +79,36 @@ def input_noise(
     claims = [
         Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
         Claim(
-            "Two thirds of it lie within one deviation",
+            "The fraction of it within one standard deviation",
             _within(),
-            "P(|n| < 1) = 2 Phi(1) - 1",
+            r"$2 \Phi(1) - 1$",
             (noise.abs() <= std).double().mean().item(),
             *proportion(_within(), size),
         ),
         Claim(
-            "The loss averaged over the noise is the loss plus std^2 |w|^2",
+            r"The loss averaged over the noise is the loss plus $\sigma^2 |w|^2$",
             penalised,
-            "mean $(t - w x)^2 + std^2 |w|^2$",
+            r"mean $(t - w x)^2 + \sigma^2 |w|^2$",
             loss(w).item(),
             *rounding(scale),
         ),
         Claim(
             "Its best weights are those of ridge regression",
             0,
-            "slope at (X'X + N std^2)^-1 X't",
+            r"slope at $(X^\top X + N \sigma^2 I)^{-1} X^\top t$",
             slope.abs().max().item(),
             *rounding(scale),
         ),
         identity_in_eval(in_eval, x),
         Claim(
-            "(ids + noise).long() changes nearly half of all token ids",
+            "The fraction of token ids that `(ids + noise).long()` changes",
             _cut_below(ids),
             "mean P(n < -half a float32 step)",
             changed.double().mean().item(),
             *proportion(_cut_below(ids), size),
         ),
         Claim(
-            "Each of them to the id before it",
+            "Each of these becomes the id before it",
             0,
             "ids that changed otherwise",
             float((cut[changed] != ids[changed] - 1).sum()),
@@ -127,14 +127,14 @@ def input_noise(
                     Series(f"w{i + 1}", [k / 5 for k in range(21)], [_ridge(x, t, k / 5)[i].item() for k in range(21)])
                     for i in range(0, INPUTS, 2)
                 ],
-                note="More noise, smaller weights. At 0 they are least squares.",
+                note="The more noise, the smaller $|w|$. At 0 they are least squares.",
             )
         ],
         blocks=[
             Text(
-                f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the inputs "
-                f"adds std^2 |w|^2 = {std**2:.4g} |w|^2 to the mean squared error: with N examples, ridge regression "
-                "with N std^2."
+                f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the "
+                rf"inputs adds $\sigma^2 |w|^2$ = {std**2:.4g} $|w|^2$ to the mean squared error: ridge regression "
+                r"with $N \sigma^2$, N examples."
             ),
             _ids_table(generator),
         ],
@@ -154,8 +154,7 @@ def _ridge(x: Tensor, t: Tensor, std: float) -> Tensor:
 
 
 def _cut_below(ids: Tensor) -> float:
-    """The fraction of ids that are cut down by one: noise must outdo half a step of float32 there, and 0 "
-    "is cut to 0."""
+    """The fraction of ids that are cut down by one: noise must outdo half a float32 step there; 0 is cut to 0."""
 
     value = ids.float()
     step = (value - torch.nextafter(value, torch.tensor(-1.0))).double()
@@ -176,7 +175,7 @@ def _ids_table(generator: Generator) -> Table:
         title=f"Noise of {ID_NOISE} on token ids",
         columns=["id", "with noise", ".long()", "which is"],
         rows=rows,
-        note="Any id that the noise moves down becomes its neighbour; neighbours in a vocabulary share no meaning.",
+        note="An id above 0 that the noise moves down becomes the id before it, which need not be a related word.",
     )
 
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "L1 subtracts a constant from each weight's size in each step, where L2 multiplies by a constant, so L1 makes "
+    "L1 pulls each weight toward 0 with a constant force, L2 with one proportional to the weight, so L1 can make "
     "weights exactly zero and selects. With the penalty in the loss, gradient descent steps over zero and back; the "
     "proximal step, soft thresholding by the learning rate times the strength, lands on zero."
 )
 WRONG_ANSWER = (
-    "'Add lambda times the sum of |w| to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "
+    r"'Add $\lambda \sum |w|$ to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "
     "moves a weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
 )
 CARDS = (
@@ -58,9 +58,9 @@ def l1_penalty(
         picture=blocks[:2],
         blocks=[
             Text(
-                f"The loss gains {strength:g} times the sum of |w|. Its pull is the same for a small weight as for a "
-                "large one, so weights that the data hardly need end at 0. L2's pull fades with the weight and gets "
-                "none of them there."
+                f"The loss gains {strength:g} times the sum of |w|. Its pull is the same for a small weight as for "
+                "a large one, so weights that the data hardly need end at exactly 0. L2's pull fades with the "
+                "weight: it makes weights small instead."
             ),
             *blocks[2:],
             *step_blocks,
@@ -101,7 +101,7 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
         Claim(
             "On orthonormal inputs the proximal fit is the lasso's optimum",
             0,
-            r"$w - sign(b) \max(|b| - \lambda, 0)$, b least squares",
+            r"$w - \mathrm{sign}(b) \max(|b| - \lambda, 0)$, b least squares",
             (fits["proximal"] - expected).abs().max().item(),
             *rounding(1, digits=1e-9),
         ),
@@ -114,12 +114,12 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
         ),
         Claim("With the penalty in the loss there are none", 0, "exact zeros", zeros["subgradient"], *EXACT),
         Claim(
-            "The subgradient stays within a step of the optimum",
+            "The subgradient ends within two of its steps of the optimum",
             0,
             "largest difference",
             (fits["subgradient"] - expected).abs().max().item(),
             2 * LR * strength,
-            "it steps over 0 by at most 2 lr strength",
+            r"two steps of the penalty, each $\eta \lambda$",
         ),
     ]
     block = Table(
@@ -129,7 +129,8 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
             [name, zeros[name], w.abs().min().item(), w[:USED].mean().item(), w[USED:].abs().mean().item()]
             for name, w in fits.items()
         ],
-        note=f"The needed weights are {true[:USED].mean().item():.4g} on average: L1 takes {strength:g} from each.",
+        note=f"The true needed weights are {true[:USED].mean().item():.4g} on average. The proximal fit is "
+        f"{strength:g} short of least squares on each that it keeps.",
     )
     strengths = [i / 10 for i in range(31)]
     shown = [0, 1, 2, USED, USED + 1]
@@ -168,7 +169,7 @@ def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[
         Claim("One proximal step lands on 0", 0, "w", by_proximal[1].item(), *EXACT),
     ]
     block = Table(
-        title=f"A weight that nothing holds, lr x strength = {step:g}",
+        title=rf"A weight near 0 without a data gradient, $\eta \lambda$ = {step:g}",
         columns=["step", "subgradient", "proximal"],
         rows=[[n, a.item(), b.item()] for n, (a, b) in enumerate(zip(by_gradient, by_proximal, strict=True))],
     )

@@ -1,8 +1,8 @@
 """L2 penalty: ridge, the pull that fades with the weight.
 
 Fits a linear model with the penalty in the loss and compares it with ridge regression's closed form, direction by
-direction. Then the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum, wrong under
-Adam.
+direction. Then the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum and under
+Adam, but not under AdamW.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    r"An L2 penalty, ridge, multiplies the fit along each principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, "
-    "s their standard deviation: what the data hardly determine is shrunk most. It is a Gaussian prior on the "
-    r"weights. $\lambda \sum w^2$ is weight_decay = $2\lambda$ under SGD and in Adam's own weight_decay, not in AdamW."
+    r"With half the mean squared error, an L2 penalty $\lambda |w|^2$, ridge, multiplies the fit along each "
+    r"principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation: what the data hardly "
+    r"determine is shrunk most. The penalty is a Gaussian prior on the weights. It is weight_decay = $2\lambda$ "
+    "under SGD and in Adam's own weight_decay, not in AdamW."
 )
 WRONG_ANSWER = (
-    "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the data "
-    "say about it. And 'weight_decay = lambda': the gradient of lambda w^2 is 2 lambda w. Nor does it select, as L1 "
-    "does: weights come close to 0, not to it."
+    "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the "
+    r"data say about it. And 'weight_decay = $\lambda$': the gradient of $\lambda w^2$ is $2 \lambda w$. Nor does it "
+    "select, as L1 does: weights come close to 0, not to it."
 )
 CARDS = (
     "Q18.424",
@@ -65,9 +66,9 @@ def l2_penalty(
         picture=blocks[:1],
         blocks=[
             Text(
-                f"The loss gains {strength:g} times the sum of w^2. Its pull is proportional to the weight, so it "
-                "shrinks every direction by a factor: hardly where the inputs vary much, almost to 0 where they vary "
-                "little, and never to exactly 0."
+                f"The loss gains {strength:g} times $|w|^2$. Its pull is proportional to the weight, so it shrinks "
+                "every direction by a factor: the less the inputs vary along a direction, the smaller the factor, "
+                "which is above 0."
             ),
             *blocks[1:],
             *decay_blocks,
@@ -106,21 +107,21 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
         Claim(
             "The penalized minimum is ridge regression's",
             0,
-            "w - (X'X + 2 strength n I)^-1 X'y",
+            r"$w - (X^\top X + 2 \lambda n I)^{-1} X^\top y$",
             (fitted - closed).abs().max().item(),
             *rounding(1 + size, digits=1e-9),
         ),
         Claim(
             "Each direction is shrunk by its own factor",
             0,
-            "ratio to least squares - s^2 / (s^2 + 2 strength)",
+            r"ratio to least squares - $s^2/(s^2 + 2\lambda)$",
             (ratios - factors).abs().max().item(),
             *rounding(1, digits=1e-6),
         ),
         Claim(
             "The fit is shorter than least squares",
             1,
-            "|w| < |w of least squares|",
+            "$|w|$ < that of least squares",
             float(fitted.norm() < plain.norm()),
             *EXACT,
         ),
@@ -138,13 +139,13 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
             Series("measured", [log2(spread) for spread in SPREADS], ratios.tolist(), style="points"),
             Series(r"$s^2/(s^2 + 2\lambda)$", [log2(s) for s in at], [s * s / (s * s + 2 * strength) for s in at]),
         ],
-        note="Along directions in which the inputs vary little, almost nothing is left.",
+        note="The less the inputs vary along a direction, the less is left.",
     )
     block = Table(
         title="What the penalty leaves of the least-squares fit along each direction of the inputs",
-        columns=["std s", "left", "s^2/(s^2 + 2 strength)", "at s = 1"],
+        columns=["std s", "left", r"$s^2/(s^2 + 2\lambda)$", "at s = 1"],
         rows=rows,
-        note="So inputs are standardized first: the same penalty means another thing for meters than for millimeters.",
+        note="Standardize inputs first: the same penalty means another thing for meters than for millimeters.",
     )
     return claims, [curves, block]
 
@@ -166,17 +167,17 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
 
     sgd, adam, adamw = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 
-    def apart(make: Callable[..., Optimizer], decay: float, **options: Any) -> float:
+    def difference(make: Callable[..., Optimizer], decay: float, **options: Any) -> float:
         """How far the penalty in the loss ends from `make` with weight_decay."""
         plain = run(make, strength, **{**options, "weight_decay": 0.0})  # AdamW decays unless it is told not to
         return (plain - run(make, weight_decay=decay, **options)).abs().max().item()
 
     found = {
-        "SGD, weight_decay = 2 strength": apart(sgd, 2 * strength),
-        "SGD with momentum, 2 strength": apart(sgd, 2 * strength, momentum=0.9),
-        "SGD, weight_decay = strength": apart(sgd, strength),
-        "Adam, weight_decay = 2 strength": apart(adam, 2 * strength),
-        "AdamW, weight_decay = 2 strength": apart(adamw, 2 * strength),
+        "SGD, weight_decay = 2 strength": difference(sgd, 2 * strength),
+        "SGD with momentum, 2 strength": difference(sgd, 2 * strength, momentum=0.9),
+        "SGD, weight_decay = strength": difference(sgd, strength),
+        "Adam, weight_decay = 2 strength": difference(adam, 2 * strength),
+        "AdamW, weight_decay = 2 strength": difference(adamw, 2 * strength),
     }
     exact = ["SGD, weight_decay = 2 strength", "SGD with momentum, 2 strength", "Adam, weight_decay = 2 strength"]
     claims = [
@@ -188,15 +189,15 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
             "weight_decay = strength and AdamW end elsewhere",
             2,
             "differences above 1e-6",
-            sum(difference > 1e-6 for name, difference in found.items() if name not in exact),
+            sum(value > 1e-6 for name, value in found.items() if name not in exact),
             *EXACT,
         ),
     ]
     block = Table(
-        title=f"strength * sum w^2 in the loss against the optimizer's own, {STEPS} steps at lr = {LR:g}",
+        title=rf"$\lambda |w|^2$ in the loss against the optimizer's own, {STEPS} steps at lr = {LR:g}",
         columns=["optimizer", "largest difference"],
-        rows=[[name, difference] for name, difference in found.items()],
-        note="Adam's weight_decay is the L2 penalty too; it is AdamW whose decay passes the gradients by.",
+        rows=[[name, value] for name, value in found.items()],
+        note="Adam's weight_decay is the L2 penalty too; AdamW's decay bypasses the gradients.",
     )
     return claims, [block]
 

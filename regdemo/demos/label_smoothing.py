@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
-    r"Label smoothing trains towards $(1-e)\,onehot + e/K$, which is $1-e$ times cross entropy plus e times the mean "
-    r"of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$, so the loss "
-    "no longer rewards growing confidence. It often helps calibration, and sometimes accuracy. Whether a smoothed "
+    r"Label smoothing trains towards $(1-e)\,onehot + e/K$, which is $1-e$ times cross entropy plus $e$ times the "
+    r"mean of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$, so the loss no "
+    "longer rewards growing confidence. It often helps calibration, and sometimes accuracy. Whether a smoothed "
     "model is a worse teacher for distillation is disputed."
 )
 WRONG_ANSWER = (
-    "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's e/(K-1). torch "
-    "mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And a training "
-    "loss that stays above 0 is no fault: its floor is the entropy of the targets."
+    "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's $e/(K-1)$. "
+    "torch mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And a "
+    "training loss that stays above 0 is no fault: its floor is the entropy of the targets."
 )
 CARDS = (
     "Q18.110",
@@ -45,7 +45,7 @@ SHOWN = 6  # classes in the table of targets
 
 def label_smoothing(
     *,
-    smoothing: Annotated[float, Parameter("Share e of the target spread over all classes.", 0.001, 0.9)] = 0.1,
+    smoothing: Annotated[float, Parameter("Fraction e of the target spread over all classes.", 0.001, 0.9)] = 0.1,
     classes: Annotated[int, count("Number of classes K.", 2, 1_000)] = 5,
     examples: Annotated[int, count("Examples with random logits.", 1, 10_000)] = 500,
     seed: Annotated[int, SEED] = 0,
@@ -80,30 +80,30 @@ def label_smoothing(
     converted = e * k / (k - 1)
     claims = [
         Claim(
-            "The targets of torch's loss are (1-e) onehot + e/K",
+            r"The targets of torch's loss are $(1-e)\,onehot + e/K$",
             0,
             "largest difference",
             worst(targets - over_all),
             *rounding(1),
         ),
         Claim(
-            "The loss is (1-e) CE + e times the mean of -log p",
+            r"The loss is $(1-e)$ CE + $e$ times the mean of $-\ln p$",
             0,
             "largest difference",
             worst(theirs - (1 - e) * hard - e * uniform),
             *rounding(scale),
         ),
         Claim(
-            "With e/(K-1) on the wrong classes it is another loss",
+            "With $e/(K-1)$ on the wrong classes it is another loss",
             e / (k - 1) * (uniform - hard).mean().item(),
-            "e/(K-1) (mean of -log p - CE)",
+            r"$e/(K-1)$ (mean of $-\ln p$ - CE)",
             (loss_over_others - theirs).mean().item(),
             *rounding(scale),
         ),
         *(
             [
                 Claim(
-                    f"That other loss is torch's at e K/(K-1) = {converted:.4g}",
+                    f"That other loss is torch's at $e K/(K-1)$ = {converted:.4g}",
                     0,
                     "largest difference",
                     worst(
@@ -119,21 +119,21 @@ def label_smoothing(
         Claim(
             f"A logit {gap:.4g} above the others is best: the slope is 0",
             0,
-            "p - target = 0 at ln(1 + K (1-e)/e)",
+            r"p - target = 0 at $\ln(1 + K(1-e)/e)$",
             worst(slope) * examples,
             *rounding(1),
         ),
         Claim(
             "The loss there is not 0 but the entropy of the targets",
             entropy,
-            "-sum q ln q",
+            r"$-\sum q \ln q$",
             at_best.item(),
             *rounding(1 + entropy),
         ),
         Claim(
             "A logit twice as far above costs more",
             _loss_at(2 * gap, e, k),
-            "ln(1 + (K-1) e^-z) + e (K-1)/K z",
+            r"$\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
             further.item(),
             *rounding(1 + 2 * gap),
         ),
@@ -143,7 +143,7 @@ def label_smoothing(
         claims=claims,
         picture=[
             Curves(
-                title=f"The loss over how far the right logit is above the {k - 1} others",
+                title=f"The loss over how far the right logit is above the others, K = {k}",
                 x_label="gap of the logits",
                 y_label="loss",
                 series=[
@@ -167,13 +167,13 @@ def label_smoothing(
                     ["torch, e/K", *_row(1 - e + e / k, e / k, k)],
                     ["fairseq, e/(K-1)", *_row(1 - e, e / (k - 1), k)],
                 ],
-                note=f"torch gives a share to the right class too: its {1 - e + e / k:.4g} is more than 1-e.",
+                note=f"torch gives the right class its $e/K$ too: {1 - e + e / k:.4g} is more than $1-e$.",
             ),
             Table(
                 title=f"The best gap of the logits, K = {k}",
                 columns=["e", "best gap", "p at the best gap", "loss there", "loss at twice the gap"],
                 rows=[_best(rate, k) for rate in sorted({*SMOOTHINGS, e})],
-                note="Without smoothing there is no best gap: the loss falls for as long as the logits grow.",
+                note="Without smoothing there is no best gap: the loss falls for as long as the gap grows.",
             ),
         ],
     )

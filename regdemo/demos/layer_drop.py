@@ -1,7 +1,7 @@
 """LayerDrop: skip whole layers, to prune them later.
 
 Counts how many layers run, shows that nothing is rescaled, so that training's mean is not eval's as DropPath's is, and
-checks that a network pruned to every other layer is one of those that were trained.
+checks that a network pruned to every other layer computes what one of the masks computes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 ACTS_ON = "paths"
 SAY = (
-    "LayerDrop skips whole layers in training, with one draw for each layer and batch, so that layers can be pruned "
-    "afterwards: every other one, say, without fine-tuning. It is not rescaled, and a skipped layer saves its time. "
-    "DropPath drops branches by example and rescales."
+    "LayerDrop skips whole layers in training, with one draw for each layer and batch, so that layers can be "
+    "pruned afterwards: every other one, say, without fine-tuning. Nothing is rescaled, and a skipped layer saves "
+    "its time. DropPath drops branches by example and rescales."
 )
 WRONG_ANSWER = (
     "'Its mean in training is what eval computes.' That holds for DropPath, which divides by 1-p. LayerDrop in the "
@@ -89,7 +89,7 @@ def layer_drop(
         Claim(
             "Layers run in training, on average",
             (1 - p) * depth,
-            "(1-p) L",
+            "$(1-p) L$",
             ran.sum(1).mean().item(),
             *_times(depth, proportion(p, draws * depth)),
         ),
@@ -110,12 +110,12 @@ def layer_drop(
         Claim(
             "Nothing is rescaled: training's mean output over eval's",
             1 - p,
-            "1 - p",
+            "$1 - p$",
             mean / in_eval,
             *proportion(p, draws * depth),
         ),
         Claim(
-            "A network pruned to every other layer is one that was trained",
+            "Pruned to every other layer, the network computes what the mask that skips the others does",
             0,
             "max difference",
             (trained - pruned).abs().max().item(),
@@ -125,7 +125,7 @@ def layer_drop(
     ]
     rows: list[list[Cell]] = [[str(q), (1 - q) * depth, (depth * q * (1 - q)) ** 0.5] for q in sorted({*RATES, p})]
     return Measurement(
-        title=f"LayerDrop at p = {p} over {depth} layers",
+        title=f"LayerDrop at p = {p} and depth {depth}",
         claims=claims,
         picture=[
             HeatMap(
@@ -140,24 +140,25 @@ def layer_drop(
         ],
         blocks=[
             Text(
-                f"Each pass skips each of {depth} layers with probability p = {p}: one draw for a layer and the whole "
-                "batch, drawn again each time. A layer that is skipped is not computed, and what comes in goes on to "
-                "the next one. The network learns to work at any depth, and can be pruned without fine-tuning."
+                f"Each pass skips each layer with probability p = {p}: one draw for a layer and the whole batch, "
+                "drawn again each time. A layer that is skipped is not computed, and its input goes on to the next "
+                "one. A network trained like this can be pruned afterwards."
             ),
             Table(
                 title="Layers run in a pass",
-                columns=["p", "mean (1-p) L", "standard deviation"],
+                columns=["p", "mean $(1-p) L$", "standard deviation"],
                 rows=rows,
-                note="Training costs a fraction p less; eval costs the same, unless layers are pruned.",
+                note="On average training costs a fraction p less; eval costs the same, unless layers are pruned.",
             ),
             Table(
-                title=f"{depth} layers that each add 1",
+                title=f"Layers that each add 1, L = {depth}",
                 columns=["method", "draws for", "rescaled", "training", "eval"],
                 rows=[
                     ["LayerDrop", "layer", "no", mean, in_eval],
-                    ["DropPath", "layer and example", "by 1/(1-p)", by_drop_path, in_eval],
+                    ["DropPath", "layer and example", "by $1/(1-p)$", by_drop_path, in_eval],
                 ],
-                note="DropPath regularizes and keeps the mean. LayerDrop prepares for networks with fewer layers.",
+                note="In training DropPath keeps eval's mean; LayerDrop's is $1-p$ times that. LayerDrop prepares "
+                "for networks with fewer layers.",
             ),
         ],
     )

@@ -1,8 +1,8 @@
 """Layer-wise dropout: rates that grow with depth, in two conventions.
 
-Early layers find what all later ones use, so they are dropped least. Compares linspace from 0 (timm) with l/L (Huang
-et al.): their rates, and the depth they leave in networks drawn at random. Then sets the rates of a model, refuses one
-that has none, and shows the rate that a loop over every nn.Dropout does not reach.
+Compares two rules for rates that grow linearly, linspace from 0 (timm) and l/L (Huang et al.): their rates, and the
+depth they leave in networks drawn at random. Then sets the rates of a model, refuses one that has none, and shows the
+rate that a loop over every nn.Dropout does not reach.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Tabl
 
 ACTS_ON = "schedules"
 SAY = (
-    "The drop rate grows linearly with depth; the reason given is that later layers build on early ones. timm takes "
-    "linspace(0, p_max, L): the first block is not dropped, and from two blocks on $L (1 - p_{max}/2)$ are left on "
-    r"average. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say which one you mean."
+    "Layer-wise rates grow linearly with depth, on the argument that later layers build on what early ones find. "
+    "timm takes linspace(0, p_max, L): the first block is not dropped, and from two blocks on $L (1 - p_{max}/2)$ "
+    r"are left on average. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say which one you "
+    "mean."
 )
 WRONG_ANSWER = (
     "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls of "
-    "F.dropout, and floats such as nn.MultiheadAttention's. In models built that way the loop changes nothing, and "
-    "says nothing."
+    "F.dropout, and floats such as nn.MultiheadAttention's. Where all rates are of that kind the loop changes "
+    "nothing, and raises no error."
 )
 CARDS = (
     "Q18.50",
@@ -67,23 +68,23 @@ def layerwise_dropout(
             max(abs(ours - theirs) for ours, theirs in zip(linspace, by_torch, strict=True)),
             *rounding(1),
         ),
-        Claim("With l/L the first layer has a rate already", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)),
+        Claim("With $l/L$ the first layer has the rate", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)),
         Claim(
             "Layers left by linspace",
             deep,
-            "L (1 - p_max/2)" if depth > 1 else "1",
+            "$L (1 - p_{max}/2)$" if depth > 1 else "1",
             sum(kept_linspace),
-            *_sum_of_coins(linspace, networks),
+            *_sum_of_draws(linspace, networks),
         ),
         Claim(
-            "Layers left by l/L",
+            "Layers left by $l/L$",
             deep_huang,
-            "L - (L+1) p_max/2",
+            "$L - (L+1) p_{max}/2$",
             sum(kept_huang),
-            *_sum_of_coins(huang, networks),
+            *_sum_of_draws(huang, networks),
         ),
         Claim("A layer alone, L = 1, has rate 0 in linspace", 0, "no division by L - 1 = 0", alone, *EXACT),
-        Claim("A layer alone has rate p_max in l/L", p_max, "p_max", alone_huang, *EXACT),
+        Claim("A layer alone has rate $p_{max}$ in $l/L$", p_max, "$p_{max}$", alone_huang, *EXACT),
     ]
     shown = sorted({round(i * (depth - 1) / (ROWS - 1)) for i in range(ROWS)})
     rows: list[list[Cell]] = [
@@ -99,36 +100,36 @@ def layerwise_dropout(
                 title="The rate of each layer",
                 x_label="layer",
                 y_label="drop probability",
-                series=[Series("linspace", layers, linspace), Series("l/L", layers, huang)],
+                series=[Series("linspace", layers, linspace), Series("$l/L$", layers, huang)],
             ),
         ],
         blocks=[
             Text(
-                "The first layers find features that every later layer uses; the last ones add detail. So the rate, of "
-                "dropout or of DropPath, grows with depth. Two rules are in use. They differ most at the first layer: "
-                "`linspace` (timm) begins at 0, `l/L` (Huang et al.) at p_max/L. From two layers on both end at p_max."
+                "The rate, of dropout or of DropPath, grows with depth, since later layers build on the features "
+                "of early ones. Two rules are in use. They differ most at the first layer: `linspace` (timm) begins "
+                "at 0, $l/L$ (Huang et al.) at $p_{max}/L$. From two layers on both end at $p_{max}$."
             ),
             Table(
                 title="Rates, and the fraction of networks that dropped the layer",
                 columns=["layer", "linspace", "measured", "l/L", "measured"],
                 rows=rows,
-                note=f"Measured on {networks:,} networks each.",
+                note=f"Networks drawn for each rule: {networks:,}.",
             ),
             Table(
                 title=f"How many layers are left on average, of {depth}",
                 columns=["rule", "p of layer l", "expected", "measured"],
                 rows=[
-                    ["linspace", "p_max (l-1)/(L-1)", deep, sum(kept_linspace)],
-                    ["l/L", "p_max l/L", deep_huang, sum(kept_huang)],
+                    ["linspace", "$p_{max} (l-1)/(L-1)$", deep, sum(kept_linspace)],
+                    ["l/L", r"$p_{max}\, l/L$", deep_huang, sum(kept_huang)],
                 ],
-                note="Expected is the sum of 1 - p_l. For L > 1, l/L drops p_max/2 layers more.",
+                note="Expected is the sum of $1 - p_l$. For L > 1, $l/L$ drops $p_{max}/2$ layers more.",
             ),
             *model_blocks,
         ],
     )
 
 
-def _sum_of_coins(rates: list[float], n: int) -> tuple[float, str]:
+def _sum_of_draws(rates: list[float], n: int) -> tuple[float, str]:
     """Bernstein's bound on the mean over n networks of the number of layers kept: L times the mean of n L draws."""
     depth = len(rates)
     tolerance, reason = mean_of_bounded(sum(p * (1 - p) for p in rates) / depth, 1, n * depth)
@@ -167,7 +168,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Claim(
             "layerwise_dropout sets each layer's rate",
             0,
-            "max |set - p_l|",
+            r"$\max |set - p_l|$",
             max(abs(dropout.p - p) for dropout, p in zip(dropouts, rates, strict=True)),
             *EXACT,
         ),
@@ -176,7 +177,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Claim(
             "layerwise_dropout sets all four rates of nn.TransformerEncoderLayer",
             0,
-            "max |set - p_max|",
+            r"$\max |set - p_{max}|$",
             max(abs(p - p_max) for p in now.values()),
             *EXACT,
         ),

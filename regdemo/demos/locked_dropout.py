@@ -23,8 +23,9 @@ SAY = (
     "recurrent state loses a fraction $p$ of its units once, not again at each step."
 )
 WRONG_ANSWER = (
-    "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on a state only "
-    "$(1-p)^T$ of the units survive $T$ steps. Close second: one mask for the whole batch. Each sequence has its own."
+    "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on a state "
+    "only $(1-p)^T$ of the units survive $T$ steps. Close second: one mask for the whole batch. Each sequence has "
+    "its own mask."
 )
 CARDS = ("Q18.908", "Q18.909", "Q18.910", "Q18.911")
 
@@ -63,7 +64,7 @@ def locked_dropout(
         ),
         Claim("The fraction of units dropped is p", p, "$p$", fraction(~kept[:, 0]), *proportion(p, 2 * size)),
         Claim(
-            "Two sequences have masks of their own",
+            "Two sequences have independent masks",
             agree,
             "$p^2 + (1-p)^2$ agree",
             fraction(kept[0, 0] == kept[1, 0]),
@@ -78,7 +79,7 @@ def locked_dropout(
             *rounding(5 * scale),
         ),
         Claim(
-            "With time in front the result is the same",
+            "With time as the first dimension the result is the same",
             0,
             r"$\max |y - x m / (1-p)|$",
             gap(time_first.transpose(0, 1), by_hand),
@@ -86,9 +87,9 @@ def locked_dropout(
         ),
         identity_in_eval(regularizers.locked_dropout(x, p, training=False), x),
         _noise(p, y, 1, "An average over time keeps all of the noise"),
-        _noise(p, fresh, steps, "Fresh masks leave 1/T of it"),
+        _noise(p, fresh, steps, "With fresh masks $1/T$ of it is left"),
         Claim(
-            f"Fresh masks spare this fraction of units for {steps} steps",
+            f"Fraction of units that fresh masks spare up to step {steps}",
             (1 - p) ** steps,
             "$(1-p)^T$",
             survivors[1][-1].item(),

@@ -18,14 +18,14 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "optimizers"
 SAY = (
-    "Lookahead keeps a second, slow copy of the weights. Every k steps of the base optimizer the slow copy moves a "
-    r"fraction $\alpha$ of the way to the fast weights, and the fast weights are reset to it. That averages out noise "
-    "along the way, for one more copy of the weights and hardly any time."
+    "Lookahead keeps a second, slow copy of the weights. Every $k$ steps of the base optimizer the slow copy "
+    r"moves a fraction $\alpha$ of the way to the fast weights, and the fast weights are reset to it. With $\alpha < "
+    "1$ that reduces the noise in the weights, for one more copy of them and hardly any time."
 )
 WRONG_ANSWER = (
     "Storing the slow weights for the first time at the first synchronization. They begin at the initial weights; "
     "stored later, they do not pull back the first k steps. Close second: 'it is an EMA of the weights'. An EMA "
-    "watches; Lookahead changes where training goes on."
+    "does not change training; Lookahead resets the weights that are trained."
 )
 CARDS = ("Q18.164", "Q18.165", "Q18.166", "Q18.167")
 
@@ -38,7 +38,9 @@ ALPHAS = (0.2, 0.5, 0.8, 1.0)
 def lookahead(
     *,
     k: Annotated[int, count("Steps of the base optimizer between two moves back.", 1, 20)] = 5,
-    alpha: Annotated[float, Parameter("How far the slow weights go along; 1 is the base optimizer.", 0.05, 1)] = 0.5,
+    alpha: Annotated[
+        float, Parameter("Fraction of the way that the slow weights move; 1 is the base optimizer alone.", 0.05, 1)
+    ] = 0.5,
     size: Annotated[int, count("Weights, each with independent noise.", 10_000, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
@@ -77,7 +79,7 @@ def lookahead(
             *CLOSE,
         ),
         Claim(
-            "The variance that noisy gradients gather",
+            "The variance of the weights after noisy steps",
             expected,
             r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
             by_alpha[alpha],
@@ -93,23 +95,24 @@ def lookahead(
         claims=claims,
         picture=[
             Curves(
-                title=f"A weight on a quadratic with noisy gradients: every {k} steps Lookahead moves back",
+                title=f"A weight on a quadratic with noisy gradients: SGD, and Lookahead with k = {k}",
                 x_label="step",
                 y_label="weight",
                 series=[Series(name, at, path) for name, path in zip(("SGD", "Lookahead"), paths, strict=True)],
-                note=f"The minimum is at 0. The first {k - 1} steps are SGD's own.",
+                note=f"The minimum is at 0. The two agree until the first move back, in step {k}.",
             )
         ],
         blocks=[
             Text(
-                f"The base optimizer moves the fast weights. Every k = {k} steps the slow weights go alpha = {alpha:g} "
-                "of the way to them, and the fast weights start again from there."
+                f"The base optimizer moves the fast weights. After every k of its steps, k = {k} here, the slow "
+                f"weights go alpha = {alpha:g} of the way to them, and the fast weights start again from there."
             ),
             Table(
                 title=f"Variance of the weights around the minimum after {SYNCS * k} noisy steps, k = {k}",
                 columns=["alpha", "measured", "formula", "of SGD's"],
                 rows=[[f"{a:g}", v, _variance(k, a), v / by_alpha[1.0]] for a, v in by_alpha.items()],
-                note="alpha = 1 is SGD itself. Less noise costs speed: a move back takes 1 - alpha of the progress.",
+                note=r"$\alpha = 1$ is SGD itself. Less noise costs speed: a move back takes a fraction $1 - "
+                r"\alpha$ of the progress of $k$ steps.",
             ),
         ],
     )

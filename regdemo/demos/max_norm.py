@@ -1,8 +1,8 @@
 """Max-norm: a bound on each unit's weights.
 
 Projects the weights into each unit back to a ball after every step. Checks the projection against torch.renorm and
-against every other point of the ball, and shows what a bound does that a penalty does not: nothing inside it, and no
-weight beyond it, whatever the learning rate.
+against random points of the ball, and shows what a bound does that a penalty does not: no pull inside it, and after a
+step no unit beyond it, whatever the learning rate.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weights are longer than c "
-    "is scaled back to c. It is a projection, not a penalty: no pull inside, a hard wall at c, typically 3 to 4. It "
-    "was proposed together with dropout, because it lets one start with a large learning rate without weights blowing "
+    "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weights are longer "
+    "than $c$ is scaled back to $c$. It is a projection, not a penalty: no pull inside, a hard bound at $c$. The "
+    "dropout paper recommends it, since with it one can start with a large learning rate without weights blowing "
     "up."
 )
 WRONG_ANSWER = (
-    "'It is gradient clipping.' That bounds the step, this bounds the weights. Nor is it L2, which pulls short "
-    "weights too, or a clamp of single weights, which changes their direction. And the norm is that of one unit's "
-    "incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
+    "'It is gradient clipping.' That bounds the gradient, this bounds the weights. Nor is it L2, which pulls "
+    "short weights too, or a clamp of single weights, which can change their direction. And the norm is that of one "
+    "unit's incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
 )
 CARDS = (
     "Q18.428",
@@ -84,7 +84,7 @@ def max_norm(
         Claim(
             "One beyond it keeps its direction",
             0,
-            "largest w - limit w0 / |w0|",
+            r"largest $w - c\, w_0/|w_0|$",
             (bounded - limit * weight / sizes[:, None])[~short].abs().sum().item(),
             *rounding(limit * units, digits=1e-9),
         ),
@@ -118,8 +118,8 @@ def max_norm(
         blocks=[
             Text(
                 f"After each step the weights into a unit that are longer than {limit:g} are scaled back to that "
-                "length. Within the limit nothing pulls them, so unlike L2 it costs a short weight vector nothing, and "
-                "unlike L2 it holds at any learning rate."
+                "length. Within the limit nothing pulls them, so unlike L2 it costs a short weight vector nothing, "
+                "and it bounds the norm at any learning rate."
             ),
             *train_blocks[1:],
             Table(

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread is an "
-    "estimate of the model's uncertainty, read as approximate Bayesian inference. Only the dropout modules go into "
-    "training mode: batch norm stays in eval."
+    "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread is "
+    "an estimate of the model's uncertainty, and can be read as approximate Bayesian inference. Only the dropout "
+    "modules go into training mode: batch norm stays in eval."
 )
 WRONG_ANSWER = (
-    "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other examples of "
-    "the batch, and its running statistics move with the test data. And it is probabilities that are averaged: "
-    "averaged logits are close to plain eval's."
+    "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other "
+    "examples of the batch, and its running statistics move with the test data. And average probabilities, not "
+    "logits: where only a linear layer follows the dropout, the mean of the logits is plain eval's."
 )
 CARDS = (
     "Q18.214",
@@ -82,7 +82,7 @@ def mc_dropout(
         Claim(
             "The log-odds of two classes average to eval's value",
             log_odds,
-            "z_0 - z_1 in eval",
+            "$z_0 - z_1$ in eval",
             odds.mean().item(),
             *mean_of_bounded(p / (1 - p) * weights.square().sum().item(), furthest, samples),
         ),
@@ -107,9 +107,9 @@ def mc_dropout(
             *rounding(1),
         ),
         Claim(
-            "It is no surer than the passes are on average",
+            "Its entropy is at least the mean entropy of the passes",
             0,
-            "min(H(mean) - mean H, 0): Jensen",
+            r"$\min(H(mean) - mean\, H, 0)$: Jensen",
             min(gain.min().item(), 0.0),
             *rounding(1),
         ),
@@ -179,15 +179,16 @@ def mc_dropout(
         ],
         blocks=[
             Text(
-                f"Each of {samples} passes has its own masks and gives other probabilities. Their mean is the "
-                "prediction; how far they lie apart says how much it hangs on single units. Dropout is on for this, "
-                "and everything else is in eval."
+                f"Each of {samples} passes draws its own masks. The mean of their probabilities is the prediction; "
+                "their spread shows how much it depends on single units. Dropout is on for this, and everything "
+                "else is in eval."
             ),
             Table(
                 title=f"The class that eval prefers, for {EXAMPLES} examples and a random network",
                 columns=["example", "class", "eval", "mean of passes", "std", "nats"],
                 rows=rows,
-                note="nats: entropy of the mean less the mean entropy, which is what the passes disagree about.",
+                note="Last column, in nats: the entropy of the mean less the mean entropy, a measure of how much "
+                "the passes disagree.",
             ),
             Table(
                 title="How far the mean of S passes is from that of all, at most",
@@ -197,11 +198,11 @@ def mc_dropout(
                     for n in (1, 5, 20, 100)
                     if n < samples
                 ],
-                note="Twice the passes cost twice the time and take off 30% of the error.",
+                note="Twice the passes cost twice the time and take about 30% off the standard error.",
             ),
             Text(
-                "No gain in accuracy is claimed: on trained networks of this size the loss improves a little, and "
-                "accuracy does not. The spread is only as meaningful as dropout's masks are as a model of doubt."
+                "The network is random, so no gain in accuracy is measured here. Whether the spread matches a "
+                "trained network's errors has to be checked on data."
             ),
         ],
     )

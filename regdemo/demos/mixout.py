@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "Mixout is dropout towards the pretrained weights: in each training pass a fraction p of the weights are put back "
-    "to where fine-tuning began, and the change of the rest is scaled by $1/(1-p)$. To second order that is a penalty "
-    "on the distance from the pretrained model, where dropout's penalty pulls to 0."
+    "Mixout is dropout towards the pretrained weights: in each training pass a fraction $p$ of the weights are "
+    "put back to where fine-tuning began, and the change of the rest is scaled by $1/(1-p)$. Its noise grows with "
+    "the distance from the pretrained weights, so it acts as a penalty on that distance, where dropout's penalty "
+    "pulls to 0."
 )
 WRONG_ANSWER = (
-    "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: putting "
-    "weights back without p W0 in the numerator: the mean then depends on p."
+    "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: "
+    "putting weights back without $p W_0$ in the numerator: the mean then depends on $p$."
 )
 CARDS = (
     "Q18.184",
@@ -72,25 +73,31 @@ def mixout(
         Claim(
             "The fraction put back is p",
             p,
-            "share of W0",
+            "fraction of $W_0$",
             (free == pretrained).double().mean().item(),
             *proportion(p, size),
         ),
         Claim(
             "The mean is the weight itself",
             PRETRAINED + CHANGE,
-            "E[W~] = W",
+            "$E[W'] = W$",
             free.mean().item(),
             *mean_of_bounded(variance, CHANGE * max(1, noise), size),
         ),
         Claim(
-            "The noise grows with the distance from W0",
+            "The noise grows with the distance from $W_0$",
             variance,
             "$p/(1-p) |W - W_0|^2$",
             (free - weight).square().mean().item(),
             *mean_of_bounded(p * (1 - p) * (if_put_back - if_kept) ** 2, max(if_put_back, if_kept), size),
         ),
-        Claim("At W = W0 there is no noise", 0, "max |W~ - W0|", (unchanged - pretrained).abs().max().item(), *EXACT),
+        Claim(
+            "At $W = W_0$ there is no noise",
+            0,
+            r"$\max |W' - W_0|$",
+            (unchanged - pretrained).abs().max().item(),
+            *EXACT,
+        ),
         identity_in_eval(in_eval, weight),
     ]
     grid_start = torch.full((8, 24), PRETRAINED, dtype=torch.float64)
@@ -111,15 +118,15 @@ def mixout(
         blocks=[
             Text(
                 f"Fine-tuning has moved each weight from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}. In a training "
-                f"pass a share p = {p} of them stand at {PRETRAINED:g} again, and the change of the others is "
-                f"multiplied by 1/(1-p) = {scale:.4g}: W0 + dropout(W - W0)."
+                f"pass a fraction p = {p} of them is put back to {PRETRAINED:g}, and the change of the others is "
+                f"multiplied by $1/(1-p)$ = {scale:.4g}: $W_0 + dropout(W - W_0)$."
             ),
-            _beside_dropout(p, size, generator),
+            _next_to_dropout(p, size, generator),
         ],
     )
 
 
-def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
+def _next_to_dropout(p: float, size: int, generator: Generator) -> Table:
     """The noise that Mixout and dropout of the weights put on the same weights."""
 
     pretrained = torch.full((size,), PRETRAINED, dtype=torch.float64)
@@ -140,9 +147,9 @@ def _beside_dropout(p: float, size: int, generator: Generator) -> Table:
         )
     return Table(
         title=f"Noise on a weight moved from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}",
-        columns=["p", "Mixout", "p/(1-p) (W-W0)^2", "dropout", "p/(1-p) W^2"],
+        columns=["p", "Mixout", "$p/(1-p) (W-W_0)^2$", "dropout", "$p/(1-p) W^2$"],
         rows=rows,
-        note="Dropout of the weights is Mixout with W0 = 0. It disturbs all of the weight, Mixout the change alone.",
+        note="Dropout of the weights is Mixout with $W_0 = 0$. It disturbs all of the weight, Mixout the change alone.",
     )
 
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    r"Mixup trains on $l x_1 + (1-l) x_2$ with the target $l y_1 + (1-l) y_2$, l from Beta$(\alpha, \alpha)$. For "
-    "cross entropy that is l times the loss on $y_1$ plus $1-l$ times the loss on $y_2$, so no one-hot is needed. It "
-    "asks for linear behavior between examples and works against overconfidence and memorized labels; a small "
-    r"$\alpha$ such as 0.2 mixes gently."
+    r"Mixup trains on $l x_1 + (1-l) x_2$ with the target $l y_1 + (1-l) y_2$, $l$ from Beta$(\alpha, \alpha)$. "
+    "For cross entropy that is $l$ times the loss on $y_1$ plus $1-l$ times the loss on $y_2$, so no one-hot is "
+    "needed. It asks for linear behavior between examples, which works against overconfidence and memorized labels; "
+    r"a small $\alpha$ such as 0.2 mixes gently."
 )
 WRONG_ANSWER = (
-    "'Mix the inputs and keep the labels.' Since l and 1-l are equally likely, the label of the first example then "
-    "says nothing about which part of the mixture is larger. Calling it Mixout is another mistake: Mixout mixes the "
-    "weights of two models."
+    "'Mix the inputs and keep the labels.' Since $l$ and $1-l$ are equally likely, the label of the first example "
+    "then says nothing about which part of the mixture is larger. Calling it Mixout is another mistake: Mixout "
+    "mixes weights with their pretrained values."
 )
 CARDS = (
     "Q18.120",
@@ -83,7 +83,7 @@ def mixup(
         Claim(
             "Cross entropy with mixed targets is the mixture of two losses",
             split.item(),
-            "l CE(y) + (1-l) CE(y[order])",
+            "$l$ CE(y) + $(1-l)$ CE(y[order])",
             torch.nn.functional.cross_entropy(logits, soft).item(),
             *rounding(1 + logits.abs().max().item()),
         ),
@@ -97,15 +97,15 @@ def mixup(
         Claim(
             "The weight is 1/2 on average",
             0.5,
-            "E[l] = 1/2",
+            "$E[l] = 1/2$",
             weight.mean().item(),
             *mean_of_bounded(variance, 0.5, draws),
         ),
         # A variable in [0, 1/4] with mean v has a variance of at most v / 4.
         Claim(
-            "The smaller alpha, the further from it",
+            "The smaller alpha, the larger its variance",
             variance,
-            "Var[l] = 1 / (4 (2 alpha + 1))",
+            r"$Var[l] = 1/(4 (2 \alpha + 1))$",
             spread.mean().item(),
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
@@ -119,7 +119,7 @@ def mixup(
         Claim(
             "Mixed labels follow the mixture",
             variance,
-            "Cov(x', y') = Var[l]",
+            "$Cov(x', y') = Var[l]$",
             ((inputs - 0.5) * (targets - 0.5)).mean().item(),
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
@@ -147,7 +147,8 @@ def mixup(
         blocks=[
             Text(
                 "Mixup replaces a batch by mixtures: l parts of an example, 1-l of another, and the same of their "
-                f"targets. l comes from Beta({alpha}, {alpha}), once for the batch."
+                f"targets. l comes from Beta({alpha}, {alpha}): usually one draw for the batch, in the measurements "
+                "here one for each example."
             ),
             Table(
                 title="The weight at several alphas, by formula",

@@ -1,7 +1,7 @@
 """R-Drop: two passes under dropout, made to agree.
 
-Runs a batch twice through a network with dropout, checks the loss against its definition, and weighs what published
-snippets do with it: one mask for both passes, a sum where a mean belongs, a mean over the wrong axis.
+Runs a batch twice through a network with dropout, checks the loss against its definition, and compares the reductions
+that code in circulation uses.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "targets"
 SAY = (
-    r"R-Drop passes each batch twice under different dropout masks and adds $\alpha$ times the symmetric KL of the two "
-    "predictions to both cross entropies. It trains the subnetworks to agree, which narrows the gap between training "
-    "with dropout and inference without it. It costs a second forward and backward pass, and without dropout the term "
-    "is 0."
+    r"R-Drop passes each batch twice under different dropout masks and adds $\alpha$ times the symmetric KL of the "
+    "two predictions to the two cross entropies. It trains the subnetworks to agree, which is meant to narrow the "
+    "gap between training with dropout and inference without it. It costs a second forward and backward pass, and "
+    "without dropout the term is 0."
 )
 WRONG_ANSWER = (
     "'Add F.kl_div(p, q).' Four mistakes in one: torch's kl_div wants log-probabilities of the second distribution "
@@ -89,7 +89,7 @@ def r_drop(
         Claim(
             "The loss is that of its definition, by torch's cross_entropy and kl_div",
             errors + alpha * kl,
-            r"CE + CE + $\alpha$ (KL(p||q) + KL(q||p)) / 2",
+            r"CE + CE + $\alpha\, (KL(p \| q) + KL(q \| p))/2$",
             loss,
             *rounding((1 + alpha) * largest),
         ),
@@ -100,12 +100,12 @@ def r_drop(
             regularizers.r_drop(second, first, target, alpha).item() - loss,
             *rounding((1 + alpha) * largest),
         ),
-        Claim("At p = 0 there is nothing to disagree on", 0, "KL", disagreement(*same), *EXACT),
-        Claim("Nor in eval", 0, "KL", disagreement(*in_eval), *EXACT),
+        Claim("At p = 0 the KL term is 0", 0, "KL", disagreement(*same), *EXACT),
+        Claim("In eval it is 0 as well", 0, "KL", disagreement(*in_eval), *EXACT),
         Claim(
-            "With half of CE + CE in its place alpha counts double",
+            "With the mean of the two cross entropies instead of their sum, alpha counts double",
             regularizers.r_drop(first, second, target, 2 * alpha).item(),
-            "loss at 2 alpha = 2 (CE/2 + CE/2 + alpha KL)",
+            r"loss at $2 \alpha$ = 2 (CE/2 + CE/2 + $\alpha$ KL)",
             halved,
             *rounding((1 + 2 * alpha) * largest),
         ),
@@ -116,28 +116,29 @@ def r_drop(
         claims=claims,
         picture=[
             Curves(
-                title="The more is dropped, the less two passes agree",
+                title="How far two passes disagree, over the rate",
                 x_label="p",
                 y_label="(KL + KL) / 2",
                 series=[Series("measured", rates, [disagreement(forward(q), forward(q)) for q in rates])],
-                note=f"A network with random weights, {examples:,} examples: before training, no gain is claimed.",
+                note=f"A network with random weights; examples: {examples:,}. No gain from training is measured.",
             )
         ],
         blocks=[
             Text(
-                "Dropout trains many subnetworks, and nothing tells them to agree. R-Drop sends each example through "
-                "twice, each time under another mask, and adds the divergence of the two predictions to the loss."
+                "Dropout trains many subnetworks, and its loss does not ask them to agree. R-Drop sends each "
+                "example through twice, each time under another mask, and adds the divergence of the two "
+                "predictions to the loss."
             ),
             _predictions(first, second),
             Table(
-                title=f"What multiplies the true KL of {kl:.4g}",
+                title=f"The KL term by three reductions; the KL itself is {kl:.4g}",
                 columns=["reduction", "value", "factor"],
                 rows=[
                     ["sum over classes, mean over examples", kl, 1.0],
                     ["sum over all (the authors' README)", summed, float(examples)],
                     ["mean over all (kl_div's default)", over_all, 1 / CLASSES],
                 ],
-                note="An alpha tuned under one line is another alpha under the next.",
+                note="A value of alpha that was tuned for one reduction is another strength with the next.",
             ),
         ],
     )

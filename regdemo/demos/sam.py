@@ -19,13 +19,14 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "optimizers"
 SAY = (
-    r"SAM minimizes the worst loss within $\rho$ of the weights: it goes $\rho$ uphill, takes the gradient there, and "
-    r"applies it at the starting point. To first order that adds $\rho |g|$ to the loss, so it prefers flat valleys. "
-    "Each step takes two forward and backward passes, so about twice the time."
+    r"SAM minimizes, to first order, the worst loss within $\rho$ of the weights: it goes $\rho$ uphill, takes the "
+    r"gradient there, and applies it at the starting point. That adds about $\rho |g|$ to the loss, so it favors "
+    "flat valleys. Each step takes two forward and backward passes, so about twice the time."
 )
 WRONG_ANSWER = (
-    "'Perturb the weights and call optimizer.step() with the same gradient.' Without the second pass the update is "
-    "-(lr - rho/|g|) g: it climbs wherever |g| < rho/lr. Close second: forgetting to go back before the step."
+    "'Perturb the weights and call optimizer.step() with the same gradient.' Without the second pass the update "
+    r"under plain SGD is $-(\eta - \rho/|g|)\,g$: it climbs wherever $|g| < \rho/\eta$. Close second: forgetting to "
+    "go back before the step."
 )
 CARDS = ("Q18.160", "Q18.161", "Q18.162", "Q18.163")
 
@@ -46,7 +47,7 @@ def sam(
     at = [x / 5 for x in range(46)]
     walls = [_sharpness(torch.tensor(a)).rsqrt().item() * 3 for a in at]
     curves = Curves(
-        title="A valley that is sharp on the left and flat on the right, all its bottom as deep",
+        title="A valley, sharp on the left and flat on the right, with the same loss all along its bottom",
         x_label=r"along the valley, in units of $\rho$",
         y_label="across",
         series=[
@@ -54,12 +55,12 @@ def sam(
             Series("equal loss", at, walls),
             Series("equal loss, other side", at, [-y for y in walls]),
         ],
-        note="SGD stops at the nearest bottom. SAM goes on to where the valley is flat.",
+        note="SGD stops soon after it reaches the bottom. SAM goes on to where the valley is flatter.",
     )
     ends = {name: _sharpness(torch.tensor(along[-1])).item() for name, (along, _) in paths.items()}
     claims.append(
         Claim(
-            f"After {STEPS} steps SAM is where the valley is less than half as sharp as where SGD is",
+            f"After {STEPS} steps SAM is where the valley is less than half as sharp as at SGD's place",
             0,
             "sharpness at SAM's end over that at SGD's",
             ends["SAM"] / ends["SGD"],
@@ -156,19 +157,19 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
         Claim(
             r"On this quadratic the step is the one on $L + \rho |g|$",
             0,
-            r"step + lr $\nabla (L + \rho |g|)$",
+            r"step + $\eta \nabla (L + \rho |g|)$",
             gap(step, -LR * penalized),
             *rounding(scale, digits=1e-9),
         ),
     ]
     once = -(LR - rho / g.norm().item())
     table = Table(
-        title=f"A step from |w| = {start.norm().item():.4g}, where |g| = {g.norm().item():.4g}, lr = {LR:g}",
+        title=f"A step from $|w|$ = {start.norm().item():.4g}, where $|g|$ = {g.norm().item():.4g}, lr = {LR:g}",
         columns=["step", "along g", "its length"],
         rows=[
             ["plain SGD", -LR, LR * g.norm().item()],
             ["SAM", (step @ g / g.square().sum()).item(), step.norm().item()],
-            ["one gradient, no return: -(lr - rho/|g|)", once, abs(once) * g.norm().item()],
+            [r"one gradient, no return: $-(\eta - \rho/|g|)$", once, abs(once) * g.norm().item()],
         ],
         note="Above 0 a step climbs.",
     )

@@ -1,8 +1,8 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
-Neighbours in a feature map resemble each other, so what element dropout removes can be guessed from its neighbors.
-Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap: on a
-batch laid out (B, T, C) the same call drops whole tokens.
+In a smooth feature map neighbors resemble each other, so what element dropout removes can be guessed from its
+neighbors. Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap:
+on a batch laid out (B, T, C) the same call drops whole tokens.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 ACTS_ON = "activations"
 SAY = (
-    "Spatial dropout makes one draw for each example and channel and drops the whole feature map. Neighboring "
-    "positions are correlated, so what element dropout removes can be read off the neighbors; with the channel gone "
-    "the feature is gone, and the next layer must do without it."
+    "Spatial dropout makes one draw for each example and channel and drops the whole feature map. Where "
+    "neighboring positions are correlated, what element dropout removes can be guessed from the neighbors; with the "
+    "channel gone the feature is gone, and the next layer must do without it."
 )
 WRONG_ANSWER = (
     "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the channels, so "
@@ -65,26 +65,26 @@ def spatial_dropout(
     in_part = max(0.0, 1 - p**length - (1 - p) ** length)
     claims = [
         Claim("A channel is dropped whole or kept whole", 0, "fraction in part", _in_part(by_channel), *EXACT),
-        Claim("The fraction of channels dropped is p", p, "p", _share(by_channel[..., 0]), *proportion(p, draws)),
+        Claim("The fraction of channels dropped is p", p, "$p$", _fraction(by_channel[..., 0]), *proportion(p, draws)),
         Claim(
             "The mean is kept",
             1,
-            "E[y] = x",
+            "$E[y] = x$",
             y.mean().item(),
             *mean_of_bounded(variance, max(1, variance), draws),
         ),
         Claim(
             "Two examples drop the same channel only by chance",
             p**2,
-            "p^2",
-            _share(by_channel[0 : examples // 2 * 2 : 2, :, 0] & by_channel[1::2, :, 0]),
+            "$p^2$",
+            _fraction(by_channel[0 : examples // 2 * 2 : 2, :, 0] & by_channel[1::2, :, 0]),
             *proportion(p**2, examples // 2 * channels),
         ),
         identity_in_eval(in_eval, x),
-        Claim("Spatial dropout drops two neighbors at once", p, "p", _pairs(by_channel), *proportion(p, draws)),
+        Claim("Spatial dropout drops two neighbors at once", p, "$p$", _pairs(by_channel), *proportion(p, draws)),
     ]
     rows: list[list[Cell]] = [
-        ["elements dropped", _share(by_element), p, _share(by_channel), p],
+        ["elements dropped", _fraction(by_element), p, _fraction(by_channel), p],
         ["two neighbors dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
         ["channels dropped in part", _in_part(by_element), in_part, _in_part(by_channel), 0.0],
         [
@@ -105,14 +105,15 @@ def spatial_dropout(
         ],
         blocks=[
             Text(
-                "A feature map is smooth: the values at one position and the next are close. Drop single elements, "
-                "and the layer above reads them off their neighbors. Spatial dropout takes the whole channel."
+                "Where a feature map is smooth, the values at one position and the next are close. Drop single "
+                "elements, and the layer above can guess them from their neighbors. Spatial dropout takes the whole "
+                "channel."
             ),
             Table(
                 title="The same rate, another distribution",
                 columns=["fraction or variance", "element", "formula", "spatial", "formula"],
                 rows=rows,
-                note=f"{examples} examples of {channels} channels with {length} positions, all of value 1.",
+                note=f"All of value 1; (examples, channels, positions) = ({examples}, {channels}, {length}).",
             ),
             _restored_table(p, channels, generator),
             *trap_blocks,
@@ -127,14 +128,14 @@ def _restored_table(p: float, channels: int, generator: Generator) -> Table:
     rows: list[list[Cell]] = []
     for name, drop in (("single elements", regularizers.dropout), ("whole channels", regularizers.spatial_dropout)):
         dropped = (drop(waves, p, generator=generator) == 0)[0]
-        rows.append([name, _share(dropped), _error_of_a_line(waves[0], dropped)])
+        rows.append([name, _fraction(dropped), _error_of_a_line(waves[0], dropped)])
     return Table(
         title="What a straight line between the nearest kept positions restores",
         columns=["dropped", "fraction lost", "error where lost"],
         rows=rows,
         note=(
-            f"{channels} waves with {PERIOD} positions in a period. The error is relative to the signal's own size: "
-            "1 means that nothing came back."
+            f"Cosine waves with {PERIOD} positions in a period, one for each channel. The error is relative to the "
+            "size of what was lost: at 1 nothing came back."
         ),
     )
 
@@ -155,15 +156,15 @@ def _trap(p: float, examples: int, channels: int, length: int, generator: Genera
         Claim(
             "On (B, T, C) as it is, the fraction of tokens lost whole is p",
             p,
-            "p",
-            _share(wrong.all(dim=2)),
+            "$p$",
+            _fraction(wrong.all(dim=2)),
             *proportion(p, examples * length),
         ),
         Claim(
             "Transposed first, the fraction of channels lost whole is p",
             p,
-            "p",
-            _share(right.all(dim=1)),
+            "$p$",
+            _fraction(right.all(dim=1)),
             *proportion(p, examples * channels),
         ),
         Claim(
@@ -214,19 +215,19 @@ def _error_of_a_line(waves: Tensor, dropped: Tensor) -> Cell:
     return float(np.linalg.norm((guess - waves.numpy())[lost]) / np.linalg.norm(waves.numpy()[lost]))
 
 
-def _share(mask: Tensor) -> float:
+def _fraction(mask: Tensor) -> float:
     return mask.double().mean().item()
 
 
 def _in_part(dropped: Tensor) -> float:
-    """The share of channels (last dimension: positions) that are neither dropped nor kept as a whole."""
-    return _share(dropped.any(dim=-1) & ~dropped.all(dim=-1))
+    """The fraction of channels (last dimension: positions) that are neither dropped nor kept as a whole."""
+    return _fraction(dropped.any(dim=-1) & ~dropped.all(dim=-1))
 
 
 def _pairs(dropped: Tensor) -> float:
-    """The share of the pairs of positions (0, 1), (2, 3), ... that are both dropped; no pair shares a position."""
+    """The fraction of the pairs of positions (0, 1), (2, 3), ... that are both dropped; the pairs do not overlap."""
     even = dropped.shape[-1] // 2 * 2
-    return _share(dropped[..., 0:even:2] & dropped[..., 1:even:2])
+    return _fraction(dropped[..., 0:even:2] & dropped[..., 1:even:2])
 
 
 def _variance_of_average(dropped: Tensor, p: float) -> float:

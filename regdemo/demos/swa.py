@@ -18,14 +18,14 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
-    "SWA averages the weights along the end of the training with equal weight, at a learning rate high enough to keep "
-    "moving. On average the mean is nearer the middle of a valley than a single step is. Batch norm's running "
+    "SWA averages the weights along the end of the training with equal weight, at a learning rate high enough to "
+    "keep moving. The mean tends to be nearer the middle of the valley than a single step. Batch norm's running "
     "statistics belong to other weights, so one pass over the data, `update_bn`, must compute them again."
 )
 WRONG_ANSWER = (
-    "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, so "
-    "each layer behind a norm sees shifted inputs. Close second: averaging predictions. That is an ensemble, and "
-    "costs a forward pass per model."
+    "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, "
+    "so what a norm puts out is off. Close second: averaging predictions. That is an ensemble, and costs a forward "
+    "pass per model."
 )
 CARDS = ("Q18.174", "Q18.175", "Q18.176", "Q18.177")
 
@@ -69,7 +69,8 @@ def swa(
                     ["of the last model", mean_square(path[-1]), 1.0],
                     [f"averaged over {models}", left, 1 / models],
                 ],
-                note="Steps of one training are correlated, so there averaging takes away less than 1 - 1/n.",
+                note="The steps of one training are usually positively correlated, so there averaging takes away "
+                "less of the variance than $1 - 1/n$.",
             ),
             Text(
                 "A linear layer and a batch norm, averaged over models whose weights differ: AveragedModel copies the "
@@ -155,14 +156,19 @@ def _batch_norm(models: int, generator: torch.Generator) -> tuple[list[Claim], T
         ),
         Claim("With update_bn it is centered", 0, "largest mean of a unit", after[0], *CLOSE),
         Claim(
-            "With update_bn its deviation is its own", spread, "std over the mean of the batches' std", after[1], *CLOSE
+            "With update_bn its deviation is that of the average's own activations",
+            spread,
+            "std over the mean of the batches' std",
+            after[1],
+            *CLOSE,
         ),
     ]
     table = Table(
         title="Output of batch norm in eval, on the data it should normalize",
         columns=["statistics", "largest mean of a unit", "standard deviation"],
         rows=[["of the last model", *before], ["after update_bn(data, average)", *after]],
-        note="It should be 0 and about 1. update_bn calls train(), so a dropout before batch norm is on meanwhile.",
+        note="The mean should be 0, the deviation about 1. update_bn calls train(), so a dropout before batch "
+        "norm is on meanwhile.",
     )
     return claims, table
 

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    "Masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as [MASK], 10% as a "
-    "random token, 10% as they are, and labels are -100 elsewhere. [MASK] does not occur in fine-tuning, so the 10/10 "
-    "keep the model from trusting that a visible token is right. Special tokens and padding are not chosen, and the "
-    "choice is drawn again in each epoch."
+    "BERT's masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as "
+    "[MASK], 10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] does not occur in "
+    "fine-tuning, so the 10/10 keep the model from trusting that a visible token is right. Special tokens and "
+    "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws the choice again each time."
 )
 WRONG_ANSWER = (
-    "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. In code: "
-    "a second draw at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every token, so "
-    "that copying earns most of the loss."
+    "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. In "
+    "code: a second draw at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every "
+    "token, so that most of the loss is about copying."
 )
 CARDS = (
     "Q18.130",
@@ -47,7 +47,7 @@ SHOWN_RATE = 0.5
 
 def token_masking(
     *,
-    p: Annotated[float, rate("Share of the tokens that are chosen to be predicted.")] = 0.15,
+    p: Annotated[float, rate("Fraction of the tokens that are chosen to be predicted.")] = 0.15,
     vocabulary: Annotated[int, count("Size of the vocabulary.", 4, 200_000)] = 1_000,
     sequences: Annotated[int, count("Sequences of 32 tokens.", 1, 10_000)] = 2_000,
     seed: Annotated[int, SEED] = 0,
@@ -62,31 +62,41 @@ def token_masking(
     inputs, labels = regularizers.token_masking(ids, vocabulary, MASK, p, special=special, generator=generator)
     chosen, ordinary = labels != -100, ~special.expand_as(ids)
     unprotected, _ = regularizers.token_masking(ids, vocabulary, MASK, p, generator=generator)
-    careless = _second_coin(ids, vocabulary, p, 0.1, generator)
-    halved = _second_coin(ids, vocabulary, p, 0.5, generator)
+    careless = _second_draw(ids, vocabulary, p, 0.1, generator)
+    halved = _second_draw(ids, vocabulary, p, 0.5, generator)
 
-    def share(where: Tensor) -> float:
+    def of_ordinary(where: Tensor) -> float:
         """Of the tokens that may be chosen."""
         return where[ordinary].double().mean().item()
 
     def replaced(by: Tensor) -> float:
-        """The share that became another ordinary or special token, not [MASK]."""
-        return share((by != ids) & (by != MASK))
+        """The fraction that became another ordinary or special token, not [MASK]."""
+        return of_ordinary((by != ids) & (by != MASK))
 
     n, v = int(ordinary.sum()), vocabulary
     hidden = 0.8 + 0.1 / v  # the random token is [MASK] itself once in a vocabulary
     swapped, same = 0.1 * (v - 2) / v, 0.1 + 0.1 / v
     claims = [
-        Claim("The fraction chosen is p", p, "p", share(chosen), *proportion(p, n)),
+        Claim("The fraction chosen is p", p, "$p$", of_ordinary(chosen), *proportion(p, n)),
         Claim(
-            "Of these 80% show [MASK]", p * hidden, "p (0.8 + 0.1/V)", share(inputs == MASK), *proportion(p * hidden, n)
+            "The fraction that shows [MASK]",
+            p * hidden,
+            "$p (0.8 + 0.1/V)$",
+            of_ordinary(inputs == MASK),
+            *proportion(p * hidden, n),
         ),
-        Claim("10% show another token", p * swapped, "0.1 p (1 - 2/V)", replaced(inputs), *proportion(p * swapped, n)),
         Claim(
-            "10% stay, and are predicted all the same",
+            "The fraction that shows another token",
+            p * swapped,
+            "$0.1 p (1 - 2/V)$",
+            replaced(inputs),
+            *proportion(p * swapped, n),
+        ),
+        Claim(
+            "The fraction that is predicted, but shown as it is",
             p * same,
-            "p (0.1 + 0.1/V)",
-            share(chosen & (inputs == ids)),
+            "$p (0.1 + 0.1/V)$",
+            of_ordinary(chosen & (inputs == ids)),
             *proportion(p * same, n),
         ),
         Claim(
@@ -100,7 +110,7 @@ def token_masking(
         Claim(
             "Unprotected, [CLS] and [SEP] are changed too",
             p * (0.9 - 0.1 / v),
-            "p (0.9 - 0.1/V)",
+            "$p (0.9 - 0.1/V)$",
             (unprotected != ids)[~ordinary].double().mean().item(),
             *proportion(p * (0.9 - 0.1 / v), ids.numel() - n),
         ),
@@ -111,17 +121,27 @@ def token_masking(
         picture=[_sentence(generator)],
         blocks=[
             Text(
-                f"A share p = {p} of the tokens is chosen. Most of them become [MASK], some another token, some stay; "
-                "the model must predict the original at all of them and is not asked about the rest."
+                f"A fraction p = {p} of the tokens is chosen. 80% of these become [MASK], 10% a random token, 10% "
+                "stay; the model must predict the original at all of them and is not asked about the rest."
             ),
             Table(
                 title="What becomes of a token",
                 columns=["way", "[MASK]", "another token", "unchanged"],
                 rows=[
                     ["by formula", p * hidden, p * swapped, 1 - p * (0.9 - 0.1 / v)],
-                    ["measured", share(inputs == MASK), replaced(inputs), share(inputs == ids)],
-                    ["two draws, 0.8 then 0.5", share(halved == MASK), replaced(halved), share(halved == ids)],
-                    ["two draws, 0.8 then 0.1", share(careless == MASK), replaced(careless), share(careless == ids)],
+                    ["measured", of_ordinary(inputs == MASK), replaced(inputs), of_ordinary(inputs == ids)],
+                    [
+                        "two draws, 0.8 then 0.5",
+                        of_ordinary(halved == MASK),
+                        replaced(halved),
+                        of_ordinary(halved == ids),
+                    ],
+                    [
+                        "two draws, 0.8 then 0.1",
+                        of_ordinary(careless == MASK),
+                        replaced(careless),
+                        of_ordinary(careless == ids),
+                    ],
                 ],
                 note="The second draw concerns the 20% that the first left over: 10% of all is half of them.",
             ),
@@ -129,15 +149,15 @@ def token_masking(
     )
 
 
-def _second_coin(ids: Tensor, vocabulary: int, p: float, rate_: float, generator: Generator) -> Tensor:
-    """The usual code with two coins: [MASK] at 0.8, and of what is left a random token at this rate."""
+def _second_draw(ids: Tensor, vocabulary: int, p: float, rate_: float, generator: Generator) -> Tensor:
+    """The usual code with two draws: [MASK] at 0.8, and of what is left a random token at this rate."""
 
-    def coin(rate: float) -> Tensor:
+    def drawn(rate: float) -> Tensor:
         return torch.rand(ids.shape, generator=generator) < rate
 
-    chosen, masked = coin(p), coin(0.8)
+    chosen, masked = drawn(p), drawn(0.8)
     other = torch.randint(vocabulary, ids.shape, generator=generator)
-    return torch.where(chosen, torch.where(masked, MASK, torch.where(coin(rate_), other, ids)), ids)
+    return torch.where(chosen, torch.where(masked, MASK, torch.where(drawn(rate_), other, ids)), ids)
 
 
 def _sentence(generator: Generator) -> Table:

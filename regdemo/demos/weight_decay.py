@@ -1,8 +1,8 @@
 """Weight decay: shrink weights outside the gradient.
 
-AdamW shrinks each weight directly; Adam with L2 in the loss sends the penalty through its running scale, which undoes
-most of it. Measures both on the same gradients, checks AdamW's formula and when the two agree, and shows which
-parameters are exempt.
+AdamW shrinks each weight directly; Adam with L2 in the loss divides the penalty's gradient by its running scale, so the
+decay depends on the gradients. Measures both on the same gradients, checks AdamW's formula and when the two agree, and
+shows which parameters are exempt.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
 SAY = (
-    r"AdamW multiplies each weight by $1 - lr\,wd$ and takes Adam's step on the gradient alone. An L2 term in the loss "
-    "is the same thing under plain SGD: Adam divides the penalty's gradient by its running scale, so weights with "
-    "large gradients are hardly decayed. By convention biases and norm parameters are exempt, but AdamW's defaults "
-    "decay them too: that takes parameter groups."
+    r"AdamW multiplies each weight by $1 - \eta \lambda$ and takes Adam's step on the gradient alone. Under plain "
+    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by its running scale, so weights "
+    "with large gradients are hardly decayed. By convention biases and norm parameters are exempt, but AdamW's "
+    "defaults decay them too: to exempt them takes parameter groups."
 )
 WRONG_ANSWER = (
-    "'AdamW adds wd times the squared norm to the loss.' That is Adam with L2. Close second: 'lambda times the sum of "
-    "squares is weight_decay = lambda'. Its gradient is 2 lambda w, so it is weight_decay = 2 lambda, and that with "
+    r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "
+    r"weight_decay = $\lambda$'. Its gradient is $2 \lambda w$, so it is weight_decay = $2 \lambda$, and that with "
     "SGD or Adam's own weight_decay, not AdamW's."
 )
 CARDS = (
@@ -66,9 +66,9 @@ def weight_decay(
         picture=more_blocks[:1],
         blocks=[
             Text(
-                f"Decoupled weight decay multiplies each weight by 1 - lr wd = {1 - LR * weight_decay:g} in each step, "
-                "then takes Adam's step. An L2 penalty adds wd w to the gradient instead, and Adam divides the sum by "
-                "the root of its running mean square."
+                rf"Decoupled weight decay multiplies each weight by $1 - \eta \lambda$ = {1 - LR * weight_decay:g} "
+                r"in each step, then takes Adam's step. An L2 penalty adds $\lambda w$ to the gradient instead, and "
+                "Adam divides the sum by the root of its running mean square."
             ),
             *blocks,
             *more_blocks[1:],
@@ -103,14 +103,14 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
     sgd = _run(torch.optim.SGD, start, zero, weight_decay=wd)[-1] - _run(torch.optim.SGD, start, gradient[None])[-1]
     claims = [
         Claim(
-            "Without a data gradient, AdamW moves a weight by its share",
+            "Without a data gradient, AdamW moves a weight on average by",
             LR * wd * start.mean().item(),
-            "lr wd mean(w)",
+            r"$\eta \lambda$ mean(w)",
             by_decay,
             *ROUNDING,
         ),
         Claim(
-            "Under SGD, weight_decay = 2 lambda is the penalty lambda sum w^2",
+            r"Under SGD, weight_decay = $2 \lambda$ is the penalty $\lambda \sum w^2$",
             0,
             "largest difference",
             sgd.abs().max().item(),
@@ -121,7 +121,8 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         title=f"One step from a mean weight of {start.mean().item():.4g} with no data gradient, lr = {LR:g}",
         columns=["optimizer", "mean move"],
         rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
-        note="Adam normalizes what it is given: a penalty alone is a full step, whatever its coefficient.",
+        note="Adam normalizes what it is given: a penalty alone, far above eps, is a full step whatever its "
+        "coefficient.",
     )
     return claims, [block]
 
@@ -146,25 +147,31 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         Claim(
             "Each AdamW step is Adam's step and the decay",
             0,
-            "w' - (w - lr wd w + Adam's step)",
+            r"$w' - (w - \eta \lambda w)$ - Adam's step",
             (decayed[1:] - expected).abs().max().item(),
             *ROUNDING,
         ),
         Claim(
             "Adam with decoupled_weight_decay=True is AdamW, bit for bit",
             0,
-            "max |w - w_AdamW|",
+            r"$\max |w - w_{AdamW}|$",
             (same - decayed).abs().max().item(),
             *EXACT,
         ),
         *(
-            Claim(f"AdamW decays with gradients of scale {scale:g}", keep, f"(1 - lr wd)^{STEPS}", value, *ROUNDING)
+            Claim(
+                f"AdamW decays with gradients of scale {scale:g}",
+                keep,
+                rf"$(1 - \eta \lambda)^{{{STEPS}}}$",
+                value,
+                *ROUNDING,
+            )
             for scale, value in zip(SCALES, left, strict=True)
         ),
         Claim(
             "Under L2, the larger its gradients, the less a weight decays",
             len(SCALES) - 1,
-            "neighbours in that order",
+            "pairs of scales in that order",
             sum(less < more for less, more in pairwise(left_by_l2)),
             *EXACT,
         ),
@@ -173,7 +180,8 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         title=f"What {STEPS} steps leave of a weight of 1, lr = {LR:g}, coefficient {wd:g}",
         columns=["scale of its gradients", "AdamW", "Adam with L2"],
         rows=[[f"{s:g}", ours, theirs] for s, ours, theirs in zip(SCALES, left, left_by_l2, strict=True)],
-        note=f"AdamW leaves (1 - lr wd)^{STEPS} = {keep:.4g} everywhere. Under L2 the gradients' scale decides.",
+        note=rf"AdamW leaves $(1 - \eta \lambda)^{{{STEPS}}}$ = {keep:.4g} at each scale. Under L2 it depends on "
+        "the scale of the gradients.",
     )
     at = [float(step) for step in range(STEPS + 1)]
     remains = {
@@ -191,7 +199,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
                 for scale, left in zip(SCALES, remains["Adam with L2"], strict=True)
             ),
         ],
-        note="AdamW decays a weight at one rate; under L2 the scale of its gradients decides.",
+        note="AdamW decays a weight at one rate; under L2 the decay depends on the scale of its gradients.",
     )
     return claims, [curves, block]
 
@@ -216,16 +224,16 @@ def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     matrices = {"embedding.weight", "linear.weight"}
     claims = [
         Claim(
-            "The matrices decay, nothing else does",
+            "With decay_groups the matrices decay, and nothing else",
             len(moved),
             "parameters that do as said",
             sum((move > 0) == (name in matrices) for name, move in moved.items()),
             *EXACT,
         ),
         Claim(
-            "Without groups a norm's gain of 1 is pulled to 0 too",
+            "Without groups a norm's gain of 1 also decays, by",
             LR * wd,
-            "lr wd",
+            r"$\eta \lambda$",
             1 - ungrouped.detach().double().mean().item(),
             *rounding(1),
         ),

@@ -1,8 +1,8 @@
 """Weight noise: Gaussian noise on the weights.
 
-Measures what it does to a linear layer's outputs, and to the loss: on a linear model nothing that depends on the
-weights. Then on a network of two layers, where the noise does choose: the same function, its scale spread differently
-over the layers, is not equally sensitive.
+Measures what it does to a linear layer's outputs, and to the squared error of a linear model: it adds nothing that
+depends on the weights. Then a network of two layers, where the weights matter: the same function, its scale spread
+differently over the layers, is not equally sensitive.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "weights"
 SAY = (
-    "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. To second "
-    "order it penalizes the output's gradient with respect to the weights, so it favors flat minima. For a linear "
-    r"model with squared error it adds a constant, $\sigma^2$ mean $|x|^2$, and so does not regularize."
+    "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. Small "
+    "noise near a good fit acts about as a penalty on the output's gradient with respect to the weights, so it "
+    r"favors flat minima. For a linear model with squared error it adds a constant, $\sigma^2$ mean $|x|^2$, and so "
+    "does not regularize."
 )
 WRONG_ANSWER = (
-    "'It is weight decay by other means.' That is input noise: std^2 |w|^2. Noise on the weights of a linear model "
-    "costs std^2 |x|^2, whatever w is. And w.data.add_(noise) before each step, not taken off again, is a random walk "
-    "of the weights, not weight noise."
+    r"'It is weight decay by other means.' That is input noise: $\sigma^2 |w|^2$. Noise on the weights of a linear "
+    r"model costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` before each step, not taken off again, "
+    "is a random walk of the weights, not weight noise."
 )
 CARDS = (
     "Q18.230",
@@ -36,7 +37,7 @@ CARDS = (
 )
 
 FEATURES, EXAMPLES = 4, 50
-SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def weight_noise(
@@ -54,7 +55,7 @@ def weight_noise(
 
     x, w = normal(EXAMPLES, FEATURES), normal(1, FEATURES)
     target = torch.nn.functional.linear(x, w) + normal(EXAMPLES, 1)
-    # As many output units of the same weights as draws: each has noise of its own, shared by the batch. With both signs
+    # As many output units of the same weights as draws: each has its own noise, the same for the batch. With both signs
     # of each draw, what is linear in the noise cancels.
     half = normal(draws, FEATURES)
     noise = torch.cat([half, -half])
@@ -72,9 +73,9 @@ def weight_noise(
         rows.append([f"{scale} w", clean, noisy, noisy - clean, added])
         claims.append(
             Claim(
-                f"A linear model of weights {scale} w: what the noise adds to the loss",
+                f"A linear model of weights {'w' if scale == 1 else f'{scale} w'}: the noise adds to the squared error",
                 added,
-                "std^2 mean |x|^2",
+                r"$\sigma^2$ mean $|x|^2$",
                 noisy - clean,
                 square + rounding(clean + added)[0],
                 reason,
@@ -95,16 +96,16 @@ def weight_noise(
     # On the identity, the output is the noise of each weight; a batch shares it, so the rows add up to one draw.
     claims += [
         Claim(
-            "An output's variance is std^2 |x|^2",
+            r"An output's variance is $\sigma^2 |x|^2$",
             one,
-            "std^2 |x|^2",
+            r"$\sigma^2 |x|^2$",
             first.square().mean().item(),
             *mean_of_squares([one], draws),
         ),
         Claim(
             "Two examples of a batch share the noise: their covariance",
             between,
-            "std^2 x . x'",
+            r"$\sigma^2 x \cdot x'$",
             (first * second).mean().item(),
             products[0][0] + products[1][0],
             products[0][1],
@@ -112,7 +113,7 @@ def weight_noise(
         Claim(
             "The noise that it draws has the variance",
             std**2,
-            "$std^2$",
+            r"$\sigma^2$",
             mean_square(drawn),
             *mean_of_squares([std**2], drawn.numel()),
         ),
@@ -120,11 +121,11 @@ def weight_noise(
     ]
 
     # y = b a x at x = 1 with b a = 1: the noise makes it (b + s n)(a + s m). Over n, m = +1 and -1, of mean 0 and
-    # variance 1 like the normal law, the mean square is exact.
+    # variance 1 like the normal distribution, the mean square is exact.
     spread: list[list[float]] = []
     signs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
     one_input = torch.ones(1, 1, dtype=torch.float64)
-    for a in SHARES:
+    for a in SCALES:
         by_layer = [
             regularizers.weight_noise(one_input, torch.full((2, 1), weight, dtype=torch.float64), std=std, noise=signs)
             for weight in (a, 1 / a)
@@ -135,7 +136,7 @@ def weight_noise(
         Claim(
             "Two layers y = b a x with b a = 1: the noise's mean square",
             0,
-            "s^2 (a^2 + b^2) + s^4, max difference",
+            r"$\sigma^2 (a^2 + b^2) + \sigma^4$, max difference",
             max(abs(row[2] - row[3]) for row in spread),
             *rounding(1),
         ),
@@ -159,7 +160,7 @@ def weight_noise(
                 series=[
                     Series("measured", [row[0] for row in spread], [row[2] for row in spread], style="points"),
                     Series(
-                        r"$s^2 (a^2 + b^2) + s^4$",
+                        r"$\sigma^2 (a^2 + b^2) + \sigma^4$",
                         [i / 20 for i in range(5, 81)],
                         [std**2 * ((i / 20) ** 2 + (20 / i) ** 2) + std**4 for i in range(5, 81)],
                     ),
@@ -169,15 +170,16 @@ def weight_noise(
         ],
         blocks=[
             Text(
-                f"In training each weight gets noise from N(0, {std:g}^2), one draw for the batch. The output W x gets "
-                f"n . x added, whose variance depends on the input and not on the weights: {added:.4g} here, "
-                "on average."
+                f"In training each weight gets noise from $N(0, {std:g}^2)$, one draw n for the batch. The output "
+                r"$w \cdot x$ gets $n \cdot x$ added, whose variance depends on the input and not on the weights: "
+                f"{added:.4g} here, on average."
             ),
             Table(
                 title="The squared error of a linear model",
-                columns=["weights", "without noise", "with", "added", "std^2 mean |x|^2"],
+                columns=["weights", "without noise", "with", "added", r"$\sigma^2$ mean $|x|^2$"],
                 rows=rows,
-                note="The same is added whatever the weights: on a linear model weight noise regularizes nothing.",
+                note="The same is added whatever the weights: on a linear model with squared error weight noise "
+                "does not regularize.",
             ),
         ],
     )

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one draw for each word type "
-    "and batch, and scales the rest by $1/(1-p)$. All occurrences of a word go together, so the model cannot read it "
-    "off elsewhere in the text. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on the embedded tokens, "
+    "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one draw for each word "
+    "type and batch, and scales the rest by $1/(1-p)$. All occurrences of a word go together, so no other "
+    "occurrence gives it away. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on the embedded tokens, "
     "which is another technique."
 )
 WRONG_ANSWER = (
-    "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: no word is "
-    "missing as a whole, and two copies of one word differ. Nor is it replacing tokens by <unk>, one draw a token, "
-    "though that has the same name in papers on text VAEs."
+    "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: a word is "
+    "hardly ever missing as a whole, and two copies of one word get different masks. Nor is it replacing tokens by "
+    "<unk>, one draw a token, though that has the same name in papers on text VAEs."
 )
 CARDS = (
     "Q18.140",
@@ -69,14 +69,14 @@ def word_dropout(
     # So many copies of the vocabulary side by side are as many draws.
     every, ones = torch.arange(DRAWS * vocabulary), torch.ones(DRAWS * vocabulary, 1)
     lost = regularizers.word_dropout(every, ones, p, generator=generator).view(DRAWS, vocabulary) == 0
-    share = torch.bincount(ids, minlength=vocabulary).double() / tokens
-    words = lost.double() @ share
+    frequencies = torch.bincount(ids, minlength=vocabulary).double() / tokens
+    words = lost.double() @ frequencies
     separate = (regularizers.dropout(torch.ones(DRAWS, tokens), p, generator=generator) == 0).double().mean(1)
-    variance = p * (1 - p) * share.square().sum().item()
-    apart = p * (1 - p) / tokens
+    variance = p * (1 - p) * frequencies.square().sum().item()
+    by_token = p * (1 - p) / tokens
     claims = [
         Claim(
-            "A word is embedded as 0 or as row/(1-p)",
+            "A word is embedded as 0 or as its row over $1-p$",
             0,
             "distance to the nearer of the two",
             torch.minimum(y.abs(), (y - plain * scale).abs()).max().item(),
@@ -92,14 +92,14 @@ def word_dropout(
         Claim(
             "The fraction of words dropped is p",
             p,
-            "p",
+            "$p$",
             lost.double().mean().item(),
             *proportion(p, DRAWS * vocabulary),
         ),
         Claim(
             "So is the fraction of tokens, on average",
             p,
-            "p",
+            "$p$",
             words.mean().item(),
             *mean_of_bounded(variance, 1, DRAWS),
         ),
@@ -111,16 +111,17 @@ def word_dropout(
         picture=[_sentence(p, generator)],
         blocks=[
             Text(
-                f"Word dropout zeroes whole rows of the embedding table, {p:.4g} of them, and multiplies the others by "
-                f"{scale:.4g}. A dropped word is gone from the whole batch: no other occurrence gives it away."
+                f"Word dropout zeroes whole rows of the embedding table, each with probability p = {p}, and "
+                f"multiplies the others by {scale:.4g}. A dropped word is gone from the whole batch: no other "
+                "occurrence gives it away."
             ),
             Table(
-                title=f"A text of {tokens:,} tokens, word k with frequency 1/k",
+                title=f"A text of {tokens:,} tokens, word k with probability in proportion to $1/k$",
                 columns=["a draw for each", "zeros", "std of tokens lost", "formula"],
                 rows=[
                     ["word", (y == 0).double().mean().item(), _deviation(words, p), variance**0.5],
-                    ["token", separate[0].item(), _deviation(separate, p), apart**0.5],
-                    ["number", (elementwise == 0).double().mean().item(), "no token is lost whole", "-"],
+                    ["token", separate[0].item(), _deviation(separate, p), by_token**0.5],
+                    ["number", (elementwise == 0).double().mean().item(), "-", "-"],
                 ],
                 note="When a frequent word is dropped, a large part of the text is gone.",
             ),
@@ -128,8 +129,8 @@ def word_dropout(
     )
 
 
-def _deviation(shares: Tensor, p: float) -> float:
-    return (shares - p).square().mean().sqrt().item()
+def _deviation(fractions: Tensor, p: float) -> float:
+    return (fractions - p).square().mean().sqrt().item()
 
 
 def _sentence(p: float, generator: Generator) -> Table:

@@ -25,8 +25,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Zoneout is dropout on the hidden state, so eval switches it off.' Of the units whose cell stores a value, "
-    "dropout on the state leaves $(1-p)^T$ after $T$ steps; zoneout loses none. And a network that was trained "
-    "with zoneout and runs without it updates its state faster than in training: eval needs the mean."
+    "dropout on the state leaves $(1-p)^T$ after $T$ steps; zoneout loses none. And a network that was trained with "
+    "zoneout and runs without it updates its state faster than in training: eval needs the mean."
 )
 CARDS = ("Q18.900", "Q18.901", "Q18.902", "Q18.903")
 
@@ -62,7 +62,7 @@ def zoneout(
             *proportion(p, size),
         ),
         Claim(
-            "With a given mask True is updated",
+            "With a given mask the units marked True are updated",
             0,
             r"$\max |h - (m h_{new} + (1-m) h_{old})|$",
             gap(regularizers.zoneout(new, previous, p, mask=mask), torch.where(mask, new, previous)),
@@ -83,21 +83,21 @@ def zoneout(
             *mean_of_bounded(p * (1 - p) * (new - previous).square().mean().item(), span, size),
         ),
         Claim(
-            f"After {steps} steps a state is this old on average",
+            f"The mean age of a state at time step {steps}",
             age,
             r"$\sum_k p^k$",
             ages.mean().item(),
             *mean_of_bounded(variance, steps, size),
         ),
         Claim(
-            f"What the cell stores is still there after {steps} steps",
+            f"The fraction of stored values still there at time step {steps}",
             1,
             "fraction = 1",
             kept[-1],
             *rounding(1, digits=0),
         ),
         Claim(
-            f"Dropout on the state leaves this much after {steps} steps",
+            f"The fraction that dropout on the state leaves at time step {steps}",
             (1 - p) ** steps,
             "$(1-p)^T$",
             dropped[-1],
@@ -117,13 +117,14 @@ def zoneout(
                 high=max(1.0, shown.max().item()),
                 row_label="unit",
                 column_label="time step",
-                note="0 is updated in this step. A state that is kept again grows older.",
+                note="0 means updated in this step. A state that is kept grows older by one step.",
             )
         ],
         blocks=[
             Text(
-                "A unit stores a value, and its cell would keep it. Zoneout chooses between the new and the old state, "
-                "which are the same here. Dropout sets a unit to 0 with probability p at each step, and it is lost."
+                "A unit stores a value, and its cell would keep it. Zoneout chooses between the new and the old "
+                "state, which are the same here. Dropout sets a unit to 0 with probability p at each step, and the "
+                "value is lost."
             ),
             Curves(
                 title="The fraction of units that still hold what was stored",

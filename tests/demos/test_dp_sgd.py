@@ -37,7 +37,7 @@ def test_an_accountant_that_forgets_the_steps_breaks_the_budget(monkeypatch):
     monkeypatch.setattr(privacy, "epsilon", lambda sigma, q, steps, delta: right(sigma, q, 1, delta))
     assert {
         "On the whole data the accountant's epsilon is the Gaussian mechanism's",
-        "It is an upper bound of the exact one",
+        "The accountant's epsilon is an upper bound of the exact one",
     } == {*broken(dp_sgd())}
 
 

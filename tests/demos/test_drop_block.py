@@ -78,17 +78,17 @@ def test_mean_and_variance_of_the_share_equal_those_over_all_masks(gamma):
         shares.append(dropped.mean())
     mean = np.dot(chances, shares)
     variance = np.dot(chances, np.square(shares)) - mean**2
-    assert demo._share_dropped(gamma, block, side) == pytest.approx((mean, variance), abs=1e-12)
+    assert demo._fraction_dropped(gamma, block, side) == pytest.approx((mean, variance), abs=1e-12)
 
 
 @pytest.mark.parametrize("block", [1, 3, 5, 7])
-def test_the_centres_over_a_position_are_counted_as_by_hand(block):
+def test_the_centers_over_a_position_are_counted_as_by_hand(block):
     side, margin = 9, block // 2
     counted = [sum(abs(at - c) <= margin for c in range(margin, side - margin)) for at in range(side)]
-    assert demo._centres_over(block, side) == counted
+    assert demo._centers_over(block, side) == counted
 
 
-def test_where_one_block_fits_the_share_dropped_is_p():
+def test_where_one_block_fits_the_fraction_dropped_is_p():
     table = next(block for block in blocks_of(drop_block(p=0.3)) if isinstance(block, Table))
     first = table.rows[0]
     assert first[0] == "7 x 7"

@@ -63,7 +63,7 @@ def test_dropping_inputs_instead_of_weights_breaks_only_what_needs_a_second_unit
 
     monkeypatch.setattr(regularizers, "drop_connect", like_dropout)
     assert broken(drop_connect()) == [
-        "Under DropConnect their noise is uncorrelated, E[(u1 - u2)^2] is twice the penalty"
+        "Under DropConnect their noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty"
     ]
 
 
@@ -78,7 +78,7 @@ def test_moments_with_a_variance_that_forgets_the_inputs_break_their_claim(monke
     monkeypatch.setattr(
         regularizers, "drop_connect_moments", lambda x, w, b, p: (right(x, w, b, p)[0], right(x * 0 + 0.5, w, b, p)[1])
     )
-    assert "The variance over masks" in broken(drop_connect())
+    assert "The variance of u over masks" in broken(drop_connect())
 
 
 def test_at_the_defaults_the_claim_on_the_gaussian_would_refuse_the_mean_weights():

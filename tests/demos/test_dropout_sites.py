@@ -41,7 +41,7 @@ def test_a_dropout_that_ignores_eval_breaks_its_claim(monkeypatch):
             return dropout(x, self.p, generator=generator)
 
     monkeypatch.setattr(transformer, "Dropout", Always)
-    assert broken(dropout_sites(p=0.5, draws=50)) == ["In eval, four rates of 0.5 are four rates of 0"]
+    assert broken(dropout_sites(p=0.5, draws=50)) == ["In eval, four rates of 0.5 change nothing"]
 
 
 def test_a_rate_that_reaches_another_site_breaks_the_stillness_before(monkeypatch):
@@ -51,7 +51,7 @@ def test_a_rate_that_reaches_another_site_breaks_the_stillness_before(monkeypatc
             self.embedding_dropout.p = args[-1].residual
 
     monkeypatch.setattr(transformer, "GPT", Mixed)
-    assert "With residual dropout alone, nothing before it moves" in broken(dropout_sites(p=0.5, draws=5))
+    assert "With residual dropout alone, nothing before it changes" in broken(dropout_sites(p=0.5, draws=5))
 
 
 def test_every_rate_in_use_names_its_source():

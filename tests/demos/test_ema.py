@@ -4,7 +4,7 @@ import pytest
 from torch.optim import swa_utils
 
 from helpers import broken
-from regdemo.demos.ema import _shares, ema
+from regdemo.demos.ema import _fractions, ema
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99, 0.9999])
@@ -14,8 +14,8 @@ def test_every_claim_holds_at_any_decay_and_length(decay, steps):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.999])
-def test_the_shares_of_the_steps_sum_to_1(decay):
-    assert sum(_shares(decay, 50)) == pytest.approx(1)
+def test_the_fractions_of_the_steps_sum_to_1(decay):
+    assert sum(_fractions(decay, 50)) == pytest.approx(1)
 
 
 def test_decay_and_its_complement_confused_breaks_the_claims(monkeypatch):

@@ -250,3 +250,13 @@ def test_a_heat_map_fits_80_columns(demo):
     # A cell is two columns wide, and without colour a bar stands at either end.
     maps = [block for block in report_of(demo).picture + report_of(demo).blocks if isinstance(block, HeatMap)]
     assert max((2 * len(row) + 2 for block in maps for row in block.values), default=0) <= 80
+
+
+@each(DEMOS)
+def test_at_the_smallest_values_the_claims_hold_and_no_text_counts_one_thing_as_many(demo):
+    small = {name: allowed.low for name, allowed, default in ranges(demo)[:-1] if type(default) in (int, float)}
+    report = demo.run(**small)
+    texts = [leaf for leaf in leaves(report.as_dict()) if isinstance(leaf, str)]
+    assert [claim for claim in report.claims if not claim.holds] == []
+    many = re.compile(r"(?<![\w.,^/-])1 (?!(is|was|has|less|times|mixes|holds)\b)[a-z]+s\b")
+    assert [text for text in texts if many.search(text)] == []

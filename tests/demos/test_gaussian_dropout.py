@@ -6,6 +6,7 @@ from scipy import stats
 
 from helpers import blocks_of
 from regdemo import regularizers
+from regdemo.bounds import mean_of_squares
 from regdemo.demos import gaussian_dropout as demo
 from regdemo.demos.gaussian_dropout import gaussian_dropout
 from regdemo.report import HeatMap, Table
@@ -51,14 +52,14 @@ def test_plain_dropout_in_its_place_fails_the_claim_of_no_zeros(monkeypatch):
 
 
 @pytest.mark.parametrize("n", [1, 7, 1_000, 1_000_000])
-def test_the_bound_on_the_variance_covers_the_chi_square_law(n):
-    slip, _ = demo._mean_of_squares(2.0, n)
+def test_the_bound_on_the_variance_covers_the_chi_square_distribution(n):
+    slip, _ = mean_of_squares([2.0], n)
     outside = stats.chi2.sf(n * (1 + slip / 2), n) + stats.chi2.cdf(n * (1 - slip / 2), n)
     assert outside <= 1e-9
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_the_share_of_flipped_signs_is_that_of_the_normal_law(p):
+def test_the_fraction_of_flipped_signs_is_that_of_the_normal_distribution(p):
     assert demo._flips(p) == pytest.approx(stats.norm(1, sqrt(p / (1 - p))).cdf(0), rel=1e-9)
 
 

@@ -29,9 +29,9 @@ def without_smoothing(logits, labels, *, label_smoothing, reduction="mean"):
 def test_a_wrong_loss_fails_most_claims(monkeypatch, wrong):
     monkeypatch.setattr(F, "cross_entropy", wrong)
     assert {
-        "The targets of torch's loss are (1-e) onehot + e/K",
-        "The loss is (1-e) CE + e times the mean of -log p",
-        "With e/(K-1) on the wrong classes it is another loss",
+        "The targets of torch's loss are $(1-e)\\,onehot + e/K$",
+        "The loss is $(1-e)$ CE + $e$ times the mean of $-\\ln p$",
+        "With $e/(K-1)$ on the wrong classes it is another loss",
     } <= {*broken(label_smoothing())}
 
 

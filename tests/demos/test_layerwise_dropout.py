@@ -102,7 +102,7 @@ def test_the_attention_of_torchs_encoder_layer_keeps_its_rate_when_set_by_hand()
     assert rows == {name: [0.3, 0.3] for name in ("dropout1.p", "dropout.p", "dropout2.p")}
 
 
-def test_the_bound_on_the_depth_is_that_of_a_sum_of_coins():
-    tolerance, _ = demo._sum_of_coins([0.5] * 4, 1_000)
+def test_the_bound_on_the_depth_is_that_of_a_sum_of_draws():
+    tolerance, _ = demo._sum_of_draws([0.5] * 4, 1_000)
     # 4,000 fair coins: the exact binomial 1 - 1e-9 quantile is about 6.1 standard errors, sqrt(4 * 0.25 / 1000) each.
     assert 6.1 * (4 * 0.25 / 1_000) ** 0.5 < tolerance < 8 * (4 * 0.25 / 1_000) ** 0.5

@@ -27,7 +27,7 @@ def test_forgetting_the_rescale_breaks_the_mean(monkeypatch):
 def test_dropout_of_the_weights_in_its_place_breaks_the_fixed_point(monkeypatch):
     right = regularizers.mixout
     monkeypatch.setattr(regularizers, "mixout", lambda w, start, p, **kw: right(w, start * 0, p, **kw))
-    assert {"At W = W0 there is no noise", "The noise grows with the distance from W0"} <= {*broken(mixout())}
+    assert {"At $W = W_0$ there is no noise", "The noise grows with the distance from $W_0$"} <= {*broken(mixout())}
 
 
 def test_mixout_in_eval_breaks_its_claim(monkeypatch):

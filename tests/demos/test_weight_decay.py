@@ -17,7 +17,7 @@ def test_decaying_every_parameter_breaks_the_claim_of_the_groups(monkeypatch):
     monkeypatch.setattr(
         regularizers, "decay_groups", lambda model, wd: [{"params": list(model.parameters()), "weight_decay": wd}]
     )
-    assert broken(weight_decay()) == ["The matrices decay, nothing else does"]
+    assert broken(weight_decay()) == ["With decay_groups the matrices decay, and nothing else"]
 
 
 def test_the_table_shows_that_l2_hardly_decays_beside_large_gradients():

@@ -18,7 +18,7 @@ def test_every_claim_holds_at_any_rate_and_size(p, vocabulary, tokens):
 
 def test_forgetting_the_rescale_breaks_the_scale(monkeypatch):
     monkeypatch.setattr(regularizers, "word_dropout", lambda *a, **kw: RIGHT(*a, **kw) * (1 - a[2]))
-    assert "A word is embedded as 0 or as row/(1-p)" in broken(word_dropout())
+    assert "A word is embedded as 0 or as its row over $1-p$" in broken(word_dropout())
 
 
 def test_shared_coins_vary_more_than_separate_ones():
