@@ -136,7 +136,7 @@ VIEWS: dict[str, Callable[[Page, str], None]] = {
     "mock": _mock,
     "demos": _at("/demos"),
     "demo": _at("/demos/attention-dropout?p=0.3"),
-    "pitfall": _at("/pitfalls/one-coin-path"),
+    "pitfall": _at("/pitfalls/one-draw-path"),
     "compare": _at("/compare"),
     "katas": _at("/katas"),
     "kata": _at("/katas/dropout"),

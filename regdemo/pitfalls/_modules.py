@@ -1,4 +1,4 @@
-"""What wrong fixes are made of. It stands apart from `measure`, which is read without loading torch."""
+"""What wrong fixes are made of. It is separate from `measure`, which is read without loading torch."""
 
 from __future__ import annotations
 

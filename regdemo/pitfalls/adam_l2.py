@@ -1,9 +1,9 @@
-r"""Adam L2: weight_decay in Adam is a penalty that Adam undoes.
+r"""Adam L2: weight_decay in Adam is a penalty that Adam rescales.
 
 `torch.optim.Adam` adds $\lambda w$ to the gradient and then divides by a running root mean square of that sum. In the
 first step a weight whose data gradient is 0 moves by about $\eta$, the learning rate, as long as $\lambda |w|$ is far
-above $\epsilon$ = 1e-8; a weight with a data gradient of 1 is hardly decayed. AdamW subtracts $\eta \lambda w$ in a
-step of its own, whatever the gradient is.
+above $\epsilon$ = 1e-8; one with a data gradient of 1 is hardly decayed. AdamW subtracts $\eta \lambda w$ in a step of
+its own, whatever the gradient is.
 """
 
 import torch
@@ -15,9 +15,9 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "weight_decay"
 CARDS = ("Q18.153", "Q18.151", "Q18.150")
 SAY = (
-    "In Adam, weight_decay is an L2 term inside the gradient, and Adam divides it by the size of the gradient: how "
-    "fast a weight decays depends on its gradients. AdamW multiplies every weight by $1 - \\eta \\lambda$, whatever "
-    "its gradients. For weight decay with Adam, use AdamW."
+    "In Adam, weight_decay is an L2 term inside the gradient, and Adam divides it by the running size of the "
+    r"gradient: how fast a weight decays depends on its gradients. AdamW multiplies each weight by $1 - \eta "
+    r"\lambda$, whatever its gradients. For weight decay with Adam, use AdamW."
 )
 WRONG_ANSWER = (
     "'Weight decay and L2 are the same.' Under plain SGD they are, up to a factor; after Adam's division they are not."

@@ -41,8 +41,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
     def moved(snippet, changed: torch.Tensor) -> int:
         """How many positions of example 0, the first left out, a change alters."""
         model = snippet(WIDTH, 2).eval()
-        apart = (model(changed) - model(x))[0, 1:].abs().amax(-1)
-        return int((apart > 1e-6).sum())
+        difference = (model(changed) - model(x))[0, 1:].abs().amax(-1)
+        return int((difference > 1e-6).sum())
 
     others = LENGTH - 1
     return [

@@ -1,4 +1,4 @@
-"""Clipped batch: a "private" gradient that one example can turn round.
+"""Clipped batch: a "private" gradient that one example can turn around.
 
 Differential privacy needs a bound on what adding or removing one example can change. Clipping the batch's gradient
 comes too late: the mean has been taken, and one outlier may be nearly all of it. Clipping each example's own gradient

@@ -1,9 +1,9 @@
-r"""Clipped scaled: clip_grad_norm_ before the scaler has unscaled.
+"""Clipped scaled: clip_grad_norm_ before the scaler has unscaled.
 
 With a GradScaler the loss is multiplied by a large factor S, so that small gradients survive in float16. Until
 `scaler.unscale_` the gradients are S times too long. A gradient longer than $c/S$ is clipped to $c$ before that and
 divided by S afterwards, so its norm is $c/S$: SGD hardly moves. Adam divides the factor out again and hides the fault:
-all its gradients have one length, so the clip no longer spares the short ones.
+all gradients longer than $c/S$ then have one length, so the clip no longer spares those between $c/S$ and $c$.
 """
 
 import torch

@@ -17,8 +17,8 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "layerwise_dropout"
 CARDS = ("Q18.326", "Q18.53", "Q18.50", "Q18.60")
 SAY = (
-    "Find the rates by walking over the model's modules, set them, count them, and raise if none was found. hasattr "
-    "around a guessed name turns a crash into a silent no-op."
+    "Find the rates by walking over the model's modules, set them, count them, and raise an error if none was "
+    "found. hasattr around a guessed name turns a crash into a silent no-op."
 )
 WRONG_ANSWER = "'hasattr makes it work on every model.' On a model whose names differ it does nothing, silently."
 

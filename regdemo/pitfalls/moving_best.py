@@ -1,8 +1,8 @@
 """Moving best: a "best" state_dict that goes on training.
 
-The tensors in `model.state_dict()` share memory with the parameters. Kept as the best, they change with every further
-step of the optimizer, which works in place, and what is restored at the end is the last model. Nothing fails, but the
-best model is lost.
+The tensors in `model.state_dict()` share memory with the parameters. If they are kept as the best ones, they change
+with every further step of the optimizer, which works in place, and what is restored at the end is the last model.
+Nothing fails, but the best model is lost.
 """
 
 import copy

@@ -46,8 +46,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
     middle[0, LENGTH // 2] += torch.randn(WIDTH)
 
     def moved(snippet, changed: torch.Tensor) -> int:
-        apart = (snippet(encoder, changed) - snippet(encoder, x))[0].abs().amax(-1)
-        return int((apart > 1e-6).sum())
+        difference = (snippet(encoder, changed) - snippet(encoder, x))[0].abs().amax(-1)
+        return int((difference > 1e-6).sum())
 
     return [
         Claim(

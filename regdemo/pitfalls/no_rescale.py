@@ -18,7 +18,8 @@ SAY = (
     "eval. Without that, after L such layers in a linear stack, eval's mean is $(1-p)^{-L}$ times that of training."
 )
 WRONG_ANSWER = (
-    "'Dropout just zeroes activations.' It also divides the survivors by 1-p, which is why eval can leave dropout out."
+    "'Dropout just zeroes activations.' It also divides the survivors by $1-p$, which is why eval can leave "
+    "dropout out."
 )
 
 P, DEPTH, N = 0.1, 12, 20_000

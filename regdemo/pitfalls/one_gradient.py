@@ -1,8 +1,8 @@
-"""One gradient: a "SAM" that climbs and steps with the same gradient.
+r"""One gradient: a "SAM" that climbs and steps with the same gradient.
 
-SAM climbs rho along the gradient, takes a new gradient there, goes back and steps with the new one. The snippet
-climbs and steps on from there with the old one. With plain SGD its step is -(lr - rho/|g|) g: where |g| is below rho/lr
-it climbs, at rho/lr it does not move.
+SAM climbs $\rho$ along the gradient, takes a new gradient there, goes back and steps with the new one. The snippet
+climbs and steps on from there with the old one. With plain SGD its step is $-(\eta - \rho/|g|)\,g$: where $|g|$ is
+below $\rho/\eta$ it climbs, at $\rho/\eta$ it does not move.
 """
 
 import torch
@@ -65,16 +65,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
     after = {(snippet, start): distance(snippet, start, STEPS) for snippet in (broken, fixed) for start in (far, near)}
     exact = rounding(1)
     return [
-        Claim(f"At |g| = rho/lr = {far:g} it does not move", far, r"$|w| = \rho/\eta$", after[broken, far], *exact),
         Claim(
-            f"From |w| = {near:g}, next to the minimum, {STEPS} steps lead away to",
+            rf"At $|g| = \rho/\eta$ = {far:g} it does not move", far, r"$|w| = \rho/\eta$", after[broken, far], *exact
+        ),
+        Claim(
+            f"From $|w|$ = {near:g}, next to the minimum, {STEPS} steps lead away to",
             far - (far - near) * shrink,
             r"$\rho/\eta - (\rho/\eta - |w|)(1-\eta)^n$",
             after[broken, near],
             *exact,
         ),
         fixed_claim(
-            f"From |w| = {far:g} they lead down to",
+            f"From $|w|$ = {far:g} they lead down to",
             (far + RHO) * shrink - RHO,
             r"$(|w| + \rho)(1-\eta)^n - \rho$",
             after[fixed, far],
@@ -82,7 +84,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"|w| on the loss |w|^2/2, lr = {LR}, rho = {RHO}",
+            f"$|w|$ on the loss $|w|^2/2$, lr = {LR}, rho = {RHO}",
             ["code", "start", "after 1 step", f"after {STEPS}"],
             [
                 [snippet.__name__, start, distance(snippet, start, 1), there]

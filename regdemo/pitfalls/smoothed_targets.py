@@ -2,7 +2,7 @@
 
 Texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
 CrossEntropyLoss(label_smoothing=0.1) next to it. torch spreads e over all K classes, the right one included: its
-targets are .92 and .02. The other rule, e/(K-1) for the wrong ones, is fairseq's, and is torch's at e K/(K-1).
+targets are .92 and .02. The other rule, $e/(K-1)$ for the wrong ones, is fairseq's, and is torch's at $e K/(K-1)$.
 """
 
 import torch
@@ -19,7 +19,7 @@ SAY = (
     ".1 and K = 5. fairseq gives each wrong class $e/(K-1)$. The two differ by $e/K$ on the right class, "
     "so for few classes say which."
 )
-WRONG_ANSWER = "'The right class gets 1-e, the others e/(K-1).' In torch the right one gets e/K more."
+WRONG_ANSWER = "'The right class gets $1-e$, the others $e/(K-1)$.' In torch the right one gets $e/K$ more."
 
 E, K, N = 0.1, 5, 40
 
@@ -48,7 +48,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     wrong, right = broken(labels, K, E), fixed(labels, K, E)
     exact = rounding(1, digits=1e-5)
 
-    def apart(a: torch.Tensor, b: torch.Tensor) -> float:
+    def gap(a: torch.Tensor, b: torch.Tensor) -> float:
         return (a - b).abs().max().item()
 
     def row(name: str, targets: torch.Tensor) -> list[Cell]:
@@ -63,9 +63,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             by_torch.gather(1, labels[:, None]).mean().item(),
             *exact,
         ),
-        Claim("The snippet is off by", E / K, "$e/K$", apart(wrong, by_torch), *exact),
-        Claim("The snippet is torch's at e K/(K-1) = 0.125", 0, "max difference", apart(wrong, stronger), *exact),
-        fixed_claim("The targets are torch's", 0, "max difference", apart(right, by_torch), *exact),
+        Claim("The snippet is off by", E / K, "$e/K$", gap(wrong, by_torch), *exact),
+        Claim("The snippet is torch's at $e K/(K-1)$ = 0.125", 0, "max difference", gap(wrong, stronger), *exact),
+        fixed_claim("The targets are torch's", 0, "max difference", gap(right, by_torch), *exact),
     ], [
         Table(
             f"Targets at e = {E}, {K} classes",

@@ -1,8 +1,9 @@
-"""Subgradient: an L1 penalty in the loss leaves weights near zero.
+r"""Subgradient: an L1 penalty in the loss leaves weights near zero.
 
-The penalty's gradient is lam sign(w), of the same size however small $w$ is. A step of lr lam overshoots zero and the
-next one comes back: with a constant learning rate the weight that L1 should remove oscillates around zero. The proximal
-step, a soft threshold after the gradient step, sets it to zero, where it stays while |gradient| <= lam.
+The penalty's gradient is $\lambda\,\mathrm{sign}(w)$, of the same size however small $w$ is. A step of $\eta \lambda$
+overshoots zero and the next one comes back: with a constant learning rate the weight that L1 should remove oscillates
+around zero. The proximal step, a soft threshold after the gradient step, sets it to zero, where it stays while the
+data's gradient is at most $\lambda$ in size.
 """
 
 import torch
@@ -14,8 +15,9 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "l1_penalty"
 CARDS = ("Q18.182", "Q18.180")
 SAY = (
-    "For exact zeros, take the gradient step without the penalty and then shrink: sign(w) max(|w| - lr lam, 0). With "
-    "the penalty in the loss, gradient descent gives small weights, not exact zeros."
+    r"For exact zeros, take the gradient step without the penalty and then shrink: $\mathrm{sign}(w) \max(|w| - "
+    r"\eta \lambda, 0)$. With the penalty in the loss, gradient descent gives small weights, as a rule not exact "
+    "zeros."
 )
 WRONG_ANSWER = (
     "'L1 gives sparsity, so add it to the loss.' The corner at zero gives it, and a gradient step jumps "
@@ -60,14 +62,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "Exact zeros",
             FEATURES - LARGE,
-            f"where |b| <= lam = {FEATURES - LARGE}",
+            rf"where $|b| \le \lambda$ = {FEATURES - LARGE}",
             (right == 0).sum().item(),
             *EXACT,
         ),
         fixed_claim(
             "The weights are the minimum itself",
             0,
-            "max |w - soft(b, lam)|",
+            r"$\max |w - soft(b, \lambda)|$",
             (right - optimum).abs().max().item(),
             *rounding(1, digits=1e-9),
         ),
@@ -79,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
                 ["fixed", (right == 0).sum().item(), right[zero].abs().max().item()],
             ],
-            f"A step of the penalty is lr lam = {LR * LAM:g}: that is how far the first swings.",
+            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: that is how far the first swings.",
         )
     ]
 

@@ -1,8 +1,8 @@
-"""Unmixed labels: mixup that mixes only the inputs.
+r"""Unmixed labels: mixup that mixes only the inputs.
 
-Mixup trains on w x_i + (1-w) x_j with the loss w CE(y_i) + (1-w) CE(y_j). The snippet mixes the inputs and keeps y_i.
-The gradient of cross entropy at the logits is softmax minus target, so the target can be read off the gradient and
-compared with the fractions of the classes in the mixed input.
+Mixup trains on $w x_i + (1-w) x_j$ with the loss $w\,CE(y_i) + (1-w)\,CE(y_j)$. The snippet mixes the inputs and keeps
+$y_i$. The gradient of cross entropy at the logits is softmax minus target, so the target can be read off the gradient
+and compared with the fractions of the classes in the mixed input.
 """
 
 import torch
@@ -18,7 +18,8 @@ SAY = (
     "Mixup mixes inputs and labels with the same weight. With the labels unmixed, the target is wrong by "
     "the weight of the other input wherever that input has another label."
 )
-WRONG_ANSWER = "'The labels are hard, so they cannot be mixed.' Mix the losses instead: w CE(y) + (1-w) CE(y[order])."
+WRONG_ANSWER = "'The labels are hard, so they cannot be mixed.' Mix the losses instead: `w * CE(y) + (1-w) * "
+"CE(y[order])`."
 
 CLASSES, EXAMPLES, ALPHA = 4, 256, 1.0
 
@@ -98,5 +99,5 @@ WRONG = [
 def _mixed(label_weight, label_order, model, x, y, alpha):
     weight, order = torch.distributions.Beta(alpha, alpha).sample(), torch.randperm(len(x))
     logits = model(weight * x + (1 - weight) * x[order])
-    other, share = y[order if label_order is None else label_order], label_weight(weight)
-    return share * F.cross_entropy(logits, y) + (1 - share) * F.cross_entropy(logits, other)
+    other, own = y[order if label_order is None else label_order], label_weight(weight)
+    return own * F.cross_entropy(logits, y) + (1 - own) * F.cross_entropy(logits, other)

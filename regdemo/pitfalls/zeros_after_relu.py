@@ -41,9 +41,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     x = torch.randn(N)
     counted = {p: (broken(x, p).item(), fixed(x, p).item()) for p in RATES}
     p = RATES[-1]
-    share, active = 1 - (1 - p) / 2, int((x > 0).sum())
+    zeros, active = 1 - (1 - p) / 2, int((x > 0).sum())
     return [
-        Claim(f"At p = {p} it counts", share, "$1 - (1-p)/2$", counted[p][0], *proportion(share, N)),
+        Claim(f"At p = {p} it counts", zeros, "$1 - (1-p)/2$", counted[p][0], *proportion(zeros, N)),
         fixed_claim(f"At p = {p} it counts", p, "$p$", counted[p][1], *proportion(p, active)),
     ], [
         Table(

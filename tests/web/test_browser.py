@@ -17,7 +17,7 @@ PAGES = (
     "/demos",
     "/demos/dropout?p=0.3",
     "/pitfalls",
-    "/pitfalls/one-coin-path",
+    "/pitfalls/one-draw-path",
     "/katas",
     "/katas/dropout",
     "/guide",

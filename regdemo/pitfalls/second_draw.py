@@ -1,4 +1,4 @@
-"""Second coin: 2% random words where BERT has 10%.
+"""Second draw: 2% random words where BERT has 10%.
 
 Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each step, the second
 draw is made for the 20% that the first has left over, so its probability must be 0.5. With the 0.1 of the paper, 0.1 of
@@ -49,7 +49,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     # A random word is [MASK], or the token itself, once in a vocabulary each.
     another = (VOCABULARY - 2) / VOCABULARY
     claims, rows = [], []
-    for claim, snippet, share in ((Claim, broken, 0.02), (fixed_claim, fixed, 0.1)):
+    for claim, snippet, fraction in ((Claim, broken, 0.02), (fixed_claim, fixed, 0.1)):
         inputs, labels = snippet(ids, MASK, VOCABULARY, P)
         chosen = labels != -100
         n = int(chosen.sum())
@@ -57,10 +57,10 @@ def measure() -> tuple[list[Claim], list[Block]]:
         claims.append(
             claim(
                 "The fraction of the chosen tokens that show another word",
-                share * another,
-                f"{share:g} (1 - 2/V)",
+                fraction * another,
+                f"${fraction:g} (1 - 2/V)$",
                 swapped,
-                *proportion(share * another, n),
+                *proportion(fraction * another, n),
             )
         )
         masked, same = ((what & chosen).sum().item() / n for what in (inputs == MASK, inputs == ids))

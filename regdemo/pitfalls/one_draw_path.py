@@ -1,4 +1,4 @@
-"""One coin path: DropPath by random.random(), and no rescale.
+"""One draw path: DropPath by random.random(), and no rescale.
 
 The snippet skips the branch for the whole batch on one draw of Python's random.random(), and does not rescale it when
 it runs. So in training the mean contribution of a branch is $1-p$ times that in eval, every example of a batch has the
@@ -23,8 +23,8 @@ SAY = (
     "in training and multiplied by $1-p$ in eval. Do one of the two."
 )
 WRONG_ANSWER = (
-    "'If it is not skipped it runs as usual.' Then eval adds all branches, while a training pass adds a "
-    "fraction 1-p of them on average."
+    "'If it is not skipped it runs as usual.' Then eval adds all branches, while a training pass adds a fraction "
+    "$1-p$ of them on average."
 )
 
 P, DEPTH, BATCH, DRAWS = 0.3, 12, 32, 300
@@ -73,8 +73,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
             alike += torch.equal(first, model(x))
         return alike / pairs
 
-    coins = torch.distributions.Binomial(DEPTH, torch.tensor(1 - P, dtype=torch.float64))
-    by_chance = coins.log_prob(torch.arange(DEPTH + 1.0, dtype=torch.float64)).exp().square().sum().item()
+    depths = torch.distributions.Binomial(DEPTH, torch.tensor(1 - P, dtype=torch.float64))
+    by_chance = depths.log_prob(torch.arange(DEPTH + 1.0, dtype=torch.float64)).exp().square().sum().item()
     variance = DEPTH * P * (1 - P)
     wrong, right = passes(broken), passes(fixed)
     in_eval = stack(broken).eval()(torch.zeros(1, 1)).item()
