@@ -1,5 +1,6 @@
 """The script that shows question 18 in five pictures."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -47,3 +48,12 @@ def test_without_torch_it_says_how_to_install_it(tmp_path):
     assert done.stderr == (
         "torch isn't installed in this environment: run `poetry install` first, or `pip install .`\n"
     )
+
+
+def test_formulas_are_printed_in_plain_characters():
+    spec = importlib.util.spec_from_file_location("regularization_demo", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    report = script.rates()
+    assert "$" in report.say
+    assert "$" not in script.summary(report)

@@ -21,6 +21,7 @@ try:
     from regdemo.lab.compare import compare
     from regdemo.regularizers import dropout
     from regdemo.render import files
+    from regdemo.render.format import plain_prose
     from regdemo.report import Claim, Curves, Report, Series, Text
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} isn't installed in this environment: run `poetry install` first, or `pip install .`")
@@ -41,9 +42,9 @@ def rates() -> Report:
         claims=[
             # (y - 1)^2 is 1 with probability p and (p / (1 - p))^2 otherwise.
             Claim(
-                f"The variance at p = {p} is p/(1-p)",
+                f"The variance at p = {p} is $p/(1-p)$",
                 expected,
-                "p/(1-p)",
+                "$p/(1-p)$",
                 measured,
                 *mean_of_bounded(p * (1 - p) * (1 - expected**2) ** 2, max(1, expected**2), DRAWS),
             )
@@ -51,19 +52,19 @@ def rates() -> Report:
             if p in (0.1, 0.5, 0.8)
         ],
         blocks=[
-            Text("The mean never moves; the variance of a unit activation is p/(1-p), and it is not linear in p."),
+            Text("The mean of a unit activation stays 1; its variance is $p/(1-p)$, which is not linear in p."),
             Curves(
                 "Variance of dropout(1) over p",
                 "p",
                 "variance",
-                [Series("p/(1-p)", RATES, formula), Series("measured", RATES, variance)],
+                [Series("$p/(1-p)$", RATES, formula), Series("measured", RATES, variance)],
             ),
         ],
         say=(
-            "The rate sets how much noise is added: p/(1-p) times the squared activation. From 0.1 to 0.5 that grows "
+            "The rate sets how much noise is added: $p/(1-p)$ times the squared activation. From 0.1 to 0.5 that grows "
             "ninefold, so 0.5 is far stronger than five times 0.1."
         ),
-        wrong_answer="'The noise grows in proportion to p.' It grows as p/(1-p), without bound as p nears 1.",
+        wrong_answer="'The noise grows in proportion to p.' It grows as $p/(1-p)$, without bound as p nears 1.",
         cards=["Q18.2", "Q18.3"],
     )
 
@@ -86,7 +87,9 @@ def summary(report: Report) -> str:
         if not claim.holds
     ]
     counted = f"{held} of {len(report.claims)} claims hold." if report.claims else ""
-    return "\n".join(textwrap.fill(line, 80) for line in [report.title, report.say, counted, *failed] if line)
+    return "\n".join(
+        textwrap.fill(plain_prose(line), 80) for line in [report.title, report.say, counted, *failed] if line
+    )
 
 
 def main() -> int:
