@@ -24,7 +24,8 @@ PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
 SAY = (
     r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$: the direction stays, only the length is "
     "bounded, so a step of plain SGD is at most the learning rate times $c$ long. Clipping by value bounds each "
-    "entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before clipping."
+    "entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before "
+    "clipping."
 )
 WRONG_ANSWER = (
     "'Clipping protects from inf gradients.' By norm, one inf makes the norm infinite, the factor 0, and the "
