@@ -130,7 +130,8 @@ def oversampling_leak() -> list[Block]:
 @run("Q18.644")
 def target_leak() -> list[Block]:
     """A feature is written after the label is known: it is missing when the model is used."""
-    x, y = load_breast_cancer(return_X_y=True)
+    x, benign = load_breast_cancer(return_X_y=True)
+    y = 1 - benign  # a follow-up is booked for a malignant tumor
     rng = np.random.default_rng(0)
     x = x[:, :4]
     follow_up = np.where(rng.random(len(y)) < 0.98, y, 1 - y).astype(float)
