@@ -13,6 +13,7 @@ from regdemo.bank.lint import lint
 from regdemo.cli import app  # noqa: F401  # hands its commands to `see`
 from regdemo.cli.see import why_not
 from regdemo.quiz import decks
+from regdemo.render.mathematics import plain
 
 FOLDER = decks.bundled()
 BANK = decks.load(FOLDER)
@@ -89,6 +90,13 @@ def test_a_card_says_at_which_level_it_is_asked(card):
 @each()
 def test_a_card_says_how_often_it_is_asked(card):
     assert len(FREQUENCIES & set(card.tags)) == 1
+
+
+def test_the_terminal_has_characters_for_every_formula():
+    texts = [re.sub(r"(?s)```.*?```|`[^`]*`", "", f"{card.question}\n{card.answer}") for card in BANK.cards]
+    read = [plain(formula) for text in texts for formula in re.findall(r"\$([^$]+)\$", text)]
+    assert len(read) >= 500
+    assert [formula for formula in read if "\\" in formula] == []
 
 
 def test_ten_cards_and_three_katas_are_for_the_evening_before():

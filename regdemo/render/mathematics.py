@@ -29,6 +29,7 @@ _ACCENTS = {
     "vec": "\u20d7",
 }
 _FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")
+_BINOMIALS = ("binom", "dbinom", "tbinom")
 # Where a fraction ends or begins, an operator ends: turned into a space if a letter or a digit stands there.
 _AFTER, _BEFORE, _NAMED = "\ue000", "\ue001", "\ue002"
 
@@ -92,7 +93,7 @@ def plain(latex: str) -> str:
 
     source = latex.replace(r"\operatorname*", r"\operatorname")
     try:
-        nodes, _, _ = LatexWalker(source, tolerant_parsing=False).get_latex_nodes()
+        nodes, _, _ = LatexWalker(source, _known(), tolerant_parsing=False).get_latex_nodes()
     except LatexWalkerError:
         return latex.strip()
     text = re.sub("([∂∇]) ", r"\1", re.sub(r" +(?=[,.])", "", _text(nodes)))
@@ -162,7 +163,7 @@ def _macro(node: Any) -> str:
         return f"{root}√{_bound(texts[-1])}"
     if name in _ACCENTS and texts:
         return unicodedata.normalize("NFC", "".join(char + _ACCENTS[name] for char in texts[-1]))
-    if name in ("binom", "dbinom", "tbinom") and len(texts) == 2:
+    if name in _BINOMIALS and len(texts) == 2:
         return f"C({texts[0]}, {texts[1]})"
     if name == "mathbb":
         return "".join(texts).translate(_DOUBLE)
@@ -203,6 +204,19 @@ def _bound(text: str) -> str:
     """The text in brackets, unless it is one thing already."""
     one = re.fullmatch(r"[∂∇√]? ?\w+[⁰-₟]*|[\w.]+(\([^()]*\))?|\([^()]*\)", text)
     return text if one else f"({text})"
+
+
+@cache
+def _known() -> Any:
+    """The commands whose arguments the library reads, and those with two arguments that it lacks."""
+    from pylatexenc.latexwalker import get_default_latex_context_db
+    from pylatexenc.macrospec import std_macro
+
+    commands = get_default_latex_context_db()
+    commands.add_context_category(
+        "two arguments", [std_macro(name, False, 2) for name in (*_FRACTIONS, *_BINOMIALS)], prepend=True
+    )
+    return commands
 
 
 @cache
