@@ -1,7 +1,8 @@
 """Adversarial training: learn on the attacked inputs too.
 
 Trains a logistic model on clean inputs and on FGSM's, where the worst case is known in closed form: the gradient of the
-adversarial loss, and what it does to the loss under attack, which random noise of the same size does not do.
+adversarial loss, and what it does to the loss under attack, compared with clean inputs and with random signs of the
+same size.
 """
 
 from __future__ import annotations

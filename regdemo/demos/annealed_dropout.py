@@ -18,9 +18,9 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "schedules"
 SAY = (
-    "Annealed dropout lowers the rate toward 0 during training; early dropout, for models that underfit, switches "
-    "it off after the first part; late dropout, for models that overfit, switches it on only after it. The rate is "
-    "a function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ the last training "
+    "Annealed dropout lowers the rate toward 0 during training. Early dropout, for models that underfit, switches "
+    "it off after the first part; late dropout, for models that overfit, leaves it off until then. The rate is a "
+    "function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ the last training "
     "step, $T-1$, still has $p/T$: the rate is 0 from step $T$ on."
 )
 WRONG_ANSWER = (

@@ -25,7 +25,7 @@ SAY = (
     "In training batch norm divides by the statistics of the batch, so an example's output depends on the examples "
     "that it happens to share the batch with. For normal activations its variance is about $(1 + x^2/2)/B$ at batch "
     "size $B$: noise from the mean, and from the scale. It regularizes like a weak dropout, it fades with larger "
-    "batches, and in eval it is gone. Its size cannot be chosen apart from the batch size."
+    "batches, and in eval it is gone. Its size cannot be chosen independently of the batch size."
 )
 WRONG_ANSWER = (
     "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw. The same image gets "

@@ -20,7 +20,7 @@ from regdemo.report import Claim, HeatMap, Measurement, Table, Text
 ACTS_ON = "inputs"
 SAY = (
     "CutMix pastes a box of one training image into another and mixes the two labels by area: each label's weight is "
-    "the fraction of pixels that come from its image. The box's area is $1-l$ of the image with $l$ from "
+    "the fraction of pixels that come from its image. The box's area is a fraction $1-l$ of the image, $l$ from "
     "Beta$(\\alpha, \\alpha)$; where the edge cuts the box, the weight must be computed again."
 )
 WRONG_ANSWER = (

@@ -156,7 +156,7 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
     ]
     blocks: list[Block] = [
         Table(
-            title=f"What the noise does to a linear unit, inputs: {inputs}, and to a twin of the same weights",
+            title=f"Noise on a linear unit and on a twin of the same weights; inputs: {inputs}",
             columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
             rows=rows,
             note=(

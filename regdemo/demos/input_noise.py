@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     "For a linear model with squared error, Gaussian noise on the inputs is, on average, exactly an L2 penalty, "
-    r"$\sigma^2 |w|^2$; for a network, small noise acts near a good fit about as a penalty on the output's gradient "
-    r"with respect to the input. It is added in training only, after inputs have been scaled, since one $\sigma$ is "
-    "meant for all of them. Token ids are names, not amounts: noise goes on their embeddings."
+    r"$\sigma^2 |w|^2$; for a network, small noise acts near a good fit like a penalty on the gradient of the output "
+    r"with respect to the input. Noise is added in training only, after inputs have been scaled, since one $\sigma$ "
+    "is meant for all of them. Token ids are names, not amounts: noise goes on their embeddings."
 )
 WRONG_ANSWER = (
     "'For text, add small noise to the token ids.' `(ids.float() + 0.01 * randn).long()` cuts towards 0: almost "

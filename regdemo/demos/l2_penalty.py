@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    r"With half the mean squared error, an L2 penalty $\lambda |w|^2$, ridge, multiplies the fit along each "
-    r"principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation: what the data hardly "
-    r"determine is shrunk most. The penalty is a Gaussian prior on the weights. It is weight_decay = $2\lambda$ "
-    "under SGD and in Adam's own weight_decay, not in AdamW."
+    r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the fit along "
+    r"each principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation: what the data "
+    "hardly determine is shrunk most. The penalty is a Gaussian prior on the weights. It is weight_decay = "
+    r"$2\lambda$ in SGD and Adam, not in AdamW."
 )
 WRONG_ANSWER = (
     "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the "

@@ -20,7 +20,7 @@ ACTS_ON = "optimizers"
 SAY = (
     "Lookahead keeps a second, slow copy of the weights. Every $k$ steps of the base optimizer the slow copy "
     r"moves a fraction $\alpha$ of the way to the fast weights, and the fast weights are reset to it. With $\alpha < "
-    "1$ that reduces the noise in the weights, for one more copy of them and hardly any time."
+    "1$ that reduces the noise in the weights; it costs one more copy of them and hardly any time."
 )
 WRONG_ANSWER = (
     "Storing the slow weights for the first time at the first synchronization. They begin at the initial weights; "

@@ -98,7 +98,7 @@ def spectral_norm(
             *rounding(1),
         ),
         Claim(
-            f"A chain of {layers} brings no two near inputs farther apart",
+            f"No two near inputs come out farther apart; layers: {layers}",
             0,
             "what the Jacobian's largest singular value exceeds 1 by",
             max(0.0, torch.linalg.matrix_norm(product, 2).max().item() - 1),
@@ -111,7 +111,7 @@ def spectral_norm(
     frobenius = values / values.square().sum().sqrt()
     places = [float(place) for place in range(1, size + 1)]
     return Measurement(
-        title=f"Spectral norm: {layers} layers of {size} units",
+        title=f"Spectral norm: units {size}, layers {layers}",
         claims=claims,
         picture=[
             Curves(

@@ -24,8 +24,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, "
-    "so what a norm puts out is off. Close second: averaging predictions. That is an ensemble, and costs a forward "
-    "pass per model."
+    "so the outputs of the norms are off. Close second: averaging predictions. That is an ensemble, and costs a "
+    "forward pass per model."
 )
 CARDS = ("Q18.174", "Q18.175", "Q18.176", "Q18.177")
 

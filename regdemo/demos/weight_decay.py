@@ -33,8 +33,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "
-    r"weight_decay = $\lambda$'. Its gradient is $2 \lambda w$, so it is weight_decay = $2 \lambda$, and that with "
-    "SGD or Adam's own weight_decay, not AdamW's."
+    r"weight_decay = $\lambda$'. Its gradient is $2 \lambda w$, so it is weight_decay = $2 \lambda$, in SGD and "
+    "Adam, not in AdamW."
 )
 CARDS = (
     "Q18.150",

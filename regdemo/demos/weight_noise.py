@@ -20,7 +20,7 @@ from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "weights"
 SAY = (
     "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. Small "
-    "noise near a good fit acts about as a penalty on the output's gradient with respect to the weights, so it "
+    "noise acts near a good fit like a penalty on the gradient of the output with respect to the weights, so it "
     r"favors flat minima. For a linear model with squared error it adds a constant, $\sigma^2$ mean $|x|^2$, and so "
     "does not regularize."
 )
