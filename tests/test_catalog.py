@@ -253,3 +253,11 @@ def test_a_text_uses_the_words_of_the_field(listing):
     file = catalog.FOLDER / ("demos" if hasattr(listing, "provided_by") else "pitfalls") / f"{listing.stem}.py"
     texts = [node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)]
     assert [text for text in texts if isinstance(text, str) and unusual.search(text)] == []
+
+
+@pytest.mark.parametrize("listing", [*catalog.demos(), *catalog.pitfalls()], ids=lambda listing: listing.name)
+def test_what_to_say_and_the_wrong_answer_end_with_a_sentence(listing):
+    # A second line outside the parentheses would be lost.
+    for text in (listing.say, listing.wrong_answer):
+        assert text.endswith((".", ".'"))
+        assert text.count("`") % 2 == text.count("$") % 2 == 0

@@ -18,8 +18,9 @@ SAY = (
     "Put dropout after the last batch norm, not before one: directly after dropout, the variance that the norm stores "
     "in training is $1 + p/(1-p) E[x^2]/Var[x]$ times the variance in eval."
 )
-WRONG_ANSWER = "'Inverted dropout makes training and eval agree.' In the mean; a batch norm divides by the root "
-"of the variance."
+WRONG_ANSWER = (
+    "'Inverted dropout makes training and eval agree.' In the mean; a batch norm divides by the root of the variance."
+)
 
 N, RATES = 100_000, (0.1, 0.3, 0.5)
 

@@ -16,8 +16,8 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
-    "DP-SGD clips each example's gradient, sums, adds noise of standard deviation $\\sigma C$, divides by "
-    "the batch size B. clip_grad_norm_ on the batch's gradient bounds the step, not the influence of an example: one "
+    r"DP-SGD clips each example's gradient, sums, adds noise of standard deviation $\sigma C$, and divides by the "
+    "batch size B. clip_grad_norm_ on the batch's gradient bounds the step, not the influence of an example: one "
     "example can change the gradient by C, while the noise is scaled to C/B."
 )
 WRONG_ANSWER = (

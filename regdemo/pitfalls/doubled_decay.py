@@ -18,8 +18,9 @@ SAY = (
     "weight_decay in torch's SGD and Adam is the second, a term in the gradient. In AdamW it is neither: there the "
     "decay bypasses Adam's division."
 )
-WRONG_ANSWER = "'L2 with 0.01 is weight_decay=0.01.' With SGD or Adam it is 0.02, unless the penalty has a half "
-"in front."
+WRONG_ANSWER = (
+    "'L2 with 0.01 is weight_decay=0.01.' With SGD or Adam it is 0.02, unless the penalty has a half in front."
+)
 
 LAM, LR = 0.01, 0.1
 

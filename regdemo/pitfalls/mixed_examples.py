@@ -19,8 +19,9 @@ SAY = (
     "Mixout mixes weights with their pretrained values and rescales, so that $E[W'] = W$, and at $W = W_0$ nothing "
     "changes. Mixing examples is mixup, and mixup mixes the labels too."
 )
-WRONG_ANSWER = "'MixOut: `p * x + (1-p) * x[perm]` in the forward pass.' That gives the name of Mixout to another "
-"method."
+WRONG_ANSWER = (
+    "'MixOut: `p * x + (1-p) * x[perm]` in the forward pass.' That gives the name of Mixout to another method."
+)
 
 P, EXAMPLES, DRAWS = 0.7, 64, 500
 

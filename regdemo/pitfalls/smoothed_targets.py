@@ -15,9 +15,9 @@ from regdemo.report import Block, Cell, Claim, Table
 BREAKS = "label_smoothing"
 CARDS = ("Q18.111", "Q18.110")
 SAY = (
-    "torch's label smoothing gives each class $e/K$ and adds $1-e$ to the right one: .92 and .02 for e = "
-    ".1 and K = 5. fairseq gives each wrong class $e/(K-1)$. The two differ by $e/K$ on the right class, "
-    "so for few classes say which."
+    "torch's label smoothing gives each class $e/K$ and adds $1-e$ to the right one: .92 and .02 for e = .1 and K "
+    "= 5. fairseq gives each wrong class $e/(K-1)$. The two differ by $e/K$ on the right class, so say which one "
+    "you mean, above all with few classes."
 )
 WRONG_ANSWER = "'The right class gets $1-e$, the others $e/(K-1)$.' In torch the right one gets $e/K$ more."
 

@@ -18,8 +18,9 @@ SAY = (
     "Mixup mixes inputs and labels with the same weight. With the labels unmixed, the target is wrong by "
     "the weight of the other input wherever that input has another label."
 )
-WRONG_ANSWER = "'The labels are hard, so they cannot be mixed.' Mix the losses instead: `w * CE(y) + (1-w) * "
-"CE(y[order])`."
+WRONG_ANSWER = (
+    "'The labels are hard, so they cannot be mixed.' Mix the losses instead: `w * CE(y) + (1-w) * CE(y[order])`."
+)
 
 CLASSES, EXAMPLES, ALPHA = 4, 256, 1.0
 
