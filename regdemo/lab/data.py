@@ -14,7 +14,7 @@ import torch
 
 from regdemo.errors import ArgumentError
 from regdemo.lab import modules, preparation, splits, table, text
-from regdemo.lab.task import LINEAR_MODEL, Metric, Task
+from regdemo.lab.task import CLASSIFIER, LINEAR_MODEL, Metric, Task
 
 TABLES = (".csv", ".tsv", ".parquet")  # how the name of a table ends
 
@@ -182,6 +182,7 @@ def _digits() -> Task:
         y[test],
         classes=10,
         epochs=50,
+        offers=CLASSIFIER | {"images"},
     )
 
 

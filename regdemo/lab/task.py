@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from regdemo.lab.splits import Fixed, Split
 
 # What a task offers to techniques: continuous inputs, hidden layers, nothing but linear layers, classes to predict,
-# training examples enough to hold some out; tokens; a transformer's blocks; weights that were pretrained.
+# training examples enough to hold some out; inputs that are square images, row by row; tokens; a transformer's blocks;
+# weights that were pretrained.
 CLASSIFIER = frozenset({"inputs", "hidden", "linear", "classes", "validation"})
 LINEAR_MODEL = frozenset({"inputs", "linear", "validation"})
 HELD_OUT = 0.2  # of an arm's training examples, where it validates

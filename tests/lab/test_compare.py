@@ -332,7 +332,7 @@ def test_a_technique_that_does_not_fit_a_task_is_refused_with_those_that_do():
         arms(["label-smoothing"], {}, against="none", offers=LINEAR_MODEL, task="t")
 
 
-@pytest.mark.parametrize("technique", fitting(CLASSIFIER))
+@pytest.mark.parametrize("technique", fitting(CLASSIFIER | {"images"}))
 def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
     assert quick(technique, epochs=1).parameters["technique"] == technique
 
@@ -340,21 +340,19 @@ def test_every_technique_that_can_be_trained_with_can_be_compared(technique):
 def test_every_demo_is_an_arm_but_those_that_no_task_can_be_trained_with():
     no_arm = {
         "augmentation",  # of labelled texts: the text task's labels are the text, and would be edited with it
-        "batch-norm-noise",  # this, double-descent and learning-curves measure overfitting, and are no remedy
-        "cross-validation",  # of an evaluation, not of a training
-        "cutmix",  # on images, and drop-block on feature maps, which none of the tasks has
-        "drop-block",
+        "batch-norm-noise",  # this and the next three measure an effect or an evaluation, and are no remedy
+        "cross-validation",
+        "double-descent",
+        "learning-curves",
+        "drop-block",  # on feature maps, which none of the networks has
         "dropout-batch-norm",  # this and the next two are on whole models
         "dropout-sites",
-        "double-descent",
-        "elastic-net",  # the arm l1-penalty+l2-penalty is it
         "gpt2",
-        "ensembles",  # of several networks, and an arm trains one
-        "learning-curves",
-        "locked-dropout",  # this and zoneout are for recurrent networks, which none of the tasks trains
-        "lora-dropout",  # on an update of a frozen layer, which no task trains
-        "spectral-norm",
-        "zoneout",
+        "elastic-net",  # the arm l1-penalty+l2-penalty is it
+        "ensembles",  # of several networks, and an arm judges one at a time
+        "locked-dropout",  # on the text task the arm spatial-dropout is it: one mask for all steps of a sequence
+        "lora-dropout",  # on an update of a frozen layer, and no task freezes one
+        "zoneout",  # for recurrent networks, which none of the tasks trains
     }
     assert {demo.name for demo in catalog.demos()} - set(TECHNIQUES) == no_arm
 

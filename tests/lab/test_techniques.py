@@ -1,6 +1,7 @@
 """Each batched technique against torch's or the library's own, on one network at a time."""
 
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_a_member_that_diverges_leaves_the_other_within_its_max_norm(task):
     arm.step(both(BATCH))
     assert not arm.parameters[0][0].isfinite().all()
     assert arm.parameters[0][1].isfinite().all()
+
+
+def test_spectral_norm_scales_a_matrix_to_its_limit_and_leaves_one_within_it(task):
+    arm = run(task, "spectral-norm", limit=0.6)
+    with torch.no_grad():
+        arm.model.weights[0] *= 0.01
+    expected = []
+    for w in arm.model.weights:
+        largest = torch.linalg.matrix_norm(w.detach(), 2)
+        expected.append(w.detach() * (0.6 / largest).clamp(max=1)[:, None, None])
+    for _ in range(300):
+        arm.techniques[0].stepped(arm)
+    for w, scaled in zip(arm.model.weights, expected, strict=True):
+        torch.testing.assert_close(w, scaled, rtol=1e-3, atol=0)
+    assert torch.linalg.matrix_norm(arm.model.weights[1], 2).tolist() == pytest.approx([0.6, 0.6], rel=1e-3)
 
 
 def test_weight_decay_is_adamws_on_the_weights_alone(task):
@@ -324,6 +340,20 @@ def test_adversarial_training_minimizes_the_librarys_loss(task):
         return regularizers.adversarial_training(x, lambda some: loss(network, some, y), 0.3, clean=0.8)
 
     compared(task, run(task, "adversarial-training", epsilon=0.3, clean=0.8), objective=attacked)
+
+
+def test_cutmix_is_the_librarys_on_the_square_images_of_each_member(task):
+    wide = replace(task, x=task.x.repeat(1, 2)[:, :9], test_x=task.test_x.repeat(1, 2)[:, :9])
+    arm = run(wide, "cutmix", alpha=0.5)
+    x, labels = arm.expand_to_members(wide.x[BATCH]), arm.expand_to_members(wide.y[BATCH])
+    mixed, targets = arm.techniques[0].batch(arm, x, labels)
+    for member in range(2):
+        generator = stream(3, member, "cutmix")
+        images, expected = regularizers.cutmix(
+            x[member].view(-1, 3, 3), labels[member], 0.5, num_classes=4, generator=generator
+        )
+        assert torch.equal(mixed[member], images.flatten(1))
+        torch.testing.assert_close(targets[member], expected)
 
 
 def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):

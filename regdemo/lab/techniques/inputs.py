@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
@@ -50,6 +51,24 @@ class Mixup(Technique):
             x.flatten(0, 1), y.flatten(0, 1), weight=weight.repeat_interleave(size), order=order.flatten()
         )
         return mixed_x.view_as(x), mixed_y.view_as(y)
+
+
+@dataclass(eq=False)
+class CutMix(Technique):
+    """`regularizers.cutmix`: a box and a permutation for each member's batch of square images."""
+
+    NAME: ClassVar = "cutmix"
+    requires: ClassVar = CONTINUOUS | {"images"}
+    alpha: Annotated[
+        float, Parameter("Both parameters of the Beta distribution of the area that stays.", 0.001, 100)
+    ] = 1.0
+
+    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        side = isqrt(x.shape[-1])
+        images, soft = x.unflatten(-1, (side, side)), run.soft(y)
+        members = zip(images, soft, self.streams.generators, strict=True)
+        mixed = [regularizers.cutmix(image, label, self.alpha, generator=g) for image, label, g in members]
+        return torch.stack([image for image, _ in mixed]).view_as(x), torch.stack([label for _, label in mixed])
 
 
 @dataclass(eq=False)

@@ -102,6 +102,32 @@ class MaxNorm(Technique):
 
 
 @dataclass(eq=False)
+class SpectralNorm(Technique):
+    """A bound on each weight matrix's largest singular value, kept after each step; biases stay.
+
+    One step of power iteration a training step estimates it, as in Miyato et al. 2018,
+    https://arxiv.org/abs/1802.05957. They divide in the forward pass; here the weights are projected, as by max-norm.
+    """
+
+    NAME: ClassVar = "spectral-norm"
+    requires: ClassVar = frozenset({"linear"})
+    limit: Annotated[float, Parameter("Largest singular value of a layer's weights.", 0.01, 100)] = 4.0
+
+    def begin(self, run: TrainingRun) -> None:
+        super().begin(run)
+        self._directions = [self.streams.normal((w.shape[1], 1)) for w in run.model.weights]
+
+    def stepped(self, run: TrainingRun) -> None:
+        with torch.no_grad():
+            for w, left in zip(run.model.weights, self._directions, strict=True):
+                right = torch.nn.functional.normalize(w.mT @ left, dim=1)
+                moved = w @ right
+                size = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
+                left.copy_(moved / size.clamp(min=1e-12))
+                w.mul_((self.limit / size).clamp(max=1))
+
+
+@dataclass(eq=False)
 class WeightDecay(Technique):
     """AdamW's decay of the weights; biases stay."""
 
