@@ -182,7 +182,13 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
     exact = ["SGD, weight_decay = 2 strength", "SGD with momentum, 2 strength", "Adam, weight_decay = 2 strength"]
     claims = [
         *(
-            Claim(f"In the loss it ends as {name} does", 0, "max |difference|", found[name], *rounding(1, digits=1e-9))
+            Claim(
+                f"The penalty in the loss gives the same weights as {name}",
+                0,
+                "max |difference|",
+                found[name],
+                *rounding(1, digits=1e-9),
+            )
             for name in exact
         ),
         Claim(

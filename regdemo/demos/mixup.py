@@ -135,7 +135,7 @@ def mixup(
                 series=[Series("draws", [(i + 0.5) / 20 for i in range(20)], counts, style="bars")],
             ),
             Curves(
-                title="What a network can learn between x = 0 (class 0) and x = 1 (class 1)",
+                title="The mean target between x = 0 (class 0) and x = 1 (class 1)",
                 x_label="part of class 1 in the input",
                 y_label="mean target",
                 series=[

@@ -143,7 +143,8 @@ def token_masking(
                         of_ordinary(careless == ids),
                     ],
                 ],
-                note="The second draw concerns the 20% that the first left over: 10% of all is half of them.",
+                note="The second draw concerns the 20% of the chosen tokens that the first left over: 10% of the "
+                "chosen ones is half of these.",
             ),
         ],
     )

@@ -70,7 +70,7 @@ def weight_noise(
         clean = residual.square().mean().item()
         noisy = (target - y).square().mean().item()
         square, reason = mean_of_squares(moments.tolist(), draws)
-        rows.append([f"{scale} w", clean, noisy, noisy - clean, added])
+        rows.append(["w" if scale == 1 else f"{scale} w", clean, noisy, noisy - clean, added])
         claims.append(
             Claim(
                 f"A linear model of weights {'w' if scale == 1 else f'{scale} w'}: the noise adds to the squared error",

@@ -20,7 +20,7 @@ CARDS = ("Q18.116", "Q18.114")
 SAY = (
     "Sum a divergence over the classes and average it over examples and tokens: reduction='none', then "
     "sum(-1).mean(). The default of F.kl_div divides by the classes as well, and batchmean by the first dimension "
-    r"alone. And F.kl_div(input, target) is $KL(target \| input)$, its input log-probabilities."
+    r"alone. And F.kl_div(input, target) is $KL(target \| input)$, with log-probabilities as its input."
 )
 WRONG_ANSWER = (
     "'The default is the mean, as in other losses.' It is the mean of all elements, while a divergence is a sum over "

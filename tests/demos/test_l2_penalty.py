@@ -20,7 +20,7 @@ def test_a_penalty_with_a_factor_of_a_half_breaks_the_claims(monkeypatch):
     assert {
         "The penalized minimum is ridge regression's",
         "Each direction is shrunk by its own factor",
-        "In the loss it ends as SGD, weight_decay = 2 strength does",
+        "The penalty in the loss gives the same weights as SGD, weight_decay = 2 strength",
         "weight_decay = strength and AdamW end elsewhere",
     } <= {*broken(l2_penalty())}
 
@@ -36,7 +36,7 @@ def test_a_norm_that_is_not_squared_breaks_the_closed_form(monkeypatch):
 
 def test_decay_that_is_decoupled_breaks_the_claim_of_adam(monkeypatch):
     monkeypatch.setattr(torch.optim, "Adam", torch.optim.AdamW)
-    assert "In the loss it ends as Adam, weight_decay = 2 strength does" in broken(l2_penalty())
+    assert "The penalty in the loss gives the same weights as Adam, weight_decay = 2 strength" in broken(l2_penalty())
 
 
 def test_the_table_shows_directions_of_little_spread_shrunk_most():
