@@ -1,8 +1,9 @@
 """The process that knows torch: takes jobs from standard input, answers with what they return. Run as a module.
 
 A message is its length, four bytes, and a pickle. In: (job, arguments). Out: ("progress", done, total) while it goes
-on, then ("done", value, seconds), ("refused", message) or ("failed", message). SIGUSR1 ends the job that runs, and
-nothing else: a job that was stopped says ("stopped",), or ("done", ...) with what was finished.
+on, then ("done", value, seconds), ("refused", message) or ("failed", message). SIGUSR1 ends the job that runs, or the
+next one if none does: it may overtake its job in the pipe. A job that was stopped says ("stopped",), or ("done", ...)
+with what was finished.
 """
 
 from __future__ import annotations
@@ -83,11 +84,13 @@ def main() -> None:
     talk = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a job prints isn't a message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
-    running = False
+    running = told_to_stop = False
 
     def stop(number: int, frame: object) -> None:
+        nonlocal told_to_stop
         if running:
             raise KeyboardInterrupt
+        told_to_stop = True
 
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, stop)
@@ -110,9 +113,11 @@ def main() -> None:
             try:
                 try:
                     running = True
+                    if told_to_stop:
+                        raise KeyboardInterrupt
                     value = JOBS[name](progress, *arguments)
                 finally:
-                    running = False
+                    running = told_to_stop = False
                 answer = ("done", value, time.perf_counter() - start)
             except KeyboardInterrupt:
                 answer = ("stopped",)

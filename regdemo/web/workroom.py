@@ -88,7 +88,10 @@ class Bench:
             if self._newest.get(asker) != number:
                 raise Superseded
             self._running = asker
-            return await self._work(job, arguments, progress)
+            found = await self._work(job, arguments, progress)
+            if self._newest.get(asker) != number:
+                raise Superseded
+            return found
         finally:
             self._running = ""
             self._turn.release()

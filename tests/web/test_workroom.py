@@ -43,6 +43,22 @@ def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
     assert newest[0].parameters["size"] == 100
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 here: a job that is stopped costs its process")
+@pytest.mark.parametrize("own", [True, False])
+def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_not(own):
+    async def scenario(bench):
+        await bench.warm_up()
+        bench._told = 1 if own else 0
+        os.kill(bench._process.pid, signal.SIGUSR1)
+        return await bench.run("a", *QUICK)
+
+    if own:
+        with pytest.raises(workroom.Superseded):
+            run(scenario)
+    else:
+        assert run(scenario)[0].holds
+
+
 def test_a_job_of_another_asker_is_done_as_well():
     async def scenario(bench):
         return await asyncio.gather(bench.run("a", *QUICK), bench.run("b", *QUICK))
