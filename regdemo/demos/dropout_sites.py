@@ -208,7 +208,7 @@ def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
     variance = touched.pow(4).mean().item() * (p * (odds**3 + 1) - odds**2)
     furthest = touched.square().max().item() * max(1.0, odds) ** 2
     return Claim(
-        f"The variance {_words(site)} dropout adds at its own stage",
+        f"The variance that {_words(site)} dropout adds at its own stage",
         odds * touched.square().mean().item(),
         "$p/(1-p)$ mean $t^2$",
         noise.square().mean().item(),

@@ -77,7 +77,9 @@ def embedding_noise(
             max(0.0, noise.abs().max().item() - half**0.5),
             *rounding(1 + alpha),
         ),
-        Claim("Its mean is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(half / 3, half**0.5, n)),
+        Claim(
+            "The mean of the noise is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(half / 3, half**0.5, n)
+        ),
         Claim(
             "The mean squared norm of a sequence's noise",
             third,

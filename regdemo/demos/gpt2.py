@@ -50,7 +50,7 @@ PASSES = 4
 
 def gpt2(
     *,
-    depth: Annotated[int, count("Blocks.", 1, 100)] = 12,
+    depth: Annotated[int, count("Number of blocks.", 1, 100)] = 12,
     heads: Annotated[int, count("Attention heads of width 64.", 1, 100)] = 12,
     hf: Annotated[bool, flag("Compare with Hugging Face's own classes; needs the extra hf.")] = False,
     seed: Annotated[int, SEED] = 0,

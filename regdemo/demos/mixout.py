@@ -64,7 +64,7 @@ def mixout(
     if_put_back, if_kept = CHANGE**2, (CHANGE * noise) ** 2
     claims = [
         Claim(
-            "It is the paper's formula",
+            "The result is that of the paper's formula",
             0,
             "$((1-m) W_0 + m W - p W_0)/(1-p)$",
             (mixed - by_paper).abs().max().item(),

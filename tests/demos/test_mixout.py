@@ -21,7 +21,7 @@ def test_forgetting_the_rescale_breaks_the_mean(monkeypatch):
         return mixed if kw.get("training") is False else pretrained + (mixed - pretrained) * (1 - p)
 
     monkeypatch.setattr(regularizers, "mixout", unscaled)
-    assert {"It is the paper's formula", "The mean is the weight itself"} <= {*broken(mixout())}
+    assert {"The result is that of the paper's formula", "The mean is the weight itself"} <= {*broken(mixout())}
 
 
 def test_dropout_of_the_weights_in_its_place_breaks_the_fixed_point(monkeypatch):
