@@ -65,7 +65,7 @@ class CutMix(Technique):
 
     def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         side = isqrt(x.shape[-1])
-        images, soft = x.unflatten(-1, (side, side)), run.soft(y)
+        images, soft = x.view(*x.shape[:-1], side, side), run.soft(y)
         members = zip(images, soft, self.streams.generators, strict=True)
         mixed = [regularizers.cutmix(image, label, self.alpha, generator=g) for image, label, g in members]
         return torch.stack([image for image, _ in mixed]).view_as(x), torch.stack([label for _, label in mixed])
