@@ -28,7 +28,7 @@ WRONG_ANSWER = (
     "its label's weight says. Close second: sides of $(1-l)$ times the image's. Then the area is $(1-l)^2$; the sides "
     "need $\\sqrt{1-l}$."
 )
-CARDS = ("Q18.912", "Q18.913", "Q18.914", "Q18.915", "Q18.558")
+CARDS = ("Q18.912", "Q18.913", "Q18.561", "Q18.915", "Q18.558")
 
 CLASSES = 3
 ALPHAS = (0.2, 1.0, 5.0)

@@ -34,7 +34,7 @@ WRONG_ANSWER = (
 CARDS = (
     "Q18.50",
     "Q18.51",
-    "Q18.52",
+    "Q18.925",
 )
 
 ROWS = 12  # a deeper network is shown by this many of its layers

@@ -27,7 +27,7 @@ WRONG_ANSWER = (
     "only $(1-p)^T$ of the units survive $T$ steps. Close second: one mask for the whole batch. Each sequence has "
     "its own mask."
 )
-CARDS = ("Q18.908", "Q18.909", "Q18.910", "Q18.911")
+CARDS = ("Q18.908", "Q18.909", "Q18.926", "Q18.911")
 
 X = 2.0  # the activation dropped: not 1, or its square in the variance would not show
 UNITS = 12  # of the picture
