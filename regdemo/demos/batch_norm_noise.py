@@ -28,9 +28,9 @@ SAY = (
     "batches, and in eval it is gone. Its size cannot be chosen independently of the batch size."
 )
 WRONG_ANSWER = (
-    "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw. The same image gets "
-    "other activations in each epoch. Close second: taking a larger batch to be a pure gain in speed. It also takes "
-    "away noise: four times the batch halves the standard deviation."
+    "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next epoch "
+    "the same image meets other images and gets other activations. Close second: taking a larger batch to be a "
+    "pure gain in speed. It also takes away noise: four times the batch halves the standard deviation."
 )
 CARDS = ("Q18.511", "Q18.512", "Q18.516", "Q18.513", "Q18.628")
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "As a model grows, its test error first falls and then rises to a peak where it is just able to fit the training "
-    "set: there is one solution, and it has to fit all of the noise. Beyond, many solutions fit, training picks one of "
-    "small norm, and the error falls again. A well-tuned penalty removes the peak. So a peak is a sign of too little "
-    "regularization at that size, and a larger model is not worse for being larger."
+    "As a model grows, its test error first falls and then rises to a peak where it is just able to fit the "
+    "training set: there is one solution, and it has to fit all of the noise. Beyond, many solutions fit, "
+    "training picks one of small norm, and the error falls again. A well-tuned penalty can remove the peak. So a "
+    "peak is a sign of too little regularization at that size, and a larger model need not be worse."
 )
 WRONG_ANSWER = (
-    "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' Beyond the threshold "
-    "the training error is 0 at each size while the test error falls. Close second: 'the bias-variance trade-off is "
-    "refuted'. The decomposition holds here too: what peaks is the variance."
+    "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' Beyond the "
+    "threshold the training error stays 0 while the test error falls from the peak. Close second: 'the "
+    "bias-variance trade-off is refuted'. The decomposition holds here too: what peaks is the variance."
 )
 CARDS = ("Q18.251", "Q18.252", "Q18.460", "Q18.665", "Q18.479")
 

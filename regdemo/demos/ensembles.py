@@ -22,14 +22,14 @@ ACTS_ON = "averaging"
 PROVIDED_BY = "sklearn.ensemble.BaggingRegressor"
 SAY = (
     r"Averaging $M$ models of variance $s^2$ and pairwise correlation $\rho$ leaves the variance $\rho s^2 + "
-    r"(1-\rho) s^2/M$ and the bias of one of them. So bagging takes deep trees, whose error is variance, and makes "
-    "them less alike by bootstrap samples. Boosting adds shallow trees, each fitted to what the sum still gets "
-    "wrong: it lowers bias. It can go on to fit the noise, so it is shrunk and stopped early."
+    r"(1-\rho) s^2/M$ and the bias of one of them. So bagging takes deep trees, whose error is mostly variance, and "
+    "makes them less alike by bootstrap samples. Boosting adds shallow trees, each fitted to what the sum still "
+    "gets wrong: it lowers bias. It can go on to fit the noise, so it is shrunk and stopped early."
 )
 WRONG_ANSWER = (
-    r"'With enough models the variance goes to 0.' It goes to $\rho s^2$: models trained on samples of one data set "
-    "make errors in common. Full trees on bootstrap samples agree on about 46% of the noise. Close second: "
-    "'averaging makes weak models strong'. An average of stumps keeps most of the bias of one."
+    r"'With enough models the variance goes to 0.' It goes to $\rho s^2$: models trained on samples of one data "
+    "set make errors in common. In this demo full trees on bootstrap samples share about 47% of their variance. "
+    "Close second: 'averaging makes weak models strong'. An average of stumps keeps most of the bias of one."
 )
 CARDS = ("Q18.525", "Q18.526", "Q18.530", "Q18.705", "Q18.534")
 

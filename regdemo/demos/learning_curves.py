@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 PROVIDED_BY = "torch.linalg.lstsq"
 SAY = (
-    "A learning curve plots training and test error over the number of training rows. If they are far apart, the model "
-    "has variance, and more rows help; if they are close and both too high, it has bias, and more rows help little. "
-    "Over capacity, training error falls and test error is U-shaped. For least squares with $p$ features on $n$ rows "
-    "the two are $s^2 (1 - p/n)$ and $s^2 (1 + p/(n-p-1))$, where $s^2$ is the noise and what the model lacks."
+    "A learning curve plots training and test error over the number of training rows. If they are far apart, the "
+    "model has variance, and more rows help; if they are close and both too high, it has bias, and more rows help "
+    "little. Over capacity, training error falls, and test error falls and then rises. For least squares with $p$ "
+    "Gaussian features on $n$ rows they are on average $s^2 (1 - p/n)$ and $s^2 (1 + p/(n-p-1))$, where $s^2$ is "
+    "the noise and what the model lacks."
 )
 WRONG_ANSWER = (
     "'The test error is too high, so we need more data.' That helps against variance alone. Look at the gap: where "

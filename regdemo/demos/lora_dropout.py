@@ -27,9 +27,9 @@ SAY = (
     "in eval it is merged into $W$."
 )
 WRONG_ANSWER = (
-    "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops the input of the adapter's "
-    "branch. And 'in the first step it already regularizes': $B$ starts at 0, so there is no update that noise could "
-    "change, and $A$ gets no gradient."
+    "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops the input of the "
+    "adapter's branch. And 'the first output is noisy already': $B$ starts at 0, so the first output is that of "
+    "the frozen layer. The mask is felt in the gradient of $B$ alone, since that of $A$ is 0."
 )
 CARDS = ("Q18.284", "Q18.286", "Q18.285", "Q18.565")
 

@@ -29,9 +29,10 @@ SAY = (
     "below, so the bound holds once the estimate has converged. It was introduced for the discriminators of GANs."
 )
 WRONG_ANSWER = (
-    "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; this one "
-    "fixes the largest, so a small matrix is scaled up. Close second: dividing by the Frobenius norm. That bounds the "
-    "largest singular value as well, but leaves it far below 1."
+    "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; "
+    "this one fixes the largest, so a small matrix is scaled up. Close second: dividing by the Frobenius norm. "
+    "That bounds the largest singular value as well, but of a matrix with many of similar size it leaves all far "
+    "below 1."
 )
 CARDS = ("Q18.580", "Q18.428", "Q18.424", "Q18.180")
 
