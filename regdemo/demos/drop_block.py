@@ -30,8 +30,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Draw block centers with probability p.' Each takes $b^2$ positions with it: at $p = 0.1$ and a block of 7, "
-    "nearly the whole map is dropped. Nor is $1/(1-p)$ the scale: the fraction dropped varies from draw to draw, "
-    "and is counted."
+    "a position away from the border is dropped with probability $1 - 0.9^{49}$ = 0.99. Nor is $1/(1-p)$ the scale: "
+    "the fraction dropped varies from draw to draw, and is counted."
 )
 CARDS = (
     "Q18.80",

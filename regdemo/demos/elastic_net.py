@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "An elastic net adds an L1 and an L2 penalty. L1 can set weights to exactly 0; of strongly correlated features "
-    "it tends to keep one, and noise can settle which. The L2 part makes the optimum unique and pulls the weights "
-    r"of correlated features together, the grouping effect. One proximal step does both: soft threshold by $\eta "
-    r"l_1$, then divide by $1 + 2 \eta l_2$."
+    "An elastic net adds an L1 and an L2 penalty. L1 can set weights to exactly 0; of strongly correlated "
+    "features it tends to keep one, and noise can settle which. The L2 part makes the optimum unique and pulls the "
+    "weights of positively correlated features together, the grouping effect. One proximal step does both: soft "
+    r"threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
     "'The lasso keeps the important one of two correlated features.' Of two copies, every split of the weight "
