@@ -71,7 +71,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "Mean square of the normalized units' means",
             0,
-            "centred = 0",
+            "centered = 0",
             right.mean(0).square().mean().item(),
             *rounding(1),
         ),

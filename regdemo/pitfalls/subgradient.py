@@ -81,7 +81,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
                 ["fixed", (right == 0).sum().item(), right[zero].abs().max().item()],
             ],
-            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: that is how far the first swings.",
+            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: the broken code's weights swing by about "
+            "that.",
         )
     ]
 
