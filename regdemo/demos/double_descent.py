@@ -33,7 +33,7 @@ WRONG_ANSWER = (
     "threshold the training error stays 0 while the test error falls from the peak. Close second: 'the "
     "bias-variance trade-off is refuted'. The decomposition holds here too: what peaks is the variance."
 )
-CARDS = ("Q18.251", "Q18.252", "Q18.460", "Q18.665", "Q18.479")
+CARDS = ("Q18.251", "Q18.252", "Q18.665", "Q18.479")
 
 ROWS, FEATURES, LENGTH = 40, 400, 4.0
 SQUARES = tuple(LENGTH / place / sum(1 / j for j in range(1, FEATURES + 1)) for place in range(1, FEATURES + 1))
