@@ -1,8 +1,8 @@
 """DP-SGD: clip each example's gradient, add noise.
 
 Computes every example's own gradient, clips it, sums, and adds noise. Checks that against a loop over examples,
-measures how far one outlier moves the update and how much noise covers it, and what clipping the batch's gradient
-leaves uncovered. With the extra `privacy`, an accountant says what a whole training spends: epsilon at a delta.
+measures how far one outlier moves the update, how large the noise is, and how far the outlier moves a clipped batch
+gradient. With the extra `privacy`, an accountant says what a whole training spends: epsilon at a delta.
 """
 
 from __future__ import annotations
