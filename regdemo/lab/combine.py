@@ -124,6 +124,10 @@ def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) 
                 results, f"Every combination of {n}", list(range(len(every))), kept, [primary, *judged[1:4]]
             ),
         ]
+        compared = list(range(1, len(every)))
+        if fixed := findings.test_set_text(results, compared):
+            blocks.append(Text(fixed))
+        blocks += findings.spread_blocks(results, compared, kept, primary, comparisons=len(compared))
     else:
         blocks.append(Text(f"No verdict: {len(kept)} seed{'s' * (len(kept) != 1)} left, and an interval needs 2."))
     blocks += [

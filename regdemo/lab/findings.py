@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isnan
@@ -18,6 +18,7 @@ from regdemo.lab.task import Task
 from regdemo.report import Block, Box, Boxes, Cell, Claim, Curves, Interval, Series, Table, Text
 
 MOST_CURVES = 5  # arms that one plot can still tell apart
+MOST_BOXES = 15  # arms whose differences are drawn as boxes
 EARLY = 0.5  # of the training: a reference that is best before that makes every regularizer look good
 
 
@@ -353,12 +354,23 @@ def curves(results: Results, metric: str, places: Sequence[int], seeds: Sequence
 
 
 def spread_blocks(
-    results: Results, places: Sequence[int], seeds: Sequence[int], metric: str, *, comparisons: int
+    results: Results,
+    places: Sequence[int],
+    seeds: Sequence[int] | None,
+    metric: str,
+    *,
+    comparisons: int,
+    name: Callable[[int], str] | None = None,
 ) -> list[Block]:
-    """Each pair's difference in a metric, as a box an arm, with the mean in its interval."""
+    """Each pair's difference in a metric, as a box an arm, with the mean in its interval; nothing for many arms.
+
+    seeds: those that count, or all.  name: of a place; that of its arm, if not given.
+    """
+    if not places or len(places) > MOST_BOXES:
+        return []
     boxes = [
         Box(
-            results.places[i].recipe.name,
+            name(i) if name else results.places[i].recipe.name,
             results.differences(i, metric, seeds=seeds),
             results.change(i, metric, seeds=seeds, comparisons=comparisons).interval,
         )

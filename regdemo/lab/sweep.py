@@ -138,6 +138,8 @@ def _report(results: Results, shown: dict[str, Any]) -> ExperimentReport:
             blocks.append(Table(f"The difference from none in {what(m)}", *table, note))
         elif lacking:
             blocks.append(Text(f"No pair shows {what(m)}: {note}"))
+    paired = [i for i in compared if changes[primary][i].n > 1]
+    blocks += findings.spread_blocks(results, paired, None, primary, comparisons=len(compared), name=name)
     blocks += _curves(results, sizes, primary)
     have, wanted = len(every), len(places) * results.experiment.seeds
     blocks.append(Text(_state(results, {n.by for n in every}, have, wanted)))

@@ -5,12 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 
+from helpers import texts
 from regdemo.errors import ArgumentError
 from regdemo.lab import metrics
 from regdemo.lab.combine import _interaction, combine, effect, subsets
 from regdemo.lab.compare import Stopped
 from regdemo.lab.statistics import change
-from regdemo.report import Table, Text
+from regdemo.report import Boxes, Table, Text
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -85,6 +86,12 @@ def test_every_combination_is_an_arm_and_every_effect_a_row():
     assert [row[0].count(" x ") for row in effects.rows] == [0, 0, 0, 1, 1, 1, 2]
     assert report.holds
     assert report.parameters["rho"] == 0.1
+    (boxes,) = (block for block in report.blocks if isinstance(block, Boxes))
+    assert [(box.name, len(box.values)) for box in boxes.boxes] == [(row[0], 8) for row in levels.rows[1:]]
+
+
+def test_what_another_test_set_would_move_is_said():
+    assert "Another test set of 1,000 examples would move the differences" in texts(quick(task="mnist1d", epochs=1))
 
 
 def test_a_factorial_in_bfloat16_says_so():

@@ -20,7 +20,7 @@ from regdemo.lab.store import BEGINNING, Store, train_cell
 from regdemo.lab.sweep import sweep
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import GROUP
-from regdemo.report import Curves, Table
+from regdemo.report import Boxes, Curves, Table
 
 pytestmark = pytest.mark.usefixtures("small")
 
@@ -253,6 +253,9 @@ def test_differences_are_paired_by_seed_and_corrected_over_the_whole_grid(tmp_pa
     table = next(block for block in report.blocks if isinstance(block, Table))
     assert [row[4].value for row in table.rows] == pytest.approx([sum(d) / 8 for d in changes])
     assert [row[5] for row in table.rows] == [round(change(d, comparisons=4).p, 4) for d in changes]
+    (boxes,) = (block for block in report.blocks if isinstance(block, Boxes))
+    assert [box.name for box in boxes.boxes] == [f"dropout {p} at {n} examples" for n in (30, 60) for p in (0.1, 0.9)]
+    assert [box.values for box in boxes.boxes] == [pytest.approx(d) for d in changes]
 
 
 def test_curves_are_drawn_over_what_has_several_values(tmp_path):
