@@ -45,6 +45,8 @@ def test_with_few_answers_a_fit_is_refused_where_fsrs_would_return_its_defaults(
 
 
 def test_a_fit_to_one_who_forgets_more_predicts_later_answers_better(monkeypatch):
+    for name in ("pandas", "tqdm"):
+        pytest.importorskip(name, reason=f"the extra fit is missing: {name}")
     import fsrs.optimizer
 
     monkeypatch.setattr(fsrs.optimizer, "mini_batch_size", 32)
