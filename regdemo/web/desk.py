@@ -13,6 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from regdemo import catalog
 from regdemo.quiz import goal as goals
 from regdemo.quiz import history, progress, selection, session
 from regdemo.quiz import practice as practices
@@ -130,7 +131,12 @@ class Desk:
         """Begin a quiz. What the old one saved stays saved."""
         now = self.practice()
         cards = selection.narrow(
-            self.site.bank, ids=wanted.ids, topics=wanted.topics, kinds=wanted.kinds, tags=wanted.tags
+            self.site.bank,
+            ids=wanted.ids,
+            topics=wanted.topics,
+            kinds=wanted.kinds,
+            tags=wanted.tags,
+            groups=catalog.stems_by_place(),
         )
         if wanted.flagged:
             marked = self.history.flagged()
@@ -222,7 +228,8 @@ class Desk:
 
     def start_mock(self, minutes: float, limit: int | None, topics: Sequence[str], tags: Sequence[str]) -> None:
         """Begin an interview."""
-        cards = [card for card in selection.narrow(self.site.bank, topics=topics, tags=tags) if card.kind != "code"]
+        cards = selection.narrow(self.site.bank, topics=topics, tags=tags, groups=catalog.stems_by_place())
+        cards = [card for card in cards if card.kind != "code"]
         self.mock = self.practice().mock(cards, minutes=minutes, limit=limit)
 
     def answer_mock(self, token: str, response: str, sure: float | None) -> None:

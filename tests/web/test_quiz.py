@@ -7,7 +7,10 @@ from html import unescape
 
 import pytest
 
+from regdemo import catalog
 from regdemo.quiz import history
+from regdemo.web.desk import Wanted
+from regdemo.web.site import Site
 from web.conftest import Server, code_of, httpx
 from web.deck import CARDS
 
@@ -231,6 +234,17 @@ def test_a_flag_is_put_on_and_taken_off(learner):
     assert "take the flag off" in learner.post("/quiz/flag", id="T3", back="/quiz").text
     assert "take the flag off" not in learner.post("/quiz/flag", id="T3", back="//evil.example").text
     assert learner.page.url.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("begin", ["quiz", "mock"])
+def test_a_place_where_techniques_act_may_be_asked_for_as_in_the_terminal(tmp_path, begin):
+    desk = Site(home=tmp_path).desk
+    if begin == "quiz":
+        desk.start(Wanted(topics=("activations",), limit=50, new=50))
+    else:
+        desk.start_mock(20, 5, ("activations",), ())
+    run = desk.quiz if begin == "quiz" else desk.mock
+    assert run.question.card.topic in catalog.stems_by_place()["activations"]
 
 
 def test_the_reload_of_an_outcome_shows_it_again(learner):
