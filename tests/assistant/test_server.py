@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
 
+anyio = pytest.importorskip("anyio", reason="needs the extra mcp: pip install 'regdemo[mcp]'")
 mcp = pytest.importorskip("mcp", reason="needs the extra mcp: pip install 'regdemo[mcp]'")
 from mcp.client.stdio import stdio_client  # noqa: E402
 

@@ -10,7 +10,6 @@ from math import nan
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -191,6 +190,7 @@ def test_tuning_gives_every_arm_the_same_tries_and_its_networks_the_best_of_them
 
 
 def test_every_networks_values_give_the_interval_again(tmp_path):
+    pd = pytest.importorskip("pandas", reason="needs the extra tables: pip install 'regdemo[tables]'")
     report = quick(["dropout", "sam"])
     frame = report.results.to_pandas()
     wide = frame.pivot(index="seed", columns="arm", values="test accuracy, %")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -16,6 +15,7 @@ from regdemo.lab.compare import compare
 from regdemo.lab.table import read_table
 from regdemo.report import Table
 
+pd = pytest.importorskip("pandas", reason="needs the extra tables: pip install 'regdemo[tables]'")
 RANDOM = np.random.default_rng(0)
 ROWS = 80
 HEIGHT = RANDOM.permutation(np.arange(ROWS) * 0.037 - 1.4).round(3)
