@@ -55,7 +55,7 @@ def moved(task):
 
 def perceptron(dtype=torch.float32, **options):
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(60, 5, dtype=dtype, generator=generator)
+    x = torch.randn(60, 4, dtype=dtype, generator=generator)  # 4: an image of 2 x 2
     y = torch.randint(4, (60,), generator=generator)
     return Task(
         "noise",
@@ -81,7 +81,8 @@ def gpt(**options):
 
 
 def fitting(technique):
-    return perceptron() if Task.offers >= technique.requires else gpt()
+    offers = Task.offers | {"images"}
+    return perceptron(offers=offers) if offers >= technique.requires else gpt()
 
 
 def recipe(technique):

@@ -120,8 +120,9 @@ class SpectralNorm(Technique):
     def stepped(self, run: TrainingRun) -> None:
         with torch.no_grad():
             for w, left in zip(run.model.weights, self._directions, strict=True):
-                right = torch.nn.functional.normalize(w.mT @ left, dim=1)
-                moved = w @ right
+                # Sums, not matrix products: these stay in float32 where the network multiplies in bfloat16.
+                right = torch.nn.functional.normalize((w * left).sum(1, keepdim=True), dim=2)
+                moved = (w * right).sum(2, keepdim=True)
                 size = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
                 left.copy_(moved / size.clamp(min=1e-12))
                 w.mul_((self.limit / size).clamp(max=1))
