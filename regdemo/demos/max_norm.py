@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weights are longer "
+    "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weight vector is longer "
     "than $c$ is scaled back to $c$. It is a projection, not a penalty: no pull inside, a hard bound at $c$. The "
     "dropout paper recommends it, since with it one can start with a large learning rate without weights blowing "
     "up."
@@ -30,7 +30,7 @@ SAY = (
 WRONG_ANSWER = (
     "'It is gradient clipping.' That bounds the gradient, this bounds the weights. Nor is it L2, which pulls "
     "short weights too, or a clamp of single weights, which can change their direction. And the norm is that of one "
-    "unit's incoming weights, not the whole matrix's: dim=0 of nn.Linear's (out, in)."
+    "unit's incoming weights, a row of nn.Linear's (out, in) matrix, not that of the whole matrix."
 )
 CARDS = (
     "Q18.428",
@@ -54,7 +54,7 @@ def max_norm(
     """Project random weights, then train a logistic model with the bound, with an L2 penalty, and with neither."""
 
     generator = torch.Generator().manual_seed(seed)
-    # Norms on both sides of the limit: half of the units are within.
+    # Norms from half of the limit to twice the limit.
     weight = torch.randn(units, inputs, generator=generator, dtype=torch.float64)
     sizes = limit * torch.linspace(0.5, 2, units, dtype=torch.float64)
     weight = weight / weight.norm(dim=1, keepdim=True) * sizes[:, None]
@@ -68,7 +68,7 @@ def max_norm(
     train_claims, train_blocks = _train(limit, generator)
     claims = [
         Claim(
-            "No unit's weights are longer than the limit",
+            "No unit's weight vector is longer than the limit",
             0,
             "largest excess",
             max(0.0, (norms - limit).max().item()),
@@ -117,9 +117,9 @@ def max_norm(
         picture=train_blocks[:1],
         blocks=[
             Text(
-                f"After each step the weights into a unit that are longer than {limit:g} are scaled back to that "
-                "length. Within the limit nothing pulls them, so unlike L2 it costs a short weight vector nothing, "
-                "and it bounds the norm at any learning rate."
+                f"After each step a unit's weight vector that is longer than {limit:g} is scaled back to that length. "
+                "Within the limit nothing pulls the weights, so unlike L2, max-norm costs a short weight vector "
+                "nothing, and it bounds the norm at any learning rate."
             ),
             *train_blocks[1:],
             Table(

@@ -30,7 +30,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Mix the inputs and keep the labels.' Since $l$ and $1-l$ are equally likely, the label of the first example "
-    "then says nothing about which part of the mixture is larger. Calling it Mixout is another mistake: Mixout "
+    "then says nothing about which part of the mixture is larger. Calling mixup Mixout is another mistake: Mixout "
     "mixes weights with their pretrained values."
 )
 CARDS = (
@@ -103,14 +103,14 @@ def mixup(
         ),
         # A variable in [0, 1/4] with mean v has a variance of at most v / 4.
         Claim(
-            "The smaller alpha, the larger its variance",
+            "The smaller alpha, the larger the variance of the weight",
             variance,
             r"$Var[l] = 1/(4 (2 \alpha + 1))$",
             spread.mean().item(),
             *mean_of_bounded(variance / 4, 0.25, draws),
         ),
         Claim(
-            r"How near it comes to 0 and 1: the mean of $\ln(l (1-l))$, cut off at $\ln 10^{-12}$",
+            r"How near the weight comes to 0 and 1: the mean of $\ln(l (1-l))$, cut off at $\ln 10^{-12}$",
             mean_of_log,
             "by the distribution function of Beta",
             (weight * (1 - weight)).clamp(min=LEAST).log().mean().item(),

@@ -1,8 +1,8 @@
 """Weight noise: Gaussian noise on the weights.
 
 Measures what it does to a linear layer's outputs, and to the squared error of a linear model: it adds nothing that
-depends on the weights. Then a network of two layers, where the weights matter: the same function, its scale spread
-differently over the layers, is not equally sensitive.
+depends on the weights. Then a network of two layers, where the weights matter: two networks that compute the same
+function need not be equally sensitive to the noise.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def weight_noise(
             products[0][1],
         ),
         Claim(
-            "The noise that it draws has the variance",
+            "The variance of the noise that is drawn",
             std**2,
             r"$\sigma^2$",
             mean_square(drawn),
@@ -153,8 +153,7 @@ def weight_noise(
         claims=claims,
         picture=[
             Curves(
-                title="Two layers that compute the same, y = b a x with b a = 1: how much noise of this size "
-                "disturbs y",
+                title="Two layers, y = b a x with b a = 1: the mean square of the change of y under this noise",
                 x_label="a, the weight of the first layer",
                 y_label="mean square of y - 1, at x = 1",
                 series=[

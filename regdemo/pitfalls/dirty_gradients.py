@@ -21,7 +21,8 @@ SAY = (
     "gradient, and the next backward() adds to it."
 )
 WRONG_ANSWER = (
-    "'x.grad is all I read, so only x is affected.' backward() writes to every leaf that requires a gradient."
+    "'x.grad is all I read, so only x is affected.' backward() writes to every leaf in the loss's graph that requires "
+    "a gradient."
 )
 
 EPSILON = 0.1

@@ -266,7 +266,7 @@ def elastic_net_prox(w: Tensor, l1: float, l2: float) -> Tensor:
 
 
 def max_norm(weight: Tensor, limit: float = 3.0, *, dim: int = 0) -> Tensor:
-    """Shrink the weights into each unit that are longer than limit to that length: a bound, not a pull.
+    """Shrink each unit's weight vector that is longer than limit to that length: a bound, not a pull.
 
         w <- w min(1, limit / |w|)    for each slice w along dim: the nearest point of the ball |w| <= limit
 
