@@ -34,7 +34,7 @@ WRONG_ANSWER = (
     "That bounds the largest singular value as well, but of a matrix with many of similar size it leaves all far "
     "below 1."
 )
-CARDS = ("Q18.580", "Q18.428", "Q18.424", "Q18.180")
+CARDS = ("Q18.580", "Q18.927", "Q18.928", "Q18.428")
 
 POINTS = 20  # inputs at which the chain's Jacobian is measured
 PASSES = 30  # of training, each with one step of power iteration
