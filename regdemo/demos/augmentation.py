@@ -114,9 +114,9 @@ def augmentation(
         picture=[_examples(words, p, swaps, generator)],
         blocks=[
             Text(
-                f"Deletion takes each word, {n} here, with probability {p:g}, but leaves one if all were drawn; a "
-                "swap exchanges two places. The label stays, so the bet is that the edit does not change what the "
-                "text says."
+                f"Words: {n}. Deletion takes each word with probability {p:g}, but leaves one if all were drawn; a "
+                "swap exchanges two places. The label stays, so the bet is that the edit does not change what the text "
+                "says."
             ),
             Table(
                 title=f"What is left in {TEXTS:,} copies of the text",

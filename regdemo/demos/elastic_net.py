@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "An elastic net adds an L1 and an L2 penalty. L1 can set weights to exactly 0; of strongly correlated "
-    "features it tends to keep one, and noise can settle which. The L2 part makes the optimum unique and pulls the "
+    "An elastic net adds an L1 and an L2 penalty. L1 can set weights to exactly 0; of nearly equal features "
+    "it may keep one, and noise can settle which. The L2 part makes the optimum unique and pulls the "
     "weights of positively correlated features together, the grouping effect. One proximal step does both: soft "
     r"threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
     "'The lasso keeps the important one of two correlated features.' Of two copies, every split of the weight "
-    "with the same sum and sign is an optimum of the lasso, and noise can settle between nearly equal ones. Close "
-    "second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` between the two penalties."
+    "with the same sum and sign is an optimum of the lasso, and of two nearly equal features noise can settle which "
+    "is kept. Close second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` between the "
+    "two penalties."
 )
 CARDS = ("Q18.904", "Q18.905", "Q18.906", "Q18.907", "Q18.546")
 
@@ -135,7 +136,8 @@ def elastic_net(
                     Series("one", list(SHOWN), [fit[2].item() for fit in path]),
                     Series("the other", list(SHOWN), [fit[3].item() for fit in path]),
                 ],
-                note="At the left end there is L1 alone. The L2 part pulls the two together.",
+                note=f"At the left end, with L1 alone, the two differ by {gap(last[2], last[3]):.3f}; at the right "
+                f"end by {gap(path[0][2], path[0][3]):.3f}.",
             )
         ],
         blocks=[

@@ -1,8 +1,9 @@
 """Before batch norm: dropout whose noise the norm takes for signal.
 
 Dropout keeps the mean and raises the variance, in training alone. A batch norm directly after it divides by the larger
-standard deviation and stores it; in eval the noise is gone, and the normalized activations come out too small. What
-that costs in accuracy depends on the network and may be nothing: only the ratio of the variances is measured here.
+standard deviation and stores the larger variance; in eval the noise is gone, and the normalized activations come out
+too small. What that costs in accuracy depends on the network and may be nothing: only the ratio of the variances is
+measured here.
 """
 
 import torch
@@ -19,7 +20,8 @@ SAY = (
     "in training is $1 + p/(1-p) E[x^2]/Var[x]$ times the variance in eval."
 )
 WRONG_ANSWER = (
-    "'Inverted dropout makes training and eval agree.' In the mean; a batch norm divides by the root of the variance."
+    "'Inverted dropout makes training and eval agree.' Their means agree; a batch norm divides by the root of the "
+    "variance."
 )
 
 N, RATES = 100_000, (0.1, 0.3, 0.5)
@@ -52,7 +54,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         *(
             Claim(
-                f"At p = {p} the stored variance is that of eval times",
+                f"At p = {p} the stored variance over that of eval is",
                 1 + 2 * p / (1 - p),
                 "$1 + p/(1-p) E[x^2]/Var[x]$",
                 measured[p][0],
@@ -61,7 +63,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             for p in RATES
         ),
         fixed_claim(
-            f"At p = {RATES[-1]} it is that of eval times",
+            f"At p = {RATES[-1]} the stored variance over that of eval is",
             1,
             "no noise before it = 1",
             measured[RATES[-1]][1],

@@ -17,7 +17,7 @@ BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
     r"DP-SGD clips each example's gradient, sums, adds noise of standard deviation $\sigma C$, and divides by the "
-    "batch size B. clip_grad_norm_ on the batch's gradient bounds the step, not the influence of an example: one "
+    "batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, not the influence of an example: one "
     "example can change the gradient by C, while the noise is scaled to C/B."
 )
 WRONG_ANSWER = (
@@ -32,7 +32,7 @@ def broken(model, loss, x, y, max_norm, noise):
     loss(model(x), y).mean().backward()
     clip_grad_norm_(model.parameters(), max_norm)
     for w in model.parameters():
-        w.grad += noise * torch.randn_like(w)
+        w.grad += noise * max_norm * torch.randn_like(w) / len(x)
 
 
 def fixed(model, loss, x, y, max_norm, noise):

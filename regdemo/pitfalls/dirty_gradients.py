@@ -1,8 +1,8 @@
 """Dirty gradients: FGSM's backward() also fills the weights' gradients.
 
 An attack needs the gradient for the input alone. `backward()` adds to the `.grad` of every leaf that requires one, the
-weights included, and there it stays until zero_grad. If the loop calls zero_grad before the attack, not after it, the
-optimizer steps along the sum of the clean and the attacked batch's gradients.
+weights included, and the sum stays there until zero_grad. If the loop calls zero_grad before the attack, not after it,
+the optimizer steps along the sum of the clean and the attacked batch's gradients.
 """
 
 import torch
@@ -66,7 +66,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(1),
         ),
         Claim(
-            "It is the sum of both, as if the clean batch were trained on too",
+            "The optimizer's gradient minus the gradients of both batches",
             0,
             "max |g - (g(x) + g(x'))|",
             (by_broken - meant - clean).abs().max().item(),

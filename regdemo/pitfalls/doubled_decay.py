@@ -61,7 +61,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *exact,
         ),
         Claim(
-            "That is SGD's step with weight_decay = 2 lam",
+            "The step differs from SGD's with weight_decay = 2 lam by",
             0,
             "max difference",
             (step(broken) - step(plain, 2 * LAM)).abs().max().item(),
@@ -69,7 +69,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         fixed_claim("The weights are pulled by", LAM, r"$\lambda$, times $\eta w$", pull(step(fixed)), *exact),
         fixed_claim(
-            "That is SGD's step with weight_decay = lam",
+            "The step differs from SGD's with weight_decay = lam by",
             0,
             "max difference",
             (step(fixed) - step(plain, LAM)).abs().max().item(),

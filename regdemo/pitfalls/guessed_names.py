@@ -66,7 +66,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim("Without hasattr: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
         Claim(
-            f"With it: rates in attention that are set, of {2 * DEPTH}", 0, "none = 0", as_set(broken, "attn."), *EXACT
+            f"With hasattr: rates in attention that are set, of {2 * DEPTH}",
+            0,
+            "none = 0",
+            as_set(broken, "attn."),
+            *EXACT,
         ),
         Claim("Rates in the feed-forward layers that are set", DEPTH, f"$L$ = {DEPTH}", as_set(broken, "mlp."), *EXACT),
         fixed_claim(

@@ -55,7 +55,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim("torch warns of the default: warnings", 1, "warnings = 1", len(said), 0, "exact"),
         Claim("With batchmean instead it is too large by the factor", T, "$T$", batchmean / divergence, *exact),
         fixed_claim(
-            "It is the divergence", divergence, r"mean of $\sum p \ln(p/q)$", fixed(first, second).item(), *exact
+            "The KL term is the divergence",
+            divergence,
+            r"mean of $\sum p \ln(p/q)$",
+            fixed(first, second).item(),
+            *exact,
         ),
         fixed_claim(
             "On logits of two dimensions it is batchmean's",

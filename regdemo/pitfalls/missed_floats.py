@@ -47,9 +47,15 @@ def measure() -> tuple[list[Claim], list[Block]]:
         random[snippet] = (passes[0] != passes[1]).any().int().item()
         rows.append([snippet.__name__, left[snippet], (passes[0] - passes[1]).abs().max().item()])
     return [
-        Claim(f"Set to 0: rates that are still {P}", LAYERS, f"one per layer = {LAYERS}", left[broken], *EXACT),
+        Claim(
+            f"With all rates set to 0, the number that are still {P}",
+            LAYERS,
+            f"one per layer = {LAYERS}",
+            left[broken],
+            *EXACT,
+        ),
         Claim("Two passes in training still differ", 1, "yes = 1", random[broken], *EXACT),
-        fixed_claim(f"Rates that are still {P}", 0, "none = 0", left[fixed], *EXACT),
+        fixed_claim(f"With all rates set to 0, the number that are still {P}", 0, "none = 0", left[fixed], *EXACT),
         fixed_claim("Two passes in training differ", 0, "no = 0", random[fixed], *EXACT),
     ], [
         Table(

@@ -103,7 +103,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "rounding in float64",
         ),
         fixed_claim(
-            "Later its mean is W: the mean of W' - W0 where W = W0 + 1",
+            "Where W = W0 + 1, the mean of W' - W0 is",
             1,
             "$E[W'] = W$",
             drawn,

@@ -73,7 +73,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     steps = [float(step) for step in range(1, STEPS + 1)]
     return [
         Claim("The loss of the restored model is that of the last step", losses[-1], "last", restored, *EXACT),
-        fixed_claim("It is the best", min(losses_fixed), "best", restored_fixed, *EXACT),
+        fixed_claim(
+            "The loss of the restored model is the best one", min(losses_fixed), "best", restored_fixed, *EXACT
+        ),
     ], [
         Curves(
             "Validation loss, and what is restored at the end",

@@ -135,9 +135,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     optimizer.step()
     scheduled = w.item()
     return [
-        Claim(f"It does step: after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(broken), *EXACT),
+        Claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(broken), *EXACT),
         Claim(f"Uses of an optimizer that fail, of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
-        fixed_claim(f"After {K} steps", ALPHA * K, r"$\alpha k$", after_k_steps(fixed), *EXACT),
+        fixed_claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(fixed), *EXACT),
         fixed_claim("Uses that fail", 0, "none = 0", failed_fixed, *EXACT),
         fixed_claim("With lr set to 0.1 by a scheduler, a step moves by", 0.1, "lr", scheduled, *rounding(1)),
         fixed_claim(

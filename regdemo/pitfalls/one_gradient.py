@@ -76,7 +76,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *exact,
         ),
         fixed_claim(
-            f"From $|w|$ = {far:g} they lead down to",
+            f"From $|w|$ = {far:g}, {STEPS} steps lead down to",
             (far + RHO) * shrink - RHO,
             r"$(|w| + \rho)(1-\eta)^n - \rho$",
             after[fixed, far],

@@ -68,7 +68,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         if snippet is broken:
             claims.append(
                 Claim(
-                    "The labels are right, so nothing fails: -100 where not chosen, the token where chosen",
+                    "Labels that are wrong",
                     0,
                     "labels that differ",
                     (labels != torch.where(chosen, ids, -100)).sum().item(),

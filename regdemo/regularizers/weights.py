@@ -232,9 +232,10 @@ def elastic_net(weights: Iterable[Tensor], l1: float, l2: float) -> Tensor:
 
         l1 * sum |w| + l2 * sum w^2
 
-    The L1 part selects, and the L2 part shares the weight among correlated inputs, of which L1 alone tends to keep one.
-    scikit-learn's ElasticNet(alpha, l1_ratio) is l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio) / 2, with half
-    the mean squared error as loss. For weights that are exactly 0 leave it out of the loss and use `elastic_net_prox`.
+    The L1 part selects, and the L2 part shares the weight among correlated inputs. Of nearly equal inputs L1 may keep
+    one. scikit-learn's ElasticNet(alpha, l1_ratio) is l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio) / 2, with
+    half the mean squared error as loss. For weights that are exactly 0 leave it out of the loss and use
+    `elastic_net_prox`.
     weights: floating-point tensors of any shapes, at least one.  Returns: a number, as a tensor.
     Raises ArgumentError unless l1 and l2 are finite and at least 0, if a tensor is not floating point, or if weights is
     empty.
