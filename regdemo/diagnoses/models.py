@@ -199,7 +199,8 @@ def bagging() -> list[Block]:
             "Full regression trees on bootstrap samples, over 100 training sets",
             ["trees", "squared bias", "variance", "rho s^2 + (1 - rho) s^2 / M"],
             table_rows,
-            f"Variance of one tree s^2 = {variance:.3f}, correlation of two rho = {rho:.2f}.",
+            f"Variance of one tree s^2 = {variance:.3f}, correlation of two rho = {rho:.3f}, "
+            f"rho s^2 = {variance * rho:.3f}.",
         )
     ]
 
