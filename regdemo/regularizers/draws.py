@@ -23,6 +23,15 @@ def uniform(
     return torch.rand(tuple(shape), **source(generator), device=device, dtype=dtype)
 
 
+def noise_within(bound: float, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Independent numbers from [-bound, bound), uniform, with the shape and device of `like`.
+
+    In the dtype of `like` or in float32, whichever is finer: a half type's own draws are coarse.
+    """
+    numbers = like.new_empty(like.shape, dtype=torch.promote_types(like.dtype, torch.float32))
+    return numbers.uniform_(-bound, bound, **source(generator))
+
+
 def normal(shape: Sequence[int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Independent N(0, 1) numbers on the device of `like`, in its dtype or in float32, whichever is finer.
 

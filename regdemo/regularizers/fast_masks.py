@@ -24,12 +24,14 @@ from regdemo.regularizers.draws import warn_in_checkpoint
 
 SMALL = 2**13  # elements, below which the plain draw of several masks together is quicker
 ALONE = 2**14  # and that of a single mask
+CPU = torch.device("cpu")
 
 
 def is_eager_on_cpu(device: torch.device | None) -> bool:
     """Whether torch computes on the CPU as it goes; a graph gets the plain formulas, which a compiler fuses."""
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return not traced and (device or torch.get_default_device()).type == "cpu"
+    if torch.compiler.is_compiling() or (device or torch.get_default_device()) != CPU:
+        return False
+    return not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
 
 
 def multiply(x: Tensor, mask: Tensor, scale: float) -> Tensor:

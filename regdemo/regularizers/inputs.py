@@ -22,7 +22,7 @@ from regdemo.regularizers.checks import (
     check_rate,
     check_tensor,
 )
-from regdemo.regularizers.draws import normal, source, uniform
+from regdemo.regularizers.draws import noise_within, normal, source, uniform
 from regdemo.regularizers.masks import keep_mask, scale_kept
 
 
@@ -117,15 +117,12 @@ def embedding_noise(
     check_mask(mask, x.shape[:-1])
     if not training:
         return x
-    # In at least float32: a half type's own draws are coarse.
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    noise = uniform(x.shape, generator, x.device, dtype)
     if mask is None:
-        size = alpha / max(x.shape[-2] * x.shape[-1], 1) ** 0.5
-        return x + noise.mul_(2 * size).sub_(size).to(x.dtype)  # in place: memory is what large noise costs
+        return x + noise_within(alpha / max(x.shape[-2] * x.shape[-1], 1) ** 0.5, x, generator).to(x.dtype)
+    noise = noise_within(1.0, x, generator)
     tokens = mask.expand(x.shape[:-1]).unsqueeze(-1)
-    numbers = tokens.sum(-2, keepdim=True, dtype=dtype).clamp(min=1) * x.shape[-1]
-    return x + ((2 * noise - 1) * (alpha / numbers.sqrt() * tokens)).to(x.dtype)
+    numbers = tokens.sum(-2, keepdim=True, dtype=noise.dtype).clamp(min=1) * x.shape[-1]
+    return x + (noise * (alpha / numbers.sqrt() * tokens)).to(x.dtype)
 
 
 class EmbeddingNoise(nn.Module):
