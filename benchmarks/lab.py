@@ -23,7 +23,7 @@ from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import mean_interval
 from regdemo.lab.task import Task
 from regdemo.lab.techniques import TECHNIQUES
-from regdemo.lab.training import CHUNK, GROUP, TrainingRun, in_step
+from regdemo.lab.training import GROUP, STEPS_PER_LOOK, TrainingRun, in_step
 
 P = 0.2
 DROPOUT = Recipe("dropout", (TECHNIQUES["dropout"](p=P),))
@@ -113,7 +113,7 @@ def against_the_loop(task: Task, seeds: int, epochs: int) -> None:
 def against_its_products(task: Task) -> None:
     """Print how many times its own matrix products and optimizer a step takes, on one thread."""
     run = TrainingRun(task, DROPOUT, range(GROUP), seed=0)
-    batches = [torch.randint(len(task.x), (GROUP, task.batch)) for _ in range(CHUNK)]
+    batches = [torch.randint(len(task.x), (GROUP, task.batch)) for _ in range(STEPS_PER_LOOK)]
     run.steps_on(batches)
     sizes = (task.x.shape[1], *task.hidden, task.classes)
     weights = [w.detach() for w in run.model.weights]
@@ -129,7 +129,8 @@ def against_its_products(task: Task) -> None:
         run.optimizer.step()
 
     ratios = sorted(
-        timed(lambda: [run.steps_on(batches) for _ in range(3)]) / timed(lambda: [products() for _ in range(3 * CHUNK)])
+        timed(lambda: [run.steps_on(batches) for _ in range(3)])
+        / timed(lambda: [products() for _ in range(3 * STEPS_PER_LOOK)])
         for _ in range(3 * ROUNDS)
     )
     print(f"A step: {spread(ratios)} x its matrix products and optimizer (at most 1.4)")

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.text import clean
 
-PATIENCE = 60.0  # seconds for one answer of the model
-LONGEST = 20_000  # characters of an answer that a model is given, and of its own that are read
+MODEL_TIMEOUT = 60.0  # seconds for one answer of the model
+LONGEST_TEXT = 20_000  # characters of an answer that a model is given, and of its own that are read
 SHORTEST_QUOTE = 2  # words; one word alone could be quoted for anything, unless it is all that was said
 
 SYSTEM = """\
@@ -61,7 +61,7 @@ class Opinion(NamedTuple):
 class Interviewer:
     """One model of the library llm. Raises ArgumentError if the extra is missing or there is no such model."""
 
-    def __init__(self, name: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, name: str, *, patience: float = MODEL_TIMEOUT) -> None:
         if not find_spec("llm"):
             raise ArgumentError("a model as interviewer needs the extra llm: pip install 'regdemo[llm]'")
         import llm  # here, since a quiz without a model need not load it
@@ -76,8 +76,8 @@ class Interviewer:
         self._patience = patience
 
     def judge(self, question: str, key_points: Sequence[str], answer: str) -> Opinion:
-        """Hold an answer against key points. Raises InterviewerError, in one line, whatever goes wrong."""
-        data = {"question": question, "key_points": list(key_points), "answer": answer[:LONGEST]}
+        """Hold an answer against key points. Raises InterviewerError, in one line, if anything goes wrong."""
+        data = {"question": question, "key_points": list(key_points), "answer": answer[:LONGEST_TEXT]}
         reply = self._ask(json.dumps(data, ensure_ascii=False))
         return read(reply, len(key_points), answer)._replace(model=self.name)
 
@@ -92,7 +92,7 @@ class Interviewer:
                 for piece in self._model.prompt(prompt, system=SYSTEM):
                     pieces.append(str(piece))
                     length += len(pieces[-1])
-                    if length > LONGEST:
+                    if length > LONGEST_TEXT:
                         break
                 replies.append("".join(pieces))
             except Exception as error:
@@ -138,9 +138,9 @@ def read(reply: str, points: int, answer: str) -> Opinion:
 
 
 def _object(reply: str) -> dict[str, Any] | None:
-    """The first JSON object in a text, which may stand in a fence or between sentences."""
+    """The first JSON object in a text, which may be in a fence or between sentences."""
     decoder = json.JSONDecoder()
-    for start in [match.start() for match in re.finditer(r"\{", reply[:LONGEST])][:50]:
+    for start in [match.start() for match in re.finditer(r"\{", reply[:LONGEST_TEXT])][:50]:
         try:
             found, _ = decoder.raw_decode(reply, start)
         except (ValueError, RecursionError):
@@ -151,7 +151,7 @@ def _object(reply: str) -> dict[str, Any] | None:
 
 
 def _said(quote: str, answer: str) -> bool:
-    """Whether the words of a quote stand in the answer, one after the other. Case and punctuation do not count."""
+    """Whether the words of a quote are in the answer, one after the other. Case and punctuation do not count."""
     words, all_words = _words(quote), _words(answer)
     if not words or (len(words) < SHORTEST_QUOTE and words != all_words):
         return False

@@ -1,6 +1,6 @@
 """The one lazy mechanism: as a command, a module is loaded when it is first used, not when it is imported.
 
-Imports stand at the top of every module. `install()`, which only the console script calls, hands the import system
+Imports are at the top of every module. `install()`, which only the console script calls, hands the import system
 a lazy loader for our own modules and for a few libraries that take long to load. Then
 
     import torch                          # loaded at the first `torch.something`

@@ -1,4 +1,4 @@
-"""What demos and pitfalls measure with: draws, the claims that many of them share, and wrong implementations.
+"""What demos and pitfalls measure with: draws, the claims that many of them make, and wrong implementations.
 
 A demo measures `regularizers.X`, or what torch provides, by looking it up when it runs. A `Wrong` replaces what is
 looked up for a while, so that a test sees whether the demo's claims notice:
@@ -26,7 +26,7 @@ class Wrong(NamedTuple):
     """A wrong implementation, by name.
 
     replaces: what it is put in place of, a name in `regdemo.regularizers` or a dotted path such as "torch.optim.AdamW".
-    call: is called in its place, with what stood there as a first argument more.
+    call: is called in its place, with what was there as an additional first argument.
     """
 
     name: str

@@ -24,7 +24,7 @@ class Parameter:
     @property
     def allowed(self) -> str:
         """The range in words."""
-        low, high = in_words(self.low), in_words(self.high)
+        low, high = bound_text(self.low), bound_text(self.high)
         return f"at least {low} and below {high}" if self.below else f"from {low} to {high}"
 
     def check(self, name: str, value: float) -> None:
@@ -100,7 +100,7 @@ below 1', help='Drop probability.')
     )
 
 
-def in_words(value: float) -> str:
+def bound_text(value: float) -> str:
     """A bound as it is read aloud: thousands apart, no point where there is no fraction.
 
     >>> in_words(1_000_000.0), in_words(0.05), in_words(1e-12)

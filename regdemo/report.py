@@ -76,7 +76,7 @@ class HeatMap:
 class Series:
     """One curve: y over x, with a band from low to high where the two are given.
 
-    style: "bars" stand on 0, each centred at its x and as wide as the gap between the first two.
+    style: "bars" rise from 0, each centred at its x and as wide as the gap between the first two.
     """
 
     name: str

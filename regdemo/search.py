@@ -25,7 +25,7 @@ _WORD = re.compile(r"[\w]+")
 _HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*#*$")
 
 
-class Document(NamedTuple):
+class SearchDocument(NamedTuple):
     """Something that can be found. command: what to type to open it."""
 
     kind: str
@@ -45,23 +45,23 @@ class Hit(NamedTuple):
     excerpt: str
 
 
-def documents(bank: Bank, guide: Path | None = None) -> Iterator[Document]:
+def documents(bank: Bank, guide: Path | None = None) -> Iterator[SearchDocument]:
     """All that there is to find in a bank, the demos, the pitfalls and the guide. Nothing of it imports torch.
 
     guide: a markdown file, one document for each of its sections.
     """
     for entry in catalog.demos():
-        yield Document("demo", entry.name, entry.title, f"acts on {entry.acts_on}", entry.command)
+        yield SearchDocument("demo", entry.name, entry.title, f"acts on {entry.acts_on}", entry.command)
     for pitfall in catalog.pitfalls():
-        yield Document("pitfall", pitfall.name, pitfall.title, pitfall.technique.title, pitfall.command)
+        yield SearchDocument("pitfall", pitfall.name, pitfall.title, pitfall.technique.title, pitfall.command)
     names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
     for card in bank.cards:
         text = "\n".join([card.question, card.answer, *card.key_points, *card.tags, card.topic])
         first = card.question.partition("\n")[0]
         if card.id in names:
-            yield Document("kata", names[card.id], first, text, f"regdemo kata {names[card.id]}")
+            yield SearchDocument("kata", names[card.id], first, text, f"regdemo kata {names[card.id]}")
         else:
-            yield Document("card", card.id, first, text, f"regdemo quiz --ids {card.id}")
+            yield SearchDocument("card", card.id, first, text, f"regdemo quiz --ids {card.id}")
     if guide is not None:
         yield from _sections(guide)
 
@@ -71,7 +71,7 @@ def guide() -> Path:
     return bundled() / "15_regularization" / "README.md"
 
 
-def find(words: str, among: Iterable[Document], *, kinds: Iterable[str] = (), most: int = 10) -> list[Hit]:
+def find(words: str, among: Iterable[SearchDocument], *, kinds: Iterable[str] = (), most: int = 10) -> list[Hit]:
     """The documents that have all of the words, best first; where none has, those that have any of them.
 
     A word also finds words with the same stem and, if it is the last one, those that begin with it. kinds: of these
@@ -107,7 +107,7 @@ def find(words: str, among: Iterable[Document], *, kinds: Iterable[str] = (), mo
     return [Hit(kind, name, title, command, " ".join(excerpt.split())) for kind, name, title, command, excerpt in hits]
 
 
-def _sections(file: Path) -> Iterator[Document]:
+def _sections(file: Path) -> Iterator[SearchDocument]:
     """A markdown file, heading by heading. Headings inside a block of code are code."""
     title, start, lines, fenced = "", 0, [""], False
     for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
@@ -123,8 +123,8 @@ def _sections(file: Path) -> Iterator[Document]:
         yield _section(file, start, title, lines)
 
 
-def _section(file: Path, line: int, title: str, lines: list[str]) -> Document:
-    return Document("guide", title, title, "\n".join(lines), f"{_near(file)}:{line}")
+def _section(file: Path, line: int, title: str, lines: list[str]) -> SearchDocument:
+    return SearchDocument("guide", title, title, "\n".join(lines), f"{_near(file)}:{line}")
 
 
 def _near(file: Path) -> Path:

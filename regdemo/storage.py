@@ -1,7 +1,7 @@
 """Files on the disk: written whole or not at all, read within bounds, locked by one kind of lock.
 
 Everything that regdemo keeps goes through here. `atomic_write` is for what must not be lost, `write_cache` for what can
-be made again, `read_file` for files that come from somebody else, `file_lock` for a read that is followed by a write.
+be made again, `read_file` for files that others wrote, `file_lock` for a read that is followed by a write.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-ROOM = 16 * 2**20  # bytes that a cache leaves free on the disk, so that answers and files of the user still fit
-LARGEST = 256 * 2**20  # bytes that are read from one file, unless the caller allows less
+DISK_RESERVE = 16 * 2**20  # bytes that a cache leaves free on the disk, so that answers and files of the user still fit
+LARGEST_FILE = 256 * 2**20  # bytes that are read from one file, unless the caller allows less
 
 
 def atomic_write(path: Path, data: bytes | str, *, replace: bool = True) -> None:
@@ -72,7 +72,7 @@ def write_cache(path: Path, data: bytes | str) -> bool:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(path.parent).free < len(data) + ROOM:
+        if shutil.disk_usage(path.parent).free < len(data) + DISK_RESERVE:
             return False
         atomic_write(path, data)
     except OSError:
@@ -80,14 +80,14 @@ def write_cache(path: Path, data: bytes | str) -> bool:
     return True
 
 
-def read_file(path: Path, most: int = LARGEST) -> bytes:
+def read_file(path: Path, most: int = LARGEST_FILE) -> bytes:
     """The bytes of a regular file of at most `most` bytes.
 
     A pipe, a device or a folder is refused at once, where reading would wait or not end. Raises FileError that says
     so, or what the system refused.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait.
+        # Without O_NONBLOCK, opening a pipe without a writer would wait.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(handle, "rb") as stream:
             status = os.fstat(stream.fileno())

@@ -1,4 +1,4 @@
-"""The one filter for text that comes from somebody else: decks, file names, histories, packages, answers of a model.
+"""The one filter for text that others wrote: decks, file names, histories, packages, answers of a model.
 
 A terminal obeys control characters, bidirectional marks reorder what is read, and zero-width or tag characters hide
 what is there. What comes in is filtered where it comes in; a message is filtered once more where it is printed.

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from regdemo.bank.katas import Judged, faults, judge, tests
+from regdemo.bank.katas import JudgedFile, faults, judge, tests
 from regdemo.quiz import decks
 
 README = decks.bundled() / "15_regularization" / "katas" / "README.md"
@@ -26,7 +26,7 @@ KNOWN_WRONG = (  # by the names of the mutants of the kata `dropout`
 )
 
 
-def table(judged: Sequence[Judged]) -> str:
+def table(judged: Sequence[JudgedFile]) -> str:
     """The table as markdown: for each kata its tests, its mutants and how many of them the judge kills."""
     lines = ["| kata | level | tests | solutions that pass | mutants killed |", "| --- | --- | --- | --- | --- |"]
     katas = {one.run.kata.name: one.run.kata for one in judged}

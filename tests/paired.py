@@ -34,11 +34,11 @@ class PairedTraining:
             arms = [_together([next(rest) for _ in arm]) for arm in self.arms]
             yield Evaluation(runs[0].epoch_count, arms)
 
-    def starts_apart(self):
+    def unequal_starts(self):
         """The largest distance between a weight of the first arm and the same weight of another."""
         return max((training.largest_difference(a, b) for a, b in self._pairs()), default=0.0)
 
-    def seen_apart(self):
+    def unequal_batches(self):
         """How many members of other arms did not see the batches that the first arm's did."""
         return sum(int((a.seen != b.seen).sum()) for a, b in self._pairs())
 

@@ -9,7 +9,7 @@ from regdemo import catalog, search
 from regdemo.cli import app
 from regdemo.errors import ArgumentError
 from regdemo.quiz.decks import bundled, load
-from regdemo.search import Document, find
+from regdemo.search import SearchDocument, find
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def everything():
 
 
 def document(name, title="", text="", kind="card"):
-    return Document(kind, name, title, text, f"open {name}")
+    return SearchDocument(kind, name, title, text, f"open {name}")
 
 
 def names(hits):

@@ -61,7 +61,7 @@ def test_a_name_that_another_process_takes_meanwhile_is_not_overwritten(tmp_path
 
 def test_a_cache_is_not_written_where_it_would_leave_no_room(tmp_path, monkeypatch):
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage(storage.ROOM + 2))
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage(storage.DISK_RESERVE + 2))
     assert storage.write_cache(tmp_path / "a", b"ab")
     assert not storage.write_cache(tmp_path / "b", b"abc")
     assert names(tmp_path) == ["a"]

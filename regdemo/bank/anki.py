@@ -11,11 +11,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import markdown_it
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.kinds.cloze import GAPS
 
-_MODEL, _CLOZE_MODEL = 1_764_028_800, 1_764_028_801  # for ever: Anki knows the two kinds of note by them
+_MODEL, _CLOZE_MODEL = 1_764_028_800, 1_764_028_801  # never to be changed: Anki knows the two kinds of note by them
 _OBEYED = re.compile(r"\[(?=sound:|anki:|/?latex|/?\$)", re.IGNORECASE)
 _CSS = """\
 .card { font-family: system-ui, sans-serif; font-size: 18px; line-height: 1.5; max-width: 42em; margin: auto; }
@@ -114,10 +121,7 @@ def _back(asked: Asked) -> str:
 @cache
 def _parser() -> Any:
     """Markdown in which tags are shown, formulas are MathJax's, and code has the classes of a highlighter."""
-    from markdown_it import MarkdownIt
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
-
-    parser = MarkdownIt("js-default", {"html": False, "highlight": _highlight})
+    parser = markdown_it.MarkdownIt("js-default", {"html": False, "highlight": _highlight})
     parser.use(dollarmath_plugin, allow_digits=False, double_inline=True)
     for rule, begin, end in (("inline", "(", ")"), ("inline_double", "[", "]"), ("block", "[", "]")):
 
@@ -135,11 +139,6 @@ def _html(markdown: str, inline: bool = False) -> str:
 
 
 def _highlight(code: str, language: str, _: str) -> str:
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
-
     try:
         lexer = get_lexer_by_name(language)
     except ClassNotFound:
@@ -149,7 +148,5 @@ def _highlight(code: str, language: str, _: str) -> str:
 
 def _highlighting() -> str:
     """The colours of code, by day and by night."""
-    from pygments.formatters import HtmlFormatter
-
     day, night = (HtmlFormatter(style=style) for style in ("default", "native"))
     return f"{day.get_style_defs('.card pre')}\n{night.get_style_defs('.nightMode .card pre, .card.nightMode pre')}\n"

@@ -16,14 +16,14 @@ from typing import IO, NamedTuple
 from regdemo.errors import ArgumentError, FileError
 from regdemo.text import printable
 
-LARGEST = 300_000_000  # bytes of the database, unpacked
+LARGEST_DATABASE = 300_000_000  # bytes of the database, unpacked
 MOST_NOTES = 100_000
 _STEPS = 2_000  # times a million instructions of SQLite's machine: more than any honest database needs
 _CHUNK = 1 << 20
 _NAMES = ("collection.anki21b", "collection.anki21", "collection.anki2")  # the newest is the true one
 
 
-class Note(NamedTuple):
+class AnkiNote(NamedTuple):
     """One note: its fields by name in their order, whether they have gaps, its tags and its deck's identity."""
 
     guid: str
@@ -34,17 +34,17 @@ class Note(NamedTuple):
 
 
 class Package(NamedTuple):
-    """The notes of a package, and how many files of media lie beside them."""
+    """The notes of a package, and how many media files come with them."""
 
-    notes: list[Note]
+    notes: list[AnkiNote]
     media: int
 
 
 def read(path: Path) -> Package:
     """The notes in a package. Nothing is unpacked beyond a bound, no name in it is used as a path.
 
-    Raises FileError for what is no package, a database that cannot be read, or one that is too large; ArgumentError if
-    it is compressed by Zstandard and the extra is not installed.
+    Raises FileError if it isn't a package, or its database cannot be read or is too large; ArgumentError if it is
+    compressed by Zstandard and the extra is not installed.
     """
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
@@ -63,16 +63,18 @@ def read(path: Path) -> Package:
     except OSError as error:
         raise FileError(f"{_said(path)} cannot be read, {error.strerror}: name a package of Anki's, .apkg") from None
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, ValueError) as error:
-        raise FileError(f"{_said(path)} is no package of Anki's, {printable(str(error))}: export it again") from None
+        raise FileError(f"{_said(path)} isn't a package of Anki's, {printable(str(error))}: export it again") from None
 
 
 def _unpack(packed: IO[bytes], unpacked: IO[bytes], path: Path, *, compressed: bool) -> None:
-    """Copy the database, and stop where it grows beyond the bound, whatever size its header promises."""
+    """Copy the database, and stop where it grows beyond the bound, even if its header gives a smaller size."""
     size = 0
     for chunk in _decompressed(packed, path) if compressed else iter(lambda: packed.read(_CHUNK), b""):
         size += len(chunk)
-        if size > LARGEST:
-            raise FileError(f"{_said(path)} unpacks to more than {LARGEST:,} bytes: export fewer notes at once")
+        if size > LARGEST_DATABASE:
+            raise FileError(
+                f"{_said(path)} unpacks to more than {LARGEST_DATABASE:,} bytes: export fewer notes at once"
+            )
         unpacked.write(chunk)
 
 
@@ -92,7 +94,7 @@ def _decompressed(packed: IO[bytes], path: Path) -> Iterator[bytes]:
         raise ValueError(str(error)) from None
 
 
-def _notes(database: Path, path: Path) -> Iterator[Note]:
+def _notes(database: Path, path: Path) -> Iterator[AnkiNote]:
     """The notes of a database. Its own views and triggers may take no more time than a bound."""
     steps = iter(range(_STEPS))
     try:
@@ -114,7 +116,7 @@ def _notes(database: Path, path: Path) -> Iterator[Note]:
         name, labels, is_cloze = models.get(int(model), ("", [], False))
         texts = str(fields).split("\x1f")
         labels = [*labels, *(f"Field {number + 1}" for number in range(len(labels), len(texts)))]
-        yield Note(str(guid), name, dict(zip(labels, texts, strict=False)), is_cloze, tuple(str(tags).split()))
+        yield AnkiNote(str(guid), name, dict(zip(labels, texts, strict=False)), is_cloze, tuple(str(tags).split()))
 
 
 def _models(db: sqlite3.Connection) -> dict[int, tuple[str, list[str], bool]]:

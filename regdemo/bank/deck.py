@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-from regdemo.bank.apkg import Note
+from regdemo.bank.apkg import AnkiNote
 from regdemo.text import clean
 
-MOST = 2_000  # cards in one deck
-LONGEST = 50_000  # characters in a field
+MOST_CARDS = 2_000  # cards in one deck
+LONGEST_FIELD = 50_000  # characters in a field
 
 _CLOZE = re.compile(r"\{\{c\d+::((?:(?!\{\{|\}\})[\s\S]){1,2000}?)(?:::(?:(?!\{\{|\}\})[\s\S]){0,500})?\}\}")
 _MATH = re.compile(r"\\\((?P<inline>(?:(?!\\\))[\s\S]){1,2000})\\\)|\\\[(?P<block>(?:(?!\\\])[\s\S]){1,2000})\\\]")
@@ -24,22 +24,22 @@ _BLOCKS = frozenset(
     ["address", "article", "blockquote", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "ol", "p"]
 ) | {"section", "table", "tr", "ul"}
 _DEEPEST = 20  # tags in tags; what lies deeper is text
-_OPEN, _CLOSE, _FENCE, _BULLET = "\ue000\ue001\ue002\ue003"  # they stand for what must not be escaped
+_OPEN, _CLOSE, _FENCE, _BULLET = "\ue000\ue001\ue002\ue003"  # placeholders for what must not be escaped
 
 
-def decks(notes: Sequence[Note], title: str) -> list[str]:
+def decks(notes: Sequence[AnkiNote], title: str) -> list[str]:
     """The texts of as many decks as the notes fill. Notes without a front or a back are left out."""
     cards = list(filter(None, map(_card, notes)))
-    parts = [cards[first : first + MOST] for first in range(0, len(cards), MOST)]
+    parts = [cards[first : first + MOST_CARDS] for first in range(0, len(cards), MOST_CARDS)]
     return [f"# {_heading(title)}\n\n" + "\n".join(part) for part in parts]
 
 
-def _card(note: Note) -> str:
+def _card(note: AnkiNote) -> str:
     """One card, or nothing."""
     fields = [
         (name, text) for name, text in note.fields.items() if name != "Id" or not note.model.startswith("regdemo")
     ]
-    texts = [markdown(text) for _, text in fields if len(text) <= LONGEST]
+    texts = [markdown(text) for _, text in fields if len(text) <= LONGEST_FIELD]
     if note.is_cloze:
         question, answer = _gaps(fields[0][1] if fields else ""), "\n\n".join(filter(None, texts[1:]))
         if "{{" not in question:
@@ -58,7 +58,7 @@ def _card(note: Note) -> str:
     return f"## {_id(note)}: {first.strip()}\n{body}{said}{tags}"
 
 
-def _id(note: Note) -> str:
+def _id(note: AnkiNote) -> str:
     """The id the note had here before, or one made from the identity that it has in Anki."""
     own = note.fields.get("Id", "")
     if (
@@ -186,7 +186,7 @@ class _Writer(HTMLParser):
         elif tag == "code" and words and not any(name == "pre" for name, _ in self._buffers):
             ticks = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
             gap = " " if "`" in words else ""
-            # A template's braces are no blank: in code, a space behind them says so.
+            # A template's braces aren't a blank: in code, a space behind them says so.
             words = _BRACES.sub("{ ", " ".join(words.split()))
             inside = f"{ticks}{gap}{words}{gap}{ticks}"
         elif tag in _MARKS and words and "\n" not in words:

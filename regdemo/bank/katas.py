@@ -16,7 +16,7 @@ from regdemo.quiz.cards import Card, Fault
 from regdemo.text import printable
 
 
-class Run(NamedTuple):
+class KataFile(NamedTuple):
     """One file to be judged. what: starter, solution or mutant.  test: the one that a mutant is to fail, if named."""
 
     kata: Kata
@@ -27,10 +27,10 @@ class Run(NamedTuple):
     line: int
 
 
-class Judged(NamedTuple):
+class JudgedFile(NamedTuple):
     """A file and its verdict."""
 
-    run: Run
+    run: KataFile
     verdict: Verdict
 
     @property
@@ -54,10 +54,10 @@ def judge(
     jobs: int,
     time_limit: float,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Judged]:
+) -> list[JudgedFile]:
     """Judge all that the code cards hold, `jobs` at a time. Raises DeckError if two katas have the same name."""
     runs = [run for kata in katas(cards).values() for run in _runs(kata)]
-    found: list[Judged] = []
+    found: list[JudgedFile] = []
     if not runs:
         return found
     with ThreadPoolExecutor(jobs) as pool:
@@ -67,10 +67,10 @@ def judge(
         for one in judges:
             idle.put(one)
 
-        def check(run: Run) -> Judged:
+        def check(run: KataFile) -> JudgedFile:
             one = idle.get()
             try:
-                return Judged(run, one.check(run.kata, run.source))
+                return JudgedFile(run, one.check(run.kata, run.source))
             finally:
                 idle.put(one)
 
@@ -87,7 +87,7 @@ def judge(
     return sorted(found, key=lambda one: (one.run.kata.card.file, one.run.line))
 
 
-def faults(judged: Sequence[Judged]) -> list[Fault]:
+def faults(judged: Sequence[JudgedFile]) -> list[Fault]:
     """What is wrong with the cards that were judged, and with their tests."""
     found = []
     for one in judged:
@@ -112,13 +112,13 @@ def tests(kata: Kata) -> list[tuple[str, str]]:
     return []
 
 
-def _runs(kata: Kata) -> Iterator[Run]:
+def _runs(kata: Kata) -> Iterator[KataFile]:
     for block in kata.card.code:
         name, _, test = block.name.partition("->")
         if block.role in ("solution", "mutant"):
-            yield Run(kata, block.role, name.strip(), test.strip(), block.text, block.line)
+            yield KataFile(kata, block.role, name.strip(), test.strip(), block.text, block.line)
         elif block.role == "starter":
-            yield Run(kata, "starter", "", "", block.text, block.line)
+            yield KataFile(kata, "starter", "", "", block.text, block.line)
 
 
 def _how(verdict: Verdict) -> str:

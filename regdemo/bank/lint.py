@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from regdemo.quiz.blocks import Page
+from regdemo.quiz.blocks import MarkdownPage
 from regdemo.quiz.blocks import read as read_page
 from regdemo.quiz.cards import Card, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
@@ -64,11 +64,11 @@ def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -
 
 
 class _Source:
-    """A deck's lines, to say where in them a card's words stand."""
+    """A deck's lines, to say where in them a card's words are."""
 
     def __init__(self, file: Path, cards: Sequence[Card]) -> None:
         self.file = file
-        self.page: Page = read_page(clean(file.read_text("utf-8-sig")))
+        self.page: MarkdownPage = read_page(clean(file.read_text("utf-8-sig")))
         starts = sorted(card.line for card in cards)
         self._ends = dict(pairwise([*starts, len(self.page.lines) + 1]))
         self._cards = {card.line: card for card in cards}
@@ -103,7 +103,7 @@ class _Source:
                 role = rest.partition(":")[0].strip()
                 roles = [*ROLES, "show"] if language == "python" else ["vary"] if language == "toml" else []
                 near = [] if role in roles or not role else get_close_matches(role, roles, n=1, cutoff=0.7)
-                said = f"{printable(block.info)!r} is no role of a block"
+                said = f"{printable(block.info)!r} isn't a role of a block"
                 remedy = f"did you mean {language} {near[0]}?" if near else ""
             if remedy:
                 yield Remark(self.file, block.start + 1, 1, "warning", f"{said}: {remedy}")
@@ -127,11 +127,11 @@ class _Reader:
         yield from self._parameters()
 
     def warn(self, words: str, message: str, line: int = 0) -> Remark:
-        """A warning where the words stand."""
+        """A warning at the words."""
         return self._at(self.card, words, message, "warning", line)
 
     def error(self, words: str, message: str, line: int = 0) -> Remark:
-        """An error where the words stand."""
+        """An error at the words."""
         return self._at(self.card, words, message, "error", line)
 
     def _answer(self) -> Iterator[Remark]:
@@ -155,7 +155,7 @@ class _Reader:
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             if block.role == "judge" and (length := _length(tree, block.text)) >= LONGEST_JUDGE:
                 said = f"has a judge of {length} lines of code, where fewer than {LONGEST_JUDGE} are to be read at once"
-                yield self.warn("", f"{said}: share in a function what its tests repeat", block.line)
+                yield self.warn("", f"{said}: put what its tests repeat into a function", block.line)
             if block.role == "check" and "answer" not in names and self.card.kind == "numeric":
                 yield self.warn(
                     "", "has a check that never looks at `answer`: it cannot notice a wrong one", block.line

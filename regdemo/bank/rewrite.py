@@ -1,4 +1,4 @@
-"""Cards that were read in somebody else's style, written in this project's format, with ids that stay."""
+"""Cards that were read in another style, written in this project's format, with ids that stay."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _TAIL = """
 
 
 def skeleton(kind: str, id: str) -> str:
-    """A card of a kind that could be asked as it stands. Raises ArgumentError for an unknown kind or a bad id."""
+    """A card of a kind that could be asked as it is. Raises ArgumentError for an unknown kind or a bad id."""
     head = find_kind(kind).skeleton
     if not re.fullmatch(r"[A-Za-z][\w.-]*[0-9][\w.-]*", id, re.ASCII):
         raise ArgumentError(f"{id!r} isn't an id: begin with a letter, and have a number in it, as in Q18.2")

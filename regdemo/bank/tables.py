@@ -11,7 +11,19 @@ from typing import Any
 
 from regdemo.quiz.cards import Card
 
-COLUMNS = ("id", "kind", "question", "options", "answer", "explanation", "hints", "sources", "tags", "file", "line")
+CARD_COLUMNS = (
+    "id",
+    "kind",
+    "question",
+    "options",
+    "answer",
+    "explanation",
+    "hints",
+    "sources",
+    "tags",
+    "file",
+    "line",
+)
 
 
 def as_json(cards: Sequence[Card]) -> str:
@@ -24,7 +36,7 @@ def as_csv(cards: Sequence[Card]) -> str:
     """A header and a row for each card. A cell that a spreadsheet would calculate begins with an apostrophe."""
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(COLUMNS)
+    writer.writerow(CARD_COLUMNS)
     for card in cards:
         options = "\n".join(f"[{'x' if option.correct else ' '}] {option.text}" for option in card.options)
         lists = ("\n".join(card.hints), "\n".join(card.sources), " ".join(card.tags))

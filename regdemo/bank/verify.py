@@ -1,4 +1,4 @@
-"""Running what a bank's cards claim: their checks, and the programs whose output they ask for. Only ever on request."""
+"""Running, on request alone, what a bank's cards claim: their checks, and the programs whose output they ask about."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_DRAWS = 1_000  # of a card's parameters; more combinations are tried in eve
 _CHUNK = 64  # draws in one task
 
 
-class Task(NamedTuple):
+class CardRun(NamedTuple):
     """What one child process runs of one card. request: as `worker` reads it."""
 
     card: Card
@@ -63,7 +63,7 @@ def verify(
     """Run every check, program and judge that the cards hold, `jobs` at a time, and compare with what the cards say.
 
     Each task runs in a process of its own, forked from one that has torch, and is killed after time_limit seconds.
-    progress is told how many tasks of how many are done, of the katas after the others. An interrupt ends every child.
+    progress is called with how many tasks are done, and of how many; katas come last. An interrupt ends every child.
     """
     start = time.monotonic()
     passed_over: list[Fault] = []
@@ -85,7 +85,7 @@ def verify(
     )
 
 
-def _tasks(card: Card, passed_over: list[Fault]) -> Iterator[Task]:
+def _tasks(card: Card, passed_over: list[Fault]) -> Iterator[CardRun]:
     """What there is to run of a card."""
     drawn = list(draws(card.vary, MOST_DRAWS))
     for block in card.code:
@@ -93,12 +93,12 @@ def _tasks(card: Card, passed_over: list[Fault]) -> Iterator[Task]:
             request = {"role": "check", "file": str(card.file), "line": block.line, "text": block.text}
             named = [{"names": {**_answer(card, values), **values}, "values": values} for values in drawn]
             for first in range(0, len(named), _CHUNK):
-                yield Task(card, block.line, "check", {**request, "draws": named[first : first + _CHUNK]})
+                yield CardRun(card, block.line, "check", {**request, "draws": named[first : first + _CHUNK]})
     if card.kind == "predict":
         yield from _programs(card, drawn, passed_over)
 
 
-def _programs(card: Card, drawn: Sequence[dict[str, Value]], passed_over: list[Fault]) -> Iterator[Task]:
+def _programs(card: Card, drawn: Sequence[dict[str, Value]], passed_over: list[Fault]) -> Iterator[CardRun]:
     """The program of a predict card: its blocks `python show`, one after the other."""
     shown = [block for block in read(card.question).blocks if block.info.split()[1:2] == ["show"]]
     line = _line(card, lambda written: written.lstrip("`~ ").split()[1:2] == ["show"])
@@ -115,7 +115,7 @@ def _programs(card: Card, drawn: Sequence[dict[str, Value]], passed_over: list[F
     ]
     request = {"role": "predict", "file": str(card.file), "line": line, "output": output}
     for first in range(0, len(named), _CHUNK):
-        yield Task(card, line, "program", {**request, "draws": named[first : first + _CHUNK]})
+        yield CardRun(card, line, "program", {**request, "draws": named[first : first + _CHUNK]})
 
 
 def _answer(card: Card, values: dict[str, Value]) -> dict[str, float | str]:
@@ -145,7 +145,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(tasks: Sequence[Task], jobs: int, time_limit: float, progress: Callable[[int, int], None]) -> list[Fault]:
+def _run(tasks: Sequence[CardRun], jobs: int, time_limit: float, progress: Callable[[int, int], None]) -> list[Fault]:
     """The faults of all tasks, by `jobs` workers side by side."""
     if not tasks:
         return []
@@ -156,7 +156,7 @@ def _run(tasks: Sequence[Task], jobs: int, time_limit: float, progress: Callable
         for worker in workers:
             idle.put(worker)
 
-        def run(task: Task) -> list[Fault]:
+        def run(task: CardRun) -> list[Fault]:
             worker = idle.get()
             try:
                 return worker.run(task)
@@ -184,8 +184,8 @@ class _Worker:
         self._time_limit = time_limit
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, task: Task) -> list[Fault]:
-        """The faults of a task. What it prints is no answer, and neither is silence."""
+    def run(self, task: CardRun) -> list[Fault]:
+        """The faults of a task. Neither what it prints nor silence counts as an answer."""
         process = self._process or self._begin()
         late = threading.Event()
 
@@ -241,5 +241,5 @@ class _Worker:
         return self._process
 
 
-def _fault(task: Task, line: int, message: str) -> Fault:
+def _fault(task: CardRun, line: int, message: str) -> Fault:
     return Fault(task.card.file, line, f"{task.card.id}'s {task.name} {printable(message)}")

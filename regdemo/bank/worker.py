@@ -28,7 +28,7 @@ import torch
 
 from regdemo.quiz.cards import at
 
-MOST = 3  # faults of one task: more of the same help nobody
+MOST_FAULTS = 3  # faults of one task: more of the same do not help
 
 
 class Finding(NamedTuple):
@@ -54,13 +54,13 @@ def check(task: Mapping[str, Any]) -> list[Finding]:
         except BaseException as error:
             line, why = _why(error, task, names)
             found.append(Finding(line, f"fails{at(draw['values'])}: {why}"))
-        if len(found) == MOST:
+        if len(found) == MOST_FAULTS:
             break
     return found
 
 
 def predict(task: Mapping[str, Any]) -> list[Finding]:
-    """Run a program for every draw; what it prints is what the card says, white space apart."""
+    """Run a program for every draw; what it prints is what the card says, up to white space."""
     found: list[Finding] = []
     for draw in task["draws"]:
         seed()
@@ -70,13 +70,13 @@ def predict(task: Mapping[str, Any]) -> list[Finding]:
             with contextlib.redirect_stdout(printed):
                 exec(program, {"__name__": "__main__"})
         except BaseException as error:
-            # A card may ask for the error: it is the last line that the program prints.
+            # A card may ask about the error: it is the last line that the program prints.
             printed.write(f"\n{type(error).__name__}{f': {error}' if str(error) else ''}")
         got, said = " ".join(printed.getvalue().split()), " ".join(draw["output"].split())
         if got != said:
             shown = f"{got[:200]} ..." if len(got) > 200 else got
             found.append(Finding(task["output"], f"prints {shown!r}{at(draw['values'])}, and the card says {said!r}"))
-        if len(found) == MOST:
+        if len(found) == MOST_FAULTS:
             break
     return found
 
@@ -131,7 +131,7 @@ def _sides(text: str, line: int, names: Mapping[str, Any]) -> str:
 
 
 def _run(task: Mapping[str, Any]) -> list[Finding]:
-    """The findings of a task, whatever it does to the process that runs it, where processes can be forked."""
+    """The findings of a task; where processes can be forked, also of one that kills its process."""
     if not hasattr(os, "fork"):
         return RUN[task["role"]](task)
     reader, writer = os.pipe()

@@ -39,9 +39,9 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may be anywhere.")] = False,
 ) -> None:
-    """Options before the command. `main` itself takes `--debug` out, wherever it stands."""
+    """Options before the command. `main` itself takes `--debug` out, in any place."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -81,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _with_help(error: TyperException, arguments: Sequence[str]) -> str:
-    """What is wrong with the words typed, which word it is, and where the right ones stand."""
+    """What is wrong with the words typed, which word it is, and where the right ones are listed."""
     message = error.format_message().rstrip(".")
     for option in getattr(getattr(error, "param", None), "opts", ()):
         # Typer does not always say what the value was.
@@ -100,7 +100,7 @@ def _say(message: str, code: int) -> int:
 
 
 class _Output(io.FileIO):
-    """Standard output whose faults are said as such, wherever they come up, and not taken for those of another file."""
+    """Standard output whose faults are reported as its own, and not taken for those of another file."""
 
     def write(self, data: Any, /) -> int:
         """Write, and raise FileError where the system refuses."""

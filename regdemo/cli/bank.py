@@ -27,8 +27,8 @@ from regdemo.cli.learner import (
     Topics,
     clock,
     counted,
+    from_now,
     home_folder,
-    in_words,
     load_bank,
     narrowed,
 )
@@ -74,7 +74,7 @@ def list_cards(
 ) -> None:
     """The cards, how many there are of each kind, and how much was left out: questions without an answer, headings.
 
-    Ids that are duplicated in somebody else's files are told apart, and said.
+    Ids that are duplicated in foreign files get a number, which is said.
     """
     loaded = load_bank(bank, home_folder(home))
     chosen = bool(topic or kind or tag)
@@ -190,7 +190,7 @@ def _history(id: str, folder: Path, page: Page) -> None:
         return
     right = sum(schedule.Rating(review.rating).right for review in reviews)
     memory = schedule.replay(reviews).get(id)
-    due = f" It is due {in_words(memory.due - clock())}." if memory else ""
+    due = f" It is due {from_now(memory.due - clock())}." if memory else ""
     page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")
 
 

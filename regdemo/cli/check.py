@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from regdemo.bank import lint as linter
+from regdemo.bank import verify as verifier
+from regdemo.cli import see
 from regdemo.cli.learner import BankPath, counted
+from regdemo.quiz import decks
 from regdemo.text import printable
 
 if TYPE_CHECKING:
@@ -38,11 +42,8 @@ def verify(
 
     Of a code card the starter must fail, each solution pass, and each mutant fail the test that is named for it.
 
-    This runs code from the deck, in child processes that may do whatever you may: do it with decks that you trust.
+    This runs code from the deck, in child processes with all your rights: do it with decks that you trust.
     """
-    from regdemo.bank import verify as engine
-    from regdemo.quiz import decks
-
     cards = decks.load(path or bank or decks.bundled()).cards
     shown = sys.stderr.isatty() and not as_json
 
@@ -50,7 +51,7 @@ def verify(
         if shown:
             print(f"\r{done} of {total} ", end="", file=sys.stderr, flush=True)
 
-    result = engine.verify(cards, jobs=jobs, time_limit=time_limit, progress=progress)
+    result = verifier.verify(cards, jobs=jobs, time_limit=time_limit, progress=progress)
     if shown:
         print("\r\033[K", end="", file=sys.stderr)
     if as_json:
@@ -94,11 +95,7 @@ def lint(
     bank: BankPath = None,
 ) -> None:
     """Read decks strictly: every fault with its place and its remedy, and what makes a card weak. Runs nothing."""
-    from regdemo.bank import lint as engine
-    from regdemo.cli.see import why_not
-    from regdemo.quiz import decks
-
-    remarks = engine.lint(path or bank or decks.bundled(), why_not)
+    remarks = linter.lint(path or bank or decks.bundled(), see.why_not)
     levels = Counter(remark.level for remark in remarks)
     if as_json:
         print(json.dumps([{**r._asdict(), "file": str(r.file)} for r in remarks], indent=2, ensure_ascii=False))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
-from regdemo.cli.learner import counted, in_short, in_words
+from regdemo.cli.learner import counted, from_now, in_short
 from regdemo.quiz import grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.schedule import LEARNER, Mode, Rating
@@ -51,7 +51,7 @@ class RecallGrade(NamedTuple):
     by: str = LEARNER
 
 
-class Desk:
+class TerminalDesk:
     """One session with one learner. transcript: what was asked and answered, as plain values, in its order.
 
     follow: the command that asks cards of this bank.  streak: for how many days before this one there was practice.
@@ -176,9 +176,9 @@ class Desk:
                 self._page.quiet(str(error))
                 continue
             assert found
-            self._page.verdict(found.verdict is outcome.Verdict.RIGHT, verdict(found))
+            self._page.verdict(found.verdict is outcome.AnswerVerdict.RIGHT, verdict_line(found))
             self._page.text(found.why)
-            if not found.options and found.verdict is not outcome.Verdict.RIGHT:
+            if not found.options and found.verdict is not outcome.AnswerVerdict.RIGHT:
                 self._page.text(found.answer, "The answer")
             self._explain(found)
             return found
@@ -197,9 +197,9 @@ class Desk:
         return found
 
     def _explain(self, found: Outcome) -> None:
-        """Why the wrong picks are wrong and the right ones right; else the explanation that stands alone."""
+        """Why the wrong picks are wrong and the right ones right; else the explanation that can be read alone."""
         self._list_options(found.reasons)
-        if found.options or found.verdict is outcome.Verdict.RIGHT:
+        if found.options or found.verdict is outcome.AnswerVerdict.RIGHT:
             self._page.text(found.explanation)
 
     def _list_options(self, options: Sequence[OptionResult]) -> None:
@@ -470,7 +470,7 @@ class Desk:
             return "It comes again at the end."
         if self._session.policy.mode is Mode.CRAM or not found.due:
             return "A cram moves no schedule."
-        return f"It comes again {in_words(found.due - self._session.now())}."
+        return f"It comes again {from_now(found.due - self._session.now())}."
 
     def _time_left(self) -> str:
         """A time as a clock shows it, 9:05."""
@@ -497,10 +497,10 @@ def edit(say: Callable[[str], None]) -> str | None:
     return None
 
 
-def verdict(found: Outcome) -> str:
+def verdict_line(found: Outcome) -> str:
     """Right or wrong, and how much of it was right."""
     right, parts = found.parts
-    if found.verdict is not outcome.Verdict.PARTLY:
+    if found.verdict is not outcome.AnswerVerdict.PARTLY:
         return str(found.verdict.value)
     return f"{found.verdict.value}: {right} of {counted(parts, 'right option' if found.options else 'gap')}"
 
@@ -537,7 +537,7 @@ def answered_as_plain(reply: Reply) -> dict[str, Any]:
     review, found = reply.review, reply.outcome
     return {
         "response": review.response,
-        "correct": reply.right if reply.question.self_graded else found.verdict is outcome.Verdict.RIGHT,
+        "correct": reply.right if reply.question.self_graded else found.verdict is outcome.AnswerVerdict.RIGHT,
         "share": round(review.share, 4),
         "rating": Rating(review.rating).name.lower(),
         "feedback": feedback(found),

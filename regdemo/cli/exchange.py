@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from regdemo import storage
-from regdemo.bank import apkg, deck, rewrite
+from regdemo.bank import anki as package
+from regdemo.bank import apkg, deck, rewrite, tables
 from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import decks
@@ -45,8 +46,6 @@ def export_cards(
     loaded = load_bank(bank, home_folder(home))
     cards = narrowed(loaded, topic=topic, kind=kind, tag=tag)
     if csv or as_json:
-        from regdemo.bank import tables
-
         for target, text in ((csv, tables.as_csv), (as_json, tables.as_json)):
             if target and str(target) == "-":
                 print(text(cards), end="")
@@ -54,8 +53,6 @@ def export_cards(
                 _write(target, text(cards).encode())
                 print(f"{counted(len(cards), 'card')} in {printable(str(target))}.")
     if anki:
-        from regdemo.bank import anki as package
-
         with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
             file = Path(folder) / "deck.apkg"
             package.write(cards, file, name or (bank.resolve().stem if bank else "regdemo"))
@@ -73,7 +70,7 @@ def import_cards(
         typer.Option("--out", "-o", metavar="PATH", help="The deck or the folder to write; else standard output."),
     ] = None,
 ) -> None:
-    """Write notes of Anki, or markdown in somebody else's style, as decks in regdemo's format, with ids that stay.
+    """Write notes of Anki, or markdown in another style, as decks in regdemo's format, with ids that stay.
 
     Of Anki's notes it takes fronts, backs and gaps; pictures and sounds stay behind. Markdown is read in the style that
     it has, one deck is written for each file, and what was not taken is listed.

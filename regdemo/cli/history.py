@@ -1,4 +1,4 @@
-"""`regdemo history`: carry it elsewhere, unite two, look whether it is whole, save what a damaged one still holds."""
+"""`regdemo history`: carry it elsewhere, merge two, check one for damage, save what a damaged one still holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regdemo import storage
 from regdemo.cli.learner import Home, clock, counted, home_folder
 from regdemo.errors import FileError
 from regdemo.quiz import checkup
-from regdemo.quiz.database import NAME
+from regdemo.quiz.database import HISTORY_FILE
 from regdemo.quiz.exchange import lines, parse, salvage, unite
 from regdemo.quiz.history import History, read_rows
 from regdemo.quiz.schedule import moment
@@ -70,7 +70,7 @@ def import_history(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise FileError(f"{name}:{line}: this is no text in UTF-8: nothing was imported") from error
+        raise FileError(f"{name}:{line}: this isn't a text in UTF-8: nothing was imported") from error
     reviews, marks = parse(text.split("\n"), name)
     with History(home_folder(home)) as kept:
         if kept.notice:
@@ -80,18 +80,18 @@ def import_history(
 
 
 def _standard_input() -> bytes:
-    data = sys.stdin.buffer.read(storage.LARGEST + 1)
-    if len(data) > storage.LARGEST:
-        raise FileError(f"standard input has more than {storage.LARGEST:,} bytes: nothing was imported")
+    data = sys.stdin.buffer.read(storage.LARGEST_FILE + 1)
+    if len(data) > storage.LARGEST_FILE:
+        raise FileError(f"standard input has more than {storage.LARGEST_FILE:,} bytes: nothing was imported")
     return data
 
 
-@history.command(short_help="Look whether the history is whole.", epilog="Example: regdemo history check")
+@history.command(short_help="Check the history for damage.", epilog="Example: regdemo history check")
 def check(
     home: Home = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Look whether the history is whole: the file, its guards against change, every row. Exit code 3 if it is not."""
+    """Check the history for damage: the file, its guards against change, every row. Exit code 3 if there is any."""
     folder = home_folder(home)
     found = checkup.check(folder, clock())
     if as_json:
@@ -105,14 +105,14 @@ def check(
         )
         if found.first is not None and found.last is not None:
             first, last = (moment(at).astimezone() for at in (found.first, found.last))
-            print(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}, in {folder / NAME}.")
+            print(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}, in {folder / HISTORY_FILE}.")
         for line in (*found.notes, *found.faults):
             print(f"- {line}")
         if not found.faults:
-            print("It is whole.")
+            print("No damage found.")
     if found.faults:
         raise FileError(
-            f"{folder / NAME} is not whole ({counted(len(found.faults), 'fault')}): "
+            f"{folder / HISTORY_FILE} is damaged ({counted(len(found.faults), 'fault')}): "
             "`regdemo history recover` writes what can be read of it"
         )
 
@@ -135,7 +135,7 @@ def recover(
 ) -> None:
     """Write what can still be read of a damaged history, as `export` would: `import` takes it in. It is only read."""
     folder = home_folder(home)
-    path = folder / NAME if damaged is None else damaged
+    path = folder / HISTORY_FILE if damaged is None else damaged
     if not path.exists() and (folder / path).exists():
         path = folder / path
     reviews, marks = salvage(path)

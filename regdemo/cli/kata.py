@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from regdemo.cli.keys import Keys
-from regdemo.cli.learner import BankPath, Home, clock, counted, home_folder, in_words, load_bank
+from regdemo.cli.keys import KeyReader
+from regdemo.cli.learner import BankPath, Home, clock, counted, from_now, home_folder, load_bank
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata import attacks, files, judge, katas, record, sandbox
 from regdemo.quiz import decks, history, schedule
@@ -30,7 +30,7 @@ POLL = 0.05  # seconds between two looks at a file that is watched
 BAR = 24  # characters
 
 
-class Names(TyperGroup):
+class KataGroup(TyperGroup):
     """The commands, and in addition each kata's name: `kata NAME` is `kata start NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -50,7 +50,7 @@ class Names(TyperGroup):
 
 
 kata = typer.Typer(
-    cls=Names,
+    cls=KataGroup,
     help="Write it, or find the bug: tests judge your code, with exact bounds for what is random.",
     rich_markup_mode=None,
     invoke_without_command=True,
@@ -94,7 +94,7 @@ def overview(context: typer.Context, bank: BankPath = None, home: Home = None, f
     rows = []
     for one in desk.katas.values():
         state = desk.state(one)
-        due = in_words(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
+        due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
         rows.append([f"  {one.name}", one.level, state, due, _task(one)])
     title = f"{counted(len(rows), 'kata')}, {sum(row[2] == 'passed' for row in rows)} passed"
     desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
@@ -136,7 +136,7 @@ def watch(
     """Judge on every save, and go to the next kata when one passes. Keys: h hint, n next, t task, q quit."""
     desk = _Desk(bank, home, folder)
     one = desk.find(name) if name else desk.following()
-    with desk.judge(weaker) as judging, Keys() as keys, suppress(KeyboardInterrupt):
+    with desk.judge(weaker) as judging, KeyReader() as keys, suppress(KeyboardInterrupt):
         judging.warm()
         passed = False
         while one:
@@ -314,7 +314,7 @@ class _Desk:
             if rating:
                 review = record.review(one, rating, verdict, text, hints, clock())
                 kept.add(review)
-                due = in_words(schedule.replay([*reviews, review])[one.card.id].due - clock())
+                due = from_now(schedule.replay([*reviews, review])[one.card.id].due - clock())
                 self.page.quiet(f"\nSaved as {schedule.RATINGS[rating - 1].capitalize()}. It comes again {due}.")
             elif one.is_untouched(text):
                 self.page.quiet("\nNothing is saved: this is still the starter.")
@@ -339,7 +339,7 @@ class _Desk:
                 f"\nThat is the last one. `{self.command('solution', one.name)} --give-up` shows the solution."
             )
 
-    def watch(self, one: Kata, judging: Judge, keys: Keys, *, below: bool) -> tuple[Kata | None, bool]:
+    def watch(self, one: Kata, judging: Judge, keys: KeyReader, *, below: bool) -> tuple[Kata | None, bool]:
         """Judge a kata on every save until it passes or is left; the kata to go on with, and whether this one passed.
 
         below: begin below what is on the screen. Ctrl-C and the key q raise KeyboardInterrupt.

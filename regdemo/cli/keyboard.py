@@ -42,14 +42,14 @@ _ENDS = (signal.SIGTERM, *(getattr(signal, name) for name in ("SIGHUP",) if hasa
 
 
 class Keyboard:
-    """Standard input. person: whether somebody sits there.  at_once: whether a key can count without Enter."""
+    """Standard input. person: whether it is a terminal.  at_once: whether a key can count without Enter."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self.person = sys.stdin is not None and sys.stdin.isatty()
         self.at_once = self.person and page.moves
         if hasattr(sys.stdin, "reconfigure"):
-            sys.stdin.reconfigure(errors="replace")  # bytes that are no text make a wrong answer, not a crash
+            sys.stdin.reconfigure(errors="replace")  # bytes that aren't text make a wrong answer, not a crash
 
     def read(
         self,

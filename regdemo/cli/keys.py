@@ -15,14 +15,14 @@ else:
     import tty
 
 
-class Keys:
+class KeyReader:
     """Reads keys while its block lasts, then leaves the terminal as it was. Without a terminal there are no keys."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdin.isatty()
         self._saved: list[Any] | None = None
 
-    def __enter__(self) -> Keys:
+    def __enter__(self) -> KeyReader:
         """Note how the terminal is set."""
         if self._terminal and sys.platform != "win32":
             self._saved = termios.tcgetattr(sys.stdin)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 Names = list[str] | None
 # As in `catalog.PLACES`, which is slow to import for a help text.
-PLACES = "inputs, activations, attention, paths, weights, targets, gradients, optimizers, averaging, schedules, models"
+PLACE_NAMES = (
+    "inputs, activations, attention, paths, weights, targets, gradients, optimizers, averaging, schedules, models"
+)
 
 
 def complete_name(incomplete: str) -> list[str]:
@@ -69,7 +71,7 @@ Topics = Annotated[
     typer.Option(
         "--topic",
         metavar="NAME,...",
-        help=f"Cards of these decks; also where a technique acts ({PLACES}), a level, or a tag.",
+        help=f"Cards of these decks; also where a technique acts ({PLACE_NAMES}), a level, or a tag.",
         autocompletion=complete_name,
     ),
 ]
@@ -125,7 +127,7 @@ Interview = Annotated[
 ]
 
 
-def in_words(time: timedelta) -> str:
+def from_now(time: timedelta) -> str:
     """How far off a time is, in its largest unit: `in 3 days`."""
     minutes = time / timedelta(minutes=1)
     if minutes <= 0:
@@ -173,10 +175,10 @@ def narrowed(
     """The cards that these options choose. Raises ArgumentError for a name that no card has."""
     return selection.narrow(
         bank,
-        ids=listed(ids),
-        topics=listed(topic),
-        kinds=listed(kind),
-        tags=listed(tag),
+        ids=split_names(ids),
+        topics=split_names(topic),
+        kinds=split_names(kind),
+        tags=split_names(tag),
         groups=catalog.stems_by_place() if topic or tag else None,
     )
 
@@ -225,7 +227,7 @@ def topic_title(name: str) -> str:
     return name.replace("_", "-")
 
 
-def listed(names: Names) -> list[str]:
+def split_names(names: Names) -> list[str]:
     """The names of an option that may be repeated, and may name several at once, with commas between."""
     return [name.strip() for each in names or () for name in each.split(",")]
 

@@ -37,7 +37,7 @@ def mcp(
             "This is a server for assistants: it reads from a program. `regdemo mcp --check` tries it.", file=sys.stderr
         )
     loaded = learner.load_bank(bank, folder, asking=True)
-    desk = desks.Desk(loaded, bank or decks.bundled(), folder, learner.clock)
+    desk = desks.McpDesk(loaded, bank or decks.bundled(), folder, learner.clock)
     try:
         servers.build(desk).run("stdio")
     finally:

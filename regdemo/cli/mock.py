@@ -1,4 +1,4 @@
-"""`regdemo mock`: an interview against the clock. Nothing is told until its end; then everything is."""
+"""`regdemo mock`: an interview against the clock, with no feedback until its end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mock(
         if not askable:
             code = f"{learner.katas(len(wanted), bank)} " if wanted else ""
             page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
-        interview = desk.Desk(session, page, keyboard, learner.asking(bank), interviewer=model)
+        interview = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), interviewer=model)
         took = None
         try:
             interview.take()

@@ -6,10 +6,12 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import rich.console
 import torch
 import typer
 
 from regdemo.parameters import SEED, Parameter, Words
+from regdemo.render import files, terminal
 
 if TYPE_CHECKING:
     from regdemo.report import Report
@@ -24,7 +26,7 @@ Save = Annotated[
 
 
 def described(parameter: Parameter | Words) -> str:
-    """A parameter's help with its range; the range of a seed, or of a text that may be empty, is nobody's concern."""
+    """A parameter's help with its range; without the range of a seed, or of a text that may be empty."""
     plain = parameter is SEED or (isinstance(parameter, Words) and not parameter.low)
     return parameter.help if plain else f"{parameter.help.rstrip('.')}, {parameter.allowed}."
 
@@ -32,9 +34,7 @@ def described(parameter: Parameter | Words) -> str:
 def check_save(save: Path | None) -> None:
     """Refuse, before any work is done, a file that could not be written."""
     if save is not None:
-        from regdemo.render import files
-
-        files.check(save)
+        files.refuse_unwritable(save)
 
 
 def import_torch() -> None:
@@ -50,16 +50,12 @@ def import_torch() -> None:
 
 def emit(report: Report, *, as_json: bool, save: Path | None, short: bool = False, claims: bool = False) -> None:
     """Print the report, write it where asked, and exit 1 if one of its claims does not hold."""
-    from rich.console import Console
-
-    from regdemo.render import files, terminal
-
     if as_json:
         print(files.to_json(report), end="")
     else:
-        terminal.show(report, Console(highlight=False), short=short, claims=claims)
+        terminal.show(report, rich.console.Console(highlight=False), short=short, claims=claims)
     if save is not None:
         files.save(report, save)
-        Console(stderr=True, highlight=False).print(f"Saved {save}", markup=False)
+        rich.console.Console(stderr=True, highlight=False).print(f"Saved {save}", markup=False)
     if not report.holds:
         raise typer.Exit(1)

@@ -72,7 +72,7 @@ def _run_all(seed: int, as_json: bool) -> None:
         _print_json([report.as_dict() for report in reports.values()])
     else:
         print_by_place(
-            {p: (p.name, f"{'✓' if r.holds else '✗'} {format.verdict(r.claims)}") for p, r in reports.items()}
+            {p: (p.name, f"{'✓' if r.holds else '✗'} {format.claims_summary(r.claims)}") for p, r in reports.items()}
         )
     if not all(report.holds for report in reports.values()):
         raise typer.Exit(1)

@@ -21,7 +21,7 @@ from regdemo.quiz.practice import Practice
 from regdemo.render import cards as pages
 
 MINUTES = 20  # per day, where nothing was said
-WEAK = 3  # topics that are named
+WEAK_TOPICS = 3  # topics that are named
 
 
 def plan(
@@ -106,7 +106,9 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     page.quiet(f"and {_in_words(found.stopped)} if you stop now. (95% intervals,")
     page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
     topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
-    weak = sorted((topic for topic in topics if topic.recall is not None), key=lambda topic: topic.recall or 0)[:WEAK]
+    weak = sorted((topic for topic in topics if topic.recall is not None), key=lambda topic: topic.recall or 0)[
+        :WEAK_TOPICS
+    ]
     if weak:
         said = ", ".join(f"{learner.topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak)
         page.quiet(f"Weak topics: {said}: `regdemo quiz --topic {learner.topic_title(weak[0].name)} --cram`.")

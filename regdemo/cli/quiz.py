@@ -84,7 +84,7 @@ def quiz(
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
         streak = learner.streak(history.times())
-        quiz = desk.Desk(session, page, keyboard, learner.asking(bank), streak, model)
+        quiz = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), streak, model)
         try:
             quiz.take()
         finally:
@@ -103,7 +103,7 @@ def outlook(practice: Practice, today: Today) -> str:
         parts.append(f"{learner.counted(today.due, 'card')} due now.")
     elif today.next_due:
         id, due = today.next_due
-        parts.append(f"{id} is the next due, {learner.in_words(due - practice.now())}.")
+        parts.append(f"{id} is the next due, {learner.from_now(due - practice.now())}.")
     if today.unanswered:
         parts.append(f"{learner.counted(today.unanswered, 'card')} never answered.")
     return " ".join(parts)

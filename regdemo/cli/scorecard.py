@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain, verdict
+from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain, verdict_line
 from regdemo.cli.learner import asking, topic_title
 from regdemo.quiz import interview
-from regdemo.quiz.outcome import Verdict
+from regdemo.quiz.outcome import AnswerVerdict
 
 if TYPE_CHECKING:
     from regdemo.quiz.interview import Calibration
@@ -52,11 +52,11 @@ class Scorecard:
         }
 
     def _answer_as_plain(self, reply: Reply) -> dict[str, Any]:
-        told = {**asked_as_plain(reply.question), **answered_as_plain(reply), "sure": reply.review.sure}
-        told["missed"] = list(left_out(reply))
+        plain = {**asked_as_plain(reply.question), **answered_as_plain(reply), "sure": reply.review.sure}
+        plain["missed"] = list(left_out(reply))
         if not reply.graded:
-            told |= dict.fromkeys(("correct", "share", "rating"))
-        return {key: value for key, value in told.items() if key not in ("due", "undone", "hints")}
+            plain |= dict.fromkeys(("correct", "share", "rating"))
+        return {key: value for key, value in plain.items() if key not in ("due", "undone", "hints")}
 
     def show(self, page: Page) -> None:
         """Print it."""
@@ -91,8 +91,8 @@ class Scorecard:
         page.rule(f"What to improve · {reply.question.card.id}")
         page.text(reply.question.asked.question)
         page.text(reply.review.response or "(passed)", "You said")
-        if not reply.question.self_graded and found.verdict is not Verdict.SKIPPED:
-            page.verdict(found.verdict is Verdict.RIGHT, verdict(found))
+        if not reply.question.self_graded and found.verdict is not AnswerVerdict.SKIPPED:
+            page.verdict(found.verdict is AnswerVerdict.RIGHT, verdict_line(found))
         page.text(found.why)
         for one in found.options:
             reason = one.why if one in found.reasons else ""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WEAKEST = 5  # cards that are listed
 TOPICS = 10  # that are listed, the weakest first
-WEEKS = 24  # of the calendar
+CALENDAR_WEEKS = 24  # of the calendar
 SHADES = "·░▒▓█"  # no answer on a day, then ever more
 
 
@@ -71,9 +71,9 @@ def stats(
 
 
 def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
-    told: dict[str, object] = as_plain(found)
-    told["due"] = {name.replace(" ", "_"): count for name, count in found.due.items()}
-    told["weak"] = [
+    plain: dict[str, object] = as_plain(found)
+    plain["due"] = {name.replace(" ", "_"): count for name, count in found.due.items()}
+    plain["weak"] = [
         {
             "id": weak.card.id,
             "question": weak.card.question,
@@ -85,18 +85,18 @@ def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
         }
         for weak in found.weak
     ]
-    told["interview"] = str(practice.goal.interview) if practice.plan.interview else None
+    plain["interview"] = str(practice.goal.interview) if practice.plan.interview else None
     minutes = practice.goal.minutes
-    told["forecast"] = (
-        as_plain(practice.forecast(minutes, practice.goal.new)) if minutes and told["interview"] else None
+    plain["forecast"] = (
+        as_plain(practice.forecast(minutes, practice.goal.new)) if minutes and plain["interview"] else None
     )
-    told["practice"] = {
+    plain["practice"] = {
         "days": {day.isoformat(): count for day, count in sorted(found.practised.items())},
-        "streak": told.pop("streak"),
-        "longest_streak": told.pop("longest"),
+        "streak": plain.pop("streak"),
+        "longest_streak": plain.pop("longest"),
     }
-    del told["practised"]
-    return told
+    del plain["practised"]
+    return plain
 
 
 def _show(page: Page, found: Overview, practice: Practice) -> None:
@@ -130,7 +130,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
                     f"  {weak.card.id}",
                     f"{weak.recall:.0%}",
                     f"{weak.state.failed} of {weak.state.reviews}",
-                    learner.in_words(weak.state.due - practice.now()),
+                    learner.from_now(weak.state.due - practice.now()),
                     _first_line(weak.card.question),
                 ]
                 for weak in found.weak[:WEAKEST]
@@ -203,11 +203,13 @@ def _first_line(text: str) -> str:
 
 def _calendar(page: Page, practised: Mapping[date, int], today: date) -> None:
     """Answers by day, a column for each week, darker for more."""
-    rows = progress.calendar(practised, today, WEEKS)
+    rows = progress.calendar(practised, today, CALENDAR_WEEKS)
     most = max((count or 0 for row in rows for count in row), default=0)
-    mondays = [today - timedelta(days=today.weekday(), weeks=WEEKS - 1 - week) for week in range(WEEKS)]
+    mondays = [
+        today - timedelta(days=today.weekday(), weeks=CALENDAR_WEEKS - 1 - week) for week in range(CALENDAR_WEEKS)
+    ]
     # A month's name is over the first week that begins in it, if there is room.
-    months = [" "] * (2 * WEEKS + 3)
+    months = [" "] * (2 * CALENDAR_WEEKS + 3)
     for week, monday in enumerate(mondays):
         if monday.day <= 7:
             months[2 * week : 2 * week + 3] = f"{monday:%b}"

@@ -51,7 +51,7 @@ def sweep(
     is kept in a file, a line of its own, when its cell ends. The
     same command again trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own
     cell only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
-    precision, is kept apart.
+    precision, is kept separately.
 
     On a cluster: `pip install 'regdemo[dask]'` on every machine, the same version. On one of them run `dask scheduler`,
     on each of the others `dask worker tcp://HOST:8786`, and then `regdemo sweep ... --dask tcp://HOST:8786` from

@@ -38,7 +38,7 @@ Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
 # Runs something long behind a progress bar, called with `progress` and said in these words, and emits its report.
 Watch = Callable[[Callable[..., Any], str], None]
 
-TABLES = (".csv", ".parquet")  # forms of every network's values alone
+TABLE_SUFFIXES = (".csv", ".parquet")  # forms of every network's values alone
 
 _NAMED = "regdemo.named"  # the words of a command line that may name techniques
 _VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
@@ -184,7 +184,7 @@ def in_runs(
         typer.Option(
             metavar="|".join(PRECISIONS),
             help="bfloat16: matrix products in it, by torch.autocast; parameters, losses and the optimizer in float32. "
-            "float16 is no choice: its range is so small that the loss would need scaling.",
+            "float16 isn't offered: its range is so small that the loss would need scaling.",
         ),
     ] = "float32",
 ) -> None:
@@ -209,7 +209,7 @@ def trains(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Call
     """Give a command the options of these groups, one for each parameter of a technique, and those of its report.
 
     The command is handed them as keywords, of the parameters only those that were typed, and for its report `watch`.
-    In the help its own options stand before the groups' if they are before its star; if behind it, behind them, or in
+    In the help its own options come before the groups' if they are before its star; if behind it, behind them, or in
     the place of one of the same name.
     """
 
@@ -249,7 +249,7 @@ def _watched(run: Callable[..., compare.ExperimentReport], what: str, *, as_json
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    rows = save if save is not None and save.suffix.lower() in TABLES else None
+    rows = save if save is not None and save.suffix.lower() in TABLE_SUFFIXES else None
     check_save(save.with_suffix(".json") if save is not None and rows else save)
     import_torch()
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())

@@ -16,19 +16,19 @@ from pathlib import Path
 from regdemo.errors import ArgumentError
 from regdemo.report import Block, Curves, Report, Series, Table
 
-Run = Callable[[], list[Block]]
-RUNS: dict[str, Run] = {}
+Diagnosis = Callable[[], list[Block]]
+DIAGNOSES: dict[str, Diagnosis] = {}
 CARDS: dict[str, tuple[str, ...]] = {}
 HEAD = re.compile(r'^def (?P<name>[a-z]\w*)\(\) -> list\[Block\]:\n    """(?P<title>[^"\n]+)\."""', re.MULTILINE)
 MODULES = ("curves", "training", "splits", "models", "measured")
 
 
-def run(*cards: str) -> Callable[[Run], Run]:
+def diagnosis(*cards: str) -> Callable[[Diagnosis], Diagnosis]:
     """Note a run under its name, with the cards that ask about it."""
 
-    def note(function: Run) -> Run:
+    def note(function: Diagnosis) -> Diagnosis:
         name = function.__name__.replace("_", "-")
-        RUNS[name], CARDS[name] = function, cards
+        DIAGNOSES[name], CARDS[name] = function, cards
         return function
 
     return note
@@ -57,8 +57,8 @@ def report(name: str) -> Report:
             f"there is no run {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo diagnose` lists them all"
         )
     for module in MODULES:
-        _ = import_module(f"regdemo.diagnoses.{module}").run  # an attribute, since imports may be lazy
-    return Report(names()[found], {}, [], RUNS[found](), "", "", list(CARDS[found]))
+        _ = import_module(f"regdemo.diagnoses.{module}").diagnosis  # an attribute, since imports may be lazy
+    return Report(names()[found], {}, [], DIAGNOSES[found](), "", "", list(CARDS[found]))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Table:

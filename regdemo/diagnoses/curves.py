@@ -9,14 +9,14 @@ from sklearn.model_selection import learning_curve
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from regdemo.diagnoses import plot, run, table
+from regdemo.diagnoses import diagnosis, plot, table
 from regdemo.diagnoses.fit import digits, fit, mlp, moons
 from regdemo.report import Block
 
 BOTH = ("train loss", "val loss", "train acc", "val acc")
 
 
-@run("Q18.600")
+@diagnosis("Q18.600")
 def overfitting() -> list[Block]:
     """A network with more capacity than its few examples can hold: overfitting."""
     data = digits(train=150, wrong=0.2)
@@ -36,7 +36,7 @@ def overfitting() -> list[Block]:
     return [seen, plot("The losses", seen, "loss", "train loss", "val loss"), after]
 
 
-@run("Q18.601")
+@diagnosis("Q18.601")
 def underfitting() -> list[Block]:
     """A linear model on two half circles: underfitting."""
     data = moons()
@@ -48,7 +48,7 @@ def underfitting() -> list[Block]:
     ]
 
 
-@run("Q18.602")
+@diagnosis("Q18.602")
 def stopped_too_early() -> list[Block]:
     """Both losses still fall side by side: trained too briefly, or with too small a step."""
     data = digits(train=600)
@@ -60,7 +60,7 @@ def stopped_too_early() -> list[Block]:
     ]
 
 
-@run("Q18.603")
+@diagnosis("Q18.603")
 def four_curves() -> list[Block]:
     """Four runs on the same digits: good, underfitting, overfitting, diverging."""
     epochs = [1, 5, 10, 20, 40]
@@ -81,7 +81,7 @@ def four_curves() -> list[Block]:
     return [table("Training loss / validation loss", ["epoch", "A", "B", "C", "D"], rows)]
 
 
-@run("Q18.604")
+@diagnosis("Q18.604")
 def overconfidence() -> list[Block]:
     """The validation loss rises while the accuracy holds: the wrong predictions grow surer."""
     data = digits(train=300)
@@ -102,7 +102,7 @@ def overconfidence() -> list[Block]:
     ]
 
 
-@run("Q18.605")
+@diagnosis("Q18.605")
 def validation_below_training() -> list[Block]:
     """The logged training loss is above the validation loss: dropout acts in one of them only."""
     log = fit(mlp(64, 128, 128, 10, dropout=0.5), digits(train=900), epochs=[5, 10, 20, 40], rate=3e-3)
@@ -116,7 +116,7 @@ def validation_below_training() -> list[Block]:
     ]
 
 
-@run("Q18.606")
+@diagnosis("Q18.606")
 def half_an_epoch_late() -> list[Block]:
     """The logged training loss is a mean over the epoch, the validation loss is taken at its end."""
     log = fit(mlp(64, 128, 10), digits(train=900), epochs=[1, 2, 3, 5, 10], rate=3e-3)
@@ -132,7 +132,7 @@ def half_an_epoch_late() -> list[Block]:
     ]
 
 
-@run("Q18.607")
+@diagnosis("Q18.607")
 def too_much_dropout() -> list[Block]:
     """High training loss without a gap, in a network that is large enough: regularized too hard."""
     data = digits(train=900)
@@ -154,7 +154,7 @@ def _sizes(model: object, x: np.ndarray, y: np.ndarray) -> list[list[object]]:
     ]
 
 
-@run("Q18.608", "Q18.609")
+@diagnosis("Q18.608", "Q18.609")
 def more_data() -> list[Block]:
     """Error over the number of training examples: where more data help, and where they do not."""
     x, y = load_digits(return_X_y=True)
@@ -165,7 +165,7 @@ def more_data() -> list[Block]:
     ]
 
 
-@run("Q18.610")
+@diagnosis("Q18.610")
 def rate_cut() -> list[Block]:
     """The loss falls at once at one epoch: the learning rate was cut there."""
     data = digits(train=900, wrong=0.1)
@@ -178,5 +178,5 @@ def rate_cut() -> list[Block]:
     columns = ["epoch", "train loss", "val loss", "learning rate"]
     return [
         table("Training log", columns[:3], [row[:3] for row in rows]),
-        table("With the learning rate beside it", columns, rows),
+        table("With the learning rate next to it", columns, rows),
     ]

@@ -16,12 +16,12 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from regdemo.diagnoses import run, table
+from regdemo.diagnoses import diagnosis, table
 from regdemo.diagnoses.fit import Data, digits, fit, mlp
 from regdemo.report import Block
 
 
-@run("Q18.511")
+@diagnosis("Q18.511")
 def batch_norm_noise() -> list[Block]:
     """What batch norm makes of one example depends on its batch mates, less so in larger batches."""
     generator = torch.Generator().manual_seed(0)
@@ -46,7 +46,7 @@ def batch_norm_noise() -> list[Block]:
     ]
 
 
-@run("Q18.519")
+@diagnosis("Q18.519")
 def scale_invariance() -> list[Block]:
     """Weights in front of batch norm scaled up: the same outputs, a smaller gradient."""
     data = digits(train=300)
@@ -72,7 +72,7 @@ def scale_invariance() -> list[Block]:
     ]
 
 
-@run("Q18.570")
+@diagnosis("Q18.570")
 def recurrent_dropout() -> list[Block]:
     """A memory under dropout: a fresh mask at each step empties it, one mask for the sequence does not."""
     generator = torch.Generator().manual_seed(0)
@@ -94,7 +94,7 @@ def recurrent_dropout() -> list[Block]:
     ]
 
 
-@run("Q18.557")
+@diagnosis("Q18.557")
 def digits_augmented() -> list[Block]:
     """Augmentation that deployment shows helps; one that changes the class harms."""
     x, y = load_digits(return_X_y=True)
@@ -127,7 +127,7 @@ def digits_augmented() -> list[Block]:
     return [table("An SVM on 300 digits", columns, rows)]
 
 
-@run("Q18.563")
+@diagnosis("Q18.563")
 def few_examples() -> list[Block]:
     """Twenty examples of a new task, from scratch and from a pretrained network: a new head, all weights."""
     data = digits(train=900)
@@ -152,7 +152,7 @@ def few_examples() -> list[Block]:
     return [table("Odd or even, after pretraining on the ten digits", ["trained", "train acc", "val acc"], rows)]
 
 
-@run("Q18.556")
+@diagnosis("Q18.556")
 def separable() -> list[Block]:
     """Logistic regression on separable data: without a penalty the weights grow with the steps."""
     generator = torch.Generator().manual_seed(0)
@@ -175,7 +175,7 @@ def separable() -> list[Block]:
     return [table("|w| under gradient descent, step 1", ["steps", "no penalty", "penalty 0.01/2 |w|²"], rows)]
 
 
-@run("Q18.477")
+@diagnosis("Q18.477")
 def one_batch() -> list[Block]:
     """A network trained on a single batch of 20: a sound loop fits it, a broken one shows itself."""
     data = digits(train=20)
@@ -193,7 +193,7 @@ def one_batch() -> list[Block]:
     return [table("Training loss on 20 digits", ["loop", "step 10", "step 100", "step 300"], rows, note)]
 
 
-@run("Q18.498")
+@diagnosis("Q18.498")
 def random_search() -> list[Block]:
     """Sixteen trials over two settings of which one matters: grid against random."""
     rng = np.random.default_rng(0)
@@ -210,7 +210,7 @@ def random_search() -> list[Block]:
     return [table("Best error of 16 trials", ["search", "values tried of the one that matters", "error"], rows)]
 
 
-@run("Q18.495")
+@diagnosis("Q18.495")
 def nested() -> list[Block]:
     """The best cross-validated score of a search is optimistic; nested cross-validation is not."""
     rng = np.random.default_rng(0)
@@ -231,7 +231,7 @@ def nested() -> list[Block]:
     ]
 
 
-@run("Q18.533")
+@diagnosis("Q18.533")
 def voting() -> list[Block]:
     """Three models, their vote and a stack of them."""
     x, y = load_digits(return_X_y=True)
@@ -255,7 +255,7 @@ def voting() -> list[Block]:
     return [table("Test, 300 training digits", ["model", "error", "confidence when wrong"], rows)]
 
 
-@run("Q18.550")
+@diagnosis("Q18.550")
 def svm_width() -> list[Block]:
     """An SVM over C and gamma: both set how closely the boundary follows the examples."""
     x, y = make_moons(2400, noise=0.35, random_state=0)
@@ -270,7 +270,7 @@ def svm_width() -> list[Block]:
     return [table("Training error / validation error", ["C", "gamma 0.1", "gamma 1", "gamma 100"], rows)]
 
 
-@run("Q18.547")
+@diagnosis("Q18.547")
 def outlier_loss() -> list[Block]:
     """One outlier: the slope under squared, absolute and Huber loss."""
     rng = np.random.default_rng(0)
@@ -289,7 +289,7 @@ def outlier_loss() -> list[Block]:
     return [table("Fitted slope; the true one is 2", ["loss", "clean", "one target raised by 10"], rows)]
 
 
-@run("Q18.551")
+@diagnosis("Q18.551")
 def features_and_distance() -> list[Block]:
     """Nearest neighbors with more and more useless features."""
     x, y = make_moons(1400, noise=0.2, random_state=0)

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from regdemo.diagnoses import run, table
+from regdemo.diagnoses import diagnosis, table
 from regdemo.report import Block
 
 
@@ -22,7 +22,7 @@ def _moons() -> list[np.ndarray]:
     return list(train_test_split(x, y, train_size=400, random_state=0))
 
 
-@run("Q18.660")
+@diagnosis("Q18.660")
 def tree_depth() -> list[Block]:
     """A decision tree over its depth: from too much bias to too much variance."""
     train_x, val_x, train_y, val_y = _moons()
@@ -40,7 +40,7 @@ def tree_depth() -> list[Block]:
     return [table("A decision tree", ["depth", "leaves", "training error", "validation error"], rows)]
 
 
-@run("Q18.661")
+@diagnosis("Q18.661")
 def boosting_rounds() -> list[Block]:
     """Boosting over its rounds: more of them overfit, and a smaller step overfits later."""
     train_x, val_x, train_y, val_y = _moons()
@@ -60,7 +60,7 @@ def boosting_rounds() -> list[Block]:
     return tables
 
 
-@run("Q18.662")
+@diagnosis("Q18.662")
 def forest_size() -> list[Block]:
     """A forest over its number of trees: the error levels off, more trees do not overfit."""
     train_x, val_x, train_y, val_y = _moons()
@@ -76,7 +76,7 @@ def forest_size() -> list[Block]:
     ]
 
 
-@run("Q18.663")
+@diagnosis("Q18.663")
 def edge_of_the_grid() -> list[Block]:
     """The best strength is the last one of the grid: the grid is too short."""
     x, y = load_diabetes(return_X_y=True)
@@ -99,7 +99,7 @@ def edge_of_the_grid() -> list[Block]:
     ]
 
 
-@run("Q18.664")
+@diagnosis("Q18.664")
 def neighbors() -> list[Block]:
     """k nearest neighbors over k: a small k has variance, a large k has bias."""
     train_x, val_x, train_y, val_y = _moons()
@@ -110,7 +110,7 @@ def neighbors() -> list[Block]:
     return [table("k nearest neighbors, 400 examples", ["k", "training error", "validation error"], rows)]
 
 
-@run("Q18.665")
+@diagnosis("Q18.665")
 def double_descent() -> list[Block]:
     """Least squares over the number of features: the error peaks where they equal the examples."""
     rng = np.random.default_rng(0)
@@ -140,7 +140,7 @@ def double_descent() -> list[Block]:
     ]
 
 
-@run("Q18.666")
+@diagnosis("Q18.666")
 def lasso_flips() -> list[Block]:
     """Two features that are nearly copies: how the lasso splits their weight changes with the sample."""
     rng = np.random.default_rng(0)
@@ -166,7 +166,7 @@ def lasso_flips() -> list[Block]:
     ]
 
 
-@run("Q18.667")
+@diagnosis("Q18.667")
 def bagging() -> list[Block]:
     """The variance of an average of trees over their number, against rho s^2 + (1 - rho) s^2 / M."""
     rng = np.random.default_rng(0)
@@ -205,7 +205,7 @@ def bagging() -> list[Block]:
     ]
 
 
-@run("Q18.668")
+@diagnosis("Q18.668")
 def feature_sampling() -> list[Block]:
     """A forest over the features tried at a split: fewer make the trees weaker and less alike."""
     x, y = load_digits(return_X_y=True)
@@ -226,7 +226,7 @@ def feature_sampling() -> list[Block]:
     ]
 
 
-@run("Q18.669")
+@diagnosis("Q18.669")
 def adding_features() -> list[Block]:
     """Training error falls with every feature that is added, useful or not."""
     rng = np.random.default_rng(0)

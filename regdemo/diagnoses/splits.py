@@ -21,11 +21,11 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from regdemo.diagnoses import run, table
+from regdemo.diagnoses import diagnosis, table
 from regdemo.report import Block, Code
 
 
-@run("Q18.640")
+@diagnosis("Q18.640")
 def selection_leak() -> list[Block]:
     """Features were selected on all the data, before cross-validation: a leak."""
     rng = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def selection_leak() -> list[Block]:
     ]
 
 
-@run("Q18.641")
+@diagnosis("Q18.641")
 def group_leak() -> list[Block]:
     """The same patients are in training and validation: the model recognizes them."""
     rng = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def group_leak() -> list[Block]:
     return [table("40 patients, 10 visits each", ["split", "accuracy"], rows)]
 
 
-@run("Q18.642")
+@diagnosis("Q18.642")
 def time_leak() -> list[Block]:
     """A shuffled split of a time series: the model has seen both neighbors of most days."""
     rng = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def _rare() -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-@run("Q18.643")
+@diagnosis("Q18.643")
 def oversampling_leak() -> list[Block]:
     """Rare examples were copied before the split: validation holds copies of training examples."""
     x, y = _rare()
@@ -127,7 +127,7 @@ def oversampling_leak() -> list[Block]:
     ]
 
 
-@run("Q18.644")
+@diagnosis("Q18.644")
 def target_leak() -> list[Block]:
     """A feature is written after the label is known: it is missing when the model is used."""
     x, benign = load_breast_cancer(return_X_y=True)
@@ -161,7 +161,7 @@ def target_leak() -> list[Block]:
     ]
 
 
-@run("Q18.645")
+@diagnosis("Q18.645")
 def imbalance() -> list[Block]:
     """Accuracy on imbalanced classes: the model says the frequent class."""
     x, y = _rare()
@@ -188,7 +188,7 @@ def imbalance() -> list[Block]:
     ]
 
 
-@run("Q18.646")
+@diagnosis("Q18.646")
 def within_noise() -> list[Block]:
     """Two settings differ by less than one of them differs between seeds."""
     x, y = load_digits(return_X_y=True)
@@ -215,7 +215,7 @@ def within_noise() -> list[Block]:
     ]
 
 
-@run("Q18.647")
+@diagnosis("Q18.647")
 def best_of_many() -> list[Block]:
     """The best of many submissions is chosen by the test set: it was used to choose."""
     rng = np.random.default_rng(0)
@@ -233,7 +233,7 @@ def best_of_many() -> list[Block]:
     ]
 
 
-@run("Q18.648")
+@diagnosis("Q18.648")
 def shift() -> list[Block]:
     """Validation looks like training, deployment does not: a shift, not overfitting."""
     x, y = load_digits(return_X_y=True)
@@ -272,7 +272,7 @@ def shift() -> list[Block]:
     ]
 
 
-@run("Q18.649")
+@diagnosis("Q18.649")
 def scaling_forgotten() -> list[Block]:
     """Distances between features in different units: the one with the largest spread dominates."""
     x, y = load_breast_cancer(return_X_y=True)

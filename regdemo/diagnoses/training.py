@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from regdemo.diagnoses import run, table
+from regdemo.diagnoses import diagnosis, table
 from regdemo.diagnoses.fit import Data, digits, evaluate, fit, mlp
 from regdemo.report import Block, Code
 
-BOTH = ("train loss", "val loss", "train acc", "val acc")
+LOSSES_AND_ACCURACIES = ("train loss", "val loss", "train acc", "val acc")
 
 
-@run("Q18.620")
+@diagnosis("Q18.620")
 def diverging() -> list[Block]:
     """The step is too large: the loss jumps, the units die, and guessing is all that is left."""
     data = digits(train=600)
@@ -41,7 +41,7 @@ def diverging() -> list[Block]:
     ]
 
 
-@run("Q18.621")
+@diagnosis("Q18.621")
 def softmax_twice() -> list[Block]:
     """The softmax is applied twice."""
     data = digits(train=900)
@@ -53,12 +53,14 @@ def softmax_twice() -> list[Block]:
     once = fit(mlp(64, 64, 10), data, epochs=[1, 5, 20, 60], rate=3e-3)
     floor = math.log(math.e + 9) - 1
     return [
-        table("Training log", *log.columns(*BOTH), f"The least possible: ln(e + 9) - 1 = {floor:.2f}."),
-        table("Cross entropy of the logits themselves", *once.columns(*BOTH)),
+        table(
+            "Training log", *log.columns(*LOSSES_AND_ACCURACIES), f"The least possible: ln(e + 9) - 1 = {floor:.2f}."
+        ),
+        table("Cross entropy of the logits themselves", *once.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
-@run("Q18.622")
+@diagnosis("Q18.622")
 def labels_out_of_step() -> list[Block]:
     """Inputs were shuffled without their labels: the validation accuracy stays near that of guessing."""
     data = digits(train=600)
@@ -67,12 +69,12 @@ def labels_out_of_step() -> list[Block]:
     log = fit(mlp(64, 64, 10), torn, epochs=[1, 10, 40, 160], rate=3e-3)
     sound = fit(mlp(64, 64, 10), data, epochs=[1, 10, 40, 160], rate=3e-3)
     return [
-        table("Training log", *log.columns(*BOTH), f"Guessing costs ln 10 = {math.log(10):.2f}."),
-        table("With each input next to its own label", *sound.columns(*BOTH)),
+        table("Training log", *log.columns(*LOSSES_AND_ACCURACIES), f"Guessing costs ln 10 = {math.log(10):.2f}."),
+        table("With each input next to its own label", *sound.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
-@run("Q18.623")
+@diagnosis("Q18.623")
 def no_zero_grad() -> list[Block]:
     """The gradients are never set to zero: each step takes the sum of all so far."""
     data = digits(train=600)
@@ -95,7 +97,7 @@ def no_zero_grad() -> list[Block]:
     ]
 
 
-@run("Q18.624")
+@diagnosis("Q18.624")
 def sorted_batches() -> list[Block]:
     """Batches hold one or two classes each: every batch pulls all predictions to its own."""
     data = digits(train=900)
@@ -118,7 +120,7 @@ def _norms(model: nn.Sequential, data: Data) -> list[float]:
     return [layer.weight.grad.norm().item() for layer in model if isinstance(layer, nn.Linear)]  # type: ignore[union-attr]
 
 
-@run("Q18.625")
+@diagnosis("Q18.625")
 def vanishing_gradients() -> list[Block]:
     """Sigmoids in a deep network: the gradient fades on its way to the first layer."""
     data = digits(train=600)
@@ -142,7 +144,7 @@ def vanishing_gradients() -> list[Block]:
     ]
 
 
-@run("Q18.626")
+@diagnosis("Q18.626")
 def one_bad_example() -> list[Block]:
     """One corrupted example throws the weights far away; clipping bounds the step."""
     data = digits(train=600)
@@ -163,7 +165,7 @@ def one_bad_example() -> list[Block]:
     ]
 
 
-@run("Q18.627")
+@diagnosis("Q18.627")
 def eval_forgotten() -> list[Block]:
     """Validation runs in training mode: dropout is on, and two passes disagree."""
     data = digits(train=900)
@@ -185,7 +187,7 @@ def eval_forgotten() -> list[Block]:
     ]
 
 
-@run("Q18.628")
+@diagnosis("Q18.628")
 def batch_norm_in_training_mode() -> list[Block]:
     """Batch norm left in training mode: a prediction depends on its batch."""
     data = digits(train=900)
@@ -214,7 +216,7 @@ def batch_norm_in_training_mode() -> list[Block]:
     return [*tables]
 
 
-@run("Q18.629")
+@diagnosis("Q18.629")
 def zero_weights() -> list[Block]:
     """All weights start at zero: only the last bias learns."""
     data = digits(train=900)
@@ -235,7 +237,7 @@ def zero_weights() -> list[Block]:
     ]
 
 
-@run("Q18.630")
+@diagnosis("Q18.630")
 def forgetting() -> list[Block]:
     """Fine-tuning on new classes unlearns the old ones: catastrophic forgetting."""
     data = digits(train=900)

@@ -19,21 +19,22 @@ from torch import Tensor
 from regdemo.kata.remote import CodeError, Remote
 
 EACH = 1e-9
-MOST = 900
+MOST_ASSERTIONS = 900
 MOST_PLACES = 1_000  # along a dimension, that are compared with each other
 BUDGET: list[None] = []  # one for each assertion about randomness that this judge has made
 
 __all__ = [
-    "apart",
     "bernoulli",
     "close",
     "differs",
     "each",
     "fail",
     "follows",
+    "fraction",
     "fresh",
     "gradient",
     "independent",
+    "independent_along",
     "keeps_global_random_state",
     "keeps_inputs",
     "like",
@@ -42,7 +43,6 @@ __all__ = [
     "obeys",
     "raises",
     "same",
-    "share",
 ]
 
 
@@ -172,9 +172,9 @@ def fresh() -> torch.Generator:
 
 def _spend(count: int = 1) -> None:
     BUDGET.extend([None] * count)
-    if len(BUDGET) > MOST:
+    if len(BUDGET) > MOST_ASSERTIONS:
         raise RuntimeError(
-            f"the judge makes more than {MOST:,} assertions about randomness: use fewer, on more draws each"
+            f"the judge makes more than {MOST_ASSERTIONS:,} assertions about randomness: use fewer, on more draws each"
         )
 
 
@@ -193,7 +193,7 @@ def binomial_range(n: int, p: float, alarm: float) -> tuple[int, int]:
     return low, high
 
 
-def share(hits: Tensor, p: float, what: str = "elements", *, alarm: float = EACH) -> None:
+def fraction(hits: Tensor, p: float, what: str = "elements", *, alarm: float = EACH) -> None:
     """hits are independent and each is True with probability p: their number lies in the exact binomial range."""
     _spend()
     count, n = int(hits.sum()), hits.numel()
@@ -203,7 +203,7 @@ def share(hits: Tensor, p: float, what: str = "elements", *, alarm: float = EACH
 
 
 def each(hits: Tensor, p: float, what: str = "in this place") -> None:
-    """`share` along the first dimension, in every place of the others: no place is treated differently."""
+    """`fraction` along the first dimension, in every place of the others: no place is treated differently."""
     _spend()
     columns = hits.reshape(len(hits), -1).sum(0)
     low, high = binomial_range(len(hits), float(p), EACH / len(columns))
@@ -231,8 +231,8 @@ def independent(one: Tensor, other: Tensor, p: float, between: str = "two calls"
         )
 
 
-def apart(hits: Tensor, dim: int, p: float, between: str) -> None:
-    """Independence along one dimension, of hits that each have probability p: of every two places, whichever they are.
+def independent_along(hits: Tensor, dim: int, p: float, between: str) -> None:
+    """Independence along one dimension, of hits that each have probability p: of every two places.
 
     The number of elements in which two places agree is binomial. Masks shared between places i and j show in that
     pair; masks shared at one distance (each call with the next, the halves of a batch) in all pairs of that distance,
@@ -272,11 +272,11 @@ def bernoulli(hits: Tensor, p: float, what: str = "dropped", between: Sequence[s
 
     between: names the dimensions, the first of which counts the calls: ("calls", "rows", "elements").
     """
-    share(hits, p, what)
+    fraction(hits, p, what)
     each(hits, p, what)
     for dim, name in enumerate(between):
         if hits.shape[dim] > 1:
-            apart(hits, dim, p, name)
+            independent_along(hits, dim, p, name)
 
 
 def mean(samples: Tensor, right: float, low: float, high: float, what: str = "the mean") -> None:

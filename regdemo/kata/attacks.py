@@ -19,7 +19,7 @@ from regdemo.kata.judge import Judge
 from regdemo.kata.sandbox import MEMORY
 from regdemo.kata.verdict import State
 
-SECONDS = 3  # that the judge gives the attacks
+ATTACK_TIMEOUT = 3  # that the judge gives the attacks
 
 # By what judged code is kept from: the expressions that try it. FILE, FOLDER, PORT and PROCESS are the doctor's own.
 ATTACKS: dict[str, tuple[str, ...]] = {
@@ -67,7 +67,7 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "opened()",
     ),
 }
-CODE = """
+ATTACKER = """
 import ctypes, json, os, socket, stat, subprocess, sys, threading
 try:
     import fcntl
@@ -141,7 +141,7 @@ def prove() -> list[Protection]:
         tempfile.TemporaryDirectory() as folder,
         socket.create_server(("127.0.0.1", 0)) as server,
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as victim,
-        Judge([], seconds=SECONDS, weaker=True) as judge,
+        Judge([], seconds=ATTACK_TIMEOUT, weaker=True) as judge,
     ):
         file = Path(folder) / "yours.txt"
         file.write_text("yours")
@@ -150,7 +150,7 @@ def prove() -> list[Protection]:
         tests = _JUDGE % (json.dumps(attempts), json.dumps({**names, "SECRET": "REGDEMO_DOCTOR"}))
         os.environ["REGDEMO_DOCTOR"] = "secret"
         try:
-            verdict = judge.run("attack", tests, _LOOP, CODE)
+            verdict = judge.run("attack", tests, _LOOP, ATTACKER)
         finally:
             del os.environ["REGDEMO_DOCTOR"]
         forged = judge.run("attack", tests, _LOOP, _FORGER)
@@ -166,7 +166,9 @@ def prove() -> list[Protection]:
             for what, group in ATTACKS.items()
         ),
         Protection(
-            f"a run of more than {SECONDS} s, the time that the doctor gives", looped.state is State.TIMEOUT, "1 attack"
+            f"a run of more than {ATTACK_TIMEOUT} s, the time that the doctor gives",
+            looped.state is State.TIMEOUT,
+            "1 attack",
         ),
         Protection("a passing verdict that the code writes itself", not forged.passed, "1 attack"),
     ]

@@ -12,8 +12,8 @@ from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata.katas import Kata
 
-FOLDER = Path("katas")  # unless another one is named
-LARGEST = 1_000_000  # bytes in a file
+KATA_FOLDER = Path("katas")  # unless another one is named
+LARGEST_CODE = 1_000_000  # bytes in a file
 
 
 def begin(kata: Kata, folder: Path, *, reset: bool = False) -> tuple[bool, Path | None]:
@@ -42,10 +42,10 @@ def read(kata: Kata, folder: Path) -> str:
     """The text of the learner's file. Raises FileError, which says how to begin."""
     file = folder / f"{kata.name}.py"
     if not file.exists():
-        option = "" if folder == FOLDER else f" --dir {quote(str(folder))}"
+        option = "" if folder == KATA_FOLDER else f" --dir {quote(str(folder))}"
         raise FileError(f"{file} does not exist: `regdemo kata {kata.name}{option}` writes its starter")
     try:
-        return storage.read_file(file, LARGEST).decode("utf-8-sig")
+        return storage.read_file(file, LARGEST_CODE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{file} is not UTF-8, at byte {error.start:,}: save it as UTF-8") from None
 

@@ -21,8 +21,8 @@ from regdemo.kata.source import fault_in  # loaded now: a module is not loaded l
 from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz import decks
 
-SECONDS = 10  # for one run
-START = 60  # seconds within which torch must be loaded
+RUN_TIMEOUT = 10  # for one run
+START_TIMEOUT = 60  # seconds within which torch must be loaded
 
 
 class WeakSandboxError(RegdemoError):
@@ -42,7 +42,12 @@ class Judge:
     """
 
     def __init__(
-        self, hidden: Sequence[Path] = (), *, seconds: int = SECONDS, weaker: bool = False, forked: bool | None = None
+        self,
+        hidden: Sequence[Path] = (),
+        *,
+        seconds: int = RUN_TIMEOUT,
+        weaker: bool = False,
+        forked: bool | None = None,
     ) -> None:
         if not weaker and (missing := sandbox.missing()):
             raise WeakSandboxError(missing)
@@ -73,7 +78,7 @@ class Judge:
             self._start()
 
     def check(self, kata: Kata, text: str, *, seed: int | None = None) -> Verdict:
-        """Judge the text of a file. It returns whatever the code does, and what the code prints is in the verdict."""
+        """Judge the text of a file, even if it crashes or hangs; what it prints is in the verdict."""
         return self.run(kata.name, kata.judge, kata.starter, text, seed=seed)
 
     def run(self, name: str, tests: str, starter: str, text: str, *, seed: int | None = None) -> Verdict:
@@ -111,7 +116,7 @@ class Judge:
         assert process
         assert process.stdin
         assert process.stdout
-        timer = threading.Timer(START + self._seconds, process.kill)
+        timer = threading.Timer(START_TIMEOUT + self._seconds, process.kill)
         timer.start()
         try:
             process.stdin.write(data)

@@ -63,7 +63,7 @@ def main() -> None:
 def _judge(code: subprocess.Popen[bytes], connection: Pipes, request: dict[str, Any], seconds: int) -> dict[str, Any]:
     assert code.stderr
     errors, printed, late = code.stderr.fileno(), bytearray(), threading.Event()
-    told: dict[str, Any] = {"seed": request["seed"]}
+    reply: dict[str, Any] = {"seed": request["seed"]}
     began, count = time.monotonic(), 0
 
     def keep() -> None:
@@ -79,16 +79,16 @@ def _judge(code: subprocess.Popen[bytes], connection: Pipes, request: dict[str, 
     keeper, timer = threading.Thread(target=keep, daemon=True), threading.Timer(seconds, stop)
     keeper.start()
     timer.start()
-    verdict = trial.run(request, connection, told.update)
+    verdict = trial.judge_file(request, connection, reply.update)
     timer.cancel()
-    told |= verdict_fields(verdict, time.monotonic() - began)
+    reply |= verdict_fields(verdict, time.monotonic() - began)
     if late.is_set():
-        told |= {"state": State.TIMEOUT, "detail": f"It was stopped after {seconds} s."}
+        reply |= {"state": State.TIMEOUT, "detail": f"It was stopped after {seconds} s."}
     elif verdict.state is State.CRASHED:
-        told |= ending(_wait(code))
+        reply |= ending(_wait(code))
     code.kill()
     keeper.join(1)
-    return told | {"output": printed.decode("utf-8", "replace"), "printed": count}
+    return reply | {"output": printed.decode("utf-8", "replace"), "printed": count}
 
 
 def _wait(code: subprocess.Popen[bytes]) -> int | None:
@@ -100,8 +100,8 @@ def _wait(code: subprocess.Popen[bytes]) -> int | None:
 
 def verdict_fields(verdict: Verdict, seconds: float) -> dict[str, Any]:
     """A verdict as JSON holds it, without what only the supervisor knows."""
-    told = {**asdict(verdict), "seconds": seconds}
-    return {key: value for key, value in told.items() if key not in ("seed", "output", "printed")}
+    reply = {**asdict(verdict), "seconds": seconds}
+    return {key: value for key, value in reply.items() if key not in ("seed", "output", "printed")}
 
 
 def ending(code: int | None) -> dict[str, Any]:

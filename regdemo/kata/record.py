@@ -24,7 +24,7 @@ from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import AGAIN, GOOD, HARD, microseconds, replay
 from regdemo.quiz.session import fingerprint
 
-LONGEST = 20_000  # characters of code that the history keeps
+LONGEST_CODE = 20_000  # characters of code that the history keeps
 _HINTS = "hints.json"  # next to the history: how many hints of each kata were shown since it last passed
 _SANDBOX = "sandbox.json"  # the protections whose absence the learner has accepted
 _GAVE_UP = {"gave_up": True}
@@ -38,7 +38,7 @@ def grade(kata: Kata, reviews: Sequence[Review], verdict: Verdict, text: str, hi
         return 0 if failing or no_try else AGAIN
     if failing:
         return HARD
-    if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == text[:LONGEST]):
+    if reviews and (replay(reviews)[kata.card.id].due > now or reviews[-1].response == text[:LONGEST_CODE]):
         return 0
     return HARD if hints else GOOD
 
@@ -52,7 +52,7 @@ def review(kata: Kata, rating: int, verdict: Verdict | None, text: str, hints: i
         kind="code",
         rating=rating,
         share=share,
-        response=text[:LONGEST],
+        response=text[:LONGEST_CODE],
         asked=json.dumps({"seed": verdict.seed, "test": verdict.test} if verdict else _GAVE_UP),
         answer=fingerprint(kata.card),
         hints=hints,
@@ -96,6 +96,6 @@ def accept(home: Path, missing: Sequence[str]) -> None:
 
 def _read(file: Path, default: Any) -> Any:
     with suppress(FileError, ValueError):
-        found = json.loads(storage.read_file(file, LONGEST * 10))
+        found = json.loads(storage.read_file(file, LONGEST_CODE * 10))
         return found if isinstance(found, type(default)) else default
     return default

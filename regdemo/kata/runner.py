@@ -2,7 +2,7 @@
 
 Before the code is loaded, what it could copy from is out of reach: this package cannot be imported, its files and the
 decks cannot be read (`sandbox`), and the judge's tests were not in this process. What the process says about itself
-(an argument was changed, the global generator was used) catches mistakes. It is no proof against code that rewrites
+(an argument was changed, the global generator was used) catches mistakes. It doesn't hold against code that rewrites
 this module at run time.
 """
 

@@ -28,7 +28,7 @@ from regdemo.kata.portable import OUTPUT, ending, read_request, verdict_fields
 from regdemo.kata.sandbox import Sandbox
 from regdemo.kata.verdict import State
 
-GRACE = 1.0  # seconds that a process has to end after it closed its connection
+EXIT_TIMEOUT = 1.0  # seconds that a process has to end after it closed its connection
 
 
 def main() -> None:
@@ -55,15 +55,15 @@ class _Run:
         self._seconds = seconds
         ours, theirs = socket.socketpair()
         self._printed, prints = os.pipe()
-        self._told, tells = os.pipe()
+        self._verdict_pipe, verdict_end = os.pipe()
         # The code's process comes first: it must not inherit the judge's request.
         self._code = _fork(lambda: _run_code(sandbox, folder, seconds, theirs, prints))
-        self._judge = _fork(lambda: _run_judge(sandbox, seconds, ours, tells))
+        self._judge = _fork(lambda: _run_judge(sandbox, seconds, ours, verdict_end))
         for end in (ours, theirs):
             end.close()
         sandbox.close()
         os.close(prints)
-        os.close(tells)
+        os.close(verdict_end)
 
     def verdict(self) -> bytes | None:
         """Wait for the judge, or until its time is over. The verdict as JSON; None if there was no request."""
@@ -75,24 +75,24 @@ class _Run:
         status = self._end(wait=bool(lines) and lines[-1].get("state") == State.CRASHED)
         if not lines:
             return None
-        told: dict[str, Any] = {}
+        reply: dict[str, Any] = {}
         for line in lines:
-            told |= line
-        if "state" not in told:
-            told["state"] = State.TIMEOUT if late else State.INTERNAL_ERROR
-        if told["state"] == State.CRASHED:
-            told |= ending(None if status is None else os.waitstatus_to_exitcode(status))
-        elif late and told["state"] == State.TIMEOUT:
-            told["detail"] = f"It was stopped after {self._seconds} s."
-        return json.dumps(told | {"output": output.decode("utf-8", "replace"), "printed": printed}).encode()
+            reply |= line
+        if "state" not in reply:
+            reply["state"] = State.TIMEOUT if late else State.INTERNAL_ERROR
+        if reply["state"] == State.CRASHED:
+            reply |= ending(None if status is None else os.waitstatus_to_exitcode(status))
+        elif late and reply["state"] == State.TIMEOUT:
+            reply["detail"] = f"It was stopped after {self._seconds} s."
+        return json.dumps(reply | {"output": output.decode("utf-8", "replace"), "printed": printed}).encode()
 
     def _watch(self) -> tuple[list[dict[str, Any]], bytes, int, bool]:
-        """What the judge told, the beginning of what the code printed, its bytes in all, and whether time ran out."""
-        told, output, printed = b"", b"", 0
+        """The judge's lines, the beginning of what the code printed, its bytes in all, and whether time ran out."""
+        sent, output, printed = b"", b"", 0
         deadline = None
-        sources = [self._told, self._printed]
-        while self._told in sources:
-            if deadline is None and told:
+        sources = [self._verdict_pipe, self._printed]
+        while self._verdict_pipe in sources:
+            if deadline is None and sent:
                 deadline = time.monotonic() + self._seconds
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
@@ -102,25 +102,25 @@ class _Run:
                 data = os.read(source, 65_536)
                 if not data:
                     sources.remove(source)
-                elif source == self._told:
-                    told += data
+                elif source == self._verdict_pipe:
+                    sent += data
                 else:
                     printed += len(data)
                     output += data[: OUTPUT - len(output)]
-        late = self._told in sources
+        late = self._verdict_pipe in sources
         if self._printed in sources:
             os.set_blocking(self._printed, False)
             with contextlib.suppress(BlockingIOError):
                 data = os.read(self._printed, 65_536)
                 printed += len(data)
                 output += data[: OUTPUT - len(output)]
-        *lines, _ = told.split(b"\n")
+        *lines, _ = sent.split(b"\n")
         return [json.loads(line) for line in lines], output, printed, late
 
     def _end(self, *, wait: bool) -> int | None:
         """End both processes and all they started. The status of the code's process, if it had ended by itself."""
         status = None
-        until = time.monotonic() + (GRACE if wait else 0)
+        until = time.monotonic() + (EXIT_TIMEOUT if wait else 0)
         while status is None and time.monotonic() <= until:
             done, found = os.waitpid(self._code, os.WNOHANG)
             status = found if done else None
@@ -133,7 +133,7 @@ class _Run:
                 os.kill(process, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(process, 0)
-        for end in (self._told, self._printed):
+        for end in (self._verdict_pipe, self._printed):
             os.close(end)
         return status
 
@@ -163,7 +163,7 @@ def _run_code(sandbox: Sandbox, folder: Path, seconds: int, connection: socket.s
     runner.serve(connection)
 
 
-def _run_judge(sandbox: Sandbox, seconds: int, connection: socket.socket, tells: int) -> None:
+def _run_judge(sandbox: Sandbox, seconds: int, connection: socket.socket, verdict_end: int) -> None:
     os.setsid()
     request = read_request()  # here and nowhere else: the code's process was forked before
     if request is None:
@@ -171,15 +171,15 @@ def _run_judge(sandbox: Sandbox, seconds: int, connection: socket.socket, tells:
     nothing = os.open(os.devnull, os.O_RDWR)
     for new in (0, 1):
         os.dup2(nothing, new)
-    _close_all_but(connection.fileno(), tells, *sandbox.descriptors())
+    _close_all_but(connection.fileno(), verdict_end, *sandbox.descriptors())
 
     def tell(fields: dict[str, Any]) -> None:
-        os.write(tells, json.dumps(fields).encode() + b"\n")
+        os.write(verdict_end, json.dumps(fields).encode() + b"\n")
 
     began = time.monotonic()
     tell({"seed": request["seed"]})
     sandbox.enter(seconds + 1)
-    verdict = trial.run(request, connection, tell)
+    verdict = trial.judge_file(request, connection, tell)
     tell(verdict_fields(verdict, time.monotonic() - began))
 
 

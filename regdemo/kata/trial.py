@@ -19,7 +19,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 _REFUSED = "; the sandbox allows no other file, process, thread or connection"
 
 
-def run(request: dict[str, Any], connection: Connection, tell: Callable[[dict[str, Any]], None]) -> Verdict:
+def judge_file(request: dict[str, Any], connection: Connection, tell: Callable[[dict[str, Any]], None]) -> Verdict:
     """Judge one file. tell is called as each test begins: if it does not end, the supervisor knows which one it was.
 
     request: the card's `judge` and `starter`, the learner's `source`, the kata's `name`, a `seed`.

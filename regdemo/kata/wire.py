@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import torch
 
-LARGEST = 256 * 2**20  # bytes in one message
+LARGEST_MESSAGE = 256 * 2**20  # bytes in one message
 _HEAD = struct.Struct("<QQ")  # bytes of the JSON, bytes of the numbers
 
 
@@ -52,7 +52,7 @@ class Pipes:
 
 
 class WireFault(Exception):
-    """A value that cannot be sent, or bytes that are no message. The text is for the learner."""
+    """A value that cannot be sent, or bytes that aren't a message. The text is for the learner."""
 
 
 class Gone(Exception):
@@ -71,8 +71,8 @@ def send(connection: Connection, value: object) -> None:
     except Exception as error:  # such as a subclass of Tensor that answers nothing
         raise WireFault(f"a value that can't be read: {type(error).__name__}, {str(error)[:200]}") from None
     numbers = b"".join(blobs)
-    if len(text) + len(numbers) > LARGEST:
-        raise WireFault(f"a value of {len(text) + len(numbers):,} bytes: at most {LARGEST:,} can be sent")
+    if len(text) + len(numbers) > LARGEST_MESSAGE:
+        raise WireFault(f"a value of {len(text) + len(numbers):,} bytes: at most {LARGEST_MESSAGE:,} can be sent")
     try:
         connection.sendall(_HEAD.pack(len(text), len(numbers)) + text + numbers)
     except OSError as error:
@@ -82,13 +82,13 @@ def send(connection: Connection, value: object) -> None:
 def receive(connection: Connection) -> Any:
     """The next value. Raises WireFault, Gone."""
     length, size = _HEAD.unpack(_exactly(connection, _HEAD.size))
-    if length + size > LARGEST:
-        raise WireFault(f"a message of {length + size:,} bytes: at most {LARGEST:,} are taken")
+    if length + size > LARGEST_MESSAGE:
+        raise WireFault(f"a message of {length + size:,} bytes: at most {LARGEST_MESSAGE:,} are taken")
     text, numbers = _exactly(connection, length), memoryview(_exactly(connection, size))
     try:
         return _value(json.loads(bytes(text)), numbers)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
-        raise WireFault(f"bytes that are no message ({type(error).__name__})") from None
+        raise WireFault(f"bytes that aren't a message ({type(error).__name__})") from None
     except RecursionError:
         raise WireFault("a message nested too deep") from None
 
@@ -156,8 +156,10 @@ def _plain(value: object, blobs: list[bytes]) -> object:
 def _tensor(value: torch.Tensor, blobs: list[bytes]) -> list[object]:
     if value.layout != torch.strided or value.device.type != "cpu":
         raise WireFault(f"a tensor that is {value.layout} on {value.device}, not a dense tensor on the CPU")
-    if (size := value.numel() * value.itemsize) > LARGEST:  # asked before an expanded tensor is written out
-        raise WireFault(f"a tensor of shape {tuple(value.shape)}, {size:,} bytes: at most {LARGEST:,} can be sent")
+    if (size := value.numel() * value.itemsize) > LARGEST_MESSAGE:  # asked before an expanded tensor is written out
+        raise WireFault(
+            f"a tensor of shape {tuple(value.shape)}, {size:,} bytes: at most {LARGEST_MESSAGE:,} can be sent"
+        )
     grad = value.grad if value.is_leaf else None
     data = value.detach().resolve_conj().resolve_neg().contiguous()
     blobs.append(ctypes.string_at(data.data_ptr(), data.nbytes) if data.nbytes else b"")

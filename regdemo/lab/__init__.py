@@ -6,13 +6,14 @@ with what         recipe, techniques/, choices (what can be asked for)
 trained           training, fused (the fast path), streams (random numbers), memory
 run               experiment, by executors into a store, with results
 judged            metrics, statistics, coefficients, privacy
-told              findings; compare, combine, sweep and finetune are views of results
+reported          findings; compare, combine, sweep and finetune are views of results
 
 From Python: `Experiment`, `arms`, `from_arrays`, `Metric` and `compare` can be imported from here.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def arms(*words: str, task: Task | None = None) -> list[Any]:
     >>> [recipe.name for recipe in arms("none", "dropout:p=0.1", "dropout:p=0.2+weight-decay:strength=0.1")]
     ['none', 'dropout 0.1', 'dropout 0.2 + weight-decay 0.1']
     """
-    from regdemo.lab import choices
+    from regdemo.lab import choices  # here, since `regdemo.lab` itself loads no torch
     from regdemo.lab.techniques import TECHNIQUES
 
     first, *rest = words
@@ -47,6 +48,4 @@ def __getattr__(name: str) -> Any:
     """What is imported from here, loaded when it is first asked for, so that this package's parts load alone."""
     if name not in _PLACES:
         raise AttributeError(f"module 'regdemo.lab' has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"regdemo.lab.{_PLACES[name]}"), name)

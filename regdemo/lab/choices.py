@@ -1,4 +1,4 @@
-"""What can be compared, and within which ranges: apart, so that a command's help need import nothing more."""
+"""What can be compared, and within which ranges: a module of its own, which is all that a command's help imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPOCHS = count("Passes over the training examples.", 1, 100_000)
 TRAIN_SIZE = count("Train on the first N examples only; of a table, on N random rows of each split.", 2, 10**9)
 WORKERS = count("Cells that are trained at the same time.", 1, 10_000)
 TUNE = count("Learning rates to try for each arm on validation data, before the comparison.", 1, 100)
-LABEL_NOISE = Parameter("Share of the training labels replaced by another class.", 0, 0.9)
+LABEL_NOISE = Parameter("Fraction of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"
 STRENGTH = "strength"  # in an arm's words, the first parameter of any technique
 
@@ -43,7 +43,7 @@ def lists(values: Mapping[str, float | Sequence[float]]) -> dict[str, list[float
     return {k: [float(v) for v in some] if isinstance(some, Iterable) else [some] for k, some in values.items()}
 
 
-def shown(given: Mapping[str, list[float]]) -> dict[str, Any]:
+def display_values(given: Mapping[str, list[float]]) -> dict[str, Any]:
     """What a report shows of the values given: one as it is, several in a line."""
     return {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
 
@@ -72,7 +72,7 @@ def arms(words: Sequence[str], values: Values, *, against: str, offers: frozense
         named = [part.partition(":")[0] for word in [*words, against] for part in word.split("+")]
         if not any(name in parameters(find(technique, offers, task)) for technique in named):
             raise ArgumentError(
-                f"{name} is no parameter of {' or '.join(words)}: it belongs to {', '.join(takers(name))}"
+                f"{name} isn't a parameter of {' or '.join(words)}: it belongs to {', '.join(takers(name))}"
                 if takers(name)
                 else f"there is no parameter {name}"
             )
@@ -119,7 +119,7 @@ def _settings(technique: type[Technique], text: str, word: str) -> dict[str, lis
             name = next(iter(own))
         if name not in own:
             allowed = f"it takes {' and '.join(own)}" if own else "it takes none"
-            raise ArgumentError(f"{word!r}: {part.strip()!r} is no parameter of {technique.NAME}: {allowed}")
+            raise ArgumentError(f"{word!r}: {part.strip()!r} isn't a parameter of {technique.NAME}: {allowed}")
         try:
             found[name] = [float(number)]
         except ValueError:

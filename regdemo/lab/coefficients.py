@@ -53,14 +53,14 @@ def agreement(results: Results) -> list[Claim]:
                     f"With {place.recipe.name}, each resample's coefficients are scikit-learn's {name}'s",
                     0,
                     "largest difference",
-                    max(_apart(run, penalty) for run in results.runs[i]),
+                    max(_largest_difference(run, penalty) for run in results.runs[i]),
                     *CONVERGED,
                 )
             )
     return claims
 
 
-def _apart(run: TrainingRun, penalty: L1Penalty | L2Penalty) -> float:
+def _largest_difference(run: TrainingRun, penalty: L1Penalty | L2Penalty) -> float:
     """The largest distance of a coefficient from scikit-learn's, over the run's members."""
     x, y = run.training_examples(len(run.task.x))
     n = x.shape[1]

@@ -10,10 +10,10 @@ from typing import Any
 
 from regdemo.errors import ArgumentError
 from regdemo.lab import findings
-from regdemo.lab.choices import NONE, find, recipe_of, shown, variants
-from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, told
+from regdemo.lab.choices import NONE, display_values, find, recipe_of, variants
+from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, training_values
 from regdemo.lab.experiment import Experiment, Progress
-from regdemo.lab.findings import digits, signed, unit_of, verdict, what
+from regdemo.lab.findings import conclusion, digits, signed, unit_of, what
 from regdemo.lab.recipe import Technique, describe
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change
@@ -49,7 +49,12 @@ def combine(
     results = Experiment(task, recipes, seeds, seed, epochs, tune=tune).run(
         clock=clock, progress=progress, cancel=cancel
     )
-    parameters = {"techniques": ", ".join(techniques)} | shown(values) | source.shown | told(results)
+    parameters = (
+        {"techniques": ", ".join(techniques)}
+        | display_values(values)
+        | source.display_values
+        | training_values(results)
+    )
     report = _report(results, [describe(t) for t in chosen], parameters)
     if results.stopped:
         raise Stopped(report)
@@ -59,7 +64,7 @@ def combine(
 def _chosen(names: Sequence[str], given: dict[str, list[float]], offers: frozenset[str], task: str) -> list[Technique]:
     """The techniques at the values given; raise ArgumentError unless there are enough, each once, each with one."""
     if NONE in names:
-        raise ArgumentError(f"{NONE!r} is no technique: the arm without any is always there")
+        raise ArgumentError(f"{NONE!r} isn't a technique: the arm without any is always there")
     if not LEAST <= len(names) <= MOST:
         raise ArgumentError(f"techniques to combine: {len(names)} given, and it must be from {LEAST} to {MOST}")
     for name, some in given.items():
@@ -68,7 +73,7 @@ def _chosen(names: Sequence[str], given: dict[str, list[float]], offers: frozens
     made = [variants(find(name, offers, task), given) for name in names]
     taken = {name for (technique,) in made for name in vars(technique)}
     if unknown := [name for name in given if name not in taken]:
-        raise ArgumentError(f"{unknown[0]} is no parameter of {' or '.join(names)}")
+        raise ArgumentError(f"{unknown[0]} isn't a parameter of {' or '.join(names)}")
     return [technique for (technique,) in made]
 
 
@@ -139,7 +144,7 @@ def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) 
     blocks += findings.training_blocks(results)
     return ExperimentReport.of(
         results,
-        title=f"{findings.capital(findings.listed(names))} together on {results.task.title}, {2**n} arms, {seeds} "
+        title=f"{findings.capital(findings.joined(names))} together on {results.task.title}, {2**n} arms, {seeds} "
         f"paired seeds{findings.ended(results)}",
         parameters=parameters,
         claims=findings.claims_of(results),
@@ -164,14 +169,14 @@ def _verdicts(
     scope: findings.Scope,
     kept: Sequence[int],
 ) -> list[str]:
-    """What each technique does to the primary metric, and each pair to any; of the rest only interactions are told."""
+    """What each technique does to the primary metric, and each pair to any; of the rest, interactions alone."""
     place = {of: i for i, of in enumerate(subsets(len(names)))}
     texts: list[str] = []
     for metric in results.judged:
         if not texts:
             for i, name in enumerate(names):  # the main effects are the first
                 found = effects[i][metric]
-                texts.append(verdict(f"over all settings of the rest, {name}", found, metric, scope, len(effects)))
+                texts.append(conclusion(f"over all settings of the rest, {name}", found, metric, scope, len(effects)))
         first = metric == results.metrics[0]
         for a, b in combinations(range(len(names)), 2):
             found = effects[place[a, b] - 1][metric]
@@ -195,7 +200,7 @@ def _interaction(both: str, found: Change, alone: Sequence[Change], together: Ch
     """What an interaction that its interval shows lets you say: "synergy" and "redundant" only where that is shown too.
 
     alone, together: what each changes without the other, and what both change. Of two that harm, the second mostly
-    harms less than it would alone, as there is less left to lose: that is no synergy.
+    harms less than it would alone, as there is less left to lose: that isn't synergy.
     """
     basis = (
         f"{what(metric)} moves by {_size(found, metric)} from the sum of what each does alone (p-value {found.p:.1g})"

@@ -9,7 +9,7 @@ from typing import Any
 
 from regdemo.errors import ArgumentError
 from regdemo.lab import coefficients, findings
-from regdemo.lab.choices import NONE, arms, lists, shown
+from regdemo.lab.choices import NONE, arms, display_values, lists
 from regdemo.lab.experiment import Experiment, Progress
 from regdemo.lab.results import Results
 from regdemo.lab.source import Source
@@ -80,8 +80,10 @@ def compare(
     recipes = arms(words, values, against=against, offers=task.offers, task=task.title)
     experiment = Experiment(task, recipes, seeds, seed, epochs, tune=tune)
     results = experiment.run(clock=clock, progress=progress, cancel=cancel)
-    parameters = {"technique": ", ".join(words)} | shown(values) | ({"against": against} if against != NONE else {})
-    parameters |= (source.shown if own is None else {"task": own.title}) | told(results)
+    parameters = (
+        {"technique": ", ".join(words)} | display_values(values) | ({"against": against} if against != NONE else {})
+    )
+    parameters |= (source.display_values if own is None else {"task": own.title}) | training_values(results)
     plain = source.lr is None and source.optimizer is None and not results.tuned
     report = report_of(results, parameters, converged=plain and results.epoch >= task.epochs)
     if results.stopped:
@@ -110,7 +112,7 @@ def seeds_of(seeds: int, folds: int, repeats: int | None) -> int:
     return folds * repeats
 
 
-def told(results: Results) -> dict[str, Any]:
+def training_values(results: Results) -> dict[str, Any]:
     """What a report shows of the training itself."""
     experiment = results.experiment
     found: dict[str, Any] = {"seeds": experiment.seeds, "epochs": results.places[0].setting.epochs}
@@ -135,10 +137,10 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
         alone = None
         if results.overlap:
             alone = change(results.differences(i, primary, seeds=kept), comparisons=len(compared))
-        text = findings.verdict(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
+        text = findings.conclusion(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
         if len(kept) > 1 and secondary:
             changes = {m: results.change(i, m, seeds=kept, comparisons=len(compared)) for m in secondary}
-            text += " " + findings.beside(changes)
+            text += " " + findings.secondary_findings(changes)
         blocks.append(Text(text))
     blocks += map(Text, gone)
     if len(kept) > 1 and compared:
@@ -188,7 +190,7 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
         claims += coefficients.agreement(results)
     return ExperimentReport.of(
         results,
-        title=f"{findings.capital(findings.listed(names))} against {reference} on {task.title}, {experiment.seeds} "
+        title=f"{findings.capital(findings.joined(names))} against {reference} on {task.title}, {experiment.seeds} "
         f"paired seeds{findings.ended(results)}",
         parameters=parameters,
         claims=claims,

@@ -16,7 +16,7 @@ from regdemo.errors import ArgumentError
 from regdemo.lab import modules, preparation, splits, table, text
 from regdemo.lab.task import CLASSIFIER, LINEAR_MODEL, Metric, Task
 
-TABLES = (".csv", ".tsv", ".parquet")  # how the name of a table ends
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")  # how the name of a table ends
 
 
 def load(
@@ -34,7 +34,7 @@ def load(
     The rest is as in `table.read_table`. Raises ArgumentError on a name that is not in TASKS, an option of tables
     without a table, or a file of another kind; FileError on a file that can't be understood.
     """
-    if file is not None and file.suffix.lower() in TABLES:
+    if file is not None and file.suffix.lower() in TABLE_SUFFIXES:
         if find_spec("pandas") is None:
             raise ArgumentError(f"data = {file} needs the package pandas: pip install 'regdemo[tables]'")
         return table.read_table(file, target, drop=drop, group=group, regression=regression, folds=folds)
@@ -47,12 +47,12 @@ def load(
     }.items():
         if value:
             raise ArgumentError(
-                f"{option} = {value!r} needs a table: name a file that ends in {' or '.join(TABLES)} with --data"
+                f"{option} = {value!r} needs a table: name a file ending in {' or '.join(TABLE_SUFFIXES)} with --data"
             )
     if file is not None:
         if file.suffix.lower() not in (".txt", ".md"):
             raise ArgumentError(
-                f"data = {file} must be a table that ends in {', '.join(TABLES)}, or a text in .txt or .md"
+                f"data = {file} must be a table that ends in {', '.join(TABLE_SUFFIXES)}, or a text in .txt or .md"
             )
         return text.own(file)
     if name not in TASKS:
@@ -169,7 +169,7 @@ def _mnist1d() -> Task:
 def _digits() -> Task:
     images, labels = sklearn.datasets.load_digits(return_X_y=True)
     x, y = torch.from_numpy(images).float() / 16, torch.from_numpy(labels).long()
-    # One split for everyone: what the seeds vary is the training, not the task.
+    # One split for all members: what the seeds vary is the training, not the task.
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     train, test = order[:1400], order[1400:]
     return Task(

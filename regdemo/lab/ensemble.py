@@ -28,7 +28,7 @@ class Acting(Protocol):
         ...
 
     def linear(self, inputs: Tensor, outputs: Tensor) -> None:
-        """Told what entered and left a linear layer."""
+        """Called with what entered and left a linear layer."""
         ...
 
 
@@ -47,7 +47,7 @@ class Ensemble:
     """S multilayer perceptrons of one shape.
 
         h_0 = x,    h_l = act(relu(h_{l-1} W_l + b_l)),    outputs = h_{L-1} W_L + b_L
-        initially  W_l, b_l ~ Uniform(-1/sqrt(n), 1/sqrt(n)),  n = the layer's inputs: nn.Linear's law
+        initially  W_l, b_l ~ Uniform(-1/sqrt(n), 1/sqrt(n)),  n = the layer's inputs: as in nn.Linear
 
     act is what the recipe does to the activations in training: the site "hidden".
     sizes: inputs, hidden layers, outputs.  generators: S of the CPU, one for each network's initial weights, which are

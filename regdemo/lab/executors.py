@@ -21,7 +21,7 @@ from regdemo.errors import ArgumentError, RegdemoError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-AHEAD = 2  # cells handed out for each worker, so that none waits for its next
+CELLS_AHEAD = 2  # cells handed out for each worker, so that none waits for its next
 TIMEOUT = 10  # seconds for a Dask scheduler to answer, and for it to have a worker
 SEEN = "CUDA_VISIBLE_DEVICES"  # which GPUs a process sees, by number or name
 PULSE = 1.0  # seconds between two looks at whether what trains the cells is there
@@ -31,9 +31,9 @@ Make = Callable[[int], Executor]  # an executor with so many workers
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes that are begun anew, not forked. They leave Ctrl-C to their parent, and end when it is gone.
+    """Processes that are started afresh, not forked. They leave Ctrl-C to their parent, and end when it is gone.
 
-    gpus: how many GPUs of this machine they share out, each process seeing one only; if 0, all see what there is.
+    gpus: how many GPUs of this machine are divided among them, each process seeing one; if 0, all see what there is.
     """
 
     def __init__(self, workers: int, gpus: int = 0) -> None:
@@ -83,21 +83,22 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def run(
+def run_all(
     call: Callable[[T], Any], items: Sequence[T], make: Make, workers: int, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[T, Any, BaseException | None]]:
     """Call it on every item, each in a worker; yield the item with its result or what it raised, as they end.
 
-    At most AHEAD items a worker are handed out at a time. Where a worker dies and breaks the executor, all that were
-    handed out are suspects: the rest is done first, in new executors, then each suspect in one of its own, so that
-    exactly the guilty are lost, with the BrokenExecutor as their error. What a call raises is not tried again.
+    At most AHEAD items a worker are handed out at a time. If a worker dies, the executor is broken: the items
+    that were not handed out are done first, in new executors, then each of the others in an executor of its own. So
+    an item is lost, with BrokenExecutor as its error, if it kills a worker that has nothing else to do. A call that
+    raises is not tried again.
     check: called while nothing ends; it raises where nothing will any more.
     """
-    suspects: list[T] = []
+    to_retry: list[T] = []
     waiting = deque(items)
     while waiting:
-        yield from _until_broken(call, waiting, suspects, make, workers, AHEAD * workers, check)
-    for item in suspects:
+        yield from _until_broken(call, waiting, to_retry, make, workers, CELLS_AHEAD * workers, check)
+    for item in to_retry:
         broken: list[T] = []
         yield from _until_broken(call, deque([item]), broken, make, 1, 1, check)
         if broken:
@@ -107,34 +108,34 @@ def run(
 def _until_broken(
     call: Callable[[T], Any],
     waiting: deque[T],
-    suspects: list[T],
+    to_retry: list[T],
     make: Make,
     workers: int,
     most: int,
     check: Callable[[], None],
 ) -> Iterator[tuple[T, Any, BaseException | None]]:
-    """Do what is waiting with one executor; if it breaks, leave the rest, with what was handed out in `suspects`."""
-    flying: dict[Future[Any], T] = {}
+    """Do what is waiting with one executor. If it breaks, `to_retry` gets what was handed out."""
+    in_flight: dict[Future[Any], T] = {}
     with make(workers) as executor:
         try:
             broken = False
-            while flying or (waiting and not broken):
-                while waiting and len(flying) < most and not broken:
+            while in_flight or (waiting and not broken):
+                while waiting and len(in_flight) < most and not broken:
                     try:
-                        flying[executor.submit(call, waiting[0])] = waiting[0]
+                        in_flight[executor.submit(call, waiting[0])] = waiting[0]
                         waiting.popleft()
                     except BrokenExecutor:
                         broken = True
-                        if not flying:  # it broke before anything was handed out: this one is as suspect as any
-                            suspects.append(waiting.popleft())
-                ended, _ = wait(flying, PULSE, FIRST_COMPLETED)
+                        if not in_flight:  # it broke before anything was handed out: this item may be the cause
+                            to_retry.append(waiting.popleft())
+                ended, _ = wait(in_flight, PULSE, FIRST_COMPLETED)
                 if not ended:
                     check()
-                for future in [future for future in flying if future in ended]:  # in the order of the items
-                    item, error = flying.pop(future), _error(future)
+                for future in [future for future in in_flight if future in ended]:  # in the order of the items
+                    item, error = in_flight.pop(future), _error(future)
                     if isinstance(error, BrokenExecutor):
                         broken = True
-                        suspects.append(item)
+                        to_retry.append(item)
                     else:
                         yield item, None if error else future.result(), error
         except BaseException:
@@ -156,7 +157,7 @@ def _answers(address: str) -> bool:
     Of something else that listens there, such as a dashboard, distributed waits for more or takes the words for
     lengths, and its client could not be closed. So a thread asks that may be left behind.
     """
-    from distributed.comm import connect
+    from distributed.comm import connect  # of the extra `dask`
 
     found: list[bool] = []
 
@@ -180,7 +181,7 @@ def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
     """A Dask cluster: what makes an executor on it, how many cells it trains at a time, and a check that it is there.
 
     The scheduler reruns what a worker that died had, and gives up what has killed several (`KilledWorker`).
-    Raises ArgumentError without the package or for what is no address, RegdemoError if no scheduler with a worker
+    Raises ArgumentError without the package or if the address isn't one, RegdemoError if no scheduler with a worker
     answers within TIMEOUT seconds.
     """
     try:
@@ -188,18 +189,18 @@ def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
     except ImportError as error:
         raise ArgumentError("a Dask cluster needs the package distributed: pip install 'regdemo[dask]'") from error
     if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/:]+:\d+|(tcp|tls|ws|wss)://\[[^\s\]]+\]:\d+", address):
-        raise ArgumentError(f"dask = {address!r} is no address of a scheduler: it is like tcp://host:8786")
+        raise ArgumentError(f"dask = {address!r} isn't the address of a scheduler: it looks like tcp://host:8786")
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say, an error says in a line
-    nobody = RegdemoError(
+    no_answer = RegdemoError(
         f"no Dask scheduler answered at {address} within {TIMEOUT} s: start one with `dask scheduler`, and "
         f"workers with `dask worker {address}`"
     )
     if not _answers(address):
-        raise nobody
+        raise no_answer
     try:
         client: Any = distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise nobody from error
+        raise no_answer from error
     with client:
         try:
             client.wait_for_workers(1, timeout=TIMEOUT)

@@ -75,7 +75,7 @@ class Experiment:
         check: called while no cell ends, to raise if none will any more.
         clock: to time networks by, such as `store.clock_on(device)`; without one there are no times, and the same seed
         gives the same results.
-        progress: told how much is done, of how much.  cancel: ends the training within a second when it is set.
+        progress: called with how much is done, and of how much.  cancel: if set, training ends within a second.
         Ctrl-C, or `cancel`, returns what is finished, `stopped` set; KeyboardInterrupt if that is nothing.
         Raises ArgumentError on a value that is not allowed, or more than fits in memory; FileError on a file that can't
         be used.
@@ -94,7 +94,7 @@ class Experiment:
         memory.check_memory(task, footprints, self.seeds)
         return footprints
 
-    def plan(self, *, elsewhere: bool = False) -> Plan:
+    def plan(self, *, elsewhere: bool = False) -> ExperimentPlan:
         """What is to be trained; raises ArgumentError or FileError if it can't be.
 
         elsewhere: the device asked for need not be on this machine.
@@ -124,11 +124,11 @@ class Experiment:
                 epochs = task.epochs if self.epochs is None else self.epochs
                 setting = store.setting_of(task, sized, recipe, epochs, self.seed, digest)
                 places.append(Place(recipe, task, setting, sized or task))
-        return Plan(whole, places)
+        return ExperimentPlan(whole, places)
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentPlan:
     """The whole task, and each arm at the first size, then at the next.
 
     tuned: of places, the setting of each member that differs from the place's own.
@@ -171,7 +171,7 @@ class Plan:
 
 def _in_step(
     experiment: Experiment,
-    plan: Plan,
+    plan: ExperimentPlan,
     clock: Callable[[], float] | None,
     progress: Progress,
     cancel: Event | None,
@@ -237,7 +237,7 @@ def _in_step(
 
 
 def _evaluation(
-    plan: Plan, cells: Sequence[GridCell], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
+    plan: ExperimentPlan, cells: Sequence[GridCell], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
 ) -> Evaluation:
     found: list[dict[int, dict[str, float]]] = [{} for _ in plan.places]
     epochs = [0] * len(plan.places)
@@ -249,7 +249,7 @@ def _evaluation(
 
 
 class _Part:
-    """Progress in equal parts: told of one after the other, tells of the whole."""
+    """Progress in equal parts: called for one part after the other, it reports the whole."""
 
     def __init__(self, progress: Progress, parts: int) -> None:
         self.progress, self.parts, self.number = progress, parts, 0
@@ -260,7 +260,9 @@ class _Part:
             self.number = min(self.number + 1, self.parts - 1)
 
 
-def _tune(plan: Plan, members: Sequence[int], seed: int, tries: int, progress: Progress, cancel: Event | None) -> None:
+def _tune(
+    plan: ExperimentPlan, members: Sequence[int], seed: int, tries: int, progress: Progress, cancel: Event | None
+) -> None:
     """Give each network the learning rate and number of epochs that were best on its own validation examples.
 
     Every arm tries the same learning rates, the task's own first; each try is judged after every tenth of its epochs.
@@ -287,7 +289,7 @@ def _tune(plan: Plan, members: Sequence[int], seed: int, tries: int, progress: P
 
 def _in_cells(
     experiment: Experiment,
-    plan: Plan,
+    plan: ExperimentPlan,
     executor: Callable[[int], Executor] | None,
     path: Path | None,
     workers: int,
@@ -302,7 +304,7 @@ def _in_cells(
         )
     task, members = plan.task, list(range(experiment.seeds))
     device = experiment.task.device if isinstance(experiment.task, Source) else str(task.device)
-    gpus = torch.cuda.device_count() if device == "cuda" else 0  # to share out: none, where one is named
+    gpus = torch.cuda.device_count() if device == "cuda" else 0  # for the workers: none, where one is named
     size = training.group_size(task, plan.places[0].setting.device)
     lost: list[tuple[GridCell, BaseException]] = []
     stopped = False
@@ -318,7 +320,7 @@ def _in_cells(
         done = total - sum(len(cell.members) for cell in cells)
         try:
             progress(done, total)
-            for cell, lines, error in executors.run(
+            for cell, lines, error in executors.run_all(
                 store.train_cell, cells, make, workers, partial(_watch, check, cancel)
             ):
                 if error is None:

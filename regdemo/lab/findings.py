@@ -17,7 +17,7 @@ from regdemo.lab.statistics import Change, mean_interval
 from regdemo.lab.task import Task
 from regdemo.report import Block, Box, Boxes, Cell, Claim, Curves, Interval, Series, Table, Text
 
-MOST_CURVES = 5  # arms that one plot can still tell apart
+MOST_CURVES = 5  # arms that one plot can show
 MOST_BOXES = 15  # arms whose differences are drawn as boxes
 EARLY = 0.5  # of the training: a reference that is best before that makes every regularizer look good
 
@@ -73,7 +73,7 @@ def unit_of(metric: str) -> str:
     return f" {unit}" if unit else ""
 
 
-def verdict(
+def conclusion(
     name: str, found: Change, metric: str, scope: Scope, comparisons: int = 1, plain: Change | None = None
 ) -> str:
     """What paired differences in a metric let you say of one arm: a direction only if the interval has one.
@@ -104,7 +104,7 @@ def verdict(
     return text
 
 
-def beside(changes: dict[str, Change]) -> str:
+def secondary_findings(changes: dict[str, Change]) -> str:
     """What the secondary metrics show, in a sentence or two."""
     shown = {name: found for name, found in changes.items() if found.direction}
     rest = [what(name) for name in changes if name not in shown]
@@ -132,13 +132,13 @@ def signed(found: Change) -> str:
 
 
 def digits(value: float, *, sign: bool = False) -> str:
-    """Two digits or one decimal, whichever says more, so that what is not 0 is not written as 0."""
+    """Two digits or one decimal, the one that says more, so that what is not 0 is not written as 0."""
     if abs(value) >= 1 or value == 0:
         return f"{value:+z.1f}" if sign else f"{value:z.1f}"
     return f"{value:+.2g}" if sign else f"{value:.2g}"
 
 
-def listed(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
     """ "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
@@ -155,7 +155,7 @@ def p_cell(p: float) -> Cell:
 
 def claims_of(results: Results) -> list[Claim]:
     """What makes the comparison fair, checked."""
-    apart: float = results.starts_apart()
+    apart: float = results.unequal_starts()
     found = [
         Claim("No test example was trained on", 0, "examples in both", results.shared, *EXACT),
         Claim("The networks of a pair start from the same weights", 0, "networks that do not", apart, *EXACT),
@@ -166,7 +166,7 @@ def claims_of(results: Results) -> list[Claim]:
                 "The networks of a pair saw the same batches in the same order",
                 0,
                 "networks that did not",
-                results.seen_apart(),
+                results.unequal_batches(),
                 *EXACT,
             )
         )
@@ -215,7 +215,7 @@ def training_blocks(results: Results) -> list[Block]:
     trained = (
         f"{sizes[0]:,} examples"
         if len(sizes) == 1
-        else "; ".join(f"{n:,} examples ({listed(by_size[n])})" for n in sizes)
+        else "; ".join(f"{n:,} examples ({joined(by_size[n])})" for n in sizes)
     )
     held = ", the rest of an arm's own examples held out to validate on" if len(sizes) > 1 and not task.resplit else ""
     tested = {n.tested_on for some in results.networks for n in some.values()}

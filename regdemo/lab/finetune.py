@@ -10,8 +10,8 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from regdemo.lab import findings, hugging_face, metrics
-from regdemo.lab.choices import EPOCHS, FINETUNING, NONE, SEEDS, arms, shown
-from regdemo.lab.compare import ExperimentReport, Stopped, asked, report_of, told
+from regdemo.lab.choices import EPOCHS, FINETUNING, NONE, SEEDS, arms, display_values
+from regdemo.lab.compare import ExperimentReport, Stopped, asked, report_of, training_values
 from regdemo.lab.experiment import Experiment, Progress
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
@@ -47,7 +47,7 @@ def finetune(
     techniques: arms in words; `choices.FINETUNING` if none is given.
     data: a text to fine-tune on, instead of a later part of the one that is pretrained on.
     model: a Hugging Face causal language model on this machine, by name or folder, instead of pretraining a GPT here.
-    progress: told of the pretraining and of what follows as of one.
+    progress: counts the pretraining and what follows as one.
     options: `device`, `precision`, `lr`, `batch_size` and `optimizer` of `source.Source`, and techniques' parameters.
     The other arguments, and what is raised, are those of `compare.compare`.
     """
@@ -81,9 +81,11 @@ def finetune(
     results = Experiment(task, recipes, seeds, seed, epochs, tune=tune).run(
         clock=clock, progress=_part(progress, first, whole, whole), cancel=cancel
     )
-    asked_for = replace(source, task="", data=data).shown
-    parameters = {"technique": ", ".join(words)} | shown(values) | asked_for | ({"model": model} if model else {})
-    report = report_of(results, parameters | told(results))
+    asked_for = replace(source, task="", data=data).display_values
+    parameters = (
+        {"technique": ", ".join(words)} | display_values(values) | asked_for | ({"model": model} if model else {})
+    )
+    report = report_of(results, parameters | training_values(results))
     after = fmean(results.values(0, metrics.TEST_LOSS).values())
     explained = (
         f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
@@ -154,7 +156,7 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
 def _pretrained(corpus: TextTask, seed: int, progress: Progress) -> tuple[Tensor, ...]:
     """The weights of a GPT that was trained on a corpus."""
     run = TrainingRun(corpus, Recipe(NONE), [0], seed=seed)
-    with side_by_side():  # one thread, whose sums come out the same whatever the number of threads
+    with side_by_side():  # one thread, whose sums do not depend on the number of threads
         for epoch in range(PRETRAINING_EPOCHS):
             run.epoch()
             progress(epoch + 1, PRETRAINING_EPOCHS)

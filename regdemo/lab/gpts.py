@@ -12,14 +12,14 @@ from regdemo.lab.ensemble import Acting
 from regdemo.regularizers import attention_weights
 
 INITIAL_STD = 0.02
-JUDGED = 64  # sequences that a pass in eval mode takes at a time, so that long tests need no more memory than training
+EVAL_BATCH = 64  # sequences in a pass in eval mode, so that long tests need no more memory than training
 
 
 class GPTs:
     """S transformers of one shape, pre-norm and causal, with every site that dropout has in a GPT.
 
         x_0 = act(token[ids] + position),    h = x + act(attend(norm1(x))),    x' = h + act(W2 act(gelu(W1 norm2(h))))
-        logits = head(norm(x_L));    initially W ~ N(0, 0.02^2), biases 0: GPT-2's law
+        logits = head(norm(x_L));    initially W ~ N(0, 0.02^2), biases 0, as in GPT-2
 
     act is what the recipe does in training: to token[ids] alone, then at the sites "embedding", "attention" (the
     weights, after the softmax), "residual" (what each sublayer adds) and "hidden" (within the feed-forward net).
@@ -86,8 +86,8 @@ class GPTs:
 
     def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:
         """The logits of each network on its own sequences: x (S, B, T) of token ids, logits (S, B, T, vocabulary)."""
-        if acting is None and x.shape[1] > JUDGED:
-            return torch.cat([self(part) for part in torch.split(x, JUDGED, dim=1)], dim=1)
+        if acting is None and x.shape[1] > EVAL_BATCH:
+            return torch.cat([self(part) for part in torch.split(x, EVAL_BATCH, dim=1)], dim=1)
         h = self.embed(x) if acting is None else acting.tokens(self.embed(x), x)
         h = h + self.position[:, None, : x.shape[-1]]
         h = _act(acting, h, "embedding", 0, self.depth)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from regdemo.errors import ArgumentError
 from regdemo.lab.ensemble import Acting
-from regdemo.lab.gpts import JUDGED
+from regdemo.lab.gpts import EVAL_BATCH
 from regdemo.lab.modules import ModuleNetwork
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, unseen
 
@@ -57,7 +57,7 @@ class HuggingFaceModel(ModuleNetwork):
         super().__init__(module)
 
     def sites(self, module: nn.Module) -> dict[str, nn.Module]:
-        """Its dropouts, or what stands for them."""
+        """Its dropouts, or the layers that replace them."""
         return super().sites(module) or {
             name: part
             for name, part in module.named_modules()
@@ -73,8 +73,8 @@ class HuggingFaceModel(ModuleNetwork):
 
     def __call__(self, x: Tensor, acting: Acting | None = None) -> Tensor:
         """The logits; without techniques, of a few sequences at a time."""
-        if acting is None and x.shape[1] > JUDGED:
-            return torch.cat([self(part) for part in torch.split(x, JUDGED, dim=1)], dim=1)
+        if acting is None and x.shape[1] > EVAL_BATCH:
+            return torch.cat([self(part) for part in torch.split(x, EVAL_BATCH, dim=1)], dim=1)
         return super().__call__(x, acting)
 
     def outputs(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from regdemo.lab.recipe import Recipe
 from regdemo.lab.task import Examples, Task
 from regdemo.lab.training import TrainingRun, group_size, groups_abreast
 
-MARGIN = 1.25  # for what the allocator and the operations between two layers take beside what is counted
+SAFETY_FACTOR = 1.25  # for what the allocator and the operations between two layers take in addition to what is counted
 
 PROCESS = 0.4e9  # of one more process: torch and what it loads
 
@@ -76,8 +76,8 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 def check_memory(task: Task, footprints: Sequence[tuple[int, int]], seeds: int) -> None:
     """Raise ArgumentError if so many networks of each arm would not fit, saying how many would."""
     held, within = zip(*footprints, strict=True)
-    fixed = MARGIN * groups_abreast(task) * min(group_size(task), seeds) * max(within)
-    each = MARGIN * sum(held) + rows_bytes(task)
+    fixed = SAFETY_FACTOR * groups_abreast(task) * min(group_size(task), seeds) * max(within)
+    each = SAFETY_FACTOR * sum(held) + rows_bytes(task)
     free = available_bytes(task.device)
     if fixed + seeds * each > free:
         raise ArgumentError(
@@ -88,7 +88,7 @@ def check_memory(task: Task, footprints: Sequence[tuple[int, int]], seeds: int) 
 
 def check_workers(task: Task, footprints: Sequence[tuple[int, int]], workers: int) -> None:
     """Raise ArgumentError if so many processes, each training a group of an arm's networks, would not fit."""
-    each = PROCESS + group_size(task) * (MARGIN * max(map(sum, footprints)) + rows_bytes(task))
+    each = PROCESS + group_size(task) * (SAFETY_FACTOR * max(map(sum, footprints)) + rows_bytes(task))
     free = available_bytes(task.device)
     if workers * each > free:
         raise ArgumentError(
@@ -98,7 +98,7 @@ def check_workers(task: Task, footprints: Sequence[tuple[int, int]], workers: in
 
 
 def rows_bytes(task: Task) -> float:
-    """What a table's rows take once more for each seed, whose split prepares them anew."""
+    """What a table's rows take once more for each seed, whose split prepares them again."""
     return 4.0 * task.split.n * task.inputs if task.split is not None and task.fit is not None else 0.0
 
 

@@ -9,7 +9,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
     from regdemo.lab.task import Task
 
 Scores = dict[str, list[float]]
@@ -43,7 +43,7 @@ NAMES = {
     "error": TEST_ERROR,
 }
 BINS = 15
-CHUNK = 1000  # labels judged at a time, and training examples judged at all
+JUDGED_AT_ONCE = 1000  # labels judged at a time, and training examples judged at all
 
 
 def better(task: Task) -> dict[str, int]:
@@ -51,16 +51,16 @@ def better(task: Task) -> dict[str, int]:
     return BETTER | {metric.name: metric.better for metric in task.metrics}
 
 
-def scores(run: TrainingRun) -> Scores:
+def scores(run: RunProtocol) -> Scores:
     """Every metric of a run's task, the primary one first; the training's is over CHUNK of its examples at most."""
     return {name: values.tolist() for name, values in measured(run).items()}
 
 
-def measured(run: TrainingRun) -> dict[str, Tensor]:
+def measured(run: RunProtocol) -> dict[str, Tensor]:
     """The scores as tensors, (S,) each."""
     task, examples = run.task, run.examples
     found: dict[str, Tensor] = {}
-    chosen = examples.train[:, :CHUNK]
+    chosen = examples.train[:, :JUDGED_AT_ONCE]
     train = examples.x[chosen], examples.y[chosen]
     outputs = _outputs(run, examples.test_x)
     trained = _outputs(run, train[0])
@@ -93,10 +93,12 @@ def measured(run: TrainingRun) -> dict[str, Tensor]:
     return found
 
 
-def _outputs(run: TrainingRun, x: Tensor) -> Tensor:
+def _outputs(run: RunProtocol, x: Tensor) -> Tensor:
     """What the members make of their own examples, (S, N, ...), a part of them at a time."""
     places = x[0, 0].numel() if "tokens" in run.task.offers else 1  # a sequence has a label at each position
-    return torch.cat([run.predict(part).double() for part in torch.split(x, max(1, CHUNK // places), dim=1)], dim=1)
+    return torch.cat(
+        [run.predict(part).double() for part in torch.split(x, max(1, JUDGED_AT_ONCE // places), dim=1)], dim=1
+    )
 
 
 def _accuracy(outputs: Tensor, y: Tensor) -> Tensor:
@@ -134,7 +136,7 @@ def by_class(log_p: Tensor, y: Tensor) -> dict[str, Tensor]:
     hits, sizes, guesses = (part.sum(1) for part in (onehot * guessed, onehot, guessed))
     present = sizes > 0
     others = y.shape[1] - sizes
-    # The rank sum of Mann and Whitney; values that tie share their mean rank.
+    # The rank sum of Mann and Whitney; tied values get their mean rank.
     ranks = torch.stack([_ranks(p[..., c]) for c in range(p.shape[-1])], dim=-1)
     wins = (ranks * onehot).sum(1) - sizes * (sizes + 1) / 2
     both = present & (others > 0)
@@ -158,7 +160,7 @@ def _ranks(values: Tensor) -> Tensor:
     return (below + upto + 1).double() / 2
 
 
-def per_example(run: TrainingRun) -> tuple[Tensor, Tensor | None]:
+def per_example(run: RunProtocol) -> tuple[Tensor, Tensor | None]:
     """What each test example adds to accuracy, or loss, or squared error, (S, m); and the calibration bins' sums."""
     outputs = _outputs(run, run.examples.test_x)
     y = run.examples.test_y

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from regdemo.lab.splits import Fixed, Split
 
 MOST_BATCH, BATCHES = 512, 40  # a batch is a fortieth of the training rows, from LEAST_BATCH to MOST_BATCH
-MOST_STEPS, EPOCHS = 4000, 40  # of a training, whichever is reached first
-MOST_CATEGORIES = 32  # columns that one categorical feature becomes at most; rarer categories share the last
+MOST_STEPS, EPOCHS = 4000, 40  # of a training, the one that is reached first
+MOST_CATEGORIES = 32  # columns that one categorical feature becomes at most; rarer categories are put into the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Preparation:
 
 
 def of_rows(title: str, origin: str, fit: Preparation, y: Tensor, classes: int, split: Split | Fixed) -> Task:
-    """The task of rows that are split anew for each seed, with batches and epochs that follow their number."""
+    """The task of rows that are split again for each seed, with batches and epochs that follow their number."""
     train, _ = split.sizes(0, 0)
     batch = min(MOST_BATCH, max(LEAST_BATCH, train // BATCHES))
     epochs = max(1, min(EPOCHS, MOST_STEPS * batch // train))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from math import exp, sqrt
+
+import scipy
 
 INSTALL = "pip install 'regdemo[privacy]'"
 ORDERS = [*(1 + i / 10 for i in range(1, 100)), *range(12, 64), 64, 128, 256, 512, 1024]  # of the Renyi divergences
@@ -19,11 +22,9 @@ def epsilon(noise_multiplier: float, sample_rate: float, steps: int, delta: floa
 
     Mironov, Talwar and Zhang 2019, https://arxiv.org/abs/1908.10530
     """
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the best order is the first or the last: the bound holds all the same
-        from opacus.accountants.analysis import rdp
+        from opacus.accountants.analysis import rdp  # its own import warns
 
         spent = rdp.compute_rdp(q=sample_rate, noise_multiplier=noise_multiplier, steps=steps, orders=ORDERS)
         found, _ = rdp.get_privacy_spent(orders=ORDERS, rdp=spent, delta=delta)
@@ -37,12 +38,11 @@ def exact_epsilon(noise_multiplier: float, steps: int, delta: float) -> float:
 
     Solved for epsilon by bisection. Balle and Wang 2018, theorem 8, https://arxiv.org/abs/1805.06530
     """
-    from scipy.special import log_ndtr, ndtr
-
     m = sqrt(steps) / noise_multiplier
 
     def spent(epsilon: float) -> float:
-        return float(ndtr(m / 2 - epsilon / m) - exp(min(0.0, epsilon + log_ndtr(-m / 2 - epsilon / m))))
+        less = exp(min(0.0, epsilon + scipy.special.log_ndtr(-m / 2 - epsilon / m)))
+        return float(scipy.special.ndtr(m / 2 - epsilon / m) - less)
 
     if spent(0.0) <= delta:
         return 0.0

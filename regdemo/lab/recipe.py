@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regdemo.lab.task import Examples, Task
 
 
-class TrainingRun(Protocol):
+class RunProtocol(Protocol):
     """What a technique may ask of the training that it acts in; `training.TrainingRun` is it."""
 
     task: Task
@@ -97,59 +97,59 @@ class Technique:
     requires: ClassVar[frozenset[str]] = frozenset()
     exclusive: ClassVar[str] = ""
 
-    def begin(self, run: TrainingRun) -> None:
-        """Before the first step. `streams` are this technique's own random numbers, whatever else is in the recipe."""
+    def begin(self, run: RunProtocol) -> None:
+        """Before the first step. `streams` are this technique's own random numbers, unchanged by other techniques."""
         self.streams: RngStreams = run.streams(self.NAME)
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The examples to train on, (S, B, ...), and their labels or soft targets."""
         return x, y
 
-    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+    def weight(self, run: RunProtocol, weight: Tensor) -> Tensor:
         """A weight matrix, (S, in, out), as the training pass uses it."""
         return weight
 
-    def tokens(self, run: TrainingRun, h: Tensor, ids: Tensor) -> Tensor:
+    def tokens(self, run: RunProtocol, h: Tensor, ids: Tensor) -> Tensor:
         """The embeddings of a training pass's tokens, (S, B, T, width), before positions are added; ids (S, B, T)."""
         return h
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         """What leaves a site of the model in training, such as "hidden", in layer 0 to depth - 1."""
         return h
 
-    def linear(self, run: TrainingRun, inputs: Tensor, outputs: Tensor) -> None:
-        """Told what entered and left each linear layer of a training pass."""
+    def linear(self, run: RunProtocol, inputs: Tensor, outputs: Tensor) -> None:
+        """Called with what entered and left each linear layer of a training pass."""
 
-    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor | None:
+    def penalty(self, run: RunProtocol, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor | None:
         """What is added to each member's loss: (S,)."""
         return None
 
-    def gradient(self, run: TrainingRun, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
+    def gradient(self, run: RunProtocol, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
         """Leave a gradient in each parameter; `compute` leaves the plain one."""
         compute()
 
-    def clip(self, run: TrainingRun) -> None:
+    def clip(self, run: RunProtocol) -> None:
         """Change the gradients before the optimizer sees them."""
 
     def optimizer(self, base: Optimizer) -> Optimizer:
         """The optimizer, set or wrapped. The first parameter group holds the weights, the second the biases."""
         return base
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         """After each step of the optimizer."""
 
-    def epoch_ended(self, run: TrainingRun) -> None:
+    def epoch_ended(self, run: RunProtocol) -> None:
         """After each epoch."""
 
-    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: RunProtocol, parameters: list[Tensor]) -> list[Tensor]:
         """The parameters that are judged, given those that would be."""
         return parameters
 
-    def predict(self, run: TrainingRun, x: Tensor) -> Tensor:
+    def predict(self, run: RunProtocol, x: Tensor) -> Tensor:
         """The logits that the network is judged by; a pass in eval mode."""
         return run.eval_forward(x)
 
-    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
+    def measures(self) -> dict[str, Callable[[RunProtocol], Tensor]]:
         """What else to measure in every arm when this technique is in one of them: names, and a value a member."""
         return {}
 
@@ -183,10 +183,10 @@ class Recipe:
 
     @property
     def validates(self) -> bool:
-        """Whether one of the techniques sets some of the training examples apart."""
+        """Whether one of the techniques holds out some of the training examples."""
         return any("validation" in technique.requires for technique in self.techniques)
 
-    def begin(self, run: TrainingRun) -> list[Technique]:
+    def begin(self, run: RunProtocol) -> list[Technique]:
         """The run's own copy of each technique, which may keep a state."""
         own = [replace(technique) for technique in self.techniques]
         for technique in own:

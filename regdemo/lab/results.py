@@ -144,7 +144,7 @@ class Results:
     def overlap(self) -> float:
         """Test rows over training rows, where each seed has its own split of the same rows; otherwise 0.
 
-        Whatever part of the training rows is used: it is the rows not tested on that splits share.
+        The part of the training rows that is used doesn't count: splits share the rows that they do not test on.
         """
         if not self.task.resplit:
             return 0.0
@@ -190,7 +190,7 @@ class Results:
 
             sqrt(var_i(mean over seeds of (b_i - a_i)) / m),    a_i, b_i what test example i adds to the metric
 
-        None where the test rows change with the seed, or the networks are not at hand.
+        None where the test rows change with the seed, or the networks are not available.
         """
         if self.task.resplit or not self.runs or self.stopped:
             return None
@@ -211,15 +211,15 @@ class Results:
 
     # What makes it fair.
 
-    def starts_apart(self) -> int:
+    def unequal_starts(self) -> int:
         """How many networks do not start from the weights of their pair's reference."""
         return sum(a.start != b.start for a, b in self._pairs())
 
-    def seen_apart(self) -> int:
+    def unequal_batches(self) -> int:
         """How many networks did not see the batches of their pair's reference, of those that train on as many rows."""
         return sum(a.seen != b.seen for a, b in self._pairs() if a.trained_on == b.trained_on)
 
-    def weights_apart(self) -> float:
+    def weight_distance(self) -> float:
         """The largest distance between a weight of the reference and the same weight of another arm, as it is now."""
         first, *others = self.runs
         return max((largest_difference(a, b) for arm in others for a, b in zip(first, arm, strict=True)), default=0.0)

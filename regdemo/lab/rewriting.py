@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+import torch
+
 from regdemo.errors import ArgumentError, FileError
 
 BEAMS, LENGTH = 4, 128
@@ -17,12 +19,11 @@ def rewrite(model: str, texts: Sequence[str], *, prompt: str = "", number: int =
     """What a model makes of each text: its `number` best outputs under beam search, so without randomness.
 
     model: a folder, or a name in Hugging Face's cache, of a model for AutoModelForSeq2SeqLM with its tokenizer, such as
-    Helsinki-NLP/opus-mt-en-de. Nothing is downloaded.  prompt: what stands before each text, as T5 wants it.
+    Helsinki-NLP/opus-mt-en-de. Nothing is downloaded.  prompt: what precedes each text, as T5 needs it.
     Raises ArgumentError if transformers is not installed, FileError if the model cannot be had from this machine.
     """
     if find_spec("transformers") is None:
         raise ArgumentError(f"model = {model!r} needs the package transformers: {INSTALL}")
-    import torch
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 

@@ -61,10 +61,10 @@ class Source:
         return task.with_label_noise(self.label_noise).on(self.device, self.precision)
 
     @property
-    def shown(self) -> dict[str, Any]:
+    def display_values(self) -> dict[str, Any]:
         """What a report shows of it: the file or the task, and what else is not at its default."""
-        told = vars(self) | ({} if self.data is None else {"task": "", "data": self.data.name})
-        found = {field.name: told[field.name] for field in fields(self) if told[field.name] != field.default}
+        values = vars(self) | ({} if self.data is None else {"task": "", "data": self.data.name})
+        found = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
         return {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-TEST_SHARE = 0.25
+TEST_FRACTION = 0.25
 FOLDS = count("Folds of a cross-validation.", 2, 100)
 REPEATS = count("Repeats of a cross-validation, each with other folds.", 1, 1000)
 
@@ -52,7 +52,7 @@ class Split:
         random = _random(seed, member, "order")
         if self.groups is None:
             train = random.permutation(train)
-        else:  # whole groups one after the other, so that what is held out at the end shares few with the rest
+        else:  # whole groups one after the other, so that few are both in what is held out at the end and in the rest
             rank = random.permutation(int(self.groups.max()) + 1)
             train = train[np.argsort(rank[self.groups[train]], kind="stable")]
         return torch.from_numpy(train[: self.train_size]), torch.from_numpy(np.sort(test))
@@ -68,17 +68,17 @@ class Split:
         state = _state(seed, member, "split")
         make: Any
         if self.groups is not None:
-            make = sklearn.model_selection.GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=state)
+            make = sklearn.model_selection.GroupShuffleSplit(1, test_size=TEST_FRACTION, random_state=state)
         elif self.strata is not None:
-            make = sklearn.model_selection.StratifiedShuffleSplit(1, test_size=TEST_SHARE, random_state=state)
+            make = sklearn.model_selection.StratifiedShuffleSplit(1, test_size=TEST_FRACTION, random_state=state)
         else:
-            make = sklearn.model_selection.ShuffleSplit(1, test_size=TEST_SHARE, random_state=state)
+            make = sklearn.model_selection.ShuffleSplit(1, test_size=TEST_FRACTION, random_state=state)
         return next(iter(make.split(np.zeros(self.n), self.strata, self.groups)))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """The first `train` of n rows to train on, the rest to test on, whatever the seed; the interface of `Split`."""
+    """The first `train` of n rows to train on, the rest to test on, for every seed; the interface of `Split`."""
 
     n: int
     train: int

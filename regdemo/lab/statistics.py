@@ -81,6 +81,6 @@ def mean_interval(values: Sequence[float], *, overlap: float = 0.0) -> Interval:
 
 
 def _spread(values: Sequence[float]) -> float:
-    """The sample standard deviation; exactly 0 where only rounding tells the values apart."""
+    """The sample standard deviation; exactly 0 where the values differ by no more than rounding."""
     spread = stdev(values)
     return spread if spread > ROUNDING * max(map(abs, values)) else 0.0

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,13 +29,15 @@ from regdemo.lab.task import Task, device_type
 from regdemo.lab.training import TrainingRun
 
 BEGINNING = '{"sweep": 2, '  # of each line of a results file, its format's number with it
-QUICK = 5.0  # seconds that a cell should take at most; more networks than one are trained together if they are quick
+QUICK_CELL_SECONDS = (
+    5.0  # seconds that a cell should take at most; more networks than one are trained together if they are quick
+)
 RATE = 1e10  # multiplications a second, a rough guess
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, but for which members: all that a network's result depends on beside its number.
+    """What is trained, but for which members: all that a network's result depends on, but for its number.
 
     arm: the recipe in words, with the value of each parameter, those at their default too: a default may change.
     train_size: training examples of a network.  digest: of your own data, so that other data are another setting.
@@ -101,7 +104,7 @@ class GridCell:
 
 @dataclass(frozen=True)
 class Network:
-    """What became of one network: each metric, its time, and marks that a network paired with it shares.
+    """What became of one network: each metric, its time, and marks that are equal in a network paired with it.
 
     trained_on, tested_on: how many examples.  start: a checksum of its initial weights.  seen: a number made of the
     batches that it saw, in order.  by: the versions, and the hardware, that trained it.
@@ -134,7 +137,7 @@ def words_of(recipe: Recipe) -> str:
 
 def setting_of(task: Task, source: Source | None, recipe: Recipe, epochs: int, seed: int, digest: str) -> Setting:
     """The setting of an arm on a task.  source: what the task was made from, if it can be made again."""
-    asked: dict[str, Any] = {} if source is None else source.shown
+    asked: dict[str, Any] = {} if source is None else source.display_values
     for name in ("task", "data", "train_size", "device", "lr"):
         asked.pop(name, None)
     return Setting(
@@ -167,7 +170,7 @@ def digest_of(task: Task | Source) -> str:
 
 @lru_cache(4)
 def _prepared(source: Source, digest: str) -> Task:
-    """The task, made anew where a cell is trained; the same for the cells that follow.
+    """The task, made again where a cell is trained; the same for the cells that follow.
 
     Raises FileError if the data file is another one than the grid was made for, ArgumentError if there is no such GPU.
     """
@@ -190,7 +193,7 @@ def chunks(task: Task, members: Sequence[int], seed: int, most: int) -> list[tup
 
 def quick_enough(task: Task, epochs: int, most: int) -> int:
     """How many networks a cell may have, at most `most`, to be done in about QUICK seconds: a kill costs one cell."""
-    return max(1, min(most, int(QUICK / max(1e-9, cost(task, epochs)))))
+    return max(1, min(most, int(QUICK_CELL_SECONDS / max(1e-9, cost(task, epochs)))))
 
 
 def cost(task: Task, epochs: int) -> float:
@@ -204,7 +207,7 @@ def cost(task: Task, epochs: int) -> float:
 def train_cell(cell: GridCell) -> list[dict[str, Any]]:
     """Train a cell's networks and return their lines. Leaves torch with one thread: cells run in processes.
 
-    Each network's result is the one that `compare` has for it, whoever else is in the cell.
+    Each network's result is the one that `compare` has for it, with any other networks in the cell.
     """
     torch.set_num_threads(1)
     run = cell.begin()
@@ -251,8 +254,6 @@ def versions(device: torch.device) -> str:
 
 def clock_on(device: str) -> Any:
     """What to time training by: the thread's processor time; on a GPU, which works on its own, the time it is done."""
-    import time
-
     if device_type(device) == "cpu":
         return time.thread_time
 
@@ -286,7 +287,7 @@ class Store:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
         try:
             if not S_ISREG(os.fstat(self._file).st_mode):
-                raise FileError(f"cannot keep results in {path}: it is no regular file, name another")
+                raise FileError(f"cannot keep results in {path}: it isn't a regular file, name another")
             self._lock()
             with _faults(path):
                 text = path.read_bytes()
@@ -346,8 +347,8 @@ class Store:
 
     def _lock(self) -> None:
         try:
-            import fcntl
-        except ImportError:  # no such lock on Windows
+            import fcntl  # Windows has no such lock
+        except ImportError:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

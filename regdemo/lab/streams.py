@@ -1,4 +1,4 @@
-"""Random numbers of one member for one use: the same whoever else is trained, and whatever else is drawn."""
+"""Random numbers of one member for one use: they depend neither on the other members nor on what else is drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from regdemo.regularizers import keep_masks
 
-AHEAD = 8  # masks drawn at a time: a call on a generator costs as much as the numbers of one
+MASKS_AHEAD = 8  # masks drawn at a time: a call on a generator costs as much as the numbers of one
 
 
 def stream(seed: int, member: int, use: str, device: torch.device | str = "cpu") -> Generator:
@@ -43,7 +43,7 @@ class RngStreams:
         mask = None if masks is None else next(masks, None)
         if mask is None:
             # The first may be the only one, as where the rate changes from step to step.
-            many = 1 if masks is None else AHEAD
+            many = 1 if masks is None else MASKS_AHEAD
             drawn = keep_masks((many, *shape), p, self.generators, device=self.device)
             self._masks[key] = masks = iter(drawn.unbind(1))
             mask = next(masks)

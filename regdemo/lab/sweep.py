@@ -13,10 +13,10 @@ from typing import Any
 from regdemo.bounds import EXACT
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab import findings
-from regdemo.lab.choices import NONE, WORKERS, arms, shown
+from regdemo.lab.choices import NONE, WORKERS, arms, display_values
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of
 from regdemo.lab.experiment import Experiment, Progress
-from regdemo.lab.findings import MOST_CURVES, capital, listed, p_cell, unit_of, verdict, what
+from regdemo.lab.findings import MOST_CURVES, capital, conclusion, joined, p_cell, unit_of, what
 from regdemo.lab.recipe import parameters
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change, mean_interval
@@ -48,11 +48,11 @@ def sweep(
     are appended to `out` as they end; those that are there are not trained again.
     out: the results file.  train_sizes: how many training examples, all if empty.
     executor: what makes a `concurrent.futures.Executor` with so many workers; processes of this machine if not given.
-    device: the workers'. With an executor of your own it need not be on this machine; processes share out its GPUs.
+    device: the workers'. With an executor of your own it need not be on this machine. Processes divide its GPUs.
     check: called while no cell ends, to raise if none will any more.
-    progress: told how many networks are done, and of how many; the first time how many were there before.
+    progress: called with how many networks are done, and of how many; the first time how many were there before.
     The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
-    What a technique measures beside is measured in every network that is trained; one in the file may lack it.
+    What a technique itself measures is measured in each network that is trained; one in the file may lack it.
     Raises ArgumentError on a value that is not allowed, or more workers than fit in memory; FileError on a results file
     that cannot be written or is of something else; on Ctrl-C, Stopped with what the file shows, or KeyboardInterrupt if
     there is nothing in it yet.
@@ -69,16 +69,16 @@ def sweep(
     results = experiment.run(executor, out, workers=workers, check=check, progress=progress, cancel=cancel)
     if not any(results.networks):
         raise RegdemoError(f"no network was trained: all were lost, the first by {_reason(results.lost[0][1])}")
-    told = {"technique": ", ".join(words)} | shown(values) | source.shown
-    told |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
-    told |= {"seeds": seeds, "epochs": results.places[0].setting.epochs, "seed": seed}
-    report = _report(results, told)
+    parameters_shown = {"technique": ", ".join(words)} | display_values(values) | source.display_values
+    parameters_shown |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
+    parameters_shown |= {"seeds": seeds, "epochs": results.places[0].setting.epochs, "seed": seed}
+    report = _report(results, parameters_shown)
     if results.stopped:
         raise Stopped(report)
     return report
 
 
-def _report(results: Results, shown: dict[str, Any]) -> ExperimentReport:
+def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentReport:
     """What the file shows of each arm against none at the same size, over the seeds that both have."""
     per, places = results.per_size, results.places
     primary, judged = results.metrics[0], results.judged
@@ -117,13 +117,13 @@ def _report(results: Results, shown: dict[str, Any]) -> ExperimentReport:
         )
     )
     if len(judged) > 1:
-        beside: list[list[Cell]] = []
+        rest_rows: list[list[Cell]] = []
         for i in compared:
             rest = [(_cell(changes[m][i]), p_cell(changes[m][i].p)) for m in judged[1:]]
-            beside.append([*head(i), *(cell for two in rest for cell in two)])
+            rest_rows.append([*head(i), *(cell for two in rest for cell in two)])
         heads = [*HEADS[: 1 + many], *(c for m in judged[1:] for c in (m.replace("%", "points"), f"p of {what(m)}"))]
         blocks.append(
-            Table("The differences from none in the rest", heads, beside, "Corrected likewise, each metric alone.")
+            Table("The differences from none in the rest", heads, rest_rows, "Corrected likewise, each metric alone.")
         )
     every = [n for some in results.networks for n in some.values()]
     for m in own:
@@ -152,7 +152,7 @@ def _report(results: Results, shown: dict[str, Any]) -> ExperimentReport:
         results,
         title=f"A grid of {per} arms{f' and {len(sizes)} sizes' if many else ''} on {results.task.title}, "
         f"{results.experiment.seeds} paired seeds" + (" (stopped)" if results.stopped else ""),
-        parameters=shown,
+        parameters=parameters_shown,
         claims=claims,
         blocks=blocks,
         say=(
@@ -175,7 +175,7 @@ def _cell(found: Change) -> Cell:
 def _verdicts(results: Results, changes: dict[str, Change], scope: findings.Scope) -> list[str]:
     """What there is to say of each arm; those of which nothing is shown, or known, in a line."""
     metric, many = results.metrics[0], len(changes)
-    texts = [verdict(name, found, metric, scope, many) for name, found in changes.items() if found.direction]
+    texts = [conclusion(name, found, metric, scope, many) for name, found in changes.items() if found.direction]
     undecided = [name for name, found in changes.items() if found.n > 1 and not found.direction]
     few = [name for name, found in changes.items() if found.n < 2]
     if undecided:
@@ -185,7 +185,7 @@ def _verdicts(results: Results, changes: dict[str, Change], scope: findings.Scop
             f"{findings.digits(smallest)}{unit_of(metric)} on would have been shown in 4 of 5 cases."
         )
     if few:
-        texts.append(f"No verdict on {listed(few)}: fewer than the 2 pairs that an interval needs.")
+        texts.append(f"No verdict on {joined(few)}: fewer than the 2 pairs that an interval needs.")
     return texts
 
 

@@ -56,7 +56,7 @@ def read_table(
     """The task of predicting one column of a table from the others, with new training and test rows for each seed.
 
     target: a column's name; the last one if not given.  drop: columns to leave out.  group: a column whose values are
-    kept together, such as a patient's id; it is no feature.  regression: predict numbers, even if they are few.
+    kept together, such as a patient's id; it isn't a feature.  regression: predict numbers, even if they are few.
     Texts, and at most MOST_NUMBERED different whole numbers, are classes; other numbers are predicted as such. Rows
     whose features an earlier row has are left out, as are columns that are constant or number the rows.
     Raises FileError, with the line, for what cannot be read or learned from; ArgumentError for an unknown column.
@@ -117,7 +117,7 @@ def _read(path: Path) -> pd.DataFrame:
 def _read_text(path: Path, raw: bytes) -> pd.DataFrame:
     if b"\0" in raw[:4096]:
         raise FileError(
-            f"{path} is no table: it has zero bytes, as a spreadsheet or a text in UTF-16 has; save it as CSV"
+            f"{path} isn't a table: it has zero bytes, as a spreadsheet or a text in UTF-16 has; save it as CSV"
         )
     try:
         text = raw.decode("utf-8-sig")

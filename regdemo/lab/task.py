@@ -36,11 +36,11 @@ DEPTH = count("Hidden layers; 0 is a linear model.", 0, 16)
 BATCH_SIZE = count("Examples per step.", 1, 65_536)
 
 
-class Fit(Protocol):
-    """Turns raw rows into numbers, with whatever it estimates (means, categories) from the training rows only."""
+class Preprocessing(Protocol):
+    """Turns raw rows into numbers; means and categories are estimated from the training rows alone."""
 
     def __call__(self, train: Tensor) -> tuple[Tensor, Tensor, float]:
-        """Inputs and targets of every row, and what a unit of a target stands for."""
+        """Inputs and targets of every row, and the size of a target's unit."""
         ...
 
 
@@ -50,7 +50,7 @@ class Examples:
 
     x, y: a pool of examples with the labels to train on.  train: (S, n), their numbers in the pool.
     validation: (S, v), numbers of examples that are held out of the training ones; None if nothing is.
-    test_x, test_y: (S, m, ...).  scale: (S,), what a unit of y stands for.
+    test_x, test_y: (S, m, ...).  scale: (S,), the size of a unit of y.
     """
 
     x: Tensor
@@ -70,11 +70,11 @@ class Task:
     is 0, a regression.  test_x, test_y: a fixed test set; empty where `split` draws one from x for each seed.
     origin: a sentence on where the examples come from.
     hidden, batch, epochs, learning_rate, optimizer: of the network and its training; optimizer is one of OPTIMIZERS.
-    resampled: each member trains on a bootstrap sample of its own.  scale: what a unit of y stands for.
+    resampled: each member trains on a bootstrap sample of its own.  scale: the size of a unit of y.
     features: names of the inputs.  labels: names of the classes.
     offers: what techniques may need.  together: how many members can be trained as one, if that is limited.
     precision: of the matrix products, of PRECISIONS, where the numbers are float32; all else stays as it is.
-    split: how each seed's training and test rows are drawn.  fit: prepares them, see `Fit`.
+    split: how each seed's training and test rows are drawn.  fit: prepares them, see `Preprocessing`.
     training_y: labels to train on, where they are not y.  metric: the primary one, if it is not the first.
     metrics: the user's own.  notes: what a report says of how the data were read.
     Another kind of network is a subclass with its own `model`.
@@ -100,7 +100,7 @@ class Task:
     together: int | None = None
     precision: str = "float32"
     split: Split | Fixed | None = None
-    fit: Fit | None = None
+    fit: Preprocessing | None = None
     training_y: Tensor | None = None
     metric: str = ""
     metrics: tuple[Metric, ...] = ()
@@ -136,7 +136,7 @@ class Task:
     def examples(self, members: Sequence[int], seed: int, *, hold_out: bool = False) -> Examples:
         """What these members train on and are tested on.
 
-        hold_out: set a fifth of each member's own training examples apart for validation.
+        hold_out: hold out a fifth of each member's own training examples for validation.
         """
         many = len(members)
         if self.split is not None:
@@ -294,14 +294,14 @@ class Task:
         offers = self.offers | {"hidden"} if layers else self.offers - {"hidden"}
         return replace(self, hidden=(units,) * layers, offers=offers)
 
-    def with_label_noise(self, share: float) -> Task:
-        """The task with this share of its training labels replaced by another class, the same ones each time."""
-        if not share:
+    def with_label_noise(self, fraction: float) -> Task:
+        """The task with this fraction of its training labels replaced by another class, the same ones each time."""
+        if not fraction:
             return self
         if not self.classes:
-            raise ArgumentError(f"label_noise = {share} needs classes, and {self.title} has numbers to predict")
+            raise ArgumentError(f"label_noise = {fraction} needs classes, and {self.title} has numbers to predict")
         generator = torch.Generator().manual_seed(0)
-        wrong = torch.randperm(self.y.numel(), generator=generator)[: round(share * self.y.numel())]
+        wrong = torch.randperm(self.y.numel(), generator=generator)[: round(fraction * self.y.numel())]
         y = self.y.clone(memory_format=torch.contiguous_format)
         labels = y.view(-1)  # of sequences too, which have one at each position
         shift = torch.randint(1, self.classes, wrong.shape, generator=generator)

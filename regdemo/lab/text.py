@@ -31,7 +31,7 @@ MOST_SYMBOLS = 255  # the most frequent; all others are one more
 class TextTask(Task):
     """Sequences of characters: x (N, T) and y, the same one further, both int64 below `classes`.
 
-    The last number stands for any character that the alphabet lacks.
+    The last number is that of characters that the alphabet lacks.
     width, heads, depth: of the GPT.  start: parameters to start from, each (1, ...), instead of random ones.
     """
 
@@ -73,7 +73,7 @@ def sequences(text: str, symbols: str) -> tuple[Tensor, Tensor]:
 
 
 def unseen(x: Tensor, first: int, title: str) -> list[int]:
-    """The sequences from number `first` on that do not stand before it too: a text repeats itself, and that is no test.
+    """The sequences from number `first` on that do not occur before it too: what was trained on is no test.
 
     Raises FileError if there are fewer than a tenth of LEAST.
     """
@@ -113,7 +113,7 @@ def task(text: str, title: str, origin: str) -> TextTask:
 
 def topics() -> str:
     """The help texts of Python, as they are in the standard library of this version of it."""
-    from pydoc_data.topics import topics as texts
+    from pydoc_data.topics import topics as texts  # 700 KB that other tasks do not need
 
     return "\n\n".join(texts[name] for name in sorted(texts))
 
@@ -129,7 +129,7 @@ def shipped() -> TextTask:
 
 
 def own(path: Path) -> TextTask:
-    """The user's own text; raise FileError if it is no text, too short, or ends in what it began with."""
+    """The user's own text; raise FileError if it isn't text, is too short, or ends in what it began with."""
     text = read(path, LEAST)
     return task(
         text,
@@ -144,7 +144,7 @@ def read(path: Path, least: int) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from None
+        raise FileError(f"{path} isn't a text in UTF-8 ({error.reason} at byte {error.start})") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     needed = least * (CONTEXT + 1)

@@ -25,11 +25,11 @@ from regdemo.lab.techniques.activations import Dropout
 EVALUATIONS = 10  # points of a learning curve
 GROUP = 8  # networks trained as one: as many as keep their activations in the cache
 GROUP_ON_GPU = 256  # where a step costs its launches, of however many networks
-CHUNK = 20  # steps between two looks at whether to stop
+STEPS_PER_LOOK = 20  # steps between two looks at whether to stop
 POLL = 0.1  # seconds between two looks at whether the caller has cancelled
 
-# What may act without changing a step of the fused path.
-BESIDE_STEPS = {"begin", "optimizer", "epoch_ended", "evaluated", "predict", "measures"}
+# Where a technique may act without changing a step of the fused path.
+OUTSIDE_STEPS = {"begin", "optimizer", "epoch_ended", "evaluated", "predict", "measures"}
 
 
 def group_size(task: Task, kind: str = "") -> int:
@@ -50,10 +50,10 @@ class Cancelled(Exception):
 class TrainingRun:
     """Some members of one arm in training: their networks as one model under one optimizer.
 
-    members: their numbers; each keeps its random numbers, and so its result, whoever else is trained.
+    members: their numbers; each has its own random numbers, so its result does not depend on the other members.
     seed: of all streams.  epochs: of the whole training, for what changes along the way.
     examples: what the members learn from, if it is known already.
-    judge_held_out: set a fifth of each member's training examples apart, as a technique that validates does too, and
+    judge_held_out: hold out a fifth of each member's training examples, as a technique that validates does too, and
     judge the members by their loss on it.
     Kingma and Ba 2015 (Adam), https://arxiv.org/abs/1412.6980
     """
@@ -83,7 +83,7 @@ class TrainingRun:
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
         self._at = {site: acting(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
-        self._is_fused = fused.fits(task, self.model, self.optimizer) and all(map(_is_beside, self.techniques))
+        self._is_fused = fused.fits(task, self.model, self.optimizer) and all(map(_keeps_steps, self.techniques))
         self.seconds = 0.0
         self.measures: dict[str, Callable[[TrainingRun], Tensor]] = {}
 
@@ -206,7 +206,7 @@ class TrainingRun:
         assert held is not None, "no validation examples were held out"
         total = torch.zeros(len(self.members), dtype=torch.float64, device=self.task.device)
         with self.swapped_parameters(parameters), torch.no_grad():
-            for part in torch.split(held, metrics.CHUNK, dim=1):
+            for part in torch.split(held, metrics.JUDGED_AT_ONCE, dim=1):
                 losses = self.losses(self.eval_forward(self.examples.x[part]), self.examples.y[part])
                 total += losses.flatten(2).double().mean(2).sum(1) if losses.dim() > 2 else losses.double().sum(1)
         return total / held.shape[1]
@@ -277,12 +277,12 @@ class TrainingRun:
     def epoch(self, between: Callable[[int], None] = lambda steps: None) -> None:
         """Train on every example once, in batches that are each member's own.
 
-        between: told after every few steps how many they were; what it raises ends the epoch.
+        between: called after every few steps with their number; what it raises ends the epoch.
         """
         order = self._batches.order(self.examples.train.shape[1]).to(self.task.device)
         batches = torch.split(self.examples.train.gather(1, order), self.task.batch, dim=1)
-        for start in range(0, len(batches), CHUNK):
-            part = batches[start : start + CHUNK]
+        for start in range(0, len(batches), STEPS_PER_LOOK):
+            part = batches[start : start + STEPS_PER_LOOK]
             self.steps_on(part)
             between(len(part))
         self.epoch_count += 1
@@ -308,9 +308,9 @@ class TrainingRun:
             return metrics.per_example(self)
 
 
-def _is_beside(technique: Technique) -> bool:
+def _keeps_steps(technique: Technique) -> bool:
     """Whether a technique is dropout at a fixed rate, or does not act within a step."""
-    own = overridden(type(technique)) - BESIDE_STEPS
+    own = overridden(type(technique)) - OUTSIDE_STEPS
     return not own or (
         isinstance(technique, Dropout) and type(technique).rate is Dropout.rate and own == {"activations"}
     )
@@ -326,27 +326,27 @@ def in_step(
     """Train all of them side by side; after each tenth, or epoch if they have fewer, the scores of each.
 
     A tenth ends when all runs have come so far; the last one ends with the last epoch of each.
-    clock: to time each run's epochs by, on its own thread.  progress: told how many steps of networks are done, and of
-    how many. What it raises ends the training, as Ctrl-C does; if `cancel` is set, Cancelled is raised.
+    clock: to time each run's epochs by, on its own thread.  progress: called with how many steps of networks are
+    done, and of how many. What it raises ends the training, as Ctrl-C does; if `cancel` is set, Cancelled is raised.
     """
     longest = max(run.epochs for run in runs)
     every = ceil(longest / EVALUATIONS)
     total, done = sum(run.steps * len(run.members) for run in runs), 0
-    stop, told = Event(), SimpleQueue[int]()
+    stop, queued = Event(), SimpleQueue[int]()
     _let_freed_memory_stay()
     with side_by_side(groups_abreast(runs[0].task)) as pool:
         for end in range(every, longest + every, every):
             goals = [min(run.epochs, ceil(end * run.epochs / longest)) for run in runs]
             futures = [
-                pool.submit(_advance, run, goal, stop, clock, told) for run, goal in zip(runs, goals, strict=True)
+                pool.submit(_advance, run, goal, stop, clock, queued) for run, goal in zip(runs, goals, strict=True)
             ]
             try:
-                while not all(future.done() for future in futures) or not told.empty():
+                while not all(future.done() for future in futures) or not queued.empty():
                     if cancel is not None and cancel.is_set():
                         raise Cancelled
                     _raise_from(futures)
                     with suppress(Empty):
-                        if steps := told.get(timeout=POLL):
+                        if steps := queued.get(timeout=POLL):
                             done += steps
                             progress(done, total)
                 found = [future.result() for future in futures]
@@ -362,9 +362,11 @@ def _raise_from(futures: Sequence[Future[Scores]]) -> None:
             future.result()
 
 
-def _advance(run: TrainingRun, epochs: int, stop: Event, clock: Callable[[], float], told: SimpleQueue[int]) -> Scores:
+def _advance(
+    run: TrainingRun, epochs: int, stop: Event, clock: Callable[[], float], queued: SimpleQueue[int]
+) -> Scores:
     def between(steps: int) -> None:
-        told.put(steps * len(run.members))
+        queued.put(steps * len(run.members))
         if stop.is_set():
             raise Cancelled
 
@@ -375,11 +377,11 @@ def _advance(run: TrainingRun, epochs: int, stop: Event, clock: Callable[[], flo
             run.seconds += clock() - start
         return run.scores()
     finally:
-        told.put(0)  # so that whoever waits looks up
+        queued.put(0)  # wakes the thread that waits
 
 
 def _let_freed_memory_stay() -> None:
-    """Give back one large block, from which glibc learns to keep what is freed: to get it anew takes a step longer."""
+    """Give back one large block, from which glibc learns to keep what is freed: getting it again takes time."""
     torch.empty(31 * 2**20, dtype=torch.uint8)  # it learns from blocks of up to 32 MiB
 
 

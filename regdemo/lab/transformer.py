@@ -26,7 +26,7 @@ class DropoutRates:
     feed_forward: float = 0.0
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """One pre-norm transformer block with causal self-attention.
 
         h = x + drop_residual(attend(norm1(x)))
@@ -85,7 +85,7 @@ class GPT(nn.Module):
         self.token = nn.Embedding(vocabulary, width)
         self.position = nn.Embedding(context, width)
         self.embedding_dropout = Dropout(rates.embedding)
-        self.blocks = nn.ModuleList(Block(width, heads, rates) for _ in range(depth))
+        self.blocks = nn.ModuleList(TransformerBlock(width, heads, rates) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
 

@@ -20,7 +20,7 @@ from regdemo.quiz import practice as practices
 from regdemo.quiz.cards import LETTERS, Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.history import History
-from regdemo.quiz.outcome import Outcome, Verdict, as_plain
+from regdemo.quiz.outcome import AnswerVerdict, Outcome, as_plain
 from regdemo.quiz.practice import Practice
 from regdemo.quiz.schedule import Mode, Rating
 from regdemo.quiz.session import Policy, Reply, Session
@@ -28,11 +28,11 @@ from regdemo.quiz.session import Policy, Reply, Session
 # A failed card does not come again within an interview; the schedule brings it back.
 ASSISTANT = Policy(Mode.QUIZ, repeats=False)
 GRADER = "assistant"
-LONGEST = 20_000  # characters of a response
+LONGEST_RESPONSE = 20_000  # characters of a response
 REPORTS = 5  # that are kept
 
 
-class Desk:
+class McpDesk:
     """One learner with one assistant. The history is opened at its first use, by the thread that uses it.
 
     bank_path: where the bank lies, which judged code must not read.  seed: fixes what is drawn, for tests.
@@ -113,7 +113,7 @@ class Desk:
         outcome = session.answer(response, sure=certainty, token=token)
         if outcome is None:
             return {"recorded": True, "say": "No feedback in a mock interview: ask the next question."}
-        return _told(outcome)
+        return _outcome_as_plain(outcome)
 
     def grade_recall(self, token: str, made: Sequence[str]) -> dict[str, Any]:
         """Grade a recorded recall answer by the letters of the key points that were made. Once for each answer."""
@@ -136,13 +136,13 @@ class Desk:
             reply = session.regrade(reply, made=places, graded_by=GRADER)
         else:
             reply = session.regrade(reply, Rating.GOOD, graded_by=GRADER)
-        return _told(reply.outcome)
+        return _outcome_as_plain(reply.outcome)
 
     def skip(self, token: str) -> dict[str, Any]:
         """Go on without an answer. Outside a mock interview, what would have been right."""
         session = self._session_of(token)
         outcome = session.skip(token)
-        return {"skipped": True} if outcome is None else _told(outcome)
+        return {"skipped": True} if outcome is None else _outcome_as_plain(outcome)
 
     def hint(self, token: str) -> dict[str, Any]:
         """The next hint of the current question."""
@@ -240,10 +240,10 @@ class Desk:
     def plan(self) -> dict[str, Any]:
         """The learner's plan up to the interview, and what is due now."""
         practice = self._practice()
-        told: dict[str, Any] = {"today": as_plain(practice.today()), "goal": as_plain(practice.goal)}
+        found: dict[str, Any] = {"today": as_plain(practice.today()), "goal": as_plain(practice.goal)}
         if practice.goal.minutes and practice.today().days_left is not None:
-            told["forecast"] = as_plain(practice.forecast(practice.goal.minutes))
-        return told
+            found["forecast"] = as_plain(practice.forecast(practice.goal.minutes))
+        return found
 
     def stats(self) -> dict[str, Any]:
         """What the history says about the learner."""
@@ -321,7 +321,7 @@ def score_card(replies: Sequence[Reply]) -> dict[str, Any]:
                 "id": reply.question.card.id,
                 "question": reply.question.asked.question,
                 "response": reply.review.response,
-                "verdict": reply.outcome.verdict.value if reply.graded else Verdict.UNGRADED.value,
+                "verdict": reply.outcome.verdict.value if reply.graded else AnswerVerdict.UNGRADED.value,
                 "left_out": list(reply.outcome.missed_points) if reply.graded else [],
                 "see_it": list(reply.outcome.see_it),
             }
@@ -330,7 +330,7 @@ def score_card(replies: Sequence[Reply]) -> dict[str, Any]:
     }
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def _outcome_as_plain(outcome: Outcome) -> dict[str, Any]:
     """What a graded answer came to."""
     return {
         "verdict": outcome.verdict.value,

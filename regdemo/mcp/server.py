@@ -21,7 +21,7 @@ from pydantic import Field
 
 from regdemo import __version__, catalog, search
 from regdemo.errors import RegdemoError
-from regdemo.mcp.desk import LONGEST, Desk
+from regdemo.mcp.desk import LONGEST_RESPONSE, McpDesk
 from regdemo.parameters import Range
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.kinds import kind_names
@@ -42,7 +42,7 @@ Topic = Annotated[str, Field(max_length=100, description="A topic, a tag or a pl
 Level = Annotated[Literal["", *LEVELS], Field(description="The level of the interview; empty for all.")]  # type: ignore[valid-type]
 KINDS = tuple(kind for kind in kind_names() if kind != "code")
 Kind = Annotated[Literal["", *KINDS], Field(description="The kind of card; empty for all.")]  # type: ignore[valid-type]
-Response = Annotated[str, Field(max_length=LONGEST, description="What the learner said, word for word.")]
+Response = Annotated[str, Field(max_length=LONGEST_RESPONSE, description="What the learner said, word for word.")]
 Sure = Annotated[int | None, Field(ge=0, le=100, description="How sure the learner is, in percent; asked in a mock.")]
 Minutes = Annotated[int, Field(ge=1, le=240, description="How long the interview lasts.")]
 Name = Annotated[str, Field(max_length=100, description="Its name, as search or list_demos gives it.")]
@@ -79,27 +79,27 @@ def demo_schema(demo: catalog.Demo) -> dict[str, Any]:
 def _schema(one: Range) -> dict[str, Any]:
     common = {"default": one.default, "description": f"{one.help.rstrip('.')}, {one.words}."}
     if one.kind == "text":
-        return {"type": "string", "maxLength": LONGEST, **common}
+        return {"type": "string", "maxLength": LONGEST_RESPONSE, **common}
     if one.kind == "switch":
         return {"type": "boolean", **common}
     return {"type": one.kind, "minimum": one.low, "maximum": one.high, **common}
 
 
 def refusing(tool: Tool_) -> Tool_:
-    """A tool whose refusals reach the client in our words; other errors are told by name alone."""
+    """A tool whose refusals reach the client in our words; of other errors, the name does."""
 
     @wraps(tool)
     async def call(*arguments: Any, **options: Any) -> dict[str, Any]:
         try:
             found: dict[str, Any] = await tool(*arguments, **options)
         except (RegdemoError, UnreadableAnswer) as error:
-            raise ToolError(clean(str(error))[:LONGEST]) from error
+            raise ToolError(clean(str(error))[:LONGEST_RESPONSE]) from error
         return found
 
     return call  # type: ignore[return-value]
 
 
-def build(desk: Desk) -> Server:
+def build(desk: McpDesk) -> Server:
     """The server over one learner's desk."""
     server = Server("regdemo", version=__version__, instructions=INSTRUCTIONS)
     turn = anyio.Lock()

@@ -14,7 +14,7 @@ import anyio
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-PATIENCE = 120.0  # seconds for all of it; loading torch is the longest part
+TRIAL_TIMEOUT = 120.0  # seconds for all of it; loading torch is the longest part
 
 
 def run(bank: Path | None) -> int:
@@ -30,7 +30,7 @@ def run(bank: Path | None) -> int:
 
 async def _tries(parameters: StdioServerParameters) -> int:
     failed = 0
-    with anyio.fail_after(PATIENCE):
+    with anyio.fail_after(TRIAL_TIMEOUT):
         async with stdio_client(parameters) as (read, write), ClientSession(read, write) as client:
             started = await client.initialize()
             print(f"✓ starts: {started.server_info.name} {started.server_info.version}")

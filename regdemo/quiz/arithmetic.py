@@ -13,7 +13,7 @@ from simpleeval import FunctionNotDefined, NameNotDefined, SimpleEval
 
 from regdemo.errors import RegdemoError
 
-LONGEST = 300  # characters: the tree of so short a text is too shallow to exhaust the stack
+LONGEST_EXPRESSION = 300  # characters: the tree of so short a text is too shallow to exhaust the stack
 
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _FUNCTIONS: dict[str, Callable[..., float]] = {
@@ -89,8 +89,10 @@ def evaluate(expression: str, names: Mapping[str, float | str] | None = None) ->
 @lru_cache(maxsize=4096)
 def _parse(expression: str) -> ast.AST:
     """The syntax tree, with each number a float. Nothing but the tokens of arithmetic reaches Python's parser."""
-    if (length := len(expression)) > LONGEST:
-        raise ArithmeticFault(f"{_shown(expression)} has {length:,} characters: arithmetic has at most {LONGEST}")
+    if (length := len(expression)) > LONGEST_EXPRESSION:
+        raise ArithmeticFault(
+            f"{_shown(expression)} has {length:,} characters: arithmetic has at most {LONGEST_EXPRESSION}"
+        )
     text = _PERCENT.sub(r"(\1/100)", expression.translate(_SPELLINGS)).strip()
     if not _TOKENS.fullmatch(text):
         raise SyntaxError

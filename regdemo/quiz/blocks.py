@@ -15,7 +15,7 @@ _SENTENCE = re.compile(r"\n|[.,;:]$")  # a paragraph right above a `---` is a he
 MARKER = re.compile(r" *(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)[ \t]*")
 
 
-class Block(NamedTuple):
+class MarkdownBlock(NamedTuple):
     """A top-level block: the lines from start up to end, counted from 0.
 
     kind: heading, paragraph, list, fence, html, quote, rule or code.  text: of a heading or a fence, what it holds.
@@ -32,14 +32,14 @@ class Block(NamedTuple):
     closed: bool = True
 
 
-class Page(NamedTuple):
+class MarkdownPage(NamedTuple):
     """A text by lines and by blocks. code holds the lines inside code blocks at any depth."""
 
     lines: list[str]
-    blocks: list[Block]
+    blocks: list[MarkdownBlock]
     code: frozenset[int]
 
-    def source(self, blocks: Sequence[Block]) -> str:
+    def source(self, blocks: Sequence[MarkdownBlock]) -> str:
         """The blocks as they are written, a blank line between them."""
         return "\n\n".join("\n".join(self.lines[block.start : block.end]).rstrip() for block in blocks).strip("\n")
 
@@ -51,7 +51,7 @@ class Page(NamedTuple):
         rest = (_dedent(line, width) for line in self.lines[start + 1 : end])
         return "\n".join([self.lines[start][len(prefix) :], *rest]).strip()
 
-    def points(self, blocks: Sequence[Block]) -> Iterator[tuple[int, str]]:
+    def points(self, blocks: Sequence[MarkdownBlock]) -> Iterator[tuple[int, str]]:
         """Each item of a list, and each other block but a rule, as a text of its own with its first line."""
         for block in blocks:
             if block.kind == "rule":
@@ -74,13 +74,13 @@ _KINDS = {
 }
 
 
-def read(text: str) -> Page:
-    """Parse a text that is `clean`. A front matter of up to 100 lines is passed over; lines keep their numbers."""
+def read(text: str) -> MarkdownPage:
+    """Parse a text that is `clean`. A front matter of up to 100 lines is skipped; lines keep their numbers."""
     if front := _FRONT_MATTER.match(text):
         text = "\n" * front[0].count("\n") + text[front.end() :]
     lines = text.split("\n")
     tokens = _parser().parse(text)
-    blocks: list[Block] = []
+    blocks: list[MarkdownBlock] = []
     items: list[tuple[int, int]] = []
     code: set[int] = set()
     for token, inline in itertools.zip_longest(tokens, tokens[1:]):
@@ -96,20 +96,20 @@ def read(text: str) -> Page:
         if kind == "heading":
             title = inline.content.strip()
             if token.markup == "-" and _SENTENCE.search(title):
-                blocks += [Block("paragraph", start, end - 1), Block("rule", end - 1, end)]
+                blocks += [MarkdownBlock("paragraph", start, end - 1), MarkdownBlock("rule", end - 1, end)]
             else:
-                blocks.append(Block(kind, start, end, title, int(token.tag[1])))
+                blocks.append(MarkdownBlock(kind, start, end, title, int(token.tag[1])))
         elif kind == "fence":
             last = lines[end - 1].strip()
             closed = end - start > 1 and last.startswith(token.markup) and not last.strip(token.markup[0])
-            blocks.append(Block(kind, start, end, token.content, info=token.info.strip(), closed=closed))
+            blocks.append(MarkdownBlock(kind, start, end, token.content, info=token.info.strip(), closed=closed))
         else:
             items = []  # filled by the items that follow, if it is a list
-            blocks.append(Block(kind, start, end, items=items))
-    return Page(lines, blocks, frozenset(code))
+            blocks.append(MarkdownBlock(kind, start, end, items=items))
+    return MarkdownPage(lines, blocks, frozenset(code))
 
 
-def section_ends(blocks: Sequence[Block]) -> dict[int, int]:
+def section_ends(blocks: Sequence[MarkdownBlock]) -> dict[int, int]:
     """For the index of each heading, the index of the next heading of its level or higher.
 
     A heading Answer ends none of its own level: it belongs to the question above.

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from regdemo.quiz import arithmetic
 from regdemo.text import printable
 
 Kind = str  # the name of one of `kinds.every_kind()`
@@ -47,11 +48,9 @@ class Numeric:
 
     def bounds(self, values: Mapping[str, Value]) -> tuple[float, float]:
         """The smallest and the largest right value. Raises ArithmeticFault."""
-        from regdemo.quiz.arithmetic import evaluate  # here, since most first questions need none
-
         if not self.expression:
-            return evaluate(self.low, values), evaluate(self.high, values)
-        centre = evaluate(self.expression, values)
+            return arithmetic.evaluate(self.low, values), arithmetic.evaluate(self.high, values)
+        centre = arithmetic.evaluate(self.expression, values)
         margin = self.tolerance * (abs(centre) if self.relative else 1)
         return centre - margin, centre + margin
 
@@ -60,9 +59,7 @@ class Numeric:
         if not self.expression:
             low, high = self.bounds(values)
             return f"{low:.6g} to {high:.6g}"
-        from regdemo.quiz.arithmetic import evaluate
-
-        value = f"{evaluate(self.expression, values):.6g}"
+        value = f"{arithmetic.evaluate(self.expression, values):.6g}"
         return value if value == self.expression else f"`{self.expression}` = {value}"
 
 
@@ -91,7 +88,7 @@ class CodeBlock:
 class Card:
     """One question. Texts are markdown as in the file, without control characters: all of it may be printed.
 
-    answer is complete (the right options, value, blanks or output, then the explanation); explanation stands alone.
+    answer is complete (the right options, value, blanks or output, then the explanation); explanation follows it.
     topic names the file (or its folder, for a README); tags are the folders below the bank, the topic, the card's own.
     """
 
@@ -177,7 +174,7 @@ class Fault(NamedTuple):
     column: int = 1
 
     def __str__(self) -> str:
-        """`file:line: message`, on one line whatever the file's name is."""
+        """`file:line: message`, on one line even if the file's name has line breaks."""
         return f"{printable(str(self.file))}:{self.line}: {self.message}"
 
 

@@ -40,8 +40,8 @@ def check(home: Path, now: datetime) -> Checkup:
     with opened(home) as db:
         if db is None:
             return Checkup()
-        with database.faults(home / database.NAME):
-            database.check(db, home / database.NAME, always=True)
+        with database.faults(home / database.HISTORY_FILE):
+            database.refuse_unsound(db, home / database.HISTORY_FILE, always=True)
             faults = _guards(db)
     reviews, marks = read_rows(home)
     rows: list[Row] = [*reviews, *marks]

@@ -1,4 +1,4 @@
-"""The file of a history: opened, told from what is none, set aside when it is damaged, its faults said in one line."""
+"""The file of a history: opened if it is one, set aside when it is damaged, its faults said in one line."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from regdemo import storage
 from regdemo.errors import FileError
-from regdemo.quiz.schema import APPLICATION, VERSION, beside, version
+from regdemo.quiz.schema import APPLICATION, VERSION, free_name, version
 from regdemo.text import printable
 
-NAME = "history.db"
-PATIENCE = 10.0  # seconds to wait for a second session to finish its write
+HISTORY_FILE = "history.db"
+WRITE_TIMEOUT = 10.0  # seconds to wait for a second session to finish its write
 # To look through a file takes 7 ms for each 1,000,000 bytes. A larger one is not looked through again unless another
 # program has changed it since; `history check` always does.
 LARGE = 4_000_000
-LOCK = "history.lock"  # held while a damaged file is set aside
-SOUND = Path("cache", "history.sound")  # beside the file: its size and time when this program last let go of it
+LOCK_FILE = "history.lock"  # held while a damaged file is set aside
+SOUND = Path("cache", "history.sound")  # next to the file: its size and time when this program last let go of it
 
 
 class Damaged(FileError):
@@ -27,7 +27,7 @@ class Damaged(FileError):
     def __init__(self, fact: str) -> None:
         super().__init__(
             f"{fact}, and left untouched: `regdemo history recover` shows what can still be read, "
-            "and the next quiz sets it aside and begins anew"
+            "and the next quiz sets it aside and starts a new one"
         )
         self.fact = fact
 
@@ -52,13 +52,13 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Transactions are begun by hand (isolation_level None), so that each is as short as it looks."""
     with faults(path):
         db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WRITE_TIMEOUT, isolation_level=None
         )
         db.execute("PRAGMA synchronous = EXTRA")
         return db
 
 
-def check(db: sqlite3.Connection, path: Path, *, always: bool = False) -> None:
+def refuse_unsound(db: sqlite3.Connection, path: Path, *, always: bool = False) -> None:
     """Raise FileError unless the file is a sound history of this version or an older one, or is empty.
 
     This is the one judgement whether a history is damaged: its pages, its indices, and that every text is UTF-8.
@@ -107,9 +107,9 @@ def _seen(path: Path) -> str:
 
 def set_aside(path: Path, fault: Damaged) -> str:
     """Give a damaged file another name, untouched, and say so in a line. Raises FileError where that cannot be done."""
-    aside = beside(path, "damaged")
+    aside = free_name(path, "damaged")
     try:
-        # First what a session that was killed left beside it: under the old name, it would be taken for the new file's.
+        # First what a killed session left next to it: under the old name, it would be taken for the new file's.
         for ending in ("-journal", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
@@ -144,7 +144,7 @@ def faults(path: Path) -> Iterator[None]:
         elif code.startswith("SQLITE_FULL"):
             message = f"{path} could not grow, the disk is full: free some space; what was saved before is safe"
         elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            message = f"{path} has been held by another program for {PATIENCE:.0f} s: close that and try again"
+            message = f"{path} has been held by another program for {WRITE_TIMEOUT:.0f} s: close that and try again"
         elif code.startswith("SQLITE_IOERR"):
             message = f"{path} could not be read or written ({error}): check the disk; what was saved before is safe"
         # SQLITE_ERROR: no such table or column. Without a code: Python could not decode a text.

@@ -21,7 +21,7 @@ from regdemo.quiz.text import slug
 from regdemo.quiz.translations import translations
 from regdemo.text import printable
 
-LARGEST = 10_000_000  # bytes in a file
+LARGEST_DECK = 10_000_000  # bytes in a file
 _BATCH = 32_000_000  # bytes held at once
 _ENDINGS = (".md", ".markdown", ".qmd", ".mdx")
 _NO_DECKS = ("readme", "contributing", "license", "code_of_conduct", "changelog", "security")  # names of other texts
@@ -42,7 +42,7 @@ class Bank:
     """The cards of every file, those with the lowest ids first, and what was left out.
 
     made_ids: the files without ids of their own, read in the style they have.
-    remarks: ids that are duplicated in files of somebody else's, each with the id that its card has here.
+    remarks: ids that are duplicated in foreign files, each with the id that its card has here.
     """
 
     cards: tuple[Card, ...]
@@ -68,7 +68,7 @@ class Bank:
 
 
 def bundled() -> Path:
-    """The folder of the questions that come with the package: inside it when installed, beside it in a checkout."""
+    """The folder of the questions that come with the package: inside it when installed, next to it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "interview_questions"
     return inside if inside.is_dir() else package.with_name("interview_questions")
@@ -90,7 +90,7 @@ def load(path: Path, cache: Path | None = None) -> Bank:
 
 
 def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
-    """`load` for whoever wants the sound cards and the faults alike."""
+    """As `load`, but the faults are returned with the sound cards."""
     faults: list[Fault] = []
     skipped: list[Skipped] = []
     decks: list[tuple[Path, Deck]] = []
@@ -143,7 +143,7 @@ def _order(read: tuple[Path, Deck]) -> tuple[bool, list[str | int]]:
 def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
     """The cards of all decks, with ids that differ where it is no fault that they are equal, and what to say of them.
 
-    A made id that was there before is numbered, and so is an id in a file of somebody else's. Ids by which two files
+    A made id that was there before is numbered, and so is an id in a foreign file. Ids by which two files
     only number their questions get the file's name.
     """
     owners: dict[str, set[int]] = {}
@@ -246,14 +246,14 @@ def _data(file: Path) -> bytes | Fault:
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            return Fault(file, 1, "is no regular file: name a markdown file, or a folder of them")
-        if status.st_size > LARGEST:
-            return Fault(file, 1, f"has {status.st_size:,} bytes: a deck has at most {LARGEST:,}, split it")
+            return Fault(file, 1, "isn't a regular file: name a markdown file, or a folder of them")
+        if status.st_size > LARGEST_DECK:
+            return Fault(file, 1, f"has {status.st_size:,} bytes: a deck has at most {LARGEST_DECK:,}, split it")
         return file.read_bytes()
     except OSError as error:
         return Fault(file, 1, f"cannot be read, {error.strerror}: name a markdown file, or a folder of them")
     except ValueError:
-        return Fault(file, 1, "is no name of a file: name a markdown file, or a folder of them")
+        return Fault(file, 1, "isn't the name of a file: name a markdown file, or a folder of them")
 
 
 def _repeated_ids(places: list[tuple[Path, int, str]]) -> Iterator[Fault]:

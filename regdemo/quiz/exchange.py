@@ -1,7 +1,7 @@
-"""A history as lines of JSON, to be carried elsewhere, united with another, or saved from a file that is damaged.
+"""A history as lines of JSON, to be carried elsewhere, merged with another, or saved from a file that is damaged.
 
-Each line is a Review, or a Mark, with its fields by name. Rows are told by their ids, so a union is what a set's is: to
-unite twice, or in another order, changes nothing more.
+Each line is a Review, or a Mark, with its fields by name. A row is known by its id: merging twice, or in another order,
+makes no difference.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def lines(reviews: Iterable[Review], marks: Iterable[Mark]) -> Iterator[str]:
 
 
 def parse(text: Iterable[str], name: str) -> tuple[list[Review], list[Mark]]:
-    """The rows of such lines; empty ones are passed over. name: of the file, for messages.
+    """The rows of such lines; empty ones are skipped. name: of the file, for messages.
 
-    Raises FileError, with the line, for the first that is no row.
+    Raises FileError, with the line, for the first that isn't a row.
     """
     reviews, marks = [], []
     for number, line in enumerate(text, 1):
@@ -85,7 +85,7 @@ def parse(text: Iterable[str], name: str) -> tuple[list[Review], list[Mark]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise FileError(f"{name}:{number}: this is no line of JSON ({error}): nothing was imported") from error
+            raise FileError(f"{name}:{number}: this isn't a line of JSON ({error}): nothing was imported") from error
         if fault := fault_of(row):
             raise FileError(f"{name}:{number}: {printable(fault)}: nothing was imported")
         if "what" in row:
@@ -98,14 +98,14 @@ def parse(text: Iterable[str], name: str) -> tuple[list[Review], list[Mark]]:
 def fault_of(row: Any) -> str:
     """What is wrong with the fields of a review or a mark; nothing if they are right."""
     if not isinstance(row, dict):
-        return "this is no answer of a history, an object of JSON"
+        return "this isn't an answer of a history, an object of JSON"
     rules = _MARK if "what" in row else _REVIEW
     for field in rules:
         if field not in row and field not in _MAY_LACK:
             return f"{field!r} is missing"
     for field, value in row.items():
         if field not in rules:
-            return f"{field[:40]!r} is no field of this version's; a newer regdemo may read it"
+            return f"{field[:40]!r} isn't a field of this version's; a newer regdemo may read it"
         holds, allowed = rules[field]
         if not holds(value):
             return f"{field!r} is {json.dumps(value, default=repr)[:40]}, where only {allowed} is allowed"
@@ -160,7 +160,7 @@ def salvage(path: Path) -> tuple[list[Review], list[Mark]]:
     """
     if not path.is_file():
         raise FileError(f"{path} is no file: name the one that was set aside, history.db.damaged-...")
-    # Immutable: not even what a killed session left beside it is touched.
+    # Immutable: not even what a killed session left next to it is touched.
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
         db.execute("PRAGMA writable_schema = ON")  # else a file cut short is refused as a whole
         db.text_factory = lambda raw: raw.decode(errors="replace")

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from regdemo.quiz import parser
 from regdemo.quiz.cards import Deck, Fault
 
-LONGEST = 100_000  # lines in a file: each costs memory while it is parsed
-WIDEST = 1_000_000  # bytes in a line
+MOST_LINES = 100_000  # lines in a file: each costs memory while it is parsed
+LONGEST_LINE = 1_000_000  # bytes in a line
 
 
 class Job(NamedTuple):
@@ -30,10 +30,10 @@ def parse_file(job: Job) -> Deck:
     place = data.find(b"\0")
     if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
         said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"
-    elif (lines := data.count(b"\n")) > LONGEST:
-        place, said = 0, f"has {lines:,} lines: a deck has at most {LONGEST:,}, split it"
-    elif len(data) > WIDEST and (width := max(map(len, data.splitlines()))) > WIDEST:
-        place, said = 0, f"has a line of {width:,} bytes: a deck has at most {WIDEST:,} in a line, break it"
+    elif (lines := data.count(b"\n")) > MOST_LINES:
+        place, said = 0, f"has {lines:,} lines: a deck has at most {MOST_LINES:,}, split it"
+    elif len(data) > LONGEST_LINE and (width := max(map(len, data.splitlines()))) > LONGEST_LINE:
+        place, said = 0, f"has a line of {width:,} bytes: a deck has at most {LONGEST_LINE:,} in a line, break it"
     else:
         try:
             return parser.parse(data.decode("utf-8-sig"), file, tags)

@@ -20,9 +20,9 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
 
-NAME = "fsrs.json"
+PARAMETERS_FILE = "fsrs.json"
 NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
-TRAINED = 0.8  # of the reviews in time, the share that a trial fit sees
+TRAINED = 0.8  # of the reviews in time, the fraction that a trial fit sees
 RESAMPLES = 2000
 
 
@@ -41,7 +41,7 @@ class Prediction(NamedTuple):
 
 
 def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Prediction], dict[str, CardState]]:
-    """What the plan said before each review, and where each card stands after all, as `schedule.replay`.
+    """What the plan said before each review, and each card's state after all, as `schedule.replay`.
 
     Of a card's first day nothing is predicted. reviews: in the order of time.
     """
@@ -59,7 +59,7 @@ def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Predictio
 
 
 @dataclass(frozen=True)
-class Fit:
+class FsrsFit:
     """Parameters, and what a trial of them on `scored` later answers was worth: log loss before and after.
 
     gain: by how much the loss fell, with its 95% interval, by resampling whole cards.
@@ -77,7 +77,7 @@ class Fit:
         return self.gain[1] > 0
 
 
-def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
+def fit(reviews: Sequence[Review], now: Plan = PLAN) -> FsrsFit:
     """Fit FSRS's parameters to reviews in the order of time; compare with the plan of now. Takes minutes for many.
 
     Raises ArgumentError where the reviews are too few to say anything.
@@ -98,7 +98,7 @@ def fit(reviews: Sequence[Review], now: Plan = PLAN) -> Fit:
     for old, new in zip(before, later, strict=True):
         gains.setdefault(old.card, []).append(old.loss - new.loss)
     mean_before, mean_after = (sum(p.loss for p in each) / len(each) for each in (before, later))
-    return Fit(_optimal(kept), len(later), mean_before, mean_after, _interval(list(gains.values())))
+    return FsrsFit(_optimal(kept), len(later), mean_before, mean_after, _interval(list(gains.values())))
 
 
 def _optimal(reviews: Sequence[Review]) -> tuple[float, ...]:
@@ -133,7 +133,7 @@ def parameters(home: Path) -> tuple[float, ...]:
 
     Raises FileError if the file that keeps them cannot be understood.
     """
-    file = home / NAME
+    file = home / PARAMETERS_FILE
     try:
         kept = tuple(map(float, json.loads(file.read_text("utf-8"))["parameters"]))
         return Plan(parameters=kept).parameters
@@ -149,17 +149,19 @@ def parameters(home: Path) -> tuple[float, ...]:
 def forget(home: Path) -> bool:
     """Go back to FSRS's defaults; whether other parameters held."""
     try:
-        (home / NAME).unlink()
+        (home / PARAMETERS_FILE).unlink()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise FileError(f"{home / NAME} could not be removed ({error.strerror}): check the permissions") from error
+        raise FileError(
+            f"{home / PARAMETERS_FILE} could not be removed ({error.strerror}): check the permissions"
+        ) from error
     return True
 
 
-def adopt(home: Path, fitted: Fit) -> Path:
+def adopt(home: Path, fitted: FsrsFit) -> Path:
     """Keep fitted parameters for this learner's schedule. Returns the file; without it, the defaults hold again."""
-    file = home / NAME
+    file = home / PARAMETERS_FILE
     part = file.with_suffix(f".{os.getpid()}")
     try:
         part.write_text(json.dumps({"parameters": fitted.parameters, "gain": fitted.gain}, indent=2) + "\n", "utf-8")

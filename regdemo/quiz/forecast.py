@@ -38,10 +38,10 @@ from regdemo.quiz.selection import frequency
 
 KNOWN_AT_FIRST = 0.6  # what fraction of first answers is right, until the learner's own history says it
 ENOUGH = 20  # answers from which the learner's own figures are used
-RUNS = 20
+SIMULATIONS = 20
 MOCK_MINUTES = 20  # a week
 KATA_MINUTES = 15
-KATA_SHARE = 0.2  # of a week's time
+KATA_FRACTION = 0.2  # of a week's time
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def pace(reviews: Iterable[Review]) -> Pace:
             times.setdefault(review.kind, []).append(min(review.took / 1000, 600))
             first.setdefault(review.card, Rating(review.rating).right)
     own = {kind: max(5.0, median(values)) for kind, values in times.items() if len(values) >= ENOUGH}
-    return Pace({**kinds.SECONDS, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
+    return Pace({**kinds.USUAL_SECONDS, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
 
 
 def plan_ahead(
@@ -132,9 +132,9 @@ def plan_ahead(
     unmet = [card for card in cards if card.id not in states]
     if new is None:
         new = _most_new(cards, states, now, plan, budget, pace, len(unmet), seed)
-    runs = [_Run(cards, states, now, plan, budget, pace, new, Random(f"{seed} {run}")) for run in range(RUNS)]
+    runs = [_Run(cards, states, now, plan, budget, pace, new, Random(f"{seed} {run}")) for run in range(SIMULATIONS)]
     met = Counter(id for run in runs for id in run.states)
-    left_out = Counter(frequency(card) for card in unmet if met[card.id] < RUNS / 2)
+    left_out = Counter(frequency(card) for card in unmet if met[card.id] < SIMULATIONS / 2)
     weeks = []
     for start in range(0, days, 7):
         span = range(start, min(start + 7, days))
@@ -186,7 +186,7 @@ def _extras(days: int, minutes: int, katas: int) -> tuple[list[int], list[int]]:
         length = min(7, days - start)
         if minutes * length >= 3 * MOCK_MINUTES:
             mocks[start + length - 1] = 1
-        count = min(left, length, int(KATA_SHARE * minutes * length / KATA_MINUTES))
+        count = min(left, length, int(KATA_FRACTION * minutes * length / KATA_MINUTES))
         for number in range(count):
             exercises[start + number * length // count] = 1
         left -= count

@@ -10,7 +10,7 @@ from pathlib import Path
 from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 
-NAME = "plan.json"
+GOAL_FILE = "plan.json"
 NEW_PER_DAY = 10  # where no goal says otherwise
 MINUTES = (1, 600)
 
@@ -56,7 +56,7 @@ class Goal:
 
 def read(home: Path) -> Goal:
     """The goal kept in a folder; an empty one if there is none. Raises FileError if the file cannot be understood."""
-    file = home / NAME
+    file = home / GOAL_FILE
     try:
         kept = json.loads(file.read_text("utf-8"))
         day = kept["interview"]
@@ -74,17 +74,17 @@ def write(home: Path, goal: Goal) -> None:
     text = json.dumps(asdict(goal), default=date.isoformat, indent=2) + "\n"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        storage.atomic_write(home / NAME, text)
+        storage.atomic_write(home / GOAL_FILE, text)
     except OSError as error:
-        raise FileError(f"{home / NAME} could not be written ({error.strerror}): check its permissions") from error
+        raise FileError(f"{home / GOAL_FILE} could not be written ({error.strerror}): check its permissions") from error
 
 
 def clear(home: Path) -> bool:
     """Remove the goal; whether there was one."""
     try:
-        (home / NAME).unlink()
+        (home / GOAL_FILE).unlink()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise FileError(f"{home / NAME} could not be removed ({error.strerror}): check its permissions") from error
+        raise FileError(f"{home / GOAL_FILE} could not be removed ({error.strerror}): check its permissions") from error
     return True

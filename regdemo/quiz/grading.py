@@ -1,16 +1,16 @@
-"""Answers graded: what is right, what share of it, and what to say to the learner."""
+"""Answers graded: what is right, what fraction of it, and what to say to the learner."""
 
 from __future__ import annotations
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.kinds import example, grade
-from regdemo.quiz.kinds.base import Grade, Rating, UnreadableAnswer
+from regdemo.quiz.kinds.base import Grade, SuggestedRating, UnreadableAnswer
 
-__all__ = ["Grade", "Rating", "UnreadableAnswer", "example", "grade", "grade_recall"]
+__all__ = ["Grade", "SuggestedRating", "UnreadableAnswer", "example", "grade", "grade_recall"]
 
 
-def grade_recall(ticked: int, total: int) -> Rating:
-    """The rating that the share of key points said suggests: all of them good, half of them hard, fewer again.
+def grade_recall(ticked: int, total: int) -> SuggestedRating:
+    """The rating that the fraction of key points said suggests: all of them good, half of them hard, fewer again.
 
     Raises ArgumentError unless 0 <= ticked <= total and total > 0.
     """

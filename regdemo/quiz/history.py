@@ -1,4 +1,4 @@
-"""What was answered, for ever: an append-only table of reviews in SQLite.
+"""What was answered: an append-only table of reviews in SQLite.
 
 Durability. The rollback journal (DELETE) with synchronous=EXTRA: a commit returns only when the row is on the disk and
 the journal's removal is too, so an answer that was confirmed outlives `kill -9` and a power cut, and one cut short is
@@ -73,12 +73,12 @@ class Tip(NamedTuple):
 
 
 COLUMNS = ", ".join(column.name for column in fields(Review))
-PLACES = ", ".join("?" for _ in fields(Review))
+PLACEHOLDERS = ", ".join("?" for _ in fields(Review))
 MARK_COLUMNS = ", ".join(column.name for column in fields(Mark))
 # By the version of the file: `read` takes an older one as it is.
 _SECOND = COLUMNS.replace("graded_by", "'learner'")
 COLUMNS_BY_VERSION = {1: _SECOND.replace("mode, sure", "'quiz', NULL"), 2: _SECOND, 3: COLUMNS}
-# In the order of time, whichever of two united histories was there first.
+# In the order of time, no matter which of two merged histories was there first.
 _ORDER = "ORDER BY at, id"
 _KEPT = "id NOT IN (SELECT about FROM marks WHERE what = 'undo')"
 
@@ -95,7 +95,7 @@ class History:
     """
 
     def __init__(self, home: Path) -> None:
-        self.path = home / database.NAME
+        self.path = home / database.HISTORY_FILE
         self.notice = ""
         database.is_there(self.path)
         try:
@@ -112,7 +112,7 @@ class History:
         try:
             with database.faults(self.path):
                 db.execute("BEGIN IMMEDIATE")
-                database.check(db, self.path)
+                database.refuse_unsound(db, self.path)
                 old = version(db) < VERSION
                 if copy := schema.bring_up(db, self.path):
                     self.notice = f"Your history was brought to this version; as it was before, it is kept in {copy}."
@@ -128,7 +128,7 @@ class History:
 
         The file is judged again once the lock is held, since another session may have begun a new one since.
         """
-        with storage.file_lock(home / database.LOCK):
+        with storage.file_lock(home / database.LOCK_FILE):
             try:
                 return self._open()
             except database.Damaged as error:
@@ -142,7 +142,7 @@ class History:
     def add_all(self, reviews: Iterable[Review], marks: Iterable[Mark] = ()) -> None:
         """Append all of these or, if one of them cannot be kept, none. As `add` in all else."""
         with self.transaction() as db:
-            db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACES})", map(astuple, reviews))
+            db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACEHOLDERS})", map(astuple, reviews))
             db.executemany(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", map(astuple, marks))
 
     def undo(self, review: Review, at: int) -> None:
@@ -188,7 +188,7 @@ class History:
         return (Review(*row[:-1]), bool(row[-1])) if row else None
 
     def introduced_since(self, at: int) -> int:
-        """How many cards, those of code apart, have their first answer at this time or later."""
+        """How many cards, without those of code, have their first answer at this time or later."""
         query = (
             f"SELECT count(DISTINCT card) FROM reviews WHERE at >= ? AND kind != 'code' AND {_KEPT} "
             f"AND card NOT IN (SELECT card FROM reviews WHERE at < ? AND {_KEPT} "
@@ -228,7 +228,7 @@ class History:
 
     def _mark(self, mark: Mark) -> None:
         with self.transaction() as db:
-            # Never before what it follows, even if the clock went back or stood still.
+            # Never before what it follows, even if the clock went back or stopped.
             (last,) = db.execute("SELECT max(at) FROM marks WHERE about = ?", (mark.about,)).fetchone()
             mark = replace(mark, at=max(mark.at, (last or 0) + 1))
             db.execute(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", astuple(mark))
@@ -293,7 +293,7 @@ def reading(home: Path) -> Iterator[History]:
     """A folder's history for reading only; an empty one where there is none. As `read` in all else."""
     with opened(home) as db:
         history = History.__new__(History)
-        history.path, history.notice = home / database.NAME, ""
+        history.path, history.notice = home / database.HISTORY_FILE, ""
         if db is not None and version(db) == VERSION:
             db.execute("PRAGMA query_only = ON")
             history._db = db
@@ -310,14 +310,14 @@ def reading(home: Path) -> Iterator[History]:
 @contextmanager
 def opened(home: Path) -> Iterator[sqlite3.Connection | None]:
     """A folder's history, to be read only; None where there is none, or an empty one."""
-    path = home / database.NAME
+    path = home / database.HISTORY_FILE
     if not database.is_there(path):
         yield None
         return
     db = database.connect(path, "rw")  # not "ro": a session that was killed may have left something to roll back
     try:
         with database.faults(path):
-            database.check(db, path)
+            database.refuse_unsound(db, path)
             yield db if version(db) else None
     finally:
         db.close()

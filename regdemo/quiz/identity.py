@@ -23,9 +23,9 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.text import printable
 
-NAME = "questions.json"
-LOCK = "questions.lock"
-LONGEST = 300  # characters of a question that are kept
+INDEX_FILE = "questions.json"
+LOCK_FILE = "questions.lock"
+KEPT_CHARACTERS = 300  # characters of a question that are kept
 
 _SIMILAR = 0.6  # of two texts at the same place
 _ALIKE = 0.9  # of two texts elsewhere in the file
@@ -63,14 +63,16 @@ def keep_ids(bank: Bank, home: Path, *, write: bool) -> tuple[Bank, list[Edit]]:
     if not bank.made_ids or not (write or home.is_dir()):
         return bank, []
     if not write:
-        return _recognized(bank, _read(home / NAME))[:2]
+        return _recognized(bank, _read(home / INDEX_FILE))[:2]
     with suppress(OSError, FileError):
         home.mkdir(parents=True, exist_ok=True)
-        with storage.file_lock(home / LOCK):
-            index = _read(home / NAME, set_aside=True)
+        with storage.file_lock(home / LOCK_FILE):
+            index = _read(home / INDEX_FILE, set_aside=True)
             found, edits, updated = _recognized(bank, index)
             if updated != index:
-                storage.atomic_write(home / NAME, json.dumps({"version": 1, "files": updated}, ensure_ascii=False))
+                storage.atomic_write(
+                    home / INDEX_FILE, json.dumps({"version": 1, "files": updated}, ensure_ascii=False)
+                )
         return found, edits
     return bank, []
 
@@ -98,7 +100,7 @@ def _recognized(bank: Bank, index: dict[str, list[Known]]) -> tuple[Bank, list[E
             if before and card.id in pairs:
                 edits.append(Edit(id, before.text, card.question))
             ids[card.id] = id
-            now.append(Known(id, card.id, place, card.question[:LONGEST]))
+            now.append(Known(id, card.id, place, card.question[:KEPT_CHARACTERS]))
         matched = {one.made for one in pairs.values()}
         updated[name] = [*now, *(one for one in gone if one.made not in matched)]
     taken: set[str] = set()
@@ -131,7 +133,7 @@ def _matches(gone: Sequence[Known], fresh: Sequence[tuple[int, Card]]) -> dict[s
 
 def _similarity(one: str, other: str) -> float:
     """How alike two questions are, from 0 to 1. With other numbers in it a question is another: `L1`, `L2`."""
-    one, other = (" ".join(text[:LONGEST].casefold().split()) for text in (one, other))
+    one, other = (" ".join(text[:KEPT_CHARACTERS].casefold().split()) for text in (one, other))
     if re.findall(r"\w*\d\w*", one) != re.findall(r"\w*\d\w*", other):
         return 0.0
     matcher = SequenceMatcher(None, one, other, autojunk=False)
@@ -151,5 +153,5 @@ def _read(path: Path, *, set_aside: bool = False) -> dict[str, list[Known]]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         if set_aside:
             with suppress(OSError):
-                path.replace(path.with_name(f"{NAME}.damaged"))
+                path.replace(path.with_name(f"{INDEX_FILE}.damaged"))
         return {}

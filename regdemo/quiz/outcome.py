@@ -14,7 +14,7 @@ from regdemo.quiz.grading import Grade
 from regdemo.quiz.schedule import Rating
 
 
-class Verdict(Enum):
+class AnswerVerdict(Enum):
     """How an answer was judged. UNGRADED: a recall answer that the learner has not graded yet."""
 
     RIGHT = "Right"
@@ -61,14 +61,14 @@ class GradeChoice(NamedTuple):
 class Outcome:
     """All that a face may show after an answer. Texts are markdown from a deck: show them, never run them.
 
-    share: the part that was right, 0 to 1.  parts: how many of the right options, or gaps, were found.
+    share: the fraction that was right, 0 to 1.  parts: how many of the right options, or gaps, were found.
     rating: as saved; None where nothing was saved.  why: what is said of a known wrong answer.  answer: the whole
-    answer; explanation: the part of it that stands without the options.  follow_ups: ids of cards of the bank.
+    answer; explanation: the part of it that makes sense without the options.  follow_ups: ids of cards of the bank.
     due: when the card comes next; again: it also comes once more in this session.  grades: the ratings that the learner
     may choose (instead), each with its due date.
     """
 
-    verdict: Verdict
+    verdict: AnswerVerdict
     share: float
     response: str
     answer: str
@@ -89,7 +89,7 @@ class Outcome:
     def reasons(self) -> tuple[OptionResult, ...]:
         """The options to explain: each wrong pick, each missed one, and of a single choice the right one."""
         right = [option for option in self.options if option.pick in (Pick.RIGHT, Pick.MISSED)]
-        if self.verdict is Verdict.RIGHT or len(right) == 1:
+        if self.verdict is AnswerVerdict.RIGHT or len(right) == 1:
             return tuple(option for option in self.options if option.pick is not Pick.LEFT_OUT)
         return tuple(option for option in self.options if option.pick in (Pick.WRONG, Pick.MISSED))
 
@@ -101,13 +101,13 @@ class Outcome:
     @property
     def missed_points(self) -> tuple[str, ...]:
         """The key points to make next time; all of them where the answer failed and none was ticked."""
-        if self.verdict is Verdict.RIGHT and all(point.made is None for point in self.key_points):
+        if self.verdict is AnswerVerdict.RIGHT and all(point.made is None for point in self.key_points):
             return ()
         return tuple(point.text for point in self.key_points if not point.made)
 
 
-def describe(
-    asked: Asked, response: str, verdict: Verdict, share: float, grade: Grade | None = None, **more: Any
+def outcome_of(
+    asked: Asked, response: str, verdict: AnswerVerdict, share: float, grade: Grade | None = None, **more: Any
 ) -> Outcome:
     """An outcome with all that the card says; more: the fields that the session knows."""
     picked = grade.picked if grade else frozenset()

@@ -8,13 +8,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
-from regdemo.quiz.blocks import Block, Page, read, section_ends
+from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage, read, section_ends
 from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
 from regdemo.quiz.kinds import every_kind
 from regdemo.quiz.kinds.choice import is_option_list
 from regdemo.quiz.parts import Parts, Section, has_card_parts, is_written_here
 from regdemo.quiz.styles import finder
-from regdemo.quiz.styles.base import Document
+from regdemo.quiz.styles.base import ForeignPage
 from regdemo.quiz.styles.folds import with_details
 from regdemo.quiz.text import slug
 from regdemo.text import clean
@@ -54,7 +54,9 @@ def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
     return deck._replace(numbered=len(numbers) >= 3 and numbers[0] == 1 and numbers == sorted(set(numbers)))
 
 
-def _own_deck(sections: Sequence[Section], page: Page, file: Path, tags: tuple[str, ...], strict: bool = False) -> Deck:
+def _own_deck(
+    sections: Sequence[Section], page: MarkdownPage, file: Path, tags: tuple[str, ...], strict: bool = False
+) -> Deck:
     """The cards of sections with ids. strict: a card without an answer is a fault, its author knows the format."""
     cards: list[Card] = []
     faults: list[Fault] = []
@@ -107,12 +109,12 @@ def _card(parts: Parts, tags: tuple[str, ...]) -> Card:
     )
 
 
-def _foreign_deck(text: str, page: Page, file: Path, tags: tuple[str, ...]) -> Deck:
+def _foreign_deck(text: str, page: MarkdownPage, file: Path, tags: tuple[str, ...]) -> Deck:
     """The cards of a page in a style of its own."""
     rewritten, lines = with_details(text)
     page = read(rewritten) if rewritten != text else page
     topic = tags[-1] if tags else ""
-    document = Document(page, " ".join(tags), topic)
+    document = ForeignPage(page, " ".join(tags), topic)
     entries, left_out = finder.find(document)
     cards: list[Card] = []
     for entry in entries:
@@ -144,7 +146,11 @@ def _foreign_deck(text: str, page: Page, file: Path, tags: tuple[str, ...]) -> D
 
 
 def _unused(
-    document: Document, entries: Sequence[finder.Entry], known: Sequence[int], file: Path, lines: Sequence[int]
+    document: ForeignPage,
+    entries: Sequence[finder.FoundQuestion],
+    known: Sequence[int],
+    file: Path,
+    lines: Sequence[int],
 ) -> list[Skipped]:
     """The headings with text below them and the folds that hold no question, where others of the page do."""
     found: list[Skipped] = []
@@ -174,12 +180,12 @@ def _unused(
     return found
 
 
-def _end_line(page: Page, section: Section) -> int:
+def _end_line(page: MarkdownPage, section: Section) -> int:
     """The line at which a section ends."""
     return page.blocks[section.end].start if section.end < len(page.blocks) else len(page.lines)
 
 
-def _sections(page: Page) -> list[Section]:
+def _sections(page: MarkdownPage) -> list[Section]:
     """The sections of headings that begin with what may be an id."""
     found: list[Section] = []
     for index, end in section_ends(page.blocks).items():
@@ -192,7 +198,7 @@ def _sections(page: Page) -> list[Section]:
     return found
 
 
-def _is_card(page: Page, section: Section) -> bool:
+def _is_card(page: MarkdownPage, section: Section) -> bool:
     """Whether a section is a card beyond doubt."""
     blocks = page.blocks[section.start : section.end]
     if section.series in ("Q", "q") or section.question.endswith("?") or has_card_parts(page, blocks):
@@ -200,9 +206,9 @@ def _is_card(page: Page, section: Section) -> bool:
     return any(is_option_list(page, block) for block in blocks)
 
 
-def _own_blocks(blocks: Sequence[Block], section: Section, ends: dict[int, int]) -> list[Block]:
+def _own_blocks(blocks: Sequence[MarkdownBlock], section: Section, ends: dict[int, int]) -> list[MarkdownBlock]:
     """A section's blocks without those of the cards nested in it, and without a rule that closes it."""
-    own: list[Block] = []
+    own: list[MarkdownBlock] = []
     index = section.start + 1
     while index < section.end:
         if index in ends:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from regdemo.quiz.blocks import Block, Page
+from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.cards import CodeBlock, Fault, Reason, Value
 from regdemo.text import clean, printable
 
@@ -25,13 +25,13 @@ class Section(NamedTuple):
     id: str
     series: str
     question: str
-    heading: Block
+    heading: MarkdownBlock
     start: int
     end: int
-    blocks: Sequence[Block] = ()
+    blocks: Sequence[MarkdownBlock] = ()
 
 
-def has_card_parts(page: Page, blocks: Sequence[Block]) -> bool:
+def has_card_parts(page: MarkdownPage, blocks: Sequence[MarkdownBlock]) -> bool:
     """Whether blocks hold a form that is the format's own: a named part, a block with a role, a blank."""
     return any(
         _part(block)
@@ -42,18 +42,18 @@ def has_card_parts(page: Page, blocks: Sequence[Block]) -> bool:
     )
 
 
-def is_written_here(page: Page, blocks: Sequence[Block]) -> bool:
-    """Whether blocks hold what hardly anybody else writes: parts such as Key points, and blocks with a role."""
+def is_written_here(page: MarkdownPage, blocks: Sequence[MarkdownBlock]) -> bool:
+    """Whether blocks hold what other formats rarely have: parts such as Key points, and blocks with a role."""
     return any(_part(block) not in ("", "answer", "sources") or _role(block)[0] for block in blocks)
 
 
-def _part(heading: Block) -> str:
+def _part(heading: MarkdownBlock) -> str:
     """The part of a card that a heading names, or nothing."""
     name = heading.text.strip(" *_:").casefold() if heading.kind == "heading" else ""
     return name if name in PARTS else ""
 
 
-def _role(fence: Block) -> tuple[str, str]:
+def _role(fence: MarkdownBlock) -> tuple[str, str]:
     """The role and the name in an info string like `python mutant: forgets to rescale`, or nothing."""
     language, _, rest = fence.info.partition(" ")
     role, _, name = rest.partition(":")
@@ -70,22 +70,22 @@ class Parts:
     question, answer: the blocks of either; without a part Answer, the kinds of card tell where the body turns.
     """
 
-    def __init__(self, page: Page, section: Section, file: Path) -> None:
+    def __init__(self, page: MarkdownPage, section: Section, file: Path) -> None:
         self.page = page
         self.section = section
         self.file = file
         self.faults: list[Fault] = []
         self.left_out: tuple[Reason, str] | None = None
-        self.parts: dict[str, list[Block]] = {part: [] for part in ("question", *PARTS)}
+        self.parts: dict[str, list[MarkdownBlock]] = {part: [] for part in ("question", *PARTS)}
         self.named: set[str] = set()
         self.code: list[CodeBlock] = []
         self.vary: dict[str, tuple[Value, ...]] = {}
         self._sort_blocks()
-        self.question: list[Block] = self.parts["question"]
-        self.answer: list[Block] = self.parts["answer"]
+        self.question: list[MarkdownBlock] = self.parts["question"]
+        self.answer: list[MarkdownBlock] = self.parts["answer"]
 
-    def fault(self, place: Block | int, message: str, at: str = "") -> None:
-        """Note a fault at a block, or at a line counted from 0: where `at` stands in it, or where its text begins."""
+    def fault(self, place: MarkdownBlock | int, message: str, at: str = "") -> None:
+        """Note a fault at a block, or at a line counted from 0: where `at` is in it, or where its text begins."""
         line = place if isinstance(place, int) else place.start
         written = self.page.lines[line]
         column = max(written.find(at) if at else -1, len(written) - len(written.lstrip()))
@@ -95,7 +95,7 @@ class Parts:
         """The points of a part: its list's items, or its paragraphs."""
         return tuple(text for _, text in self.page.points(self.parts[part]))
 
-    def split_body(self, *turns: Callable[[Parts, Sequence[Block]], int | None]) -> None:
+    def split_body(self, *turns: Callable[[Parts, Sequence[MarkdownBlock]], int | None]) -> None:
         """Without a part Answer, split the body where the first of the kinds says, or let all of it answer."""
         if "answer" not in self.named:
             body = self.parts["question"] + self.parts["answer"]
@@ -122,7 +122,7 @@ class Parts:
         return tuple(commands)
 
     def _sort_blocks(self) -> None:
-        """Sort the blocks by the part they stand in. Blocks with a role are no part of any text."""
+        """Sort the blocks by the part that they are in. Blocks with a role do not belong to a text."""
         part, level = "question", 0
         for block in self.section.blocks:
             if not block.closed:
@@ -143,7 +143,7 @@ class Parts:
             else:
                 self.parts[part].append(block)
 
-    def _vary(self, block: Block) -> None:
+    def _vary(self, block: MarkdownBlock) -> None:
         """Note the values that each parameter may take."""
         try:
             table = tomllib.loads(block.text)

@@ -42,10 +42,10 @@ def calendar(days: Mapping[date, int], today: date, weeks: int) -> list[list[int
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Reviews whose recall was predicted from `low` to `high`: the mean prediction, the share that was recalled.
+class RecallBin:
+    """Reviews whose recall was predicted from `low` to `high`: the mean prediction, the fraction that was recalled.
 
-    least, most: what the share may be in truth, by Wilson's 95% interval.
+    least, most: the ends of Wilson's 95% interval for that fraction.
     """
 
     low: float
@@ -57,7 +57,7 @@ class Bin:
     most: float
 
 
-def calibration(predictions: Sequence[Prediction]) -> list[Bin]:
+def calibration(predictions: Sequence[Prediction]) -> list[RecallBin]:
     """Predictions against what came, in bins; empty bins are left out."""
     found = []
     for low, high in pairwise(EDGES):
@@ -66,24 +66,24 @@ def calibration(predictions: Sequence[Prediction]) -> list[Bin]:
             count = len(here)
             predicted = sum(each.recall for each in here) / count
             seen = sum(each.recalled for each in here) / count
-            found.append(Bin(low, high, count, predicted, seen, *wilson(seen, count)))
+            found.append(RecallBin(low, high, count, predicted, seen, *wilson(seen, count)))
     return found
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share. Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953"""
+def wilson(fraction: float, count: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a fraction. Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953"""
     z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    middle = (fraction + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(fraction * (1 - fraction) / count + z * z / (4 * count * count))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Where a topic stands. recall: mean over its answered cards, now; left, kept: at the interview, over all cards.
+    """How well a topic is known. recall: mean over its answered cards, now.
 
-    left: if nothing is practised until then.  kept: if each review comes when due and is Good. A card that was never
-    answered counts as not recalled.
+    left: the same at the interview over all cards, if nothing is practised until then; a card that was never answered
+    counts as not recalled.  kept: if each review comes when due and is Good.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Retention:
     seen: float | None
     log_loss: float | None
     brier: float | None
-    bins: tuple[Bin, ...]
+    bins: tuple[RecallBin, ...]
     weeks: tuple[tuple[date, int, float, float], ...]
 
 

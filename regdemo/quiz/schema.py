@@ -81,20 +81,20 @@ def version(db: sqlite3.Connection) -> int:
 def bring_up(db: sqlite3.Connection, path: Path) -> Path | None:
     """Within an open transaction, take the steps that the file lacks; where they change an older one, a copy first.
 
-    Returns where the copy is: `history.db.v1-20260301T090000Z`, beside the file.
+    Returns where the copy is: `history.db.v1-20260301T090000Z`, next to the file.
     """
     before = version(db)
     copy = _copied(path, before) if 0 < before < VERSION else None
     for step in STEPS[before:]:
         for statement in step:
             db.execute(statement)
-    # Written even where it stands already: a folder or a disk that takes no writes is found out here.
+    # Written even if it has this value already: a folder or a disk that takes no writes is found out here.
     db.execute(f"PRAGMA user_version = {VERSION}")
     return copy
 
 
-def beside(path: Path, why: str) -> Path:
-    """A name that is free, beside a file: `history.db.WHY-20260301T090000Z`."""
+def free_name(path: Path, why: str) -> Path:
+    """A name that is free, next to a file: `history.db.WHY-20260301T090000Z`."""
     name = f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     names = (path.with_name(name + (f"-{again}" if again else "")) for again in count())
     return next(free for free in names if not free.exists())
@@ -106,7 +106,7 @@ def _copied(path: Path, before: int) -> Path:
     By SQLite, not by hand: to open and close the file once more would let go of the locks that this process holds. And
     by connections of its own, since SQLite copies from none that may write.
     """
-    name = beside(path, f"v{before}")
+    name = free_name(path, f"v{before}")
     part = name.with_name(f"{name.name}.{os.getpid()}")
     try:
         with (

@@ -19,8 +19,8 @@ from regdemo.text import printable
 LEVELS = ("screen", "onsite", "deep dive", "staff")
 FREQUENCIES = ("common", "regular", "rare")  # how often interviewers ask a card; without such a tag it is regular
 FIRST = 3  # cards of the very first session that are answered in seconds
-QUICK = 80  # words that are read in 20 seconds, at 240 words a minute
-_QUICKEST = (min(card_kinds.SECONDS.values()), False)
+QUICK_WORDS = 80  # words that are read in 20 seconds, at 240 words a minute
+_QUICKEST = (min(card_kinds.USUAL_SECONDS.values()), False)
 _MOST_NAMES = 12  # that a message lists whole; of more, it says the nearest
 
 Groups = Mapping[str, Collection[str]]  # names for several topics, such as where techniques act
@@ -119,7 +119,7 @@ def _importance(card: Card) -> tuple[int, int]:
 
 def _effort(card: Card) -> tuple[int, bool]:
     words = sum(len(text.split()) for text in (card.question, *(option.text for option in card.options)))
-    return card_kinds.SECONDS.get(card.kind, card_kinds.USUAL), words > QUICK
+    return card_kinds.USUAL_SECONDS.get(card.kind, card_kinds.USUAL), words > QUICK_WORDS
 
 
 def interleave(cards: Iterable[Card]) -> list[Card]:

@@ -68,7 +68,7 @@ class StaleQuestion(ArgumentError):
 class Policy:
     """What a session is for.
 
-    mode: what its reviews say the learner did.  feedback_at_end: nothing is told until the end.  repeats: a failed card
+    mode: what its reviews say the learner did.  feedback_at_end: no feedback until the end.  repeats: a failed card
     comes again.  asks_certainty: the learner says how sure they are of each answer.
     """
 
@@ -178,7 +178,7 @@ class Session:
     """Cards asked one by one. See the module for how to drive it.
 
     A card that fails comes again at the end, until it is right or was asked MOST_ASKED times. What is drawn for a card
-    follows from the seed, its id and how often it was asked, whatever other cards there are.
+    follows from the seed, its id and how often it was asked, not from the other cards.
 
     states: what the scheduler knows of the cards.  now: the clock.  bank: every card that a follow-up, an undo or an
     old token may name; without it, `cards`.  deadline: no new question after it.
@@ -284,14 +284,14 @@ class Session:
         if not question.self_graded:
             grade = grading.grade(asked, response)
             rating = min(Rating[grade.rating.upper()], question.best)
-            return self._tell(self._save(question, rating, grade.share, response, sure, grade))
+            return self._feedback(self._save(question, rating, grade.share, response, sure, grade))
         if self.policy.feedback_at_end:
-            return self._tell(self._save(question, Rating.AGAIN, 0.0, response, sure, graded=not response.strip()))
+            return self._feedback(self._save(question, Rating.AGAIN, 0.0, response, sure, graded=not response.strip()))
         self._response = response
-        return outcome.describe(
+        return outcome.outcome_of(
             asked,
             response,
-            outcome.Verdict.UNGRADED,
+            outcome.AnswerVerdict.UNGRADED,
             0.0,
             key_points=outcome.key_points(asked, None),
             follow_ups=self._follow_ups(asked.card),
@@ -318,7 +318,7 @@ class Session:
         question = self._open(token)
         said = self._response if response is None and question is self._question else response or ""
         rating, share = self._rated(question, rating, made)
-        return self._tell(self._save(question, rating, share, said, sure, made=made, graded_by=graded_by))
+        return self._feedback(self._save(question, rating, share, said, sure, made=made, graded_by=graded_by))
 
     def skip(self, token: str | None = None) -> outcome.Outcome | None:
         """Go on without an answer; the outcome says what would have been right. In an interview it counts as failed."""
@@ -326,11 +326,13 @@ class Session:
             return settled[0]
         question = self._open(token)
         if self.policy.feedback_at_end:
-            return self._tell(self._save(question, Rating.AGAIN, 0.0, "", None, verdict=outcome.Verdict.SKIPPED))
-        found = outcome.describe(
+            return self._feedback(
+                self._save(question, Rating.AGAIN, 0.0, "", None, verdict=outcome.AnswerVerdict.SKIPPED)
+            )
+        found = outcome.outcome_of(
             question.asked,
             "",
-            outcome.Verdict.SKIPPED,
+            outcome.AnswerVerdict.SKIPPED,
             0.0,
             key_points=outcome.key_points(question.asked, None),
             follow_ups=self._follow_ups(question.card),
@@ -371,7 +373,7 @@ class Session:
             key_points=outcome.key_points(question.asked, made),
             due=self._due(question.card),
         )
-        self._settled[question.review] = self._tell(reply)
+        self._settled[question.review] = self._feedback(reply)
         return reply
 
     def undo(self) -> Review | None:
@@ -489,7 +491,7 @@ class Session:
         return tuple(outcome.GradeChoice(rating, due) for rating, due in dates.items() if rating <= question.best)
 
     def _rated(self, question: Question, rating: int | None, made: Collection[int] | None) -> tuple[Rating, float]:
-        """A rating within what is possible, and the share that goes with it."""
+        """A rating within what is possible, and the fraction that goes with it."""
         points = len(question.asked.key_points)
         if made is not None and not set(made) <= set(range(points)):
             raise ArgumentError(f"{question.card.id} has {points} key points: name them by their places from 0")
@@ -520,7 +522,7 @@ class Session:
                 f"the answer to {question.card.id} was taken back: answer the question as it comes again"
             )
         if review := self._find_kept(question):
-            return (self._tell(self._known(question, review)),)
+            return (self._feedback(self._known(question, review)),)
         return None
 
     def _find_kept(self, question: Question) -> Review | None:
@@ -565,14 +567,14 @@ class Session:
         *,
         made: Collection[int] | None = None,
         graded: bool = True,
-        verdict: outcome.Verdict | None = None,
+        verdict: outcome.AnswerVerdict | None = None,
         graded_by: str = LEARNER,
     ) -> Reply:
         asked, card, now = question.asked, question.card, schedule.microseconds(self.now())
         drawn = {"values": dict(asked.values), "options": [option.text for option in asked.options]}
         review = Review(
             card=card.id,
-            # Answers keep their order, even if the clock stands still or goes back.
+            # Answers keep their order, even if the clock stops or goes back.
             at=max(now, self.replies[-1].review.at + 1 if self.replies else 0),
             kind=card.kind,
             rating=rating,
@@ -596,11 +598,11 @@ class Session:
         if schedule.counts(review, self._plan):
             self.states[card.id] = schedule.after(before, review, self._plan)
         again = rating is Rating.AGAIN and self.policy.repeats and self._times[card.id] < MOST_ASKED
-        verdict = outcome.Verdict.UNGRADED if not graded else verdict
+        verdict = outcome.AnswerVerdict.UNGRADED if not graded else verdict
         found = self._describe(question, review, grade, made, verdict, again)
         reply = Reply(question, review, found, graded, before, again)
         self.replies.append(reply)
-        self._settle(question, self._tell(reply))
+        self._settle(question, self._feedback(reply))
         if again:
             self._queue.append(card)
         return reply
@@ -611,13 +613,13 @@ class Session:
         review: Review,
         grade: grading.Grade | None,
         made: Collection[int] | None,
-        verdict: outcome.Verdict | None,
+        verdict: outcome.AnswerVerdict | None,
         again: bool = False,
     ) -> outcome.Outcome:
         rating = Rating(review.rating)
         if verdict is None:
             verdict = _graded(question.asked, grade) if grade else _recalled(rating, review.share)
-        return outcome.describe(
+        return outcome.outcome_of(
             question.asked,
             review.response,
             verdict,
@@ -642,7 +644,7 @@ class Session:
         elif question.session != self._id and question.card in self._queue:
             self._queue.remove(question.card)
 
-    def _tell(self, reply: Reply) -> outcome.Outcome | None:
+    def _feedback(self, reply: Reply) -> outcome.Outcome | None:
         return None if self.policy.feedback_at_end else reply.outcome
 
 
@@ -658,15 +660,15 @@ def _draw(card: Card, seed: int, draw: int) -> Asked:
     return card.ask(random.Random(f"{seed} {card.id} {draw}"))
 
 
-def _graded(asked: Asked, grade: grading.Grade) -> outcome.Verdict:
+def _graded(asked: Asked, grade: grading.Grade) -> outcome.AnswerVerdict:
     if grade.correct:
-        return outcome.Verdict.RIGHT
-    # An option that was rightly left out is part of the share, but no answer.
+        return outcome.AnswerVerdict.RIGHT
+    # An option that was rightly left out counts in the fraction, but isn't an answer.
     found = any(asked.options[place].correct for place in grade.picked) if asked.options else grade.share > 0
-    return outcome.Verdict.PARTLY if found else outcome.Verdict.WRONG
+    return outcome.AnswerVerdict.PARTLY if found else outcome.AnswerVerdict.WRONG
 
 
-def _recalled(rating: Rating, share: float) -> outcome.Verdict:
+def _recalled(rating: Rating, share: float) -> outcome.AnswerVerdict:
     if rating.right:
-        return outcome.Verdict.RIGHT
-    return outcome.Verdict.PARTLY if share > 0 else outcome.Verdict.WRONG
+        return outcome.AnswerVerdict.RIGHT
+    return outcome.AnswerVerdict.PARTLY if share > 0 else outcome.AnswerVerdict.WRONG

@@ -1,4 +1,4 @@
-"""Which files of a folder are translations of others: told by a language in their name or in a folder's."""
+"""Which files of a folder are translations of others: recognized by a language in their name or in a folder's."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _without_language(path: PurePath) -> tuple[str, ...]:
         if (name := form.fullmatch(stem)) and name["stem"] and name["language"] in languages:
             stem = name["stem"]
             break
-    stem = "" if _is_language(stem) else stem  # `pt-BR.mdx` beside `en-US.mdx`
+    stem = "" if _is_language(stem) else stem  # `pt-BR.mdx` next to `en-US.mdx`
     return (*(folder for folder in folders if not _is_language(folder)), stem)
 
 

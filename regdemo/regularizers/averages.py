@@ -48,7 +48,7 @@ class SWA(AveragedModel):
         self._has_old_statistics = any(isinstance(module, BATCH_NORMS) for module in self.module.modules())
 
     def update_batch_norm(self, batches: Iterable[Any], device: torch.device | None = None) -> None:
-        """Compute batch norm's statistics anew, for the averaged weights.
+        """Compute batch norm's statistics again, for the averaged weights.
 
         batches: training inputs, or tuples that begin with them.  device: where they are moved to first.
         torch.optim.swa_utils.update_bn, but with every drop rate that `find_rates` finds at 0: it runs the model in

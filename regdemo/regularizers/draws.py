@@ -33,7 +33,7 @@ def noise_within(bound: float, like: Tensor, generator: torch.Generator | None =
 
 
 def normal(shape: Sequence[int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Independent N(0, 1) numbers on the device of `like`, in its dtype or in float32, whichever is finer.
+    """Independent N(0, 1) numbers on the device of `like`, in its dtype or in float32, the finer of the two.
 
     A half type's own draws are coarse in the tails.
     """

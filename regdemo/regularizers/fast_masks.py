@@ -71,7 +71,7 @@ def gaps_needed(size: int, rate: float) -> int:
 
 
 def combine(words: Tensor, uniforms: Tensor, p: float) -> Tensor:
-    """The masks that the random numbers stand for, one in each row; the words become the mask, in place."""
+    """The masks that the random numbers mean, one in each row; the words become the mask, in place."""
     mask, first = words.view(torch.uint8), math.floor(256 * p)  # the first byte that is kept
     # To 1 from it on and to 0 below it: three quick passes in place, by what vmap knows.
     mask = mask.clamp_min_(first - 1).clamp_max_(first).sub_(first - 1) if first else mask.fill_(1)

@@ -19,7 +19,7 @@ def check_gradients(model: nn.Module) -> None:
 
     One inf makes |g| infinite: clipping by norm then turns every finite entry into 0 and the inf into NaN, in silence
     unless error_if_nonfinite=True, which does not say whose gradient it was.
-    model: any; a parameter without a gradient is passed over.
+    model: any; a parameter without a gradient is skipped.
     Pascanu, Mikolov and Bengio 2013 (clipping by norm), https://arxiv.org/abs/1211.5063
 
     >>> model = nn.Linear(2, 1)

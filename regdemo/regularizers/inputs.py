@@ -35,7 +35,7 @@ def input_noise(
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
-    """Add Gaussian noise of one size to every element, whatever the element is.
+    """Add Gaussian noise of one size to every element, without regard to its value.
 
         y = x + std * n,    n ~ N(0, 1) for each element
         E[y] = x,    Var[y] = std^2
@@ -432,7 +432,7 @@ def fgsm(x: Tensor, loss: Callable[[Tensor], Tensor], epsilon: float) -> Tensor:
         x' = x + epsilon sign(d loss / d x)
 
     The largest loss in the box |x' - x| <= epsilon, as far as the loss is linear there.
-    x: floating point.  loss: from x to a tensor, summed if it is no scalar; parameters' .grad stay as they are.
+    x: floating point.  loss: from x to a tensor, summed if it isn't a scalar; parameters' .grad stay as they are.
     Returns: x's shape and dtype, without a gradient of its own; clamp it where inputs have a range.
     Raises ArgumentError unless epsilon is finite and at least 0, x is floating point and reaches the loss, and the
     gradient is a number.

@@ -39,7 +39,7 @@ def keep_mask(
     check_rate(p)
     if is_eager_on_cpu(device) and (size := math.prod(shape)) >= ALONE:
         return draw_masks(size, p, [generator]).view(tuple(shape))
-    # float32 whatever the data's type: a uniform draw in float16 would be too coarse for a small p.
+    # float32 for all types of data: a uniform draw in float16 would be too coarse for a small p.
     return uniform(shape, generator, device) >= p
 
 

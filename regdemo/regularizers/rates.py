@@ -1,4 +1,4 @@
-"""The drop rates that a model holds, wherever it keeps them: found in one walk, set in one call."""
+"""The drop rates that a model holds, in modules, in attributes or in both: found in one walk, set in one call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import nn
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
 
-Kind = Literal["dropout", "path", "layer", "block", "weights", "words", "state"]
+RateKind = Literal["dropout", "path", "layer", "block", "weights", "words", "state"]
 
 # What a class is named for, the most special first: ours, torch's, torchvision's, timm's, and Hugging Face's.
-CLASSES: dict[str, Kind] = {
+CLASSES: dict[str, RateKind] = {
     "DropPath|StochasticDepth": "path",
     "LayerDrop": "layer",
     "DropBlock": "block",
@@ -23,8 +23,8 @@ CLASSES: dict[str, Kind] = {
     "Zoneout": "state",
     "Dropout": "dropout",
 }
-# Attributes that say what they are, whatever the class.
-ATTRIBUTES: dict[str, Kind] = {"layerdrop": "layer", "drop_?path": "path", "dropout|pdrop": "dropout"}
+# Attributes that say what they are, in a class of any name.
+ATTRIBUTES: dict[str, RateKind] = {"layerdrop": "layer", "drop_?path": "path", "dropout|pdrop": "dropout"}
 BARE = ("p", "prob", "drop_prob", "drop_rate")  # a rate in a class that is named for one, and else anything
 
 
@@ -34,7 +34,7 @@ class SetRates(dict[str, float]):
     left_alone: dict[str, float]
 
 
-def find_rates(model: nn.Module, *kinds: Kind) -> Iterator[tuple[str, nn.Module, str]]:
+def find_rates(model: nn.Module, *kinds: RateKind) -> Iterator[tuple[str, nn.Module, str]]:
     """Walk over every drop rate in a model: its full name, the module that holds it, and the attribute.
 
     A rate is a number from 0 to 1 that a module keeps
@@ -55,7 +55,7 @@ def find_rates(model: nn.Module, *kinds: Kind) -> Iterator[tuple[str, nn.Module,
             yield name, module, attribute
 
 
-def _candidates(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, Kind | None]]:
+def _candidates(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, RateKind | None]]:
     """Every number from 0 to 1 under a name that a drop rate may have, with its kind if it is one."""
     for name, module in model.named_modules():
         for attribute, value in vars(module).items():
@@ -64,11 +64,11 @@ def _candidates(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, Kind | 
                 yield f"{name}.{attribute}".lstrip("."), module, attribute, named or _kind_of_class(type(module))
 
 
-def _kind_of_class(cls: type[nn.Module]) -> Kind | None:
+def _kind_of_class(cls: type[nn.Module]) -> RateKind | None:
     return next((kind for base in cls.__mro__ if (kind := _first_match(CLASSES, base.__name__))), None)
 
 
-def _first_match(kinds: dict[str, Kind], name: str) -> Kind | None:
+def _first_match(kinds: dict[str, RateKind], name: str) -> RateKind | None:
     return next((kind for pattern, kind in kinds.items() if re.search(pattern, name)), None)
 
 
@@ -76,7 +76,7 @@ def _is_rate(value: object) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def set_dropout(model: nn.Module, rate: float | Sequence[float], *, kind: Kind = "dropout") -> SetRates:
+def set_dropout(model: nn.Module, rate: float | Sequence[float], *, kind: RateKind = "dropout") -> SetRates:
     """Set every drop rate of one kind in a model, in place: to one rate, or to a schedule with a rate for each layer.
 
         rate p:               each rate of that kind that `find_rates` finds becomes p
@@ -85,7 +85,7 @@ def set_dropout(model: nn.Module, rate: float | Sequence[float], *, kind: Kind =
     The layers are the one outermost nn.ModuleList or nn.Sequential of length L, such as `model.layers`.
     kind: as in `find_rates`; kind="path" sets DropPath and stochastic depth, which a dropout rate leaves alone.
     Returns: what was set, by its full name, as {"layers.0.self_attn.dropout": 0.1, ...}; its attribute `left_alone`
-    holds the rates that stayed as they were, and numbers called `p` or the like that are no drop rate.
+    holds the rates that stayed as they were, and numbers called `p` or the like that aren't a drop rate.
     Hugging Face models are reached too; their `config` keeps the rates it was built with.
     Raises ProbabilityError unless each 0 <= p < 1, ArgumentError if the kind is unknown, if the model or one of the
     layers holds no such rate, or if it is not clear which list holds the layers: a silent no-op is the usual bug. What
@@ -95,8 +95,8 @@ def set_dropout(model: nn.Module, rate: float | Sequence[float], *, kind: Kind =
     >>> changed, changed.left_alone
     ({'0.p': 0.2, '1.dropout': 0.2}, {})
     """
-    if kind not in get_args(Kind):
-        raise ArgumentError(f"kind = {kind!r} is unknown: choose one of {', '.join(get_args(Kind))}")
+    if kind not in get_args(RateKind):
+        raise ArgumentError(f"kind = {kind!r} is unknown: choose one of {', '.join(get_args(RateKind))}")
     if not isinstance(rate, Sequence):
         check_rate(rate, "rate")
         found = [(*site, rate) for site in find_rates(model, kind)]
@@ -127,14 +127,14 @@ def set_dropout(model: nn.Module, rate: float | Sequence[float], *, kind: Kind =
     return changed
 
 
-def _lacks(model: nn.Module, kind: Kind) -> str:
+def _lacks(model: nn.Module, kind: RateKind) -> str:
     """What to say of a model without rates of a kind."""
     others = sorted({other for *_, other in _candidates(model) if other is not None})
     hint = f", but rates of kind {', '.join(map(repr, others))}: set these with kind={others[0]!r}" if others else ""
     return f"holds no {'drop' if kind == 'dropout' else kind} rate{hint or ': nothing there could be set'}"
 
 
-def _layers(model: nn.Module, depth: int, kind: Kind) -> tuple[str, Sequence[nn.Module]]:
+def _layers(model: nn.Module, depth: int, kind: RateKind) -> tuple[str, Sequence[nn.Module]]:
     """The one outermost list of `depth` layers in a model, and what its layers' names begin with."""
     found: dict[str, Sequence[nn.Module]] = {}
     for name, module in model.named_modules():

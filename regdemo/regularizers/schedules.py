@@ -11,7 +11,7 @@ from torch import nn
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_rate
-from regdemo.regularizers.rates import Kind, set_dropout
+from regdemo.regularizers.rates import RateKind, set_dropout
 
 Convention = Literal["linspace", "huang"]
 
@@ -42,7 +42,7 @@ def layerwise_rates(depth: int, p_max: float, *, convention: Convention = "linsp
 
 
 def layerwise_dropout(
-    layers: Iterable[nn.Module], p_max: float, *, convention: Convention = "linspace", kind: Kind = "dropout"
+    layers: Iterable[nn.Module], p_max: float, *, convention: Convention = "linspace", kind: RateKind = "dropout"
 ) -> list[float]:
     """Set the drop rates inside each layer of a model to grow linearly with its depth, in place.
 

@@ -1,4 +1,4 @@
-"""What the loss asks for: two passes that agree (R-Drop). Label smoothing is torch.nn.CrossEntropyLoss's own."""
+"""Two passes that agree (R-Drop). Label smoothing is torch.nn.CrossEntropyLoss's own."""
 
 from __future__ import annotations
 

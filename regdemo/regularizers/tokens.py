@@ -25,7 +25,7 @@ def random_deletion(
         E[words left] = n (1 - p) + p^n
 
     ids: integers (..., T); for words of a text, their places: torch.arange(T).  padding: the id that fills the end.
-    special: bool, broadcastable to ids, True where a token is never deleted, such as a separator; padding is no word.
+    special: bool, broadcastable to ids, True where a token is never deleted, such as a separator; padding isn't a word.
     mask: bool, broadcastable to ids, True is kept; drawn if not given.
     Returns: ids' shape and dtype, what is left moved to the front in its order.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError unless ids are integers with a dimension, special and mask
@@ -38,7 +38,7 @@ def random_deletion(
     check_rate(p)
     words = _words(ids, padding, special)
     if mask is None:
-        # The word with the largest draw stays, whatever p is: where all fall, that is each of them equally often.
+        # The word with the largest draw stays at every p: where all fall, that is each of them equally often.
         draws = uniform(ids.shape, generator, ids.device).masked_fill(~words, -1.0)
         kept = draws >= p
         if ids.shape[-1]:

@@ -17,7 +17,7 @@ from regdemo.render import markup
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
 from regdemo.text import clean
 
-WIDEST = 100  # columns; longer lines of prose are hard to read
+WIDEST_PROSE = 100  # columns; longer lines of prose are hard to read
 BAR = 24  # columns of the longest bar
 
 _ADDRESS = re.compile(r"(https?://[^\s<>`]+[^\s<>`.,;)])")
@@ -94,7 +94,7 @@ class Page:
         self._console = console
         self._plain = not console.is_terminal
         self._colored = console.color_system is not None and not console.no_color
-        self._width = min(console.width, WIDEST)
+        self._width = min(console.width, WIDEST_PROSE)
 
     @property
     def file(self) -> IO[str]:
@@ -118,7 +118,7 @@ class Page:
         self.quiet("\n" + (f"{begin}{'─' * room}{end}" if room > 0 else begin.ljust(self._width, "─")))
 
     def quiet(self, text: str) -> None:
-        """A line for whoever looks for it."""
+        """A line in a faint color, of less importance."""
         self._print(Line(clean(text), style=QUIET))
 
     def verdict(self, right: bool, text: str) -> None:

@@ -10,16 +10,16 @@ from regdemo.render.colors import SERIES, fraction, scale_color
 from regdemo.render.format import axes, limits, number, outline, plain_prose, quartiles, ticks, unbroken, xml
 from regdemo.report import Boxes, Curves, HeatMap
 
-WIDTH = 560
+CHART_WIDTH = 560
 PLOT_HEIGHT = 240
-SIDE = 18  # of a cell, where they fit: two maps of 16 columns stand side by side on a page
+SIDE = 18  # of a cell, where they fit: two maps of 16 columns are side by side on a page
 LINE = 20  # height of a line of text
 LETTER = 8  # about the width of a digit
 DASHES = ("none", "8 4", "2 4", "10 4 2 4", "4 2")
 
 
 class Chart(NamedTuple):
-    """What stands inside an `<svg>` of this size, in pixels."""
+    """What goes inside an `<svg>` of this size, in pixels."""
 
     width: int
     height: int
@@ -39,7 +39,7 @@ def heat_map(block: HeatMap) -> Chart:
     A cell that is not a number is an open square.
     """
     longest = max(map(len, block.values), default=0)
-    side = max(1, min(SIDE, WIDTH // max(longest, 1)))
+    side = max(1, min(SIDE, CHART_WIDTH // max(longest, 1)))
     top = LINE if axes(block) else 0
     parts = [_text(0, 14, axes(block))]
     for i, row in enumerate(block.values):
@@ -68,11 +68,11 @@ def curves(block: Curves) -> Chart:
     bands = [unbroken(zip(series.x, series.low, series.high, strict=False)) for series in block.series]
     points = [(x, y) for runs in lines + bands for run in runs for x, *ys in run for y in ys]
     if not points:
-        return _chart(WIDTH, LINE, [_text(0, 14, "no points to draw")])
+        return _chart(CHART_WIDTH, LINE, [_text(0, 14, "no points to draw")])
     (x_low, x_high), (y_low, y_high) = (limits(values) for values in zip(*points, strict=True))
     x_ticks, y_ticks = ticks(x_low, x_high), ticks(y_low, y_high)
     left = LETTER * (1 + max(len(label) for _, label in y_ticks))
-    right = WIDTH - max(16, LETTER * len(x_ticks[-1][1]) / 2)  # half of the last label may stand beyond the axis
+    right = CHART_WIDTH - max(16, LETTER * len(x_ticks[-1][1]) / 2)  # half of the last label may be beyond the axis
     top, bottom = LINE + 8, LINE + 8 + PLOT_HEIGHT
 
     def across(x: float) -> float:
@@ -118,18 +118,18 @@ def curves(block: Curves) -> Chart:
         else:
             parts.append(f'<circle cx="{left + 18}" cy="{line - 4}" r="4" fill="{color}"/>')
         parts.append(_text(left + 44, line, plain_prose(series.name)))
-    return _chart(WIDTH, line + 6, parts)
+    return _chart(CHART_WIDTH, line + 6, parts)
 
 
 def boxes(block: Boxes) -> Chart:
     """A box plot a row, the mean in its interval under it, over one axis with a line at 0."""
     rows = [box for box in block.boxes if box.values]
     if not rows:
-        return _chart(WIDTH, LINE, [_text(0, 14, "no points to draw")])
+        return _chart(CHART_WIDTH, LINE, [_text(0, 14, "no points to draw")])
     ends = [end for box in rows for end in (*box.values, box.mean.low, box.mean.high) if math.isfinite(end)]
     low, high = limits([*ends, 0.0])
     marks = ticks(low, high)
-    left, right, row_height = 8, WIDTH - 24, 3 * LINE
+    left, right, row_height = 8, CHART_WIDTH - 24, 3 * LINE
 
     def across(value: float) -> float:
         return round(left + (value - low) / (high - low) * (right - left), 1)
@@ -157,7 +157,7 @@ def boxes(block: Boxes) -> Chart:
                 f'<path d="M{ends_at[0]},{at - 4}v8M{ends_at[0]},{at}H{ends_at[1]}M{ends_at[1]},{at - 4}v8" {stroke}/>'
             )
             parts.append(f'<circle cx="{across(box.mean.value)}" cy="{at}" r="4" fill="{color}"/>')
-    return _chart(WIDTH, bottom + 2 * LINE + 6, parts)
+    return _chart(CHART_WIDTH, bottom + 2 * LINE + 6, parts)
 
 
 def _cell(x: int, y: int, side: int, value: float, block: HeatMap) -> str:

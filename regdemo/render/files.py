@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from io import StringIO
 from pathlib import Path
+
+import rich.console
 
 from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
+from regdemo.render import html, svg, terminal
 from regdemo.report import Report
 
 
-def check(path: Path) -> None:
+def refuse_unwritable(path: Path) -> None:
     """Refuse a file that could not be written, before the work whose result it would hold. Nothing is touched.
 
     Raises ArgumentError for an ending that names no form, FileError for a place where no file can be written.
@@ -36,9 +40,9 @@ def check(path: Path) -> None:
 def save(report: Report, path: Path) -> None:
     """Write the report in the form of the path's ending: the whole file is there, or what was there before.
 
-    Raises ArgumentError and FileError as `check` does, and FileError when the disk is full or fails.
+    Raises ArgumentError and FileError as `refuse_unwritable` does, and FileError when the disk is full or fails.
     """
-    check(path)
+    refuse_unwritable(path)
     data = FORMS[path.suffix.lower()](report).encode("utf-8", errors="replace")
     try:
         storage.atomic_write(path, data)
@@ -52,28 +56,17 @@ def to_json(report: Report) -> str:
 
 
 def to_text(report: Report) -> str:
-    """The report as it stands in a terminal of 80 columns without colour."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    from regdemo.render.terminal import show
-
+    """The report as a terminal of 80 columns without colour shows it."""
     file = StringIO()
-    show(report, Console(file=file, width=80, force_terminal=False, color_system=None, legacy_windows=False))
+    console = rich.console.Console(file=file, width=80, force_terminal=False, color_system=None, legacy_windows=False)
+    terminal.show(report, console)
     return file.getvalue()
 
 
-def _html(report: Report) -> str:
-    from regdemo.render.html import to_html
-
-    return to_html(report)
-
-
-def _svg(report: Report) -> str:
-    from regdemo.render.svg import to_svg
-
-    return to_svg(report)
-
-
-FORMS = {".html": _html, ".svg": _svg, ".json": to_json, ".txt": to_text}
+# Functions, so that each form's module is loaded when it is needed.
+FORMS = {
+    ".html": lambda report: html.to_html(report),
+    ".svg": lambda report: svg.to_svg(report),
+    ".json": to_json,
+    ".txt": to_text,
+}

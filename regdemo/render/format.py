@@ -15,7 +15,7 @@ from regdemo.render import mathematics
 from regdemo.report import Cell, Claim, HeatMap, Interval, Report, Series
 from regdemo.text import clean
 
-Kind = Literal["text", "code", "math", "link"]
+PieceKind = Literal["text", "code", "math", "link"]
 
 _INLINE = re.compile(
     r"`(?P<code>[^`]+)`|\$(?P<math>[^$\n]+)\$|\[(?P<label>[^\]\[]+)\]\((?P<target>https?://[^\s()]+)\)|"
@@ -26,7 +26,7 @@ _INLINE = re.compile(
 class Piece(NamedTuple):
     """A piece of prose: what is shown of it, and of a link where it leads."""
 
-    kind: Kind
+    kind: PieceKind
     text: str
     target: str = ""
 
@@ -79,7 +79,7 @@ def number(value: float) -> str:
 
 
 def cells(column: Sequence[Cell]) -> list[str]:
-    """A column's cells as text: its numbers share their decimals, so that the points stand under each other.
+    """A column's cells as text: its numbers have equally many decimals, so that the points are under each other.
 
     Where 5 digits would not leave each of them 3, or intervals differ by more than one decimal, each keeps its own.
 
@@ -141,7 +141,7 @@ def about(claim: Claim) -> str:
     return f"{claim.code.capitalize()}: {claim.statement}" if claim.code else claim.statement
 
 
-def verdict(claims: Sequence[Claim]) -> str:
+def claims_summary(claims: Sequence[Claim]) -> str:
     """How many claims hold."""
     held = sum(claim.holds for claim in claims)
     return f"{held} of {len(claims)} {'claim holds' if len(claims) == 1 else 'claims hold'}"
@@ -176,7 +176,7 @@ def unbroken(points: Iterable[tuple[float, ...]]) -> list[list[tuple[float, ...]
 
 
 def limits(values: Sequence[float]) -> tuple[float, float]:
-    """The ends of an axis that shows all the values, apart even where the values are not."""
+    """The ends of an axis that shows all the values; they differ even where the values do not."""
     low, high = min(values), max(values)
     margin = max(abs(low), abs(high), 1e-9) / 2
     return (low, high) if high - low > 1e-9 * margin else (low - margin, high + margin)

@@ -1,4 +1,4 @@
-"""A Report as one HTML page that needs nothing beside itself: no script, no font, no style sheet, no image file."""
+"""A Report as one HTML page that needs nothing else: no script, no font, no style sheet, no image file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from functools import cache
 import latex2mathml.converter
 
 from regdemo.render.charts import draw
-from regdemo.render.format import about, cells, expectation, inline, parameters, plain_prose, quiz_command, verdict, xml
+from regdemo.render.format import (
+    about,
+    cells,
+    claims_summary,
+    expectation,
+    inline,
+    parameters,
+    plain_prose,
+    quiz_command,
+    xml,
+)
 from regdemo.report import Block, Claim, Code, HeatMap, Report, Table, Text
 
 STYLE = """
@@ -77,7 +87,7 @@ def article(report: Report) -> str:
     if report.claims:
         state = "all" if report.holds else "some"
         claims = "\n".join(map(_claim, report.claims))
-        summary = f'<p class="{state}">{verdict(report.claims)}</p>'
+        summary = f'<p class="{state}">{claims_summary(report.claims)}</p>'
         parts.append(_section("Claims", f"<ol>\n{claims}\n</ol>{summary}"))
     parts += () if report.picture else said
     if report.cards:

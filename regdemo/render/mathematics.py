@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-LONGEST = 5_000  # characters: more is shown as it stands, since no formula that is read is as long
+LONGEST_FORMULA = 5_000  # characters: a longer formula is shown as it was written
 DEEPEST = 50  # braces in braces: the parser calls itself for each
 
 _UP = str.maketrans(
@@ -30,7 +30,7 @@ _ACCENTS = {
 }
 _FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")
 _BINOMIALS = ("binom", "dbinom", "tbinom")
-# Where a fraction ends or begins, an operator ends: turned into a space if a letter or a digit stands there.
+# Where a fraction ends or begins, an operator ends: turned into a space if a letter or a digit is there.
 _AFTER, _BEFORE, _NAMED = "\ue000", "\ue001", "\ue002"
 
 # What only says how its argument looks; the argument is what is read.
@@ -87,9 +87,9 @@ def plain(latex: str) -> str:
     >>> plain(r"\mathbb{E}[x_i^2] = \frac{\sigma^2}{1-p}")
     '𝔼[xᵢ²] = σ²/(1-p)'
     """
-    if len(latex) > LONGEST or _depth(latex) > DEEPEST:
+    if len(latex) > LONGEST_FORMULA or _depth(latex) > DEEPEST:
         return latex.strip()
-    from pylatexenc.latexwalker import LatexWalker, LatexWalkerError
+    from pylatexenc.latexwalker import LatexWalker, LatexWalkerError  # here, since most texts have no formula
 
     source = latex.replace(r"\operatorname*", r"\operatorname")
     try:
@@ -101,7 +101,7 @@ def plain(latex: str) -> str:
 
 
 def _depth(latex: str) -> int:
-    """An upper bound of how deep braces and environments stand in each other."""
+    """An upper bound of how deep braces and environments are nested."""
     depth = deepest = 0
     for opening in re.findall(r"\\begin\b|\\left\b|[{}\[]|\\end\b|\\right\b|\]", latex):
         depth += 1 if opening in ("{", "[", r"\begin", r"\left") else -1
@@ -129,13 +129,13 @@ def _text(nodes: Iterable[Any]) -> str:
 
 
 def _pieces(nodes: Iterable[Any]) -> Iterator[tuple[str, bool]]:
-    """What the nodes read, piece by piece, and whether a piece is a character as it stands in the source."""
+    """What the nodes read, piece by piece, and whether a piece is a character of the source."""
     for node in nodes:
         kind = type(node).__name__
         if kind == "LatexCharsNode":
             yield from ((char, True) for char in node.chars)
         elif kind == "LatexMacroNode":
-            # The space after a name ends it, and is an author's way to set an operator apart.
+            # The space after a name ends it, and is an author's way to set space around an operator.
             yield _macro(node), False
             if node.macro_post_space:
                 yield " ", False

@@ -14,9 +14,9 @@ from regdemo.render.colors import QUIET
 from regdemo.render.format import xml
 from regdemo.report import Boxes, Curves, HeatMap, Report
 
-COLUMNS = 80
+PAGE_COLUMNS = 80
 FONT_SIZE, LETTER, LINE = 14, 8.4, 20  # pixels; a letter of a monospaced font is 0.6 of its size wide
-MARGIN = 28
+PAGE_MARGIN = 28
 
 STYLE = """
 .report { color: #1d2127 } .paper { fill: #fdfdfc }
@@ -31,14 +31,14 @@ def to_svg(report: Report) -> str:
     """
     console = Console(
         file=StringIO(),
-        width=COLUMNS,
+        width=PAGE_COLUMNS,
         force_terminal=True,
         color_system="truecolor",
         no_color=False,
         legacy_windows=False,
     )
     body: list[str] = []
-    y = MARGIN
+    y = PAGE_MARGIN
 
     def write(part: RenderableType) -> None:
         nonlocal y
@@ -55,7 +55,7 @@ def to_svg(report: Report) -> str:
         if isinstance(block, HeatMap | Curves | Boxes):
             write(terminal.prose(block.title, console, "bold"))
             chart = charts.draw(block)
-            body.append(f'<g transform="translate({MARGIN} {y + 8})">{chart.body}</g>')
+            body.append(f'<g transform="translate({PAGE_MARGIN} {y + 8})">{chart.body}</g>')
             y += chart.height + 8
             if block.note:
                 write(terminal.prose(block.note, console, QUIET))
@@ -65,7 +65,7 @@ def to_svg(report: Report) -> str:
     for part in terminal.tail(rest, console):
         y += LINE
         write(part)
-    width, height = round(2 * MARGIN + COLUMNS * LETTER), y + MARGIN
+    width, height = round(2 * PAGE_MARGIN + PAGE_COLUMNS * LETTER), y + PAGE_MARGIN
     font = f'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="{FONT_SIZE}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -75,12 +75,12 @@ def to_svg(report: Report) -> str:
 
 
 def _line(segments: list[Segment], y: int) -> str:
-    """A line of text; each of its pieces is held to its columns, whatever the reader's font."""
+    """A line of text; each of its pieces is held to its columns in every font."""
     pieces, column = [], 0
     for text, style, _ in segments:
         words = text.strip()
         if words:
-            x = MARGIN + LETTER * (column + cell_len(text) - cell_len(text.lstrip()))
+            x = PAGE_MARGIN + LETTER * (column + cell_len(text) - cell_len(text.lstrip()))
             length = LETTER * cell_len(words)
             look = f' fill="{style.color.get_truecolor().hex}"' if style and style.color and style.color.triplet else ""
             look += ' font-weight="bold"' if style and style.bold else ""

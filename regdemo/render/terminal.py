@@ -7,6 +7,7 @@ from dataclasses import replace
 from textwrap import wrap
 from typing import Literal
 
+import plotext
 from rich import box
 from rich.align import Align
 from rich.cells import cell_len
@@ -24,6 +25,7 @@ from regdemo.render.format import (
     about,
     axes,
     cells,
+    claims_summary,
     expectation,
     inline,
     limits,
@@ -34,13 +36,12 @@ from regdemo.render.format import (
     quiz_command,
     ticks,
     unbroken,
-    verdict,
 )
 from regdemo.report import Block, Boxes, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
 from regdemo.text import clean
 
 SCREEN = 40  # lines of a short report at 80 columns
-WIDEST = 100  # longer lines of prose are hard to read
+WIDEST_PROSE = 100  # longer lines of prose are hard to read
 SHADES = " ░▒▓█"
 MARKERS = "●▲■◆▼"
 LONG_WORD = 20  # a longer one in a table may be cut
@@ -188,7 +189,7 @@ def _lines(part: RenderableType, console: Console) -> list[list[Segment]]:
 
 
 def _width(console: Console) -> int:
-    return min(console.width, WIDEST)
+    return min(console.width, WIDEST_PROSE)
 
 
 def _options(console: Console) -> ConsoleOptions:
@@ -236,7 +237,7 @@ def _mark(claim: Claim) -> Line:
 
 
 def _verdict(claims: list[Claim]) -> Line:
-    return Line(verdict(claims), f"bold {GOOD if all(claim.holds for claim in claims) else BAD}")
+    return Line(claims_summary(claims), f"bold {GOOD if all(claim.holds for claim in claims) else BAD}")
 
 
 def _table(table: Table, console: Console) -> RenderableType:
@@ -315,7 +316,7 @@ def _code(block: Code, console: Console) -> RenderableType:
         colors = {"-": BAD, "+": GOOD}
         lines = Line("\n").join(Line(line, colors.get(line[:1], "")) for line in source.splitlines())
     else:
-        from rich.style import Style
+        from rich.style import Style  # these two load at once, and few reports show code
         from rich.syntax import ANSISyntaxTheme, Syntax
 
         theme = ANSISyntaxTheme({token: Style(color=color) for token, color in SYNTAX.items()})
@@ -406,8 +407,6 @@ def _curves(block: Curves, console: Console, rows: int) -> RenderableType:
 
 def _plot(block: list[Series], series: list[list[list[tuple[float, ...]]]], width: int, rows: int) -> Line:
     """Runs of points over their axes, drawn by plotext on a figure of our own: its shared one stays as it is."""
-    import plotext
-
     figure = type(plotext.figure)(type(plotext.terminal)().limit(False, False))
     figure.plot_size(width, rows).theme("colorless").axes(False, side=1)
     edges = [_edges(each) for each in block]

@@ -12,7 +12,7 @@ from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED, Range
 
 SEED_RANGE = Range("seed", "integer", 0, SEED.low, SEED.high, 1, "linear", SEED.allowed, SEED.help)
-MOST = 1_000  # steps of a slider
+MOST_STEPS = 1_000  # steps of a slider
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def controls(demo: Demo, values: Mapping[str, Any]) -> list[Control]:
 def parsed(demo: Demo, query: Mapping[str, str]) -> dict[str, Any]:
     """The values in an address or a form, those that are not there at their defaults.
 
-    Raises ArgumentError for one that is no number, or is outside its range.
+    Raises ArgumentError for one that isn't a number, or is outside its range.
     """
     values: dict[str, Any] = {}
     for name, (kind, _, default) in demo.parameters.items():
@@ -76,7 +76,7 @@ def _steps(one: Range) -> Iterator[float]:
     if one.kind in ("text", "switch"):
         return
     kind = int if one.kind == "integer" else float
-    if one.scale == "linear" and (one.high - one.low) / one.step <= MOST:
+    if one.scale == "linear" and (one.high - one.low) / one.step <= MOST_STEPS:
         count = round((one.high - one.low) / one.step)
         found = [kind(round(one.low + one.step * index, 10)) for index in range(count + 1)]
     else:

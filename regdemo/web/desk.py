@@ -1,4 +1,4 @@
-"""The learner's sessions as the pages drive them: one quiz and one interview, whatever number of tabs look at them.
+"""The learner's sessions as the pages drive them: one quiz and one interview, which any number of tabs show.
 
 Every method runs in the practice thread, where the history is open. The rules are the Session's and Practice's; what is
 kept here is what a page has to show again when it is reloaded.
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from regdemo.quiz.schedule import Rating
     from regdemo.quiz.session import Question, Reply, Session
 
-KEPT = 100  # outcomes that can be looked at again
-WEAK = 3  # topics that are named
-DAYS = 366  # of practice that are counted
+MOST_KEPT = 100  # outcomes that can be looked at again
+WEAK_TOPICS = 3  # topics that are named
+PRACTICE_DAYS = 366  # of practice that are counted
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Wanted:
 
 
 @dataclass
-class Told:
+class AnsweredQuestion:
     """A question that was answered, and what it came to."""
 
     question: Question
     outcome: Outcome
 
 
-class Place(Protocol):
+class LearnerSite(Protocol):
     """Whose learner it is: the folder of the history, the bank, and the clock."""
 
     home: Path
@@ -68,13 +68,13 @@ class Place(Protocol):
 
 
 @dataclass
-class Desk:
+class WebDesk:
     """See the module."""
 
-    site: Place
+    site: LearnerSite
     quiz: Session | None = None
     mock: Session | None = None
-    told: OrderedDict[str, Told] = field(default_factory=OrderedDict)  # by the id of the review
+    answered: OrderedDict[str, AnsweredQuestion] = field(default_factory=OrderedDict)  # by the id of the review
     drafts: dict[str, str] = field(default_factory=dict)  # what was typed so far, by the id of the review
     notice: str = ""  # to be said once
     _history: history.History | None = None
@@ -110,14 +110,14 @@ class Desk:
         """What there is to do now, and the topics that were begun and are recalled least, the worst first."""
         now = self.practice()
         begun = [one for one in progress.topics(now.askable, now.states, now.now(), now.plan) if one.answered]
-        return now.today(), sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK]
+        return now.today(), sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK_TOPICS]
 
     def days(self) -> Mapping[date, int]:
         """How many answers there were on each of the last days."""
         found: Counter[date] = Counter()
         for at in self.history.times():
             found[date.fromtimestamp(at / 1_000_000)] += 1
-            if len(found) > DAYS:
+            if len(found) > PRACTICE_DAYS:
                 break
         return found
 
@@ -157,21 +157,21 @@ class Desk:
         return self.quiz
 
     def answer(self, token: str, response: str) -> str:
-        """Take an answer; the id under which its outcome is told. Raises UnreadableAnswer, StaleQuestion."""
+        """Take an answer; return the id of its outcome. Raises UnreadableAnswer, StaleQuestion."""
         quiz = self.session()
         question = quiz.question_of(token)
         self.drafts[question.review] = response
         return self._keep(question, quiz.answer(response, token=token))
 
     def rate(self, token: str, rating: int | None, made: Sequence[int], response: str) -> str:
-        """Take the learner's own grade; the id under which its outcome is told."""
+        """Take the learner's own grade; return the id of its outcome."""
         quiz = self.session()
         question = quiz.question_of(token)
         points = made if question.asked.key_points else None
         return self._keep(question, quiz.rate(rating, made=points, response=response, token=token))
 
     def skip(self, token: str) -> str:
-        """Go on without an answer; the id under which what would have been right is told."""
+        """Go on without an answer; return the id of the outcome, which has the right answer."""
         quiz = self.session()
         question = quiz.question_of(token)
         return self._keep(question, quiz.skip(token=token))
@@ -187,7 +187,7 @@ class Desk:
         """Take the last answer back."""
         review = self.session().undo()
         if review:
-            self.told.pop(review.id, None)
+            self.answered.pop(review.id, None)
             self.notice = f"Took back your answer to {review.card}: its question is asked again."
         else:
             self.notice = "There is nothing to undo."
@@ -216,10 +216,10 @@ class Desk:
 
     def _keep(self, question: Question, found: Outcome | None) -> str:
         assert found  # a quiz tells at once
-        self.told[question.review] = Told(question, found)
-        self.told.move_to_end(question.review)
-        while len(self.told) > KEPT:
-            self.told.popitem(last=False)
+        self.answered[question.review] = AnsweredQuestion(question, found)
+        self.answered.move_to_end(question.review)
+        while len(self.answered) > MOST_KEPT:
+            self.answered.popitem(last=False)
         if found.rating is not None:
             self.drafts.pop(question.review, None)
         return question.review

@@ -24,8 +24,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST = 1_000_000  # bytes in a form
-PATIENCE = 20.0  # seconds in which a form must have arrived
+LARGEST_FORM = 1_000_000  # bytes in a form
+FORM_TIMEOUT = 20.0  # seconds in which a form must have arrived
 MOST_FIELDS = 200
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -47,7 +47,7 @@ STRANGER = (
 WELCOME = 'Welcome. <a href="/">Go on to today.</a>'
 
 
-class Keys:
+class ServerSecrets:
     """The secrets of one server. key: kept between two starts, so that an open page goes on when the server is back.
 
     A cookie is a random name signed with the key; its form code is the name signed for another purpose.
@@ -81,10 +81,10 @@ class Keys:
 class Guard:
     """Wraps an application: refuses what it should not see, reads forms into `scope["form"]`, adds the headers.
 
-    hosts: the names that are this server's, besides every literal address; port: where it listens.
+    hosts: the names that are this server's, in addition to every literal address; port: where it listens.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, port: int, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, keys: ServerSecrets, port: int, hosts: Iterable[str] = ()) -> None:
         self._app = app
         self._keys = keys
         self._port = port
@@ -92,7 +92,7 @@ class Guard:
         self._cookie = f"regdemo-{port}"  # cookies are shared by all ports of a host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request. Whatever happens, a response leaves with HEADERS."""
+        """One request. Every response, also an error's, has HEADERS."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -154,11 +154,11 @@ class Guard:
 
     async def _read_form(self, scope: Scope, receive: Receive, headers: Headers) -> Response | None:
         length = headers.get("content-length", "")
-        if length and (not length.isdecimal() or int(length) > LARGEST):
-            return _refused(413, f"A form has at most {LARGEST:,} bytes.", CLOSE)
+        if length and (not length.isdecimal() or int(length) > LARGEST_FORM):
+            return _refused(413, f"A form has at most {LARGEST_FORM:,} bytes.", CLOSE)
         body = bytearray()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(FORM_TIMEOUT):
                 more = True
                 while more:
                     message = await receive()
@@ -166,10 +166,10 @@ class Guard:
                         return _refused(400, "The form did not arrive whole.", CLOSE)
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
-                    if len(body) > LARGEST:
-                        return _refused(413, f"A form has at most {LARGEST:,} bytes.", CLOSE)
+                    if len(body) > LARGEST_FORM:
+                        return _refused(413, f"A form has at most {LARGEST_FORM:,} bytes.", CLOSE)
         except TimeoutError:
-            return _refused(408, f"A form must arrive within {PATIENCE:g} seconds.", CLOSE)
+            return _refused(408, f"A form must arrive within {FORM_TIMEOUT:g} seconds.", CLOSE)
         if headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
             return _refused(415, "A form is sent as application/x-www-form-urlencoded; there are no uploads.")
         try:

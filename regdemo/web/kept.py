@@ -17,8 +17,8 @@ from regdemo import storage
 from regdemo.errors import FileError
 from regdemo.report import Block, Box, Boxes, Claim, Code, Curves, HeatMap, Interval, Report, Series, Table, Text
 
-MOST = 200  # that are listed
-LARGEST = 20_000_000  # bytes of one
+MOST_LISTED = 200  # that are listed
+LARGEST_REPORT = 20_000_000  # bytes of one
 _NAME = re.compile(r"[0-9a-f-]{1,40}")
 
 
@@ -49,7 +49,7 @@ def read(folder: Path, name: str) -> Kept | None:
     if not _NAME.fullmatch(name):
         return None
     with suppress(OSError, FileError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        data = json.loads(storage.read_file(folder / f"{name}.json", LARGEST))
+        data = json.loads(storage.read_file(folder / f"{name}.json", LARGEST_REPORT))
         at = datetime.fromtimestamp(float(data["at"]), UTC)
         return Kept(name, str(data["words"]), at, _report(data["report"]))
     return None
@@ -58,7 +58,7 @@ def read(folder: Path, name: str) -> Kept | None:
 def every(folder: Path) -> list[Kept]:
     """What was kept, the newest first."""
     with suppress(OSError):
-        names = sorted((path.stem for path in folder.glob("*.json")), reverse=True)[:MOST]
+        names = sorted((path.stem for path in folder.glob("*.json")), reverse=True)[:MOST_LISTED]
         return [kept for name in names if (kept := read(folder, name))]
     return []
 

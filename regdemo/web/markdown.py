@@ -185,7 +185,7 @@ def _fence(token: Token) -> str:
 
 
 def _header(inside: Token) -> str:
-    """The tag of a table's head; one that says nothing is no header for a screen reader."""
+    """The tag of a table's head; an empty one isn't a header for a screen reader."""
     return "th" if inside.content.strip() else "td"
 
 

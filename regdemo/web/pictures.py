@@ -11,19 +11,21 @@ from regdemo.quiz import progress
 from regdemo.render.format import xml
 
 CELL, GAP = 14, 3
-WEEKS = 53
+CALENDAR_WEEKS = 53
 
 
 def calendar(days: Mapping[date, int], today: date) -> Markup:
     """The answers of each day of a year, a column for each week, darker for more."""
-    rows = progress.calendar(days, today, WEEKS)
+    rows = progress.calendar(days, today, CALENDAR_WEEKS)
     most = max((count or 0 for row in rows for count in row), default=0)
     step = CELL + GAP
     left, top = 32, 20
     parts = []
-    mondays = [today - timedelta(days=today.weekday(), weeks=WEEKS - 1 - week) for week in range(WEEKS)]
+    mondays = [
+        today - timedelta(days=today.weekday(), weeks=CALENDAR_WEEKS - 1 - week) for week in range(CALENDAR_WEEKS)
+    ]
     for week, monday in enumerate(mondays):
-        if monday.day <= 7 and week < WEEKS - 1:
+        if monday.day <= 7 and week < CALENDAR_WEEKS - 1:
             parts.append(f'<text x="{left + week * step}" y="12">{monday:%b}</text>')
     for day, name in ((0, "Mon"), (2, "Wed"), (4, "Fri")):
         parts.append(f'<text x="0" y="{top + day * step + 11}">{name}</text>')
@@ -37,7 +39,7 @@ def calendar(days: Mapping[date, int], today: date) -> Markup:
                 f'<rect class="heat-{shade}" x="{left + week * step}" y="{top + day * step}" width="{CELL}" '
                 f'height="{CELL}" rx="2"><title>{when:%d %b %Y}: {count}</title></rect>'
             )
-    width, height = left + WEEKS * step, top + 7 * step
+    width, height = left + CALENDAR_WEEKS * step, top + 7 * step
     total, active = sum(days.values()), len(days)
     label = f"Practice by day: {total:,} answers on {active:,} days"
     return Markup(
@@ -57,9 +59,9 @@ def week(days: Mapping[date, int], today: date) -> Markup:
     return Markup(f'<svg class="week" viewBox="0 0 116 32" role="img" aria-label="{label}">{"".join(bars)}</svg>')
 
 
-def meter(share: float) -> Markup:
-    """A bar that is filled by a share of it."""
-    width = round(96 * min(1.0, max(0.0, share)))
+def meter(fraction: float) -> Markup:
+    """A bar of which a fraction is filled."""
+    width = round(96 * min(1.0, max(0.0, fraction)))
     return Markup(
         '<span class="meter" aria-hidden="true"><svg viewBox="0 0 96 8" width="96" height="8">'
         f'<rect width="{width}" height="8"/></svg></span>'
@@ -69,7 +71,7 @@ def meter(share: float) -> Markup:
 def plot(
     points: Sequence[tuple[float, float, float, float]], x_label: str, y_label: str, title: str, *, line: bool = False
 ) -> Markup:
-    """Shares from 0 to 1: (x, y, low, high), each a dot with its interval, over the diagonal where the two agree."""
+    """Fractions from 0 to 1: (x, y, low, high), each a dot with its interval, over the diagonal where the two agree."""
     left, top, side, wide = 48, 12, 240, 360
     parts = []
 
@@ -94,7 +96,7 @@ def plot(
 def curve(
     series: Sequence[tuple[str, Sequence[float], bool]], labels: Sequence[str], title: str, *, low: float = 0.0
 ) -> Markup:
-    """Shares over time: (name, values, dashed), with a label under the first, the middle and the last of them."""
+    """Fractions over time: (name, values, dashed), with a label under the first, the middle and the last of them."""
     left, top, side, wide = 48, 12, 160, 480
     count = max(2, max(len(values) for _, values, _ in series))
     parts = []

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from regdemo import catalog
 from regdemo.render import charts
-from regdemo.render.format import about, cells, expectation, parameters, verdict, xml
+from regdemo.render.format import about, cells, claims_summary, expectation, parameters, xml
 from regdemo.report import Block, Boxes, Code, Curves, HeatMap, Report, Table, Text
 from regdemo.web import markdown
 
@@ -40,10 +40,10 @@ def drawn(report: Report) -> Drawn:
         parameters=parameters(report),
         say=report.say,
         wrong_answer=report.wrong_answer,
-        first=[shown(block) for block in pictures],
-        rest=[shown(block) for block in report.blocks if not any(block is picture for picture in pictures)],
+        first=[template_block(block) for block in pictures],
+        rest=[template_block(block) for block in report.blocks if not any(block is picture for picture in pictures)],
         claims=[claim_shown(claim) for claim in report.claims],
-        verdict=verdict(report.claims),
+        verdict=claims_summary(report.claims),
         holds=report.holds,
     )
 
@@ -60,7 +60,7 @@ def claim_shown(claim: Any) -> dict[str, Any]:
     }
 
 
-def shown(block: Block) -> dict[str, Any]:
+def template_block(block: Block) -> dict[str, Any]:
     """A block as a template shows it."""
     if isinstance(block, Text):
         return {"kind": "text", "title": "", "note": "", "text": block.text}

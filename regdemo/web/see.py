@@ -57,7 +57,7 @@ def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:
         option, given, value = rest.pop(0).partition("=")
         name = option.removeprefix("--").replace("-", "_")
         if not option.startswith("--") or name not in parameters or parameters[name][0] not in (int, float):
-            return None  # a text or a switch may have a model loaded: the learner is to ask for that
+            return None  # a text or a switch may load a model: the learner has to ask for that
         if not given:
             if not rest:
                 return None

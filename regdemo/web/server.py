@@ -18,7 +18,7 @@ import uvicorn
 
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.web.app import application
-from regdemo.web.guard import Guard, Keys, entrance
+from regdemo.web.guard import Guard, ServerSecrets, entrance
 from regdemo.web.site import Site
 
 KEPT = (
@@ -65,7 +65,7 @@ def serve(site: Site, place: Place, *, browser: bool = True) -> None:
     listener = _listen(place, last)
     port = listener.getsockname()[1]
     _keep(site.home, key, port)
-    keys = Keys(key)
+    keys = ServerSecrets(key)
     names = [] if _literal(place.host) else [place.host.casefold()]
     if place.allow_network:
         names.append(socket.gethostname().casefold())

@@ -27,7 +27,7 @@ from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
 from regdemo.web import markdown
-from regdemo.web.desk import Desk
+from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Site:
         self.at_end: list[Callable[[], None]] = []  # called when the server ends
         self.demos = Bench()
         self.lab = Bench(seconds=3_600, grace=20)
-        self.desk = Desk(self)
+        self.desk = WebDesk(self)
         self.tabs: deque[str] = deque(maxlen=TABS)
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class Site:
         self.practice.shutdown(cancel_futures=True)
 
     def new_tab(self) -> str:
-        """A name for a form that is shown, so that it can be told from an address somebody made up."""
+        """A name for a form that is shown, which an address that somebody made up lacks."""
         tab = secrets.token_hex(8)
         self.tabs.append(tab)
         return tab

@@ -27,7 +27,9 @@ from regdemo.lab import compare as lab
 from regdemo.lab.combine import combine
 from regdemo.lab.compare import compare
 
-ROOM = int(os.environ.get("REGDEMO_ROOM", 4_000_000_000))  # bytes of address space beyond what torch itself takes
+MEMORY_LIMIT = int(
+    os.environ.get("REGDEMO_ROOM", 4_000_000_000)
+)  # bytes of address space beyond what torch itself takes
 Progress = Callable[[int, int], None]
 
 
@@ -142,7 +144,7 @@ def _limit_memory() -> None:
 
         with open("/proc/self/statm", encoding="ascii") as file:
             now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (now + ROOM, now + ROOM))
+        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_LIMIT, now + MEMORY_LIMIT))
 
 
 if __name__ == "__main__":

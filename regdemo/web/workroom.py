@@ -17,9 +17,9 @@ from typing import Any
 
 from regdemo.errors import RegdemoError
 
-SECONDS = 60.0  # for a job
-START = 120.0  # for torch to be loaded
-GRACE = 1.0  # seconds in which a job that was told to stop must have ended; its process is ended otherwise
+JOB_TIMEOUT = 60.0  # for a job
+START_TIMEOUT = 120.0  # for torch to be loaded
+STOP_TIMEOUT = 1.0  # seconds that a job has to end after it was asked to stop; its process is ended otherwise
 MOST_WAITING = 20
 
 
@@ -34,10 +34,10 @@ class WorkError(RegdemoError):
 class Bench:
     """One worker process, started when it is first needed, and again after it died. One job at a time.
 
-    seconds: how long a job may take.  grace: how long one may go on that was told to stop.
+    seconds: how long a job may take.  grace: how long a job may go on after it was asked to stop.
     """
 
-    def __init__(self, seconds: float = SECONDS, grace: float = GRACE) -> None:
+    def __init__(self, seconds: float = JOB_TIMEOUT, grace: float = STOP_TIMEOUT) -> None:
         self._seconds = seconds
         self._grace = grace
         self._process: asyncio.subprocess.Process | None = None
@@ -47,7 +47,7 @@ class Bench:
         self._number = 0
         self._running = ""  # whose job it is
         self._job = 0  # its number
-        self._told = 0  # the number of the last job that was told to stop
+        self._stopped_job = 0  # the number of the last job that was asked to stop
         self._waiting = 0
 
     @property
@@ -103,7 +103,7 @@ class Bench:
         process = self._process
         if self._running != asker or process is None or not self._alive:
             return
-        self._told = self._job
+        self._stopped_job = self._job
         if not hasattr(signal, "SIGUSR1"):
             process.kill()
             return
@@ -128,14 +128,14 @@ class Bench:
         try:
             async with asyncio.timeout(self._seconds):
                 kind, *rest = await self._answer(self._process, (job, arguments), progress)
-                while kind == "stopped" and self._told != self._job:  # the signal was meant for the job before
+                while kind == "stopped" and self._stopped_job != self._job:  # the signal was meant for the job before
                     kind, *rest = await self._answer(self._process, (job, arguments), progress)
         except TimeoutError:
             await self._end()
             raise WorkError(f"it took longer than {self._seconds:g} seconds: choose smaller sizes") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._end()
-            if self._told == self._job:
+            if self._stopped_job == self._job:
                 raise Superseded from None
             raise WorkError("its process ended: choose smaller sizes") from None
         except asyncio.CancelledError:
@@ -174,7 +174,7 @@ class Bench:
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        async with asyncio.timeout(START):
+        async with asyncio.timeout(START_TIMEOUT):
             await _message(self._process)
 
     async def _end(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from regdemo.errors import ArgumentError
-from regdemo.mcp.desk import GRADER, Desk
+from regdemo.mcp.desk import GRADER, McpDesk
 from regdemo.quiz.decks import load
 from regdemo.quiz.history import read, read_rows
 from regdemo.quiz.session import StaleQuestion
@@ -59,7 +59,7 @@ def make(tmp_path, home):
 
     def make():
         bank = load(tmp_path / "deck.md")
-        desks.append(Desk(bank, tmp_path / "deck.md", home, lambda: datetime(2026, 3, 1, 9, tzinfo=UTC), seed=0))
+        desks.append(McpDesk(bank, tmp_path / "deck.md", home, lambda: datetime(2026, 3, 1, 9, tzinfo=UTC), seed=0))
         return desks[-1]
 
     yield make

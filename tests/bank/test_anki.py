@@ -210,7 +210,7 @@ def packed(tmp_path, entries, name="bad.apkg"):
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(apkg, "LARGEST", 3_000_000)
+    monkeypatch.setattr(apkg, "LARGEST_DATABASE", 3_000_000)
     file = packed(tmp_path, {"collection.anki2": b"\0" * 10_000_000})
     with pytest.raises(FileError, match=r"bad\.apkg unpacks to more than 3,000,000 bytes"):
         apkg.read(file)
@@ -218,7 +218,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path, monkeypatch):
 
 def test_a_compressed_bomb_is_not_unpacked_either(tmp_path, monkeypatch):
     zstandard = pytest.importorskip("zstandard")
-    monkeypatch.setattr(apkg, "LARGEST", 3_000_000)
+    monkeypatch.setattr(apkg, "LARGEST_DATABASE", 3_000_000)
     file = packed(tmp_path, {"collection.anki21b": zstandard.compress(b"\0" * 10_000_000)})
     with pytest.raises(FileError, match="unpacks to more than"):
         apkg.read(file)
@@ -229,7 +229,7 @@ def test_a_compressed_bomb_is_not_unpacked_either(tmp_path, monkeypatch):
     [
         ({"readme": "x"}, "holds no collection of Anki's"),
         ({"collection.anki2": b"no database"}, "is damaged, file is not a database"),
-        ({"collection.anki21b": b"not compressed"}, "is no package of Anki's"),
+        ({"collection.anki21b": b"not compressed"}, "isn't a package of Anki's"),
     ],
 )
 def test_what_is_no_package_is_named(tmp_path, entries, said):
@@ -239,7 +239,7 @@ def test_what_is_no_package_is_named(tmp_path, entries, said):
 
 def test_a_file_that_is_no_zip_is_named(tmp_path):
     (tmp_path / "a.apkg").write_text("text")
-    with pytest.raises(FileError, match=r"a\.apkg is no package of Anki's, File is not a zip file"):
+    with pytest.raises(FileError, match=r"a\.apkg isn't a package of Anki's, File is not a zip file"):
         apkg.read(tmp_path / "a.apkg")
 
 
@@ -298,8 +298,8 @@ def test_html_of_any_depth_is_read():
 
 
 def test_many_notes_fill_many_decks(monkeypatch):
-    monkeypatch.setattr(deck, "MOST", 2)
-    notes = [apkg.Note(f"g{n}", "Basic", {"Front": f"q{n}", "Back": "a"}, False, ()) for n in range(5)]
+    monkeypatch.setattr(deck, "MOST_CARDS", 2)
+    notes = [apkg.AnkiNote(f"g{n}", "Basic", {"Front": f"q{n}", "Back": "a"}, False, ()) for n in range(5)]
     assert [text.count("\n## ") for text in deck.decks(notes, "t")] == [2, 2, 1]
 
 

@@ -99,7 +99,7 @@ def test_nothing_is_said_of_a_sound_deck(tmp_path):
             "warning",
             "'Hint' names no part of a card",
         ),
-        ("python check", "python chek", 38, 1, "warning", "'python chek' is no role of a block: did you mean python"),
+        ("python check", "python chek", 38, 1, "warning", "'python chek' isn't a role of a block: did you mean python"),
         ("This.", "This [link](gone.md).", 6, 13, "warning", "links to 'gone.md', and there is no such file"),
         ("## L3", "## L2", 42, 1, "error", "L2 is the id of the card at"),
         ("= 2*p", "= 2*q", 27, 1, "error", "L2 has a numeric answer without a value at p = 1"),

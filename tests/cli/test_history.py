@@ -90,7 +90,7 @@ def test_an_export_that_the_disk_cuts_short_leaves_no_half_of_it(kept, tmp_path)
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"{}\n", "f:1: 'card' is missing"), (b"\n\nx", "f:3: this is no line"), (b"\n\xff", "f:2: this is no text")],
+    [(b"{}\n", "f:1: 'card' is missing"), (b"\n\nx", "f:3: this isn't a line"), (b"\n\xff", "f:2: this isn't a text")],
 )
 def test_a_line_that_is_wrong_is_named_and_nothing_is_made(data, said, run, home, tmp_path):
     (tmp_path / "f").write_bytes(data)
@@ -110,7 +110,7 @@ def test_a_whole_history_is_counted(run, kept):
     code, out, _ = run("check")
     assert code == 0
     assert "3 answers to 1 card, 1 undone; 1 card flagged." in out
-    assert "It is whole." in out
+    assert "No damage found." in out
     code, out, _ = run("check", "--json")
     found = json.loads(out)
     assert (code, found["ok"], found["answers"], found["undone"], found["faults"]) == (0, True, 3, 1, [])
@@ -148,7 +148,7 @@ def test_what_was_forged_is_found(forged, said, run, kept):
     code, out, err = run("check")
     assert (code, err.count("\n")) == (3, 1)
     assert said in out
-    assert "is not whole" in err
+    assert "is damaged" in err
 
 
 def test_what_a_damaged_history_still_holds_can_be_imported(run, kept, tmp_path, monkeypatch):

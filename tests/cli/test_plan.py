@@ -136,7 +136,7 @@ def test_places_and_levels_are_topics_with_hyphens_and_capitals(capsys):
 
 
 def test_the_help_of_topics_names_every_place():
-    assert learner.PLACES.split(", ") == list(catalog.PLACES)
+    assert learner.PLACE_NAMES.split(", ") == list(catalog.PLACES)
 
 
 def test_list_shows_one_place_and_suggests_it_on_a_typo(capsys):

@@ -8,7 +8,7 @@ import pytest
 
 from regdemo.cli import app
 from regdemo.quiz import fitting, goal
-from regdemo.quiz.fitting import Fit
+from regdemo.quiz.fitting import FsrsFit
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import PLAN, microseconds
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_is_refused_in_one_line(options, said, run):
 
 @pytest.mark.parametrize(("least", "said", "kept"), [(0.01, "Adopted", True), (-0.01, "Not adopted", False)])
 def test_a_fit_is_adopted_only_if_its_interval_lies_above_zero(least, said, kept, run, home, monkeypatch):
-    fitted = Fit((0.3, *PLAN.parameters[1:]), 99, 0.5, 0.48, (0.02, least, 0.05))
+    fitted = FsrsFit((0.3, *PLAN.parameters[1:]), 99, 0.5, 0.48, (0.02, least, 0.05))
     monkeypatch.setattr(fitting, "fit", lambda reviews, plan: fitted)
     code, out, _ = run("--fit")
     assert code == 0

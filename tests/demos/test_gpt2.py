@@ -39,7 +39,7 @@ def test_a_sublayer_without_dropout_breaks_the_count_of_draws(monkeypatch):
         x = x + self.residual_dropout(self._attend(self.norm1(x), generator), generator=generator)
         return x + self.contract(nn.functional.gelu(self.expand(self.norm2(x))))
 
-    monkeypatch.setattr(transformer.Block, "forward", forward)
+    monkeypatch.setattr(transformer.TransformerBlock, "forward", forward)
     assert "Dropout draws in a training pass" in broken(gpt2(depth=2, heads=1))
 
 

@@ -39,11 +39,11 @@ def test_the_binomial_range_is_the_widest_that_leaves_out_no_more_than_the_alarm
 
 
 def test_a_judge_spends_less_than_one_false_alarm_in_a_million():
-    assert assertions.MOST * assertions.EACH < 1e-6
-    for _ in range(assertions.MOST):
-        assertions.share(torch.ones(1, dtype=torch.bool), 1.0)
+    assert assertions.MOST_ASSERTIONS * assertions.EACH < 1e-6
+    for _ in range(assertions.MOST_ASSERTIONS):
+        assertions.fraction(torch.ones(1, dtype=torch.bool), 1.0)
     with pytest.raises(RuntimeError, match="more than 900 assertions about randomness"):
-        assertions.share(torch.ones(1, dtype=torch.bool), 1.0)
+        assertions.fraction(torch.ones(1, dtype=torch.bool), 1.0)
 
 
 def test_independent_coins_pass_every_assertion():
@@ -68,7 +68,7 @@ def test_independent_places_are_found_alike_no_more_often_than_the_alarm_says(mo
     for _ in range(300):
         assertions.BUDGET.clear()
         try:
-            assertions.apart(draws(50, 6, 5), 0, 0.3, "calls")
+            assertions.independent_along(draws(50, 6, 5), 0, 0.3, "calls")
         except AssertionError:
             alarms += 1
     assert alarms < 13
@@ -76,7 +76,7 @@ def test_independent_places_are_found_alike_no_more_often_than_the_alarm_says(mo
 
 FAULTS = {
     "another rate": (
-        lambda: assertions.share(draws(10_000), 0.35, "dropped"),
+        lambda: assertions.fraction(draws(10_000), 0.35, "dropped"),
         r"2,\d\d\d of 10,000 dropped \(\d\d.\d%\), where",
     ),
     "one place apart": (
@@ -85,26 +85,29 @@ FAULTS = {
     ),
     "the same twice": (lambda: assertions.independent(*[draws(1_000)] * 2, 0.3), "1,000 of 1,000 agree"),
     "rows alike": (
-        lambda: assertions.apart(draws(400, 1, 10).expand(400, 6, 10), 1, 0.3, "rows"),
+        lambda: assertions.independent_along(draws(400, 1, 10).expand(400, 6, 10), 1, 0.3, "rows"),
         r"of rows at a distance of 1, 12,000 of 12,000 agree \(100.0%\), where 58.0% is right",
     ),
     "rows alike in pairs, from the second on": (
-        lambda: assertions.apart(shared(1, slice(2, None, 2), slice(1, -1, 2)), 1, 0.3, "rows"),
+        lambda: assertions.independent_along(shared(1, slice(2, None, 2), slice(1, -1, 2)), 1, 0.3, "rows"),
         "of rows at a distance of 1, 8,000 of 8,000 agree",
     ),
     "the second half like the first": (
-        lambda: assertions.apart(shared(1, slice(3, None), slice(0, 3)), 1, 0.3, "rows"),
+        lambda: assertions.independent_along(shared(1, slice(3, None), slice(0, 3)), 1, 0.3, "rows"),
         "of rows at a distance of 3, 12,000 of 12,000 agree",
     ),
     "a mask kept for two calls, from the second on": (
-        lambda: assertions.apart(shared(0, slice(2, None, 2), slice(1, -1, 2)), 0, 0.3, "calls"),
+        lambda: assertions.independent_along(shared(0, slice(2, None, 2), slice(1, -1, 2)), 0, 0.3, "calls"),
         "of calls at a distance of 1, 11,940 of 11,940 agree",
     ),
     "two rows alike, and no others": (
-        lambda: assertions.apart(shared(1, slice(4, 5), slice(1, 2)), 1, 0.3, "rows"),
+        lambda: assertions.independent_along(shared(1, slice(4, 5), slice(1, 2)), 1, 0.3, "rows"),
         "of rows (1 and 4|at a distance of 3)",
     ),
-    "never two": (lambda: assertions.apart(torch.tensor([[True, False]] * 400), -1, 0.5, "elements"), "0 of 400 agree"),
+    "never two": (
+        lambda: assertions.independent_along(torch.tensor([[True, False]] * 400), -1, 0.5, "elements"),
+        "0 of 400 agree",
+    ),
     "another mean": (lambda: assertions.mean(torch.rand(10_000), 0.6, 0, 1), "where 0.6 is right"),
     "out of bounds": (lambda: assertions.mean(torch.rand(10) * 2, 0.5, 0, 0.1), "values from"),
     "a mean that is no number": (lambda: assertions.mean(torch.full((9,), math.nan), 0.5, 0, 1), "nan"),

@@ -298,7 +298,7 @@ def names():
 @pytest.fixture(scope="module")
 def outside(names):
     """What becomes of each attack in a process without a sandbox."""
-    code = f"{attacks.CODE}\nprint(json.dumps(attack(*map(json.loads, sys.argv[1:]))))"
+    code = f"{attacks.ATTACKER}\nprint(json.dumps(attack(*map(json.loads, sys.argv[1:]))))"
     command = [sys.executable, "-c", code, json.dumps(ATTEMPTS), json.dumps({**names, "SECRET": "PATH"})]
     with tempfile.TemporaryFile() as kept:
         done = subprocess.run(command, cwd=names["FOLDER"], capture_output=True, text=True, pass_fds=[kept.fileno()])

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from regdemo.bank import katas as bank
-from regdemo.bank.katas import Judged, Run, faults
+from regdemo.bank.katas import JudgedFile, KataFile, faults
 from regdemo.cli import kata as command
 from regdemo.errors import ArgumentError
 from regdemo.kata import check_source
@@ -44,7 +44,7 @@ def test_the_four_known_wrong_dropouts_are_rejected_each_for_its_reason():
         "keeps one mask for all calls": "Each call draws a new mask",
         "draws one mask for all rows": "Each row of a batch has its own mask",
         "drops the first p N elements": "Each call draws a new mask",
-        "a gradient that ignores the mask": "The gradient is the same mask",
+        "a gradient that ignores the mask": "The gradient passes the same scaled mask",
     }
     with Judge(seconds=30) as judge:
         found = {mutant.name: judge.check(dropout, mutant.source) for mutant in dropout.mutants if mutant.name in wrong}
@@ -111,7 +111,9 @@ def test_a_file_begins_with_the_whole_task_and_is_python(kata):
 
 def judged(what, state, test="", named="test_a"):
     kata = KATAS["dropout"]
-    return Judged(Run(kata, what, "n", named if what == "mutant" else "", "", 7), Verdict(State(state), test=test))
+    return JudgedFile(
+        KataFile(kata, what, "n", named if what == "mutant" else "", "", 7), Verdict(State(state), test=test)
+    )
 
 
 @pytest.mark.parametrize(

@@ -131,12 +131,12 @@ def test_ctrl_c_leaves_the_report_of_the_last_evaluated_epoch():
     ("arguments", "message"),
     [
         ({"techniques": ["dropout"]}, "techniques to combine: 1 given, and it must be from 2 to 5"),
-        ({"techniques": ["dropout", "none"]}, "'none' is no technique"),
+        ({"techniques": ["dropout", "none"]}, "'none' isn't a technique"),
         ({"techniques": ["dropout", "dropout"]}, "cannot have dropout twice"),
         ({"techniques": ["dropout", "r-drop"]}, "dropout and r-drop: both set the drop rate"),
         ({"techniques": ["dropout", "cutout"]}, "'cutout' cannot be compared"),
         ({"p": [0.1, 0.2]}, "p has 2 values"),
-        ({"rho": 0.1}, "rho is no parameter of dropout or label-smoothing"),
+        ({"rho": 0.1}, "rho isn't a parameter of dropout or label-smoothing"),
         ({"p": 1.5}, "p = 1.5 is not allowed"),
     ],
 )

@@ -283,7 +283,7 @@ def test_ctrl_c_before_the_first_evaluation_leaves_no_report():
 def test_more_seeds_than_memory_are_refused_with_what_would_fit(monkeypatch):
     recipes = [Recipe("none"), Recipe("dropout 0.2", (TECHNIQUES["dropout"](),))]
     held, _ = zip(*(memory.footprint(data.load("digits"), recipe) for recipe in recipes), strict=True)
-    monkeypatch.setattr(memory, "available_bytes", lambda _: 1000 * memory.MARGIN * sum(held))
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1000 * memory.SAFETY_FACTOR * sum(held))
     with pytest.raises(ArgumentError, match=r"seeds = 1,000 would take about .* are free: 9\d\d seeds fit"):
         quick(seeds=1000)
     quick(seeds=9)
@@ -306,7 +306,7 @@ def test_a_footprint_counts_weights_gradients_both_moments_and_what_backward_nee
         ({"against": "dropout"}, "'dropout 0.2' would be compared with itself"),
         ({"against": "sam", "rho": [0.1, 0.2]}, "sam is what the others are compared with: give it one value, not 2"),
         ({"task": "cifar"}, "no task 'cifar': choose mnist1d or digits or diabetes"),
-        ({"rho": 0.1}, "rho is no parameter of dropout: it belongs to sam"),
+        ({"rho": 0.1}, "rho isn't a parameter of dropout: it belongs to sam"),
         ({"gamma": 0.1}, "no parameter gamma"),
         ({"p": 1.0}, "p = 1.0 .* below 1"),
         ({"p": [0.1, -0.1]}, "p = -0.1 "),

@@ -14,7 +14,7 @@ import pytest
 
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab import executors
-from regdemo.lab.executors import AHEAD, Processes, cluster, run
+from regdemo.lab.executors import CELLS_AHEAD, Processes, cluster, run_all
 from regdemo.lab.store import Store
 from regdemo.lab.sweep import sweep
 
@@ -25,7 +25,7 @@ def test_a_worker_that_dies_costs_its_item_only_and_what_raises_is_not_tried_aga
     tried = tmp_path / "tried"
     raises = f"open({str(tried)!r}, 'a').write('x') / 0"
     items = ["1 + 1", DIE, "2 + 2", raises, "3 + 3", "4 + 4", "5 + 5"]
-    found = {item: (result, type(error)) for item, result, error in run(eval, items, Processes, 2)}
+    found = {item: (result, type(error)) for item, result, error in run_all(eval, items, Processes, 2)}
     lost = {DIE, raises}
     assert {item: result for item, (result, _) in found.items() if item not in lost} == {
         item: eval(item) for item in items if item not in lost
@@ -62,7 +62,7 @@ def test_every_item_is_yielded_once_whenever_an_executor_breaks(at_submit):
     items = ["die", "b", "c", "die", "d", "e", "f"]
     found = Counter(
         (item, result, type(error).__name__)
-        for item, result, error in run(str.upper, items, lambda _: Brittle(at_submit), 1)
+        for item, result, error in run_all(str.upper, items, lambda _: Brittle(at_submit), 1)
     )
     done = Counter((item, item.upper(), "NoneType") for item in items if item != "die")
     assert found == done + Counter({("die", None, "BrokenExecutor"): 2})
@@ -77,16 +77,16 @@ def test_no_more_is_handed_out_than_a_little_ahead_of_the_workers():
             Counting.most = max(Counting.most, Counting.flying)
             return super().submit(call, item)
 
-    for _ in run(abs, range(20), Counting, 2):
+    for _ in run_all(abs, range(20), Counting, 2):
         Counting.flying -= 1
-    assert Counting.most == 2 * AHEAD
+    assert Counting.most == 2 * CELLS_AHEAD
 
 
 def test_processes_share_out_the_gpus_that_their_parent_sees(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
     os.mkfifo(tmp_path / "fifo")  # which neither end opens before the other does, so the two are in two processes
     items = [f"(open({str(tmp_path / 'fifo')!r}, {way!r}), __import__('os').environ)" for way in "rw"]
-    found = run(eval, [f"{item}[1]['CUDA_VISIBLE_DEVICES']" for item in items], partial(Processes, gpus=2), 2)
+    found = run_all(eval, [f"{item}[1]['CUDA_VISIBLE_DEVICES']" for item in items], partial(Processes, gpus=2), 2)
     assert {result for _, result, _ in found} == {"3", "7"}
 
 
@@ -135,7 +135,7 @@ def test_a_scheduler_that_does_not_answer_is_one_line_with_the_address_and_what_
 
 @pytest.mark.parametrize("address", ["", "host", "http://host:8786", "tcp://host", "tcp://:8786", "tcp://a b:1"])
 def test_what_is_no_address_is_refused_before_it_is_tried(address):
-    with pytest.raises(ArgumentError, match="is no address of a scheduler"), cluster(address):
+    with pytest.raises(ArgumentError, match="the address of a scheduler"), cluster(address):
         pass
 
 
@@ -149,7 +149,7 @@ def test_where_nothing_will_end_any_more_the_check_says_so(monkeypatch):
 
     monkeypatch.setattr(executors, "PULSE", 0)
     with pytest.raises(RegdemoError, match="gone"):
-        list(run(abs, [1, 2], lambda workers: Dead(), 1, check))
+        list(run_all(abs, [1, 2], lambda workers: Dead(), 1, check))
 
 
 @pytest.mark.filterwarnings("ignore")

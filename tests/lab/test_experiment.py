@@ -54,7 +54,7 @@ def test_cells_in_an_executor_give_the_networks_that_training_in_step_gives(tmp_
         assert (one["arm"], one["seed"], one["trained_on"]) == (other["arm"], other["seed"], other["trained_on"])
     again = experiment.run(ThreadPoolExecutor, tmp_path / "s.jsonl")
     assert again.records() == in_cells.records()
-    assert in_cells.seen_apart() == in_cells.starts_apart() == 0
+    assert in_cells.unequal_batches() == in_cells.unequal_starts() == 0
 
 
 def test_a_module_of_your_own_is_trained_and_compared():

@@ -10,7 +10,7 @@ from scipy import stats
 from regdemo.lab import arms, findings, metrics
 from regdemo.lab.compare import report_of
 from regdemo.lab.experiment import Experiment
-from regdemo.lab.findings import Scope, verdict
+from regdemo.lab.findings import Scope, conclusion
 from regdemo.lab.results import Evaluation, Pilot
 from regdemo.lab.statistics import change
 from regdemo.lab.task import Task
@@ -23,7 +23,7 @@ HERE = Scope(" on this test set", "8 paired seeds", "")
 
 
 def said(values, metric=ACCURACY, comparisons=1, **options):
-    return verdict("dropout 0.2", change(values, comparisons=comparisons), metric, HERE, comparisons, **options)
+    return conclusion("dropout 0.2", change(values, comparisons=comparisons), metric, HERE, comparisons, **options)
 
 
 def test_a_clear_rise_is_said_with_its_interval_and_where_it_holds():
@@ -78,7 +78,7 @@ def test_a_verdict_on_a_loss_has_its_unit():
 
 def test_a_verb_is_said_once_for_all_that_it_is_true_of_and_secondary_metrics_are_called_so():
     fall, rise = change([-d for d in RISE]), change(RISE)
-    text = findings.beside(
+    text = findings.secondary_findings(
         {metrics.TEST_LOSS: fall, metrics.CALIBRATION: fall, ACCURACY: rise, metrics.F1: change(NOTHING)}
     )
     assert re.sub(r" by 4\.6 (nats|points) \[4\.4, 4\.8\]", "", text) == (
@@ -88,7 +88,7 @@ def test_a_verb_is_said_once_for_all_that_it_is_true_of_and_secondary_metrics_ar
 
 
 def test_several_arms_are_listed_with_commas():
-    assert [findings.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+    assert [findings.joined(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_each_network_is_a_line_of_its_own(tmp_path):
 
 
 def test_networks_that_take_long_are_trained_in_smaller_cells_the_longest_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("regdemo.lab.store.QUICK", 5 * store.cost(data.load("digits"), 2))
+    monkeypatch.setattr("regdemo.lab.store.QUICK_CELL_SECONDS", 5 * store.cost(data.load("digits"), 2))
     cells = []
     quick(tmp_path, cells, train_sizes=[30, 60])
     assert [(cell.setting.train_size, len(cell.members)) for cell in cells[:3]] == [(60, 5), (30, 8), (60, 5)] or [

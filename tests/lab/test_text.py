@@ -257,7 +257,7 @@ def test_a_text_that_only_repeats_itself_is_refused():
     ("content", "said"),
     [
         (b"too short", r"has 9 characters: the text must have at least 3,300$"),
-        (b"\xff\xfe\x00" * 4000, r"is no text in UTF-8 \(invalid start byte at byte 0\)$"),
+        (b"\xff\xfe\x00" * 4000, r"isn.t a text in UTF-8 \(invalid start byte at byte 0\)$"),
         (None, r"cannot be read: No such file or directory$"),
     ],
 )

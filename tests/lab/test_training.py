@@ -13,7 +13,7 @@ from paired import PairedTraining
 from regdemo.lab import metrics, training
 from regdemo.lab.choices import fitting
 from regdemo.lab.recipe import Recipe
-from regdemo.lab.streams import AHEAD, RngStreams, stream
+from regdemo.lab.streams import MASKS_AHEAD, RngStreams, stream
 from regdemo.lab.task import CLASSIFIER, Task
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.regularizers import keep_mask
@@ -91,7 +91,7 @@ def test_a_member_learns_what_a_plain_loop_over_torch_modules_does(task):
 
 
 def test_the_arms_start_from_the_same_weights(task):
-    assert PairedTraining(task, [WITHOUT, WITH], range(3), seed=5, epochs=1).starts_apart() == 0
+    assert PairedTraining(task, [WITHOUT, WITH], range(3), seed=5, epochs=1).unequal_starts() == 0
 
 
 def test_members_start_from_different_weights(task):
@@ -102,9 +102,9 @@ def test_members_start_from_different_weights(task):
 
 def test_the_arms_see_the_same_batches_and_other_batches_would_be_noticed(task):
     run, _ = trained(task, [WITHOUT, WITH], range(3), epochs=2)
-    assert run.seen_apart() == 0
+    assert run.unequal_batches() == 0
     run.arms[1][0].step(torch.zeros(3, 10, dtype=torch.int64))
-    assert run.seen_apart() == 3
+    assert run.unequal_batches() == 3
 
 
 def test_a_batch_in_another_order_counts_as_another(task):
@@ -153,7 +153,7 @@ def test_a_draw_stacks_what_each_member_draws_alone(draw):
 def test_masks_are_drawn_ahead_from_the_second_of_a_shape_and_rate_on():
     draws, generator = RngStreams(1, [0], "use", torch.float64), stream(1, 0, "use")
     expected = [keep_mask((1, 50), 0.3, generator=generator)[0]]
-    expected += [mask for _ in range(2) for mask in keep_mask((AHEAD, 50), 0.3, generator=generator)]
+    expected += [mask for _ in range(2) for mask in keep_mask((MASKS_AHEAD, 50), 0.3, generator=generator)]
     assert torch.equal(torch.cat([draws.keep((50,), 0.3) for _ in expected]), torch.stack(expected))
     assert len({tuple(mask.tolist()) for mask in expected}) == len(expected)
 
@@ -177,7 +177,7 @@ def test_a_resampled_task_gives_each_member_a_sample_of_its_own_with_repetition(
 
 def test_the_scores_are_those_of_the_whole_data_whatever_the_chunk(task, monkeypatch):
     run, whole = trained(task, [WITH], range(2))
-    monkeypatch.setattr(metrics, "CHUNK", 7)
+    monkeypatch.setattr(metrics, "JUDGED_AT_ONCE", 7)
     parts = run.arms[0][0].scores()
     for name in (metrics.TEST_ACCURACY, metrics.TEST_LOSS, metrics.CALIBRATION):
         assert parts[name] == pytest.approx(whole[-1].scores[0][name], rel=1e-12)

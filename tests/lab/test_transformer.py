@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from regdemo.errors import ArgumentError, ProbabilityError
-from regdemo.lab.transformer import GPT, Block, DropoutRates
+from regdemo.lab.transformer import GPT, DropoutRates, TransformerBlock
 from regdemo.regularizers import keep_mask
 
 WIDTH, HEADS, LENGTH = 12, 3, 5
@@ -32,7 +32,7 @@ def generator(seed: int = 1) -> torch.Generator:
 
 
 def test_a_block_agrees_with_torchs_encoder_layer_on_the_same_weights():
-    block = Block(WIDTH, HEADS, DropoutRates()).eval()
+    block = TransformerBlock(WIDTH, HEADS, DropoutRates()).eval()
     layer = nn.TransformerEncoderLayer(
         WIDTH, HEADS, dim_feedforward=4 * WIDTH, activation="gelu", batch_first=True, norm_first=True
     )
@@ -126,7 +126,7 @@ def test_every_parameter_gets_a_gradient():
 
 def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(ArgumentError, match="width = 12 cannot be split over heads = 5"):
-        Block(12, 5, DropoutRates())
+        TransformerBlock(12, 5, DropoutRates())
 
 
 def test_a_rate_of_one_is_refused():

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regdemo.quiz.parser import parse
-from regdemo.quiz.styles.answers import Split, split
+from regdemo.quiz.styles.answers import SplitAnswer, split
 from regdemo.quiz.styles.folds import find_folds
-from regdemo.quiz.styles.markup import Text, title_text
+from regdemo.quiz.styles.markup import MaskedText, title_text
 from regdemo.quiz.styles.titles import names_answer
 
 
@@ -98,23 +98,23 @@ WORDS += ["Answer", "A", "B, C", "AC", "**", "#### ", " ", "word", "✅", "<p>",
 
 
 def test_without_any_mark_all_of_the_text_answers():
-    assert split("Why?", Text("So.", "So."))[:2] == ("Why?", "So.")
+    assert split("Why?", MaskedText("So.", "So."))[:2] == ("Why?", "So.")
 
 
 @pytest.mark.parametrize("body", ["", " \n", "---\n", "<p>\n</p>\n", "A) x\nB) y\n", "- [ ] x\n- [ ] y\n[source](s)\n"])
 def test_a_text_that_says_nothing_answers_nothing(body):
-    assert split("Why?", Text(body, body)) is None
+    assert split("Why?", MaskedText(body, body)) is None
 
 
 def test_a_mark_far_below_is_no_answer_to_the_question():
     body = "word " * 500 + "\n\nAnswer: no.\n"
-    assert split("Why?", Text(body, body)).question == "Why?"
+    assert split("Why?", MaskedText(body, body)).question == "Why?"
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=3), max_size=30).map("".join), st.sampled_from(["", "Why?"]))
 def test_what_is_split_has_a_question_an_answer_and_as_many_right_options_as_its_kind_says(body, title):
-    found = split(title, Text(body, body))
-    found = found if isinstance(found, Split) else None
+    found = split(title, MaskedText(body, body))
+    found = found if isinstance(found, SplitAnswer) else None
     right = sum(option.correct for option in found.options) if found else 0
     assert found is None or (found.question and found.answer)
     assert found is None or found.kind == ("recall", "choice", "multi")[min(right, 2)]
@@ -122,7 +122,7 @@ def test_what_is_split_has_a_question_an_answer_and_as_many_right_options_as_its
 
 def test_folds_in_folds_are_not_counted():
     text = "<details><summary>a</summary><details>b</details></details> <details>c</details> <details>"
-    assert [fold.summary for fold in find_folds(Text(text, text))] == ["a", ""]
+    assert [fold.summary for fold in find_folds(MaskedText(text, text))] == ["a", ""]
 
 
 @pytest.mark.parametrize(
@@ -130,18 +130,18 @@ def test_folds_in_folds_are_not_counted():
 )
 def test_a_summary_that_names_an_answer_reveals_it(summary):
     text = f"<details><summary>{summary}</summary>a</details>"
-    assert find_folds(Text(text, text))[0].reveals
+    assert find_folds(MaskedText(text, text))[0].reveals
 
 
 @pytest.mark.parametrize("summary", ["What is the answer?", "Hint", "Term 1"])
 def test_other_summaries_do_not(summary):
     text = f"<details><summary>{summary}</summary>a</details>"
-    assert not find_folds(Text(text, text))[0].reveals
+    assert not find_folds(MaskedText(text, text))[0].reveals
 
 
 def test_hints_folded_away_are_told_from_answers():
     text = "<details><summary>Show hint</summary>a</details>"
-    assert find_folds(Text(text, text))[0].hints
+    assert find_folds(MaskedText(text, text))[0].hints
 
 
 @pytest.mark.parametrize("heading", ["Answer", "Answer: D", "**Solution**:", "Explanation", "Correct answer: B"])

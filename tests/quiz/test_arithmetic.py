@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdemo.quiz.arithmetic import LONGEST, ArithmeticFault, evaluate
+from regdemo.quiz.arithmetic import LONGEST_EXPRESSION, ArithmeticFault, evaluate
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_long_text_is_refused_before_it_is_read():
 
 
 def test_the_longest_text_allowed_does_not_exhaust_the_stack():
-    assert evaluate("-" * (LONGEST - 1) + "1") == -1.0
+    assert evaluate("-" * (LONGEST_EXPRESSION - 1) + "1") == -1.0
     assert evaluate("(" * 100 + "1" + ")" * 100) == 1.0
 
 

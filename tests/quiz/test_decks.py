@@ -128,7 +128,7 @@ def test_a_file_of_a_million_lines_is_refused(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.md")
-    assert "is no regular file" in refused(tmp_path)[0][2]
+    assert "isn't a regular file" in refused(tmp_path)[0][2]
 
 
 def test_a_folder_without_a_card_says_so(tmp_path):

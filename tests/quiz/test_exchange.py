@@ -62,8 +62,8 @@ def test_a_line_without_what_later_versions_added_is_taken():
         ({"response": "\ud800"}, "'response' is"),
         ({"mode": "exam"}, "only one of quiz, mock, cram, kata"),
         ({"sure": 2}, "'sure' is 2"),
-        ({"colour": 1}, "'colour' is no field"),
-        ({"what": "erase"}, "'card' is no field|'about' is missing"),
+        ({"colour": 1}, "'colour' isn't a field"),
+        ({"what": "erase"}, "'card' isn't a field|'about' is missing"),
     ],
 )
 def test_a_row_that_means_nothing_is_named_by_file_and_line(changes, said):

@@ -8,7 +8,7 @@ import pytest
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import fitting
-from regdemo.quiz.fitting import Fit, adopt, fit, follow, forget, parameters
+from regdemo.quiz.fitting import FsrsFit, adopt, fit, follow, forget, parameters
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import PLAN, Plan, microseconds, replay
 
@@ -80,7 +80,7 @@ def test_the_trial_has_not_seen_what_it_is_scored_on(monkeypatch):
     assert fitted.scored == 20
 
 
-FITTED = Fit((0.3, *PLAN.parameters[1:]), 9, 0.5, 0.4, (0.1, 0.05, 0.2))
+FITTED = FsrsFit((0.3, *PLAN.parameters[1:]), 9, 0.5, 0.4, (0.1, 0.05, 0.2))
 
 
 def test_adopted_parameters_hold_until_they_are_forgotten(tmp_path):

@@ -17,7 +17,7 @@ from regdemo.quiz.forecast import (
     plan_ahead,
 )
 from regdemo.quiz.history import Review
-from regdemo.quiz.kinds import SECONDS
+from regdemo.quiz.kinds import USUAL_SECONDS
 from regdemo.quiz.schedule import AGAIN, GOOD, Plan, microseconds, replay
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_what_does_not_fit_is_left_out_from_the_end_and_counted_by_frequency():
 def test_a_week_does_not_take_more_time_than_there_is():
     for week in ahead(cards(300), minutes=20, katas=9).weeks:
         # The last answer of a day may begin just before its time is up.
-        assert week.minutes <= week.days * (20 + 2 * SECONDS["choice"] / 60) + 1
+        assert week.minutes <= week.days * (20 + 2 * USUAL_SECONDS["choice"] / 60) + 1
 
 
 def test_mocks_and_katas_are_part_of_the_plan():
@@ -96,7 +96,7 @@ def test_the_interval_is_two_standard_deviations_of_a_poisson_binomial_and_of_th
 
 def test_a_pace_is_the_learners_own_from_enough_answers_on():
     few = [review(f"Q{n}", AGAIN, took=9_000) for n in range(ENOUGH - 1)]
-    assert (pace(few).seconds["choice"], pace(few).first_right) == (SECONDS["choice"], KNOWN_AT_FIRST)
+    assert (pace(few).seconds["choice"], pace(few).first_right) == (USUAL_SECONDS["choice"], KNOWN_AT_FIRST)
     enough = [*few, review("last", GOOD, took=9_000)]
     assert (pace(enough).seconds["choice"], pace(enough).first_right) == (9.0, 1 / ENOUGH)
-    assert pace(enough).seconds["recall"] == SECONDS["recall"]
+    assert pace(enough).seconds["recall"] == USUAL_SECONDS["recall"]

@@ -9,7 +9,7 @@ from regdemo.quiz.blocks import read as read_page
 from regdemo.quiz.cards import Reason
 from regdemo.quiz.parser import parse
 from regdemo.quiz.styles import bold, details, filename, finder, headings, lists, pairs, paragraphs, separators, tables
-from regdemo.quiz.styles.base import Document
+from regdemo.quiz.styles.base import ForeignPage
 
 
 def read(text, name="questions"):
@@ -295,7 +295,7 @@ ALONE = [
 
 @pytest.mark.parametrize(("style", "text", "cards"), ALONE, ids=[style.name for style, *_ in ALONE])
 def test_a_style_reads_its_own_example_without_the_others(style, text, cards):
-    document = Document(read_page(text), "notes", "what-is-a-mask" if style is filename.STYLE else "notes")
+    document = ForeignPage(read_page(text), "notes", "what-is-a-mask" if style is filename.STYLE else "notes")
     assert 0 < style.certainty(document) <= 1
     entries, left_out = finder.find(document, [style])
     assert ([(entry.split.question, entry.split.answer) for entry in entries], left_out) == (cards, [])
@@ -305,7 +305,7 @@ def test_a_style_reads_its_own_example_without_the_others(style, text, cards):
     "style", [style for style, *_ in ALONE if style is not paragraphs.STYLE], ids=lambda style: style.name
 )
 def test_a_style_is_not_sure_of_plain_prose(style):
-    assert style.certainty(Document(read_page("Masks are drawn.\n\nThen they scale.\n"), "notes", "notes")) == 0
+    assert style.certainty(ForeignPage(read_page("Masks are drawn.\n\nThen they scale.\n"), "notes", "notes")) == 0
 
 
 def test_the_surest_style_has_a_question_that_two_see():
@@ -315,7 +315,7 @@ def test_the_surest_style_has_a_question_that_two_see():
         )
         for name, sure in (("a", 0.4), ("b", 0.6))
     )
-    entries, _ = finder.find(Document(read_page("What?\n\nThis.\n")), [first, second])
+    entries, _ = finder.find(ForeignPage(read_page("What?\n\nThis.\n")), [first, second])
     assert {entry.split.question for entry in entries} == {"b"}
 
 

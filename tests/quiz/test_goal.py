@@ -49,6 +49,6 @@ def test_a_day_that_has_no_room_for_it_is_refused(values):
     ],
 )
 def test_a_file_that_holds_no_plan_is_named_with_what_to_do(text, tmp_path):
-    (tmp_path / goal.NAME).write_text(text)
+    (tmp_path / goal.GOAL_FILE).write_text(text)
     with pytest.raises(FileError, match=r"plan\.json holds no plan .*plan --clear"):
         goal.read(tmp_path)

@@ -42,7 +42,7 @@ def raw(home):
 
 
 def insert(db, reviews):
-    db.executemany(f"INSERT INTO reviews ({history.COLUMNS}) VALUES ({history.PLACES})", map(astuple, reviews))
+    db.executemany(f"INSERT INTO reviews ({history.COLUMNS}) VALUES ({history.PLACEHOLDERS})", map(astuple, reviews))
 
 
 def filled(home, count=3):
@@ -285,7 +285,7 @@ def test_a_history_that_was_brought_up_is_as_one_that_was_begun_now(older, tmp_p
 
 def test_an_older_version_that_cannot_be_copied_is_left_as_it_is(older, monkeypatch):
     before = older.read_bytes()
-    monkeypatch.setattr(schema, "beside", lambda path, why: path.parent / "no such folder" / path.name)
+    monkeypatch.setattr(schema, "free_name", lambda path, why: path.parent / "no such folder" / path.name)
     with pytest.raises(FileError, match="opened for writing"):
         History(older.parent)
     assert older.read_bytes() == before
@@ -301,7 +301,7 @@ def test_two_sessions_can_bring_a_history_up_at_once(older):
 def test_a_name_that_is_taken_is_not_taken_again(tmp_path, monkeypatch):
     names = set()
     for _ in range(3):
-        name = schema.beside(tmp_path / "history.db", "v1")
+        name = schema.free_name(tmp_path / "history.db", "v1")
         name.touch()
         names.add(name)
     assert len(names) == 3
@@ -352,7 +352,7 @@ def test_a_history_held_by_another_program_is_said(tmp_path, monkeypatch):
     filled(tmp_path)
     holder = raw(tmp_path)
     holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(database, "PATIENCE", 0.0)
+    monkeypatch.setattr(database, "WRITE_TIMEOUT", 0.0)
     assert "held by another program" in refusal(tmp_path)
     holder.close()
 
@@ -470,7 +470,7 @@ def test_two_sessions_that_both_find_a_file_damaged_set_it_aside_once(moment, tm
 
 def test_damage_that_cannot_be_set_aside_is_said_and_left_as_it_is(tmp_path, monkeypatch):
     (tmp_path / "history.db").write_bytes(b"my diary\n" * 500)
-    monkeypatch.setattr(database, "beside", lambda path, why: path.parent / "no such folder" / path.name)
+    monkeypatch.setattr(database, "free_name", lambda path, why: path.parent / "no such folder" / path.name)
     with pytest.raises(FileError, match=r"could not be set aside \(No such file or directory\)"):
         History(tmp_path)
     assert (tmp_path / "history.db").read_bytes() == b"my diary\n" * 500
@@ -481,14 +481,14 @@ def test_a_large_file_is_looked_through_again_only_after_another_program_changed
     filled(tmp_path, 150)
     path = tmp_path / "history.db"
     looks = []
-    check = database.check
+    check = database.refuse_unsound
 
     def watched(db, path):
         db.set_trace_callback(lambda statement: looks.append(1) if "integrity_check" in statement else None)
         check(db, path)
         db.set_trace_callback(None)
 
-    monkeypatch.setattr(database, "check", watched)
+    monkeypatch.setattr(database, "refuse_unsound", watched)
     filled(tmp_path, 0)
     assert read(tmp_path) != []
     assert looks == []

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from regdemo.quiz import decks, identity
-from regdemo.quiz.identity import NAME, keep_ids
+from regdemo.quiz.identity import INDEX_FILE, keep_ids
 
 QUESTIONS = ["What is dropuot?", "Why scale by 1/(1-p)?", "Who drew the mask first?", "What is L1?"]
 
@@ -76,10 +76,10 @@ def test_looking_at_a_deck_writes_nothing_and_still_knows_its_ids(tmp_path, home
     load(deck(tmp_path, *QUESTIONS), home, write=False)
     assert not home.exists()
     before, _ = load(deck(tmp_path, *QUESTIONS), home)
-    written = (home / NAME).read_bytes()
+    written = (home / INDEX_FILE).read_bytes()
     after, _ = load(deck(tmp_path, "What is dropout?", *QUESTIONS[1:]), home, write=False)
     assert after["What is dropout?"] == before[QUESTIONS[0]]
-    assert (home / NAME).read_bytes() == written
+    assert (home / INDEX_FILE).read_bytes() == written
 
 
 def test_a_deck_that_moved_keeps_what_was_recognized(tmp_path, home):
@@ -94,10 +94,10 @@ def test_a_deck_that_moved_keeps_what_was_recognized(tmp_path, home):
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"files": 1}', b'{"files": {"a": [[1]]}}', b"\xff"])
 def test_a_damaged_index_is_set_aside(tmp_path, home, damage):
     home.mkdir()
-    (home / NAME).write_bytes(damage)
+    (home / INDEX_FILE).write_bytes(damage)
     load(deck(tmp_path, *QUESTIONS), home)
-    assert (home / f"{NAME}.damaged").read_bytes() == damage
-    assert json.loads((home / NAME).read_bytes())["version"] == 1
+    assert (home / f"{INDEX_FILE}.damaged").read_bytes() == damage
+    assert json.loads((home / INDEX_FILE).read_bytes())["version"] == 1
 
 
 def test_two_sessions_at_once_lose_nothing_of_each_other(tmp_path, home):
@@ -117,7 +117,9 @@ def test_two_sessions_at_once_lose_nothing_of_each_other(tmp_path, home):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(json.loads((home / NAME).read_bytes())["files"]) == sorted(str(file.resolve()) for file in files)
+    assert sorted(json.loads((home / INDEX_FILE).read_bytes())["files"]) == sorted(
+        str(file.resolve()) for file in files
+    )
 
 
 def test_thousands_of_edits_at_once_are_compared_in_bounded_time(tmp_path, home, monkeypatch):

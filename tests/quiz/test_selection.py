@@ -12,7 +12,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import GOOD, microseconds, replay
-from regdemo.quiz.selection import LEVELS, QUICK, frequency, interleave, level, names, narrow, new_order, pick
+from regdemo.quiz.selection import LEVELS, QUICK_WORDS, frequency, interleave, level, names, narrow, new_order, pick
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -123,7 +123,7 @@ def test_new_cards_come_by_frequency_then_level_then_kind():
 
 
 def test_a_choice_that_takes_long_to_read_comes_after_a_short_one():
-    long = replace(card("long", kind="choice"), question="word " * (QUICK + 1))
+    long = replace(card("long", kind="choice"), question="word " * (QUICK_WORDS + 1))
     assert ids(new_order([long, card("short", kind="choice")])) == ["short", "long"]
 
 
@@ -145,7 +145,7 @@ def test_the_first_three_cards_of_the_bundled_bank_are_answered_in_20_seconds():
     assert "rare" not in map(frequency, found)
     assert len({each.topic for each in found}) == 3
     for each in found:
-        assert len(" ".join([each.question, *(option.text for option in each.options)]).split()) <= QUICK
+        assert len(" ".join([each.question, *(option.text for option in each.options)]).split()) <= QUICK_WORDS
 
 
 def test_new_cards_of_one_rank_take_turns_by_topic():

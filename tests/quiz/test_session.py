@@ -11,7 +11,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.history import History, read
-from regdemo.quiz.outcome import Pick, Verdict, as_plain
+from regdemo.quiz.outcome import AnswerVerdict, Pick, as_plain
 from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, Plan, replay
 from regdemo.quiz.selection import pick
 from regdemo.quiz.session import CRAM, MOCK, MOST_ASKED, QUIZ, Note, Session, StaleQuestion, fingerprint
@@ -135,8 +135,8 @@ def test_the_order_in_which_options_were_shown_is_kept(sit, tmp_path):
 
 def test_right_is_good_and_wrong_is_again(sit):
     session = sit(numeric("A"), numeric("B"))
-    assert session.answer(right(session.question)).verdict is Verdict.RIGHT
-    assert session.answer("-1").verdict is Verdict.WRONG
+    assert session.answer(right(session.question)).verdict is AnswerVerdict.RIGHT
+    assert session.answer("-1").verdict is AnswerVerdict.WRONG
     assert [review.rating for review in session.saved] == [GOOD, AGAIN]
     assert session.right == 1
 
@@ -152,19 +152,19 @@ def test_what_cannot_be_read_is_not_counted_and_can_be_answered_again(sit, tmp_p
     with pytest.raises(UnreadableAnswer):
         session.answer("what?")
     assert read(tmp_path) == []
-    assert session.answer(right(question)).verdict is Verdict.RIGHT
+    assert session.answer(right(question)).verdict is AnswerVerdict.RIGHT
     assert len(read(tmp_path)) == 1
 
 
 def test_an_answer_to_a_recall_card_shows_the_answer_and_saves_nothing_until_it_is_graded(sit, tmp_path):
     session = sit(recall(key_points=("x", "y")))
     shown = session.answer("my words")
-    assert (shown.verdict, shown.answer, shown.response) == (Verdict.UNGRADED, "Because.", "my words")
+    assert (shown.verdict, shown.answer, shown.response) == (AnswerVerdict.UNGRADED, "Because.", "my words")
     assert [(point.letter, point.made) for point in shown.key_points] == [("a", None), ("b", None)]
     assert read(tmp_path) == []
     graded = session.rate(made={1})
     assert [point.made for point in graded.key_points] == [False, True]
-    assert (graded.verdict, graded.rating, graded.missed_points) == (Verdict.RIGHT, HARD, ("x",))
+    assert (graded.verdict, graded.rating, graded.missed_points) == (AnswerVerdict.RIGHT, HARD, ("x",))
     assert [(r.response, r.rating, r.share) for r in read(tmp_path)] == [("my words", HARD, 0.5)]
 
 
@@ -237,7 +237,7 @@ def test_a_card_that_keeps_failing_is_left_for_another_day(sit):
 def test_a_skipped_card_is_explained_but_not_saved_and_does_not_come_again(sit, tmp_path):
     session = sit(choice("A"), recall("B"))
     skipped = session.skip()
-    assert (skipped.verdict, skipped.rating) == (Verdict.SKIPPED, None)
+    assert (skipped.verdict, skipped.rating) == (AnswerVerdict.SKIPPED, None)
     assert [option.text for option in skipped.reasons] == ["option 3"]
     assert asked_in_turn(session) == ["B"]
     assert read(tmp_path) == []
@@ -357,7 +357,7 @@ def test_a_wrong_choice_says_why_it_is_wrong_and_why_the_right_one_is_right(sit)
 
 def test_several_options_say_which_picks_were_wrong_and_which_were_missed(several):
     found = several.answer(letters(several, "two", "four"))
-    assert found.verdict is Verdict.PARTLY
+    assert found.verdict is AnswerVerdict.PARTLY
     assert {(option.text, option.pick) for option in found.reasons} == {("three", Pick.MISSED), ("four", Pick.WRONG)}
     assert {(option.text, option.pick) for option in found.other_reasons} == {
         ("two", Pick.RIGHT),
@@ -368,12 +368,12 @@ def test_several_options_say_which_picks_were_wrong_and_which_were_missed(severa
 
 def test_right_picks_are_not_shown_as_mistakes(several):
     found = several.answer(letters(several, "two", "three"))
-    assert found.verdict is Verdict.RIGHT
+    assert found.verdict is AnswerVerdict.RIGHT
     assert {(option.text, option.pick) for option in found.reasons} == {("two", Pick.RIGHT), ("three", Pick.RIGHT)}
 
 
 def test_options_rightly_left_out_alone_do_not_make_an_answer_partly_right(several):
-    assert several.answer(letters(several, "nine")).verdict is Verdict.WRONG
+    assert several.answer(letters(several, "nine")).verdict is AnswerVerdict.WRONG
 
 
 # Hints and the best grade
@@ -498,9 +498,9 @@ def test_a_token_outlives_its_session(sit, tmp_path):
     before = sit(numeric("A"), numeric("B"))
     token, answer = before.question.token, right(before.question)
     session = sit(numeric("A"), numeric("B"))
-    assert session.answer(answer, token=token).verdict is Verdict.RIGHT
+    assert session.answer(answer, token=token).verdict is AnswerVerdict.RIGHT
     assert session.question.card.id == "B"
-    assert sit(numeric("A")).answer("-1", token=token).verdict is Verdict.RIGHT  # saved once, and never again
+    assert sit(numeric("A")).answer("-1", token=token).verdict is AnswerVerdict.RIGHT  # saved once, and never again
     assert [review.rating for review in read(tmp_path)] == [GOOD]
 
 
@@ -594,14 +594,14 @@ def test_in_an_interview_nothing_is_told_and_no_card_comes_again(sit):
     session = sit(numeric(), policy=MOCK)
     assert session.answer("-1", sure=0.9) is None
     (reply,) = session.replies
-    assert (reply.review.sure, reply.outcome.verdict, session.question) == (0.9, Verdict.WRONG, None)
+    assert (reply.review.sure, reply.outcome.verdict, session.question) == (0.9, AnswerVerdict.WRONG, None)
 
 
 def test_what_is_skipped_in_an_interview_counts_as_failed(sit, tmp_path):
     session = sit(numeric(), policy=MOCK)
     assert session.skip() is None
     assert [(review.rating, review.response) for review in read(tmp_path)] == [(AGAIN, "")]
-    assert session.replies[0].outcome.verdict is Verdict.SKIPPED
+    assert session.replies[0].outcome.verdict is AnswerVerdict.SKIPPED
 
 
 def test_an_answer_graded_later_takes_the_place_of_the_first_grade(sit, tmp_path):
@@ -609,9 +609,9 @@ def test_an_answer_graded_later_takes_the_place_of_the_first_grade(sit, tmp_path
     session.answer("my words", sure=0.5)
     session.answer("more")
     reply = session.replies[0]
-    assert (reply.graded, reply.outcome.verdict, reply.review.rating) == (False, Verdict.UNGRADED, AGAIN)
+    assert (reply.graded, reply.outcome.verdict, reply.review.rating) == (False, AnswerVerdict.UNGRADED, AGAIN)
     session.regrade(reply, made={0})
-    assert (reply.graded, reply.outcome.verdict, reply.outcome.missed_points) == (True, Verdict.RIGHT, ("y",))
+    assert (reply.graded, reply.outcome.verdict, reply.outcome.missed_points) == (True, AnswerVerdict.RIGHT, ("y",))
     assert (reply.review.rating, reply.review.response, reply.review.sure) == (HARD, "my words", 0.5)
     assert read(tmp_path) == session.saved
     assert session.states == replay(read(tmp_path))
@@ -630,7 +630,7 @@ def test_what_was_right_by_luck_can_be_graded_down(sit, tmp_path):
     session.answer(right(session.question))
     session.regrade(session.replies[0], AGAIN)
     assert [review.rating for review in read(tmp_path)] == [AGAIN]
-    assert session.replies[0].outcome.verdict is Verdict.RIGHT
+    assert session.replies[0].outcome.verdict is AnswerVerdict.RIGHT
 
 
 def test_no_question_comes_after_the_deadline_but_one_that_was_taken_back(sit):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.render.files import check, save, to_json, to_text
+from regdemo.render.files import refuse_unwritable, save, to_json, to_text
 from regdemo.report import Report
 
 FORMS = (".html", ".svg", ".json", ".txt")
@@ -37,11 +37,11 @@ def test_the_ending_may_be_in_capitals(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["report.pdf", "report", ".html", "report.html.gz"])
 def test_another_ending_is_refused_by_naming_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArgumentError, match=r"\.html, \.svg, \.json, \.txt"):
-        check(tmp_path / name)
+        refuse_unwritable(tmp_path / name)
 
 
 def test_check_leaves_nothing_behind(tmp_path: Path) -> None:
-    check(tmp_path / "report.html")
+    refuse_unwritable(tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -49,37 +49,37 @@ def test_check_leaves_an_existing_file_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("mine")
     before = path.stat()
-    check(path)
+    refuse_unwritable(path)
     assert (path.read_text(), path.stat().st_mtime_ns) == ("mine", before.st_mtime_ns)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"no folder .*missing"):
-        check(tmp_path / "missing" / "report.html")
+        refuse_unwritable(tmp_path / "missing" / "report.html")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(FileError, match="it is a folder"):
-        check(tmp_path / "folder.html")
+        refuse_unwritable(tmp_path / "folder.html")
 
 
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="no folder"):
-        check(tmp_path / "file" / "report.html")
+        refuse_unwritable(tmp_path / "file" / "report.html")
 
 
 def test_a_name_too_long_for_the_disk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="too long"):
-        check(tmp_path / f"{'n' * 300}.html")
+        refuse_unwritable(tmp_path / f"{'n' * 300}.html")
 
 
 # Root may write anywhere, so what a user is refused is simulated.
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     with pytest.raises(FileError, match="not writable"):
-        check(tmp_path / "report.html")
+        refuse_unwritable(tmp_path / "report.html")
 
 
 def test_a_read_only_file_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_read_only_file_is_respected(tmp_path: Path, monkeypatch: pytest.Monke
     path.touch()
     monkeypatch.setattr(os, "access", lambda asked, mode: Path(asked) != path)
     with pytest.raises(FileError, match="read-only"):
-        check(path)
+        refuse_unwritable(path)
 
 
 def test_bad_files_exit_with_3_and_bad_endings_with_2() -> None:

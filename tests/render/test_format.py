@@ -8,7 +8,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from regdemo.render.format import cells, expectation, inline, limits, number, parameters, ticks, unbroken, verdict, xml
+from regdemo.render.format import (
+    cells,
+    claims_summary,
+    expectation,
+    inline,
+    limits,
+    number,
+    parameters,
+    ticks,
+    unbroken,
+    xml,
+)
 from regdemo.report import Claim, Interval, Report
 
 
@@ -103,7 +114,7 @@ def test_the_line_of_parameters_leaves_out_a_text_that_was_not_given() -> None:
 
 def test_the_verdict_counts_the_claims_that_hold() -> None:
     good, bad = Claim("", 1, "", 1, 0, ""), Claim("", 1, "", 2, 0, "")
-    assert [verdict([good]), verdict([good, bad])] == ["1 of 1 claim holds", "1 of 2 claims hold"]
+    assert [claims_summary([good]), claims_summary([good, bad])] == ["1 of 1 claim holds", "1 of 2 claims hold"]
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from regdemo.render.cards import Page
-from regdemo.render.mathematics import DEEPEST, LONGEST, plain
+from regdemo.render.mathematics import DEEPEST, LONGEST_FORMULA, plain
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_command_that_is_not_known_stays():
 
 
 @pytest.mark.parametrize(
-    "latex", ["x" * (LONGEST + 1), "{" * (DEEPEST + 1) + "x" + "}" * (DEEPEST + 1), r"\sqrt[" * 60]
+    "latex", ["x" * (LONGEST_FORMULA + 1), "{" * (DEEPEST + 1) + "x" + "}" * (DEEPEST + 1), r"\sqrt[" * 60]
 )
 def test_what_is_too_long_or_too_deep_is_shown_as_it_stands(latex):
     assert plain(latex) == latex

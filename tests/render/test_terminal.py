@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from io import StringIO
 
 import pytest
@@ -293,13 +292,6 @@ def test_drawing_curves_leaves_the_shared_figure_of_plotext_as_it_was() -> None:
 def test_drawing_writes_nothing_beside_the_console(odd: Report, capfd: pytest.CaptureFixture[str]) -> None:
     drawn(odd, 23)
     assert capfd.readouterr() == ("", "")
-
-
-def test_plotext_is_imported_only_for_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "plotext", None)  # importing it now raises
-    assert "plain" in drawn(of(Text("plain"), WIDE, HeatMap("", [[1.0]], 0, 1)))
-    with pytest.raises(ImportError):
-        drawn(of(TWO))
 
 
 @pytest.mark.parametrize("language", ["python", "diff"])

@@ -14,7 +14,7 @@ import pytest
 
 from regdemo.errors import ArgumentError
 from regdemo.web import guard
-from regdemo.web.guard import Keys
+from regdemo.web.guard import ServerSecrets
 from regdemo.web.server import Place, _listen
 from web.conftest import Server, code_of
 
@@ -40,7 +40,7 @@ def raw(server, data):
 
 def form_status(receive):
     """The status that a form gets whose body arrives like this."""
-    keys = Keys(b"k" * 32)
+    keys = ServerSecrets(b"k" * 32)
     cookie = keys.enter(keys.token)
     sent = []
 
@@ -75,7 +75,7 @@ def test_the_printed_address_works_once(server, client):
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites():
-    keys = Keys(b"k" * 32)
+    keys = ServerSecrets(b"k" * 32)
     sent = {}
 
     async def send(message):
@@ -150,7 +150,7 @@ def test_a_body_that_grows_beyond_its_limit_is_refused_at_once():
         return {"type": "http.request", "body": sent[-1], "more_body": True}
 
     assert form_status(receive) == 413
-    assert sum(map(len, sent)) <= guard.LARGEST + 50_000
+    assert sum(map(len, sent)) <= guard.LARGEST_FORM + 50_000
 
 
 def test_an_upload_is_refused(client):
@@ -158,7 +158,7 @@ def test_an_upload_is_refused(client):
 
 
 def test_a_slow_body_is_given_up(monkeypatch):
-    monkeypatch.setattr(guard, "PATIENCE", 0.01)
+    monkeypatch.setattr(guard, "FORM_TIMEOUT", 0.01)
 
     async def receive():
         await asyncio.Event().wait()

@@ -48,7 +48,7 @@ def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
 def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_not(own):
     async def scenario(bench):
         await bench.warm_up()
-        bench._told = 1 if own else 0
+        bench._stopped_job = 1 if own else 0
         os.kill(bench._process.pid, signal.SIGUSR1)
         return await bench.run("a", *QUICK)
 

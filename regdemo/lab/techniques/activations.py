@@ -14,10 +14,10 @@ from regdemo.parameters import Parameter, count, rate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 HIDDEN = frozenset({"hidden"})
-PART = Parameter("Share of the training after which the rate changes.", 0.01, 0.99)
+PART = Parameter("Fraction of the training after which the rate changes.", 0.01, 0.99)
 
 
 @dataclass(eq=False)
@@ -29,11 +29,11 @@ class Dropout(Technique):
     exclusive: ClassVar = "the drop rate of the hidden layers"
     p: Annotated[float, rate("Probability that a hidden activation is dropped.")] = 0.2
 
-    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+    def rate(self, run: RunProtocol, layer: int, depth: int) -> float:
         """The drop rate now, after this layer."""
         return self.p
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         p = self.rate(run, layer, depth)
         return regularizers.dropout(h, p, mask=self.streams.keep(h.shape[1:], p)) if p else h
 
@@ -44,7 +44,7 @@ class LayerwiseDropout(Dropout):
 
     NAME: ClassVar = "layerwise-dropout"
 
-    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+    def rate(self, run: RunProtocol, layer: int, depth: int) -> float:
         return regularizers.layerwise_rates(depth, self.p)[layer]
 
 
@@ -54,7 +54,7 @@ class AnnealedDropout(Dropout):
 
     NAME: ClassVar = "annealed-dropout"
 
-    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+    def rate(self, run: RunProtocol, layer: int, depth: int) -> float:
         return regularizers.annealed_dropout(run.step_count, run.steps, self.p)
 
 
@@ -65,7 +65,7 @@ class EarlyDropout(Dropout):
     NAME: ClassVar = "early-dropout"
     part: Annotated[float, PART] = 0.2
 
-    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+    def rate(self, run: RunProtocol, layer: int, depth: int) -> float:
         return regularizers.early_dropout(run.step_count, run.after(self.part), self.p)
 
 
@@ -76,7 +76,7 @@ class LateDropout(Dropout):
     NAME: ClassVar = "late-dropout"
     part: Annotated[float, PART] = 0.2
 
-    def rate(self, run: TrainingRun, layer: int, depth: int) -> float:
+    def rate(self, run: RunProtocol, layer: int, depth: int) -> float:
         return regularizers.late_dropout(run.step_count, run.after(self.part), self.p)
 
 
@@ -88,11 +88,11 @@ class MCDropout(Dropout):
     requires: ClassVar = frozenset({"hidden", "classes"})
     samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 20
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         self.streams = run.streams(Dropout.NAME)  # trained as under dropout, so that only the prediction differs
         self._prediction = run.streams(f"{self.NAME} in prediction")
 
-    def predict(self, run: TrainingRun, x: Tensor) -> Tensor:
+    def predict(self, run: RunProtocol, x: Tensor) -> Tensor:
         """The logarithm of the mean probabilities, everything but this dropout in eval mode."""
 
         alone, training = Only(self, run), self.streams
@@ -107,7 +107,7 @@ class MCDropout(Dropout):
 class Only:
     """One technique acting on the activations, and nothing else."""
 
-    def __init__(self, technique: Technique, run: TrainingRun) -> None:
+    def __init__(self, technique: Technique, run: RunProtocol) -> None:
         self.technique, self.run = technique, run
 
     def weight(self, weight: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Only:
         return self.technique.activations(self.run, h, site, layer, depth)
 
     def linear(self, inputs: Tensor, outputs: Tensor) -> None:
-        """Nobody wants to know."""
+        """Does nothing: there is no running average to keep."""
 
 
 @dataclass(eq=False)
@@ -134,7 +134,7 @@ class GaussianDropout(Technique):
     requires: ClassVar = HIDDEN
     p: Annotated[float, rate("Drop rate of the dropout with the same mean and variance.")] = 0.2
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         noise = self.streams.normal(h.shape[1:]).mul_((self.p / (1 - self.p)) ** 0.5).add_(1)
         return regularizers.gaussian_dropout(h, self.p, noise=noise)
 
@@ -147,5 +147,5 @@ class ActivationNoise(Technique):
     requires: ClassVar = HIDDEN
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.1
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         return regularizers.activation_noise(h, self.std, noise=self.streams.normal(h.shape[1:]))

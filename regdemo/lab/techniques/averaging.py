@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
-JUDGED = "the weights that are judged"
+JUDGED_WEIGHTS = "the weights that are judged"
 
 
 class _Average(Technique):
     """An average of the weights, judged in their place once there is one. `_count`: of how many."""
 
-    exclusive: ClassVar = JUDGED
+    exclusive: ClassVar = JUDGED_WEIGHTS
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._average: list[Tensor] = []
         self._count = 0
 
-    def _take(self, run: TrainingRun, update: Callable[[list[Tensor], list[Tensor], int], None]) -> None:
+    def _take(self, run: RunProtocol, update: Callable[[list[Tensor], list[Tensor], int], None]) -> None:
         """Copy the first weights, and average in those that follow."""
         if self._count:
             update(self._average, run.parameters, self._count)
@@ -38,7 +38,7 @@ class _Average(Technique):
             self._average = [p.detach().clone() for p in run.parameters]
         self._count += 1
 
-    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: RunProtocol, parameters: list[Tensor]) -> list[Tensor]:
         return self._average or parameters
 
 
@@ -47,20 +47,20 @@ class EMA(_Average):
     """A running average of the weights, by torch's `get_ema_multi_avg_fn`; the first step's are copied."""
 
     NAME: ClassVar = "ema"
-    decay: Annotated[float, Parameter("Share of the average that stays at each step.", 0, 1)] = 0.99
+    decay: Annotated[float, Parameter("Fraction of the average that stays at each step.", 0, 1)] = 0.99
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         self._take(run, torch.optim.swa_utils.get_ema_multi_avg_fn(self.decay))  # type: ignore[no-untyped-call]
 
 
 @dataclass(eq=False)
 class SWA(_Average):
-    """The equal average of the weights at the end of each epoch, once a share of the training is over."""
+    """The equal average of the weights at the end of each epoch, once a fraction of the training is over."""
 
     NAME: ClassVar = "swa"
-    start: Annotated[float, Parameter("Share of the training before the first average.", 0, 0.99)] = 0.5
+    start: Annotated[float, Parameter("Fraction of the training before the first average.", 0, 0.99)] = 0.5
 
-    def epoch_ended(self, run: TrainingRun) -> None:
+    def epoch_ended(self, run: RunProtocol) -> None:
         if run.step_count >= run.after(self.start):
             self._take(run, torch.optim.swa_utils.get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
 
@@ -73,17 +73,17 @@ class EarlyStopping(Technique):
     """
 
     NAME: ClassVar = "early-stopping"
-    exclusive: ClassVar = JUDGED
+    exclusive: ClassVar = JUDGED_WEIGHTS
     requires: ClassVar = frozenset({"validation"})
     patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 1000)] = 5
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._best = [p.detach().clone() for p in run.parameters]
         self._since = torch.zeros(len(run.members), dtype=torch.int64, device=run.task.device)
         self._loss = torch.full_like(self._since, torch.inf, dtype=torch.float64)
 
-    def epoch_ended(self, run: TrainingRun) -> None:
+    def epoch_ended(self, run: RunProtocol) -> None:
         current = [p.detach() for p in run.parameters]
         loss = run.validation_loss(current)
         better = (loss < self._loss) & (self._since < self.patience)
@@ -92,5 +92,5 @@ class EarlyStopping(Technique):
         for best, p in zip(self._best, current, strict=True):
             best.copy_(torch.where(per_member(better, p), p, best))
 
-    def evaluated(self, run: TrainingRun, parameters: list[Tensor]) -> list[Tensor]:
+    def evaluated(self, run: RunProtocol, parameters: list[Tensor]) -> list[Tensor]:
         return self._best

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 CONTINUOUS = frozenset({"inputs"})
 
@@ -30,7 +30,7 @@ class InputNoise(Technique):
     requires: ClassVar = CONTINUOUS
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.1
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return regularizers.input_noise(x, self.std, noise=self.streams.normal(x.shape[1:])), y
 
 
@@ -42,7 +42,7 @@ class Mixup(Technique):
     requires: ClassVar = CONTINUOUS
     alpha: Annotated[float, Parameter("Both parameters of mixup's Beta distribution.", 0.001, 100)] = 0.4
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         members, size = x.shape[:2]
         weight = torch.stack([regularizers.inputs.draw_beta(self.alpha, x.device, g) for g in self.streams.generators])
         order = self.streams.order(size) + size * torch.arange(members, device=x.device)[:, None]
@@ -63,7 +63,7 @@ class CutMix(Technique):
         float, Parameter("Both parameters of the Beta distribution of the area that stays.", 0.001, 100)
     ] = 1.0
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         side = isqrt(x.shape[-1])
         images, soft = x.view(*x.shape[:-1], side, side), run.soft(y)
         members = zip(images, soft, self.streams.generators, strict=True)
@@ -77,9 +77,9 @@ class BatchMixing(Technique):
 
     NAME: ClassVar = "batch-mixing"
     requires: ClassVar = CONTINUOUS
-    p: Annotated[float, rate("Share of the example that stays; the rest is its partner's.")] = 0.7
+    p: Annotated[float, rate("Fraction of the example that stays; the rest is its partner's.")] = 0.7
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         order = self.streams.order(x.shape[1])
         return self.p * x + (1 - self.p) * x[torch.arange(len(x), device=x.device)[:, None], order], y
 
@@ -96,26 +96,26 @@ class Fgsm(Technique):
     exclusive: ClassVar = "what the inputs are attacked with"
     epsilon: Annotated[float, Parameter("Length of the step along the gradient's sign.", 0, 10)] = 0.1
 
-    def share(self) -> float:
-        """The share of the loss that is on the attacked examples."""
+    def attacked_weight(self) -> float:
+        """The weight of the attacked examples in the loss."""
         return 0.5
 
-    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+    def penalty(self, run: RunProtocol, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
         # At the same masks or noise there would be nothing to average over: each pass draws its own.
         attacked = run.losses(run.forward(self._attack(run.forward, run, x, y)), y)
-        return self.share() * (attacked.flatten(1).mean(1) - run.losses(outputs, y).flatten(1).mean(1))
+        return self.attacked_weight() * (attacked.flatten(1).mean(1) - run.losses(outputs, y).flatten(1).mean(1))
 
-    def _attack(self, predict: Callable[[Tensor], Tensor], run: TrainingRun, x: Tensor, y: Tensor) -> Tensor:
+    def _attack(self, predict: Callable[[Tensor], Tensor], run: RunProtocol, x: Tensor, y: Tensor) -> Tensor:
         probe = x.detach().clone().requires_grad_()
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(run.losses(predict(probe), y).sum(), probe)
-        # `regularizers.fgsm` raises on a gradient that is no number; here that is one member's divergence, not the end.
+        # `regularizers.fgsm` raises on a gradient that isn't finite; here that is one member's divergence, not the end.
         return x + self.epsilon * gradient.sign()
 
-    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
+    def measures(self) -> dict[str, Callable[[RunProtocol], Tensor]]:
         """Accuracy on test examples attacked through the network that judges them, in eval mode."""
 
-        def accuracy(run: TrainingRun) -> Tensor:
+        def accuracy(run: RunProtocol) -> Tensor:
             x, y = run.examples.test_x, run.examples.test_y
             with torch.no_grad():
                 attacked = self._attack(run.eval_forward, run, x, y)
@@ -126,10 +126,10 @@ class Fgsm(Technique):
 
 @dataclass(eq=False)
 class AdversarialTraining(Fgsm):
-    """`regularizers.adversarial_training`: as fgsm, at any share of the loss on the examples as they are."""
+    """`regularizers.adversarial_training`: as fgsm, with a chosen weight of the loss on the examples as they are."""
 
     NAME: ClassVar = "adversarial-training"
-    clean: Annotated[float, Parameter("The clean loss's share.", 0, 1)] = 0.5
+    clean: Annotated[float, Parameter("The clean loss's weight.", 0, 1)] = 0.5
 
-    def share(self) -> float:
+    def attacked_weight(self) -> float:
         return 1 - self.clean

@@ -1,4 +1,4 @@
-"""What the loss asks for."""
+"""Techniques that change the targets or the loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regdemo.parameters import Parameter, rate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 
 @dataclass(eq=False)
@@ -22,9 +22,9 @@ class LabelSmoothing(Technique):
 
     NAME: ClassVar = "label-smoothing"
     requires: ClassVar = frozenset({"classes"})
-    smoothing: Annotated[float, rate("Share of the target that is spread over all classes.")] = 0.1
+    smoothing: Annotated[float, rate("Fraction of the target that is spread over all classes.")] = 0.1
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         y = run.soft(y)
         return x, (1 - self.smoothing) * y + self.smoothing / y.shape[-1]
 
@@ -37,7 +37,7 @@ class RDrop(Dropout):
     requires: ClassVar = frozenset({"hidden", "classes"})
     alpha: Annotated[float, Parameter("Weight of R-Drop's disagreement.", 0, 100)] = 1.0
 
-    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+    def penalty(self, run: RunProtocol, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
         again = run.forward(x)
         extra = run.losses(again, y) + self.alpha / 2 * regularizers.targets.disagreement(outputs, again)
         return extra.flatten(1).mean(1)

@@ -14,7 +14,7 @@ from regdemo.parameters import Parameter, rate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 TOKENS = frozenset({"tokens"})
 BLOCKS = frozenset({"blocks"})
@@ -24,14 +24,14 @@ BLOCKS = frozenset({"blocks"})
 class TokenMasking(Technique):
     """BERT's corruption of the tokens that are read, as `regularizers.token_masking`; what to predict stays.
 
-    The vocabulary's last number, which stands for characters never seen, is the mask.
+    The vocabulary's last number, that of characters never seen, is the mask.
     """
 
     NAME: ClassVar = "token-masking"
     requires: ClassVar = TOKENS
-    p: Annotated[float, rate("Share of the tokens chosen; of these, 80% are masked and 10% replaced.")] = 0.15
+    p: Annotated[float, rate("Fraction of the tokens chosen; of these, 80% are masked and 10% replaced.")] = 0.15
 
-    def batch(self, run: TrainingRun, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, run: RunProtocol, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         last = run.task.classes - 1
         members = zip(x, self.streams.generators, strict=True)
         return torch.stack(
@@ -41,13 +41,13 @@ class TokenMasking(Technique):
 
 @dataclass(eq=False)
 class WordDropout(Technique):
-    """`regularizers.word_dropout`: words of the vocabulary are dropped, one coin each for a member's whole batch."""
+    """`regularizers.word_dropout`: words of the vocabulary are dropped, one draw each for a member's whole batch."""
 
     NAME: ClassVar = "word-dropout"
     requires: ClassVar = TOKENS
     p: Annotated[float, rate("Probability that a word is dropped.")] = 0.1
 
-    def tokens(self, run: TrainingRun, h: Tensor, ids: Tensor) -> Tensor:
+    def tokens(self, run: RunProtocol, h: Tensor, ids: Tensor) -> Tensor:
         words = self.streams.keep((run.task.classes,), self.p)
         # Its formula on what was looked up already: a mask on tokens that is the same for all of one word.
         return regularizers.dropout(h, self.p, mask=words.gather(1, ids.flatten(1)).view(*ids.shape, 1))
@@ -61,7 +61,7 @@ class EmbeddingNoise(Technique):
     requires: ClassVar = TOKENS
     alpha: Annotated[float, Parameter("Size of the noise; its largest part is alpha / sqrt(T d).", 0, 1000)] = 5.0
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "embedding":
             return h
         size = self.alpha / (h.shape[-2] * h.shape[-1]) ** 0.5
@@ -82,7 +82,7 @@ class SpatialDropout(Technique):
     requires: ClassVar = TOKENS
     p: Annotated[float, rate("Probability that a channel of a sequence is dropped.")] = 0.1
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site == "attention":
             return h
         channels = self.streams.keep((h.shape[1], h.shape[-1]), self.p).flatten(0, 1).unsqueeze(-1)
@@ -97,7 +97,7 @@ class AttentionDropout(Technique):
     requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that an attention weight is dropped.")] = 0.1
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         return (
             regularizers.dropout(h, self.p, mask=self.streams.keep(h.shape[1:], self.p)) if site == "attention" else h
         )
@@ -105,13 +105,13 @@ class AttentionDropout(Technique):
 
 @dataclass(eq=False)
 class DropPath(Technique):
-    """`regularizers.drop_path` on what each sublayer adds, a coin for each sequence; rates grow from 0 to p."""
+    """`regularizers.drop_path` on what each sublayer adds, one draw for each sequence; rates grow from 0 to p."""
 
     NAME: ClassVar = "drop-path"
     requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that the last block's branch is dropped.")] = 0.1
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "residual":
             return h
         p = regularizers.layerwise_rates(depth, self.p)[layer]
@@ -127,14 +127,14 @@ class LayerDrop(Technique):
     requires: ClassVar = BLOCKS
     p: Annotated[float, rate("Probability that a block is skipped.")] = 0.1
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._runs: dict[int, Tensor] = {}
 
-    def activations(self, run: TrainingRun, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
+    def activations(self, run: RunProtocol, h: Tensor, site: str, layer: int, depth: int) -> Tensor:
         if site != "residual":
             return h
-        # A block adds twice, after attention and after the feed-forward net: one coin is for both.
+        # A block adds twice, after attention and after the feed-forward net: one draw is for both.
         runs = self._runs.pop(layer, None)
         if runs is None:
             runs = self._runs[layer] = self.streams.keep((1,), self.p)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 
 @dataclass(eq=False)
@@ -27,7 +27,7 @@ class GradientClipping(Technique):
     NAME: ClassVar = "gradient-clipping"
     max_norm: Annotated[float, Parameter("Largest norm that a gradient may have.", 1e-6, 1e6)] = 1.0
 
-    def clip(self, run: TrainingRun) -> None:
+    def clip(self, run: RunProtocol) -> None:
         factor = (self.max_norm / (run.gradient_norms() + 1e-6)).clamp(max=1)
         for gradient in run.gradients:
             gradient *= per_member(factor, gradient)
@@ -47,14 +47,14 @@ class DPSGD(Technique):
     max_norm: Annotated[float, Parameter("Largest norm that an example's gradient may have.", 1e-6, 1e6)] = 1.0
     noise: Annotated[float, Parameter("Noise on the sum, as a multiple of that norm.", 0, 1000)] = 0.1
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._layers: list[tuple[Tensor, Tensor]] = []
 
-    def linear(self, run: TrainingRun, inputs: Tensor, outputs: Tensor) -> None:
+    def linear(self, run: RunProtocol, inputs: Tensor, outputs: Tensor) -> None:
         self._layers.append((inputs, outputs))
 
-    def gradient(self, run: TrainingRun, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
+    def gradient(self, run: RunProtocol, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
         self._layers.clear()
         losses = run.losses(run.forward(x), y)
         deltas = torch.autograd.grad(losses.sum(), [z for _, z in self._layers], retain_graph=True)
@@ -76,7 +76,7 @@ class Sam(Technique):
     NAME: ClassVar = "sam"
     rho: Annotated[float, Parameter("Distance uphill to where the gradient is taken.", 0, 100)] = 0.2
 
-    def gradient(self, run: TrainingRun, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
+    def gradient(self, run: RunProtocol, x: Tensor, y: Tensor, compute: Callable[[], None]) -> None:
         compute()
         with torch.no_grad():
             homes = [p.clone() for p in run.parameters]
@@ -95,7 +95,7 @@ class Lookahead(Technique):
 
     NAME: ClassVar = "lookahead"
     k: Annotated[int, count("Steps forward before each step back.", 1, 1000)] = 5
-    alpha: Annotated[float, Parameter("Share of the way that Lookahead keeps.", 0.001, 1)] = 0.5
+    alpha: Annotated[float, Parameter("Fraction of the way that Lookahead keeps.", 0.001, 1)] = 0.5
 
     def optimizer(self, base: Optimizer) -> Optimizer:
         return regularizers.Lookahead(base, k=self.k, alpha=self.alpha)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from regdemo.lab.recipe import TrainingRun
+    from regdemo.lab.recipe import RunProtocol
 
 
 PRETRAINED = frozenset({"pretrained"})
@@ -33,7 +33,7 @@ class DropConnect(Technique):
     NAME: ClassVar = "drop-connect"
     p: Annotated[float, rate("Probability that a weight is dropped.")] = 0.2
 
-    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+    def weight(self, run: RunProtocol, weight: Tensor) -> Tensor:
         return regularizers.dropout(weight, self.p, mask=self.streams.keep(weight.shape[1:], self.p))
 
 
@@ -47,7 +47,7 @@ class WeightNoise(Technique):
     NAME: ClassVar = "weight-noise"
     std: Annotated[float, Parameter("Size of the Gaussian noise.", 0, 10)] = 0.05
 
-    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+    def weight(self, run: RunProtocol, weight: Tensor) -> Tensor:
         return weight + self.std * self.streams.normal(weight.shape[1:])
 
 
@@ -58,7 +58,7 @@ class L2Penalty(Technique):
     NAME: ClassVar = "l2-penalty"
     strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
 
-    def penalty(self, run: TrainingRun, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+    def penalty(self, run: RunProtocol, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
         return self.strength * torch.stack([w.square().flatten(1).sum(1) for w in run.model.weights]).sum(0)
 
 
@@ -66,21 +66,21 @@ class L2Penalty(Technique):
 class L1Penalty(Technique):
     """The sum of the weights' sizes, followed by a proximal step after each step, which leaves exact zeros.
 
-    Under Adam the gradient is rescaled and the threshold is not, so the strength is no plain L1's.
+    Under Adam the gradient is rescaled and the threshold is not, so the strength isn't that of a plain L1 penalty.
     """
 
     NAME: ClassVar = "l1-penalty"
     strength: Annotated[float, Parameter("What the penalty is multiplied by.", 0, 1000)] = 1e-3
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         with torch.no_grad():
             for w in run.model.weights:
                 w.copy_(regularizers.soft_threshold(w, run.task.learning_rate * self.strength))
 
-    def measures(self) -> dict[str, Callable[[TrainingRun], Tensor]]:
-        """The share of weights that are exactly 0."""
+    def measures(self) -> dict[str, Callable[[RunProtocol], Tensor]]:
+        """The fraction of weights that are exactly 0."""
 
-        def zeros(run: TrainingRun) -> Tensor:
+        def zeros(run: RunProtocol) -> Tensor:
             return 100 * torch.cat([w.flatten(1) == 0 for w in run.model.weights], 1).double().mean(1)
 
         return {"weights at 0, %": zeros}
@@ -94,7 +94,7 @@ class MaxNorm(Technique):
     requires: ClassVar = frozenset({"linear"})
     limit: Annotated[float, Parameter("Largest norm of the weights into one unit.", 0.01, 100)] = 2.0
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         # `regularizers.max_norm` raises on a weight that is not finite; here that is one member's divergence.
         with torch.no_grad():
             for w in run.model.weights:
@@ -113,11 +113,11 @@ class SpectralNorm(Technique):
     requires: ClassVar = frozenset({"linear"})
     limit: Annotated[float, Parameter("Largest singular value of a layer's weights.", 0.01, 100)] = 4.0
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._directions = [self.streams.normal((w.shape[1], 1)) for w in run.model.weights]
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         with torch.no_grad():
             for w, left in zip(run.model.weights, self._directions, strict=True):
                 # Sums, not matrix products: these stay in float32 where the network multiplies in bfloat16.
@@ -153,13 +153,13 @@ class PretrainedDecay(Technique):
     NAME: ClassVar = "l2-sp"
     requires: ClassVar = PRETRAINED
     exclusive: ClassVar = "the optimizer's weight decay"
-    decay: Annotated[float, Parameter("Share of the way back, times the learning rate, at each step.", 0, 100)] = 1.0
+    decay: Annotated[float, Parameter("Fraction of the way back, times the learning rate, at each step.", 0, 100)] = 1.0
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._start = [w.detach().clone() for w in run.model.weights]
 
-    def stepped(self, run: TrainingRun) -> None:
+    def stepped(self, run: RunProtocol) -> None:
         with torch.no_grad():
             for w, start in zip(run.model.weights, self._start, strict=True):
                 w.lerp_(start, run.task.learning_rate * self.decay)
@@ -173,11 +173,11 @@ class Mixout(Technique):
     requires: ClassVar = PRETRAINED
     p: Annotated[float, rate("Probability that a weight goes back.")] = 0.5
 
-    def begin(self, run: TrainingRun) -> None:
+    def begin(self, run: RunProtocol) -> None:
         super().begin(run)
         self._start = [w.detach().clone() for w in run.model.weights]
         self._place = {id(w): i for i, w in enumerate(run.model.weights)}
 
-    def weight(self, run: TrainingRun, weight: Tensor) -> Tensor:
+    def weight(self, run: RunProtocol, weight: Tensor) -> Tensor:
         start = self._start[self._place[id(weight)]]
         return regularizers.mixout(weight, start, self.p, mask=self.streams.keep(weight.shape[1:], self.p))

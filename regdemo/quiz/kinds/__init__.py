@@ -14,7 +14,7 @@ from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import CardKind, Grade
 
 # What a typical answer takes. Here, since cards are put in order before their kinds are needed.
-SECONDS = {"choice": 30, "numeric": 30, "multi": 40, "cloze": 40, "predict": 60, "recall": 90}
+USUAL_SECONDS = {"choice": 30, "numeric": 30, "multi": 40, "cloze": 40, "predict": 60, "recall": 90}
 USUAL = 60  # of a kind that is not named there
 
 

@@ -1,4 +1,4 @@
-"""What every kind of card can do, and what several of them share."""
+"""What every kind of card can do, and what several of them have in common."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Asked, Card, Value, WrongAnswer
 
 if TYPE_CHECKING:
-    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.blocks import MarkdownBlock
     from regdemo.quiz.parts import Parts
 
-Rating = Literal["again", "hard", "good"]
-Level = Literal["error", "warning"]
+SuggestedRating = Literal["again", "hard", "good"]
+Severity = Literal["error", "warning"]
 
 
 class UnreadableAnswer(ArgumentError):
-    """An answer that cannot be graded as it stands. The message says what is allowed; ask again."""
+    """An answer that cannot be graded as it is. The message says what is allowed; ask again."""
 
 
 @dataclass(frozen=True)
 class Grade:
-    """share is the part that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
+    """share is the fraction that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
 
-    picked holds the places of the options that the answer named. rating is what the scheduler should be told: a card
+    picked holds the places of the options that the answer named. rating is what the scheduler should record: a card
     not answered in full was not recalled, so it is "again".
     """
 
@@ -38,7 +38,7 @@ class Grade:
     picked: frozenset[int] = frozenset()
 
     @property
-    def rating(self) -> Rating:
+    def rating(self) -> SuggestedRating:
         """ "good" if it was right, else "again"."""
         return "good" if self.correct else "again"
 
@@ -48,7 +48,7 @@ class Flaw(NamedTuple):
 
     message: str
     words: str = ""
-    level: Level = "warning"
+    level: Severity = "warning"
     line: int = 0
 
 
@@ -57,7 +57,7 @@ class CardKind:
 
     name: as in `--kind`.  precedence: kinds with a lower one are tried first.  skeleton: a card of this kind that
     could be asked as it is, with {id} for its id.  examples: of answers; the first that is not right is shown.
-    needs_hints, needs_sources: whether `bank lint` misses them.  prompt: what stands before the answer.  allowed: what
+    needs_hints, needs_sources: whether `bank lint` misses them.  prompt: what precedes the answer.  allowed: what
     may be answered, for a help text.  self_graded: the learner grades it.
     """
 
@@ -71,7 +71,7 @@ class CardKind:
     allowed: ClassVar[str]
     self_graded: ClassVar[bool] = False
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """How many blocks of a body without a part Answer belong to the question, if this kind can tell."""
         return None
 
@@ -100,7 +100,7 @@ class CardKind:
         yield from ()
 
 
-def texts(kind: str, parts: Parts, question: Sequence[Block], answer: str, explanation: str) -> dict[str, Any]:
+def texts(kind: str, parts: Parts, question: Sequence[MarkdownBlock], answer: str, explanation: str) -> dict[str, Any]:
     """The fields that every kind has."""
     asked = "\n\n".join(filter(None, [parts.section.question, parts.page.source(question)]))
     return {"kind": kind, "question": asked, "answer": answer, "explanation": explanation}

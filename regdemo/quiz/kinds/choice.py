@@ -13,7 +13,7 @@ from regdemo.quiz.kinds import numeric
 from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, folded, quoted, texts
 
 if TYPE_CHECKING:
-    from regdemo.quiz.blocks import Block, Page
+    from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
     from regdemo.quiz.parts import Parts
 
 _LINE = 66  # columns: a line that had room for the next word and yet ends there ends a thought
@@ -22,18 +22,18 @@ _NESTED = re.compile(r"[ \t]*+(?:[-*+>]|\d+[.)]|```|~~~)")
 _TOGETHER = re.compile(r"\b(?:all|none|both|neither|either|any) of (?:the|these|them|those)\b|\babove\b", re.IGNORECASE)
 
 
-def is_option_list(page: Page, block: Block) -> bool:
+def is_option_list(page: MarkdownPage, block: MarkdownBlock) -> bool:
     """Whether a block is a task list."""
     return any(_BOX.match(page.item(start, start + 1)) for start, _ in block.items)
 
 
-def ticks(page: Page, block: Block) -> int:
+def ticks(page: MarkdownPage, block: MarkdownBlock) -> int:
     """How many boxes of a task list are ticked."""
     boxes = (_BOX.match(page.item(start, start + 1)) for start, _ in block.items)
     return sum(bool(box and box[1] in ("x", "X")) for box in boxes)
 
 
-class Choice(CardKind):
+class ChoiceKind(CardKind):
     """One option is right."""
 
     name = "choice"
@@ -53,7 +53,7 @@ class Choice(CardKind):
   - Why it is wrong.
 """
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """The question ends with its options."""
         return next((number for number, block in enumerate(body, 1) if is_option_list(parts.page, block)), None)
 
@@ -109,7 +109,7 @@ class Choice(CardKind):
                 yield Flaw(message, option.text)
 
 
-KIND = Choice()
+KIND = ChoiceKind()
 
 
 def pick(options: Sequence[Option], response: str) -> int | None:

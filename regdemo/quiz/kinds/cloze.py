@@ -12,7 +12,7 @@ from regdemo.quiz.styles import answers, markup, options
 from regdemo.quiz.text import GAP, gaps
 
 if TYPE_CHECKING:
-    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.blocks import MarkdownBlock
     from regdemo.quiz.parts import Parts
 
 GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")
@@ -67,7 +67,7 @@ def fill_blanks(text: str, fillings: Iterator[str]) -> str:
     return "".join([*parts, text[end:]])
 
 
-class Cloze(CardKind):
+class ClozeKind(CardKind):
     """Text is missing."""
 
     name = "cloze"
@@ -81,12 +81,12 @@ class Cloze(CardKind):
 Why it is this word.
 """
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """All of a body with a blank asks, unless a line in it says that an answer follows."""
         if not any(_blanks(parts, body)):
             return None
         text = markup.text_of(parts.page, body[0].start, body[-1].end) if body else markup.as_text("")
-        return None if answers.answer_mark(text, 0, options.LONGEST) else len(body)
+        return None if answers.answer_mark(text, 0, options.LONGEST_QUESTION) else len(body)
 
     def detects(self, parts: Parts) -> bool:
         """Whether the question has a blank."""
@@ -121,17 +121,17 @@ Why it is this word.
         return Grade(all(right), sum(right) / count, "" if all(right) else reason_for(asked, response))
 
 
-KIND = Cloze()
+KIND = ClozeKind()
 
 
-def _pieces(parts: Parts, question: Sequence[Block]) -> Iterator[tuple[str, bool]]:
+def _pieces(parts: Parts, question: Sequence[MarkdownBlock]) -> Iterator[tuple[str, bool]]:
     """The texts of a question, and whether each is prose, where blanks can be."""
     yield parts.section.question, True
     for block in question:
         yield parts.page.source([block]), block.kind not in ("fence", "code")
 
 
-def _blanks(parts: Parts, question: Sequence[Block]) -> Iterator[str]:
+def _blanks(parts: Parts, question: Sequence[MarkdownBlock]) -> Iterator[str]:
     """What is inside the blanks of a question."""
     for text, is_prose in _pieces(parts, question):
         if is_prose and "{{" in text:

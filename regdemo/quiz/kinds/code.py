@@ -9,11 +9,11 @@ from regdemo.quiz.cards import Card, Value
 from regdemo.quiz.kinds.base import CardKind, Flaw, texts
 
 if TYPE_CHECKING:
-    from regdemo.quiz.blocks import Block
+    from regdemo.quiz.blocks import MarkdownBlock
     from regdemo.quiz.parts import Parts
 
 
-class Code(CardKind):
+class CodeKind(CardKind):
     """A function is to be written; `regdemo kata` asks it."""
 
     name = "code"
@@ -50,7 +50,7 @@ def double(x):
 ```
 """
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """All of a kata's body asks."""
         return len(body) if self.detects(parts) else None
 
@@ -75,4 +75,4 @@ def double(x):
             yield Flaw("has a judge that was never seen to fail: add blocks `python mutant: what it forgets`")
 
 
-KIND = Code()
+KIND = CodeKind()

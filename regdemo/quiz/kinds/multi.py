@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from regdemo.quiz.cards import LETTERS, Asked, Option
 from regdemo.quiz.kinds.base import Grade, UnreadableAnswer, quoted
-from regdemo.quiz.kinds.choice import Choice, is_option_list, letter_range, pick, ticks
+from regdemo.quiz.kinds.choice import ChoiceKind, is_option_list, letter_range, pick, ticks
 
 if TYPE_CHECKING:
     from regdemo.quiz.parts import Parts
 
 
-class Multi(Choice):
+class MultiKind(ChoiceKind):
     """Several options are right."""
 
     name = "multi"
@@ -54,7 +54,7 @@ class Multi(Choice):
         return Grade(all(right), sum(right) / len(right), "\n\n".join(lines), frozenset(picked))
 
 
-KIND = Multi()
+KIND = MultiKind()
 
 
 def _pick_several(options: Sequence[Option], response: str) -> set[int]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
-from regdemo.quiz.blocks import Block
+from regdemo.quiz.blocks import MarkdownBlock
 from regdemo.quiz.cards import Asked, Card, Numeric, Value, at, draws
 from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, quoted, texts, wrong_answers
 from regdemo.quiz.parts import Parts, short
@@ -50,7 +50,7 @@ assert answer == pytest.approx(p + p)
 ```
 """
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """The answer begins with `=`."""
         found = (index for index, block in enumerate(body) if is_numeric(parts, block, in_prose=index > 0))
         return next(found, None)
@@ -126,14 +126,14 @@ assert answer == pytest.approx(p + p)
 KIND = NumericKind()
 
 
-def is_numeric(parts: Parts, block: Block, in_prose: bool = False) -> bool:
+def is_numeric(parts: Parts, block: MarkdownBlock, in_prose: bool = False) -> bool:
     """Whether a block begins with a numeric answer. Prose may go on with `=` too: there it needs a tolerance."""
     line = parts.page.lines[block.start]
     begins = block.kind == "paragraph" and _NUMERIC.match(line)
     return bool(begins and (not in_prose or _TOLERANCE.search(line)))
 
 
-def _right_values(parts: Parts, place: Block, text: str) -> Numeric:
+def _right_values(parts: Parts, place: MarkdownBlock, text: str) -> Numeric:
     """The value and tolerance, or the range, after the `=` of a numeric answer."""
     text = _expression(text)
     if text.startswith("["):
@@ -157,7 +157,7 @@ def _right_values(parts: Parts, place: Block, text: str) -> Numeric:
     return numeric
 
 
-def _tolerance(parts: Parts, place: Block, text: str) -> float:
+def _tolerance(parts: Parts, place: MarkdownBlock, text: str) -> float:
     try:
         tolerance = evaluate(text)
     except ArithmeticFault:
@@ -186,7 +186,7 @@ def _bounds(asked: Asked) -> tuple[float, float]:
 
 
 def _numbers(response: str, values: Mapping[str, Value]) -> list[float]:
-    """What a response may stand for: its value, and for `50%` the 50 as well."""
+    """What a response may mean: its value, and for `50%` the 50 as well."""
     text = response.lstrip("=≈~ ")
     if not re.search(r"[A-Za-z]\w*\(", text):  # a comma in max(1,200) does not separate thousands
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any
 
-from regdemo.quiz.blocks import Block
+from regdemo.quiz.blocks import MarkdownBlock
 from regdemo.quiz.cards import Asked, Card, Value
 from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, reason_for, texts, wrong_answers
 from regdemo.quiz.parts import SHOW, Parts
@@ -26,8 +26,8 @@ _WORD = re.compile(r"\w+(?:\.\w*)*|[^\w\s]")
 _SHOWN = re.compile(r"^(?:```|~~~)\S+ show\b[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
 
 
-class Predict(CardKind):
-    """The output is told in advance."""
+class PredictKind(CardKind):
+    """The output is predicted."""
 
     name = "predict"
     precedence = 60
@@ -49,7 +49,7 @@ print(1 + 1)
 Why it is printed.
 """
 
-    def split_body(self, parts: Parts, body: Sequence[Block]) -> int | None:
+    def split_body(self, parts: Parts, body: Sequence[MarkdownBlock]) -> int | None:
         """Behind the program, its output begins the answer."""
         shown = next((index for index, block in enumerate(body) if SHOW.match(block.info)), None)
         if shown is None:
@@ -92,7 +92,7 @@ Why it is printed.
                     yield Flaw(f"{message}: say in the question what `{name}(...)` does", name)
 
 
-KIND = Predict()
+KIND = PredictKind()
 
 
 def same_output(response: str, output: str) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from regdemo.quiz.parts import Parts
 
 
-class Recall(CardKind):
+class RecallKind(CardKind):
     """The answer is said, and compared by the learner."""
 
     name = "recall"
@@ -43,7 +43,7 @@ What is to be said, in the words of an interview.
         """The answer. A body that tells its answer in a style of its own may make it a choice."""
         if "answer" not in parts.named and parts.answer:
             found = answers.split_blocks(parts.section.question, parts.page, parts.answer)
-            if isinstance(found, answers.Split):
+            if isinstance(found, answers.SplitAnswer):
                 return {**_fields(found), "wrong_answers": wrong_answers(parts)}
             if found:
                 parts.left_out = Reason.UNDECIDED, found.reason
@@ -60,10 +60,10 @@ What is to be said, in the words of an interview.
             yield Flaw("has no key points to grade an answer by: list 3 to 5 under a heading Key points")
 
 
-KIND = Recall()
+KIND = RecallKind()
 
 
-def _fields(found: answers.Split) -> dict[str, Any]:
+def _fields(found: answers.SplitAnswer) -> dict[str, Any]:
     """The fields of a card whose body tells its answer by a line `Answer:`, a fold, or lettered options."""
     return {
         "kind": found.kind,

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from regdemo.quiz.blocks import Block, Page
+from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.cards import LETTERS, Option
 from regdemo.quiz.styles import options as choices
 from regdemo.quiz.styles.folds import find_folds
 from regdemo.quiz.styles.languages import is_placeholder, pattern
-from regdemo.quiz.styles.markup import Text, is_only_links, text_of, tidied
-from regdemo.quiz.styles.options import LONGEST, Undecided
+from regdemo.quiz.styles.markup import MaskedText, is_only_links, text_of, tidied
+from regdemo.quiz.styles.options import LONGEST_QUESTION, Undecided
 from regdemo.quiz.styles.titles import names_answer
 
 _ANSWER = re.compile(
@@ -30,7 +30,7 @@ _ABOUT_CODE = re.compile(rf"\b(?:{pattern('about_code')})\b[^\n]*\?", re.IGNOREC
 _FIRST_PARAGRAPH = re.compile(r"\s*+(?:[^\n]*\S[^\n]*(?:\n|$))+")
 
 
-class Split(NamedTuple):
+class SplitAnswer(NamedTuple):
     """A question with all that it asks, its whole answer, the explanation alone, the options or the blanks of it."""
 
     question: str
@@ -54,19 +54,19 @@ class Cut(NamedTuple):
     marked: a word or a fold says that an answer follows.  needs_options: it counts only if an option is known as right.
     """
 
-    prompt: Text
-    answer: Text
+    prompt: MaskedText
+    answer: MaskedText
     marked: bool
     needs_options: bool = False
 
 
-def split_blocks(title: str, page: Page, blocks: Sequence[Block]) -> Split | Undecided | None:
+def split_blocks(title: str, page: MarkdownPage, blocks: Sequence[MarkdownBlock]) -> SplitAnswer | Undecided | None:
     """`split` for the blocks below a title."""
     parts = [text_of(page, block.start, block.end) for block in blocks]
-    return split(title, Text(*("\n\n".join(getattr(part, name) for part in parts) for name in ("raw", "masked"))))
+    return split(title, MaskedText(*("\n\n".join(getattr(part, name) for part in parts) for name in ("raw", "masked"))))
 
 
-def split(title: str, body: Text, key: str = "") -> Split | Undecided | None:
+def split(title: str, body: MaskedText, key: str = "") -> SplitAnswer | Undecided | None:
     """Tell what of the text below a title still asks from what answers: by a line `Answer:`, a fold, or options.
 
     Without any of these all of it answers. None if nothing does; Undecided if two marks disagree.
@@ -85,21 +85,21 @@ def split(title: str, body: Text, key: str = "") -> Split | Undecided | None:
         question = "\n\n".join(filter(None, [title, rest]))
         whole = "\n\n".join(filter(None, [right, explanation]))
         if question and whole and (options or not is_placeholder(whole)):
-            return Split(question, whole, explanation, options)
+            return SplitAnswer(question, whole, explanation, options)
     return None
 
 
-def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
+def _cuts(title: str, body: MaskedText, key: str) -> Iterator[Cut]:
     """Where the question may end and its answer begin, the most telling place first."""
     part = _first_part(body) if title else len(body.raw)
-    mark = answer_mark(body, 0, min(LONGEST, part))
+    mark = answer_mark(body, 0, min(LONGEST_QUESTION, part))
     fold = next((fold for fold in find_folds(body) if fold.reveals), None)
-    if fold and fold.start <= min(LONGEST, part) and not (mark and mark.end() <= fold.start):
+    if fold and fold.start <= min(LONGEST_QUESTION, part) and not (mark and mark.end() <= fold.start):
         inside, rest = body.cut(fold.inside, fold.close), body.cut(fold.end)
         again = answer_mark(inside, 0, 200)
         if again and not tidied(inside.cut(0, again.start())):
             inside = inside.cut(again.end())
-        whole = Text(f"{inside.raw}\n{rest.raw}", f"{inside.masked}\n{rest.masked}")
+        whole = MaskedText(f"{inside.raw}\n{rest.raw}", f"{inside.masked}\n{rest.masked}")
         yield Cut(body.cut(0, fold.start), whole, marked=True)
     elif mark:
         yield Cut(body.cut(0, mark.start()), body.cut(mark.end()), marked=True)
@@ -107,7 +107,7 @@ def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
         end = choices.end_of_options(body, options)
         yield Cut(body.cut(0, end), body.cut(end), marked=False, needs_options=True)
     if key:
-        yield Cut(body, Text(key, key), marked=True)
+        yield Cut(body, MaskedText(key, key), marked=True)
     if not title:
         paragraph = _FIRST_PARAGRAPH.match(body.masked)
         end = paragraph.end() if paragraph else 0
@@ -116,13 +116,13 @@ def _cuts(title: str, body: Text, key: str) -> Iterator[Cut]:
         yield Cut(body.cut(0, 0), body, marked=False)
 
 
-def _first_part(body: Text) -> int:
+def _first_part(body: MaskedText) -> int:
     """Where the first heading begins that does not name an answer: what is marked below it is part of an answer."""
     headings = (found for found in _HEADING.finditer(body.masked) if not names_answer(found[1].strip()))
     return next((found.start() for found in headings), len(body.raw))
 
 
-def _other_letters(answer: Text, choice: choices.Choice) -> str:
+def _other_letters(answer: MaskedText, choice: choices.MarkedOptions) -> str:
     """The letters of a second mark of an answer that calls other options right."""
     right = {number for number, option in enumerate(choice.options) if option.correct}
     start = 0
@@ -134,7 +134,7 @@ def _other_letters(answer: Text, choice: choices.Choice) -> str:
     return ""
 
 
-def _only_asks(body: Text) -> bool:
+def _only_asks(body: MaskedText) -> bool:
     """Whether a body is nothing but options, none of which is known to be right; or more questions; or `Answer:`."""
     lines = [line for line in (line.strip(" \t>*_-+") for line in body.masked.split("\n")) if line]
     if (lines and all(line.endswith(("?", "？", "؟")) for line in lines)) or not _ANSWER.sub("", body.raw).strip():
@@ -146,7 +146,7 @@ def _only_asks(body: Text) -> bool:
     return is_only_links(body.masked[: options[0].start()] + body.masked[end:])
 
 
-def answer_mark(text: Text, start: int, end: int) -> re.Match[str] | None:
+def answer_mark(text: MaskedText, start: int, end: int) -> re.Match[str] | None:
     """The first line that says the answer follows: `Answer:`, `#### Solution`, or an `A:` that is no option."""
     options: set[int] | None = None
     for mark in _ANSWER.finditer(text.masked, start, end):

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-from regdemo.quiz.blocks import Block, Page
+from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.styles.folds import Fold, find_folds
 from regdemo.quiz.styles.keys import Key, find_keys
 from regdemo.quiz.styles.markup import is_only_links, text_of
@@ -45,20 +45,20 @@ class Style(Protocol):
     name: str
     example: str
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """How surely the document has this style, from 0 to 1. Of two styles that see a question the surer has it."""
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The questions that begin in the block with this index. current: the question that is open before it."""
 
 
-class Document:
-    """A page of somebody else's, with what several styles want to know about it.
+class ForeignPage:
+    """A page that was not written for regdemo, with what several styles need to know about it.
 
     subject: the names of its folders and of itself, which may say that it is about questions.  name: its own.
     """
 
-    def __init__(self, page: Page, subject: str = "", name: str = "") -> None:
+    def __init__(self, page: MarkdownPage, subject: str = "", name: str = "") -> None:
         self.page = page
         self.blocks = page.blocks
         self.text = text_of(page)
@@ -88,11 +88,11 @@ class Document:
             self._found[sign] = bool(sign.search(self.text.masked))
         return self._found[sign]
 
-    def span(self, block: Block) -> tuple[int, int]:
+    def span(self, block: MarkdownBlock) -> tuple[int, int]:
         """Where a block is in the text."""
         return self.offsets[block.start], min(self.offsets[block.end], len(self.text.raw))
 
-    def items(self, block: Block) -> list[tuple[int, int]]:
+    def items(self, block: MarkdownBlock) -> list[tuple[int, int]]:
         """Where the items of a list are in the text."""
         return [(self.offsets[start], min(self.offsets[end], len(self.text.raw))) for start, end in block.items]
 

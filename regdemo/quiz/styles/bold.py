@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from weakref import WeakKeyDictionary
 
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.titles import read_title
 
 BOLD = re.compile(
@@ -25,9 +25,9 @@ class Bold:
     example = "**What is a mask?**\n\nZeros and ones."
 
     def __init__(self) -> None:
-        self._numbers: WeakKeyDictionary[Document, bool] = WeakKeyDictionary()
+        self._numbers: WeakKeyDictionary[ForeignPage, bool] = WeakKeyDictionary()
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if bold text asks."""
         if "**" not in document.text.masked and "__" not in document.text.masked:
             return 0.0
@@ -35,7 +35,7 @@ class Bold:
         self._numbers[document] = document.about_questions and numbers >= 3
         return 0.6
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The question with which a paragraph begins."""
         block = document.blocks[index]
         if block.kind != "paragraph":
@@ -56,6 +56,6 @@ class Bold:
 STYLE = Bold()
 
 
-def bold_asks(document: Document) -> bool:
+def bold_asks(document: ForeignPage) -> bool:
     """Whether bold text without a question mark may ask: the page is about questions, or asks in bold elsewhere."""
     return document.about_questions or document.has(_QUESTION)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 
 
 class Details:
@@ -13,11 +13,11 @@ class Details:
     name = "folds"
     example = "<details><summary>What is a mask?</summary>\nZeros and ones.\n</details>"
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if a summary asks."""
         return 0.8 if document.question_folds else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The folds that begin in a block. A list shows its own: an item may have more around it."""
         block = document.blocks[index]
         return [] if block.kind == "list" else folds_in(document, *document.span(block))
@@ -26,7 +26,7 @@ class Details:
 STYLE = Details()
 
 
-def folds_in(document: Document, start: int, end: int) -> list[Start]:
+def folds_in(document: ForeignPage, start: int, end: int) -> list[Start]:
     """The questions in the folds that begin in a stretch of the text."""
     first = bisect_left(document.question_folds, start, key=lambda found: found[0].start)
     last = bisect_left(document.question_folds, end, key=lambda found: found[0].start)

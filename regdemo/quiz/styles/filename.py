@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regdemo.quiz.styles.base import ABOUT_QUESTIONS, Document, Start
+from regdemo.quiz.styles.base import ABOUT_QUESTIONS, ForeignPage, Start
 from regdemo.quiz.styles.titles import Title, read_title
 
 
@@ -12,7 +12,7 @@ class FileName:
     name = "a question as the file's name"
     example = "what-is-a-mask.md"
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if the name asks and the headings do not."""
         title = _asked(document)
         words = title.text.lower().split()
@@ -22,7 +22,7 @@ class FileName:
         headings = [read_title(block.text) for block in document.blocks[first:] if block.kind == "heading"]
         return float(sum(heading.marked or heading.ends_as_question for heading in headings) <= 1)
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The whole page, from its first block."""
         if index:
             return []
@@ -37,5 +37,5 @@ class FileName:
 STYLE = FileName()
 
 
-def _asked(document: Document) -> Title:
+def _asked(document: ForeignPage) -> Title:
     return read_title(document.name.replace("-", " ").replace("_", " "))

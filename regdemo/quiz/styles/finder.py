@@ -1,4 +1,4 @@
-"""The questions of somebody else's page: each block is shown to the styles, the surest first."""
+"""The questions of a foreign page: each block is shown to the styles, the surest first."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from regdemo.quiz.cards import Reason
 from regdemo.quiz.styles import bold, details, filename, headings, lists, pairs, paragraphs, separators, tables
-from regdemo.quiz.styles.answers import Split, split
-from regdemo.quiz.styles.base import Document, Start, Style
+from regdemo.quiz.styles.answers import SplitAnswer, split
+from regdemo.quiz.styles.base import ForeignPage, Start, Style
 from regdemo.quiz.styles.languages import is_placeholder
-from regdemo.quiz.styles.markup import Text, is_only_links, tidied
+from regdemo.quiz.styles.markup import MaskedText, is_only_links, tidied
 from regdemo.quiz.styles.options import Undecided
 from regdemo.quiz.styles.titles import names_answer
 from regdemo.quiz.text import gaps
@@ -32,10 +32,10 @@ _FOOTER = 300  # characters that may follow the last rule of a page and belong t
 _RULE = re.compile(r"\n[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})(?=\n)")
 
 
-class Entry(NamedTuple):
+class FoundQuestion(NamedTuple):
     """A question and its answer as found in the lines from start up to end."""
 
-    split: Split
+    split: SplitAnswer
     start: int
     end: int
 
@@ -49,7 +49,7 @@ class LeftOut(NamedTuple):
     detail: str = ""
 
 
-def find(document: Document, styles: Sequence[Style] = STYLES) -> tuple[list[Entry], list[LeftOut]]:
+def find(document: ForeignPage, styles: Sequence[Style] = STYLES) -> tuple[list[FoundQuestion], list[LeftOut]]:
     """The questions of a page that have an answer, in their order, and those that are left out."""
     finder = _Finder(document, styles)
     finder.walk()
@@ -59,11 +59,11 @@ def find(document: Document, styles: Sequence[Style] = STYLES) -> tuple[list[Ent
 class _Finder:
     """Walks over a page once."""
 
-    def __init__(self, document: Document, styles: Sequence[Style]) -> None:
+    def __init__(self, document: ForeignPage, styles: Sequence[Style]) -> None:
         sure = {style.name: style.certainty(document) for style in styles}
         self.styles = sorted((style for style in styles if sure[style.name]), key=lambda style: -sure[style.name])
         self.document = document
-        self.found: list[Entry] = []
+        self.found: list[FoundQuestion] = []
         self.left_out: list[LeftOut] = []
         self.current: Start | None = None
         self.done = 0
@@ -107,14 +107,14 @@ class _Finder:
             body = _without_footer(body)
         split_ = self._split(start, body)
         first, last = self.document.line_at(start.at), self.document.line_at(max(start.at, end - 1)) + 1
-        if isinstance(split_, Split):
-            self.found.append(Entry(split_, first, last))
+        if isinstance(split_, SplitAnswer):
+            self.found.append(FoundQuestion(split_, first, last))
         elif isinstance(split_, Undecided):
             self.left_out.append(LeftOut(first, start.title, Reason.UNDECIDED, split_.reason))
         else:
             self.left_out.append(LeftOut(first, start.title or body.raw.strip().partition("\n")[0], Reason.NO_ANSWER))
 
-    def _split(self, start: Start, body: Text) -> Split | Undecided | None:
+    def _split(self, start: Start, body: MaskedText) -> SplitAnswer | Undecided | None:
         if start.gaps:
             return self._cloze(start, body)
         if start.answers:
@@ -123,11 +123,11 @@ class _Finder:
             return (
                 None
                 if not start.title or is_only_links(said) or is_placeholder(said)
-                else Split(start.title, said, said)
+                else SplitAnswer(start.title, said, said)
             )
         return split(start.title, body, self.document.key_for(start.at, start.number))
 
-    def _cloze(self, start: Start, body: Text) -> Split:
+    def _cloze(self, start: Start, body: MaskedText) -> SplitAnswer:
         """The text with gaps, and in full."""
         raw, end = self.document.text.raw, start.body
         asked: list[str] = []
@@ -139,10 +139,10 @@ class _Finder:
             full += [raw[end:first], blanks[-1][0]]
             end = last
         rest = raw[end : start.body + len(body.raw)]
-        return Split("".join([*asked, rest]).strip(), "".join([*full, rest]).strip(), "", blanks=tuple(blanks))
+        return SplitAnswer("".join([*asked, rest]).strip(), "".join([*full, rest]).strip(), "", blanks=tuple(blanks))
 
 
-def _without_footer(body: Text) -> Text:
+def _without_footer(body: MaskedText) -> MaskedText:
     """The body of a page's last question without a few lines behind a rule, which speak of the page."""
     rules = list(_RULE.finditer(body.masked))
     if not rules or not body.raw[: rules[-1].start()].strip():

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from regdemo.quiz.styles.languages import words
-from regdemo.quiz.styles.markup import Text, title_text
+from regdemo.quiz.styles.markup import MaskedText, title_text
 
 _DETAILS = re.compile(r"<(/?)details\b[^>\n]{0,200}>", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary\b[^>\n]{0,200}>", re.IGNORECASE)
@@ -50,7 +50,7 @@ class Fold(NamedTuple):
         return set(re.findall(r"[^\W\d_]+", title_text(self.summary).casefold()))
 
 
-def find_folds(text: Text, start: int = 0, end: int | None = None) -> list[Fold]:
+def find_folds(text: MaskedText, start: int = 0, end: int | None = None) -> list[Fold]:
     """The outermost `<details>` blocks of a stretch of the text."""
     if "<" not in text.masked:
         return []
@@ -73,7 +73,7 @@ def begins_fold(text: str, start: int, end: int) -> bool:
     return bool(_DETAILS.match(text, start, end))
 
 
-def _fold(text: Text, start: int, inside: int, close: int, end: int) -> Fold:
+def _fold(text: MaskedText, start: int, inside: int, close: int, end: int) -> Fold:
     opening = _SUMMARY.search(text.masked, inside, close)
     closing = _SUMMARY_END.search(text.masked, opening.end(), close) if opening else None
     if not opening or not closing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.bold import BOLD
 from regdemo.quiz.styles.pairs import begins_pair
 from regdemo.quiz.styles.titles import Title, read_title
@@ -17,14 +17,14 @@ class Headings:
     example = "### 1. What is a mask?\n\nZeros and ones."
 
     def __init__(self) -> None:
-        self._sections: WeakKeyDictionary[Document, dict[int, int]] = WeakKeyDictionary()
+        self._sections: WeakKeyDictionary[ForeignPage, dict[int, int]] = WeakKeyDictionary()
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if a heading asks or is numbered as a question."""
         self._sections[document] = _question_sections(document)
         return 0.9 if self._sections[document] else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The section of a heading that asks."""
         end = self._sections[document].get(index)
         if end is None:
@@ -42,7 +42,7 @@ class Headings:
 STYLE = Headings()
 
 
-def _continues(document: Document, index: int, title: Title) -> bool:
+def _continues(document: ForeignPage, index: int, title: Title) -> bool:
     """Whether a paragraph is the next question, in bold with the next number: `**4. Why?**` below `## 3. What?`."""
     start, end = document.span(document.blocks[index])
     found = BOLD.match(document.text.masked, start, end) if title.number is not None else None
@@ -52,7 +52,7 @@ def _continues(document: Document, index: int, title: Title) -> bool:
     return bold.ends_as_question and bold.number == (title.number or 0) + 1
 
 
-def _question_sections(document: Document) -> dict[int, int]:
+def _question_sections(document: ForeignPage) -> dict[int, int]:
     """The headings that are questions, each with the index of the block at which its section ends."""
     chosen = _outermost(document, _asking(document))
     ends: dict[int, int] = {}
@@ -67,7 +67,7 @@ def _question_sections(document: Document) -> dict[int, int]:
     return ends
 
 
-def _asking(document: Document) -> set[int]:
+def _asking(document: ForeignPage) -> set[int]:
     """The headings that ask, judged together with their neighbours of the same level."""
     chosen: set[int] = set()
     for level in range(1, 7):
@@ -98,7 +98,7 @@ def _asking(document: Document) -> set[int]:
     return chosen
 
 
-def _outermost(document: Document, chosen: set[int]) -> set[int]:
+def _outermost(document: ForeignPage, chosen: set[int]) -> set[int]:
     """Without the headings that belong to the answer of another, and those that only group others."""
     kept: set[int] = set()
     current: int | None = None

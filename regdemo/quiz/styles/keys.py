@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from regdemo.quiz.blocks import Block, Page
+from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.styles.languages import pattern
-from regdemo.quiz.styles.markup import Text
+from regdemo.quiz.styles.markup import MaskedText
 
 _HEAD = re.compile(rf"[ \t#*_]*(?:the[ \t])?(?:{pattern('key')})[*_]*[ \t]*[:：]?[*_]*[ \t]*", re.IGNORECASE)
 _LINE = re.compile(
@@ -28,13 +28,13 @@ class Key:
         self.answers = answers
 
 
-class Document(Protocol):
+class KeyedPage(Protocol):
     """What is read of a document."""
 
-    page: Page
+    page: MarkdownPage
 
     @property
-    def blocks(self) -> Sequence[Block]:
+    def blocks(self) -> Sequence[MarkdownBlock]:
         """Its blocks."""
 
     @property
@@ -42,11 +42,11 @@ class Document(Protocol):
         """Where each line begins in the text."""
 
     @property
-    def text(self) -> Text:
+    def text(self) -> MaskedText:
         """Its text."""
 
 
-def find_keys(document: Document) -> list[Key]:
+def find_keys(document: KeyedPage) -> list[Key]:
     """The keys of a page, in their order."""
     found: list[Key] = []
     blocks = document.blocks

@@ -7,7 +7,7 @@ import re
 from regdemo.quiz.blocks import MARKER
 from regdemo.quiz.styles import options as choices
 from regdemo.quiz.styles.answers import answer_mark
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.bold import BOLD, bold_asks
 from regdemo.quiz.styles.details import folds_in
 from regdemo.quiz.styles.folds import begins_fold
@@ -27,11 +27,11 @@ class Lists:
     name = "lists"
     example = "1. What is a mask?\n   - Zeros and ones."
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if there is a list."""
         return 0.5 if any(block.kind == "list" for block in document.blocks) else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The items that ask."""
         block = document.blocks[index]
         if block.kind != "list":
@@ -52,7 +52,7 @@ class Lists:
         return found
 
     def _item(
-        self, document: Document, index: int, start: int, end: int, last: bool, alone: bool, answering: Start | None
+        self, document: ForeignPage, index: int, start: int, end: int, last: bool, alone: bool, answering: Start | None
     ) -> list[Start]:
         """The question of an item. answering: the question whose answer the list may be a part of."""
         masked = document.text.masked
@@ -90,13 +90,13 @@ class Lists:
 STYLE = Lists()
 
 
-def _has_ticks(document: Document, start: int, end: int) -> bool:
+def _has_ticks(document: ForeignPage, start: int, end: int) -> bool:
     """Whether a list of options with a tick is nested in an item."""
     text = document.text.cut(start, end)
     found = choices.find_options(text)
     return bool(found) and choices.has_ticks(text, found)
 
 
-def _rule_follows(document: Document, index: int) -> bool:
+def _rule_follows(document: ForeignPage, index: int) -> bool:
     """Whether a rule is right behind a block."""
     return index + 1 < len(document.blocks) and document.blocks[index + 1].kind == "rule"

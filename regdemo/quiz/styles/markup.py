@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-from regdemo.quiz.blocks import Page
+from regdemo.quiz.blocks import MarkdownPage
 
 _INLINE = MarkdownIt("commonmark").disable("text_join")
 _MARKED = re.compile(r"[*_\[\]<>\\&!`\n]")
@@ -41,7 +41,7 @@ _TICKS_OR_END = re.compile(r"`+|\n[ \t]*(?=\n|(?:[-*+|>#]|\d{1,9}[.)])[ \t])")  
 _SIGN = re.compile(r"[^\w\s]|_")
 
 
-class Text(NamedTuple):
+class MaskedText(NamedTuple):
     """A stretch of a page. masked is as long as raw: patterns look there.
 
     In masked there are spaces for the lines of code blocks; in inline code and formulas, an x for each sign.
@@ -50,25 +50,25 @@ class Text(NamedTuple):
     raw: str
     masked: str
 
-    def cut(self, start: int, end: int | None = None) -> Text:
+    def cut(self, start: int, end: int | None = None) -> MaskedText:
         """The part from start up to end."""
-        return Text(self.raw[start:end], self.masked[start:end])
+        return MaskedText(self.raw[start:end], self.masked[start:end])
 
 
-def text_of(page: Page, start: int = 0, end: int | None = None) -> Text:
+def text_of(page: MarkdownPage, start: int = 0, end: int | None = None) -> MaskedText:
     """The lines of a page from start up to end."""
     raw = page.lines[start:end]
     masked = [" " * len(line) if number in page.code else line for number, line in enumerate(raw, start)]
-    return Text("\n".join(raw), _masked("\n".join(masked)))
+    return MaskedText("\n".join(raw), _masked("\n".join(masked)))
 
 
-def as_text(raw: str) -> Text:
+def as_text(raw: str) -> MaskedText:
     """A text without code blocks.
 
     >>> as_text("`a*b` is $x_1$").masked
     '`axb` is $xx1$'
     """
-    return Text(raw, _masked(raw))
+    return MaskedText(raw, _masked(raw))
 
 
 def _masked(text: str) -> str:
@@ -170,7 +170,7 @@ def is_only_links(text: str) -> bool:
     return not re.search(r"\w", _TAG.sub("", _LINK.sub("", text)))
 
 
-def tidied(text: Text) -> str:
+def tidied(text: MaskedText) -> str:
     """The text without lines that only lay out or link back, and without rules at its end."""
     if "<!--" in text.masked:
         text = _without_comments(text)
@@ -187,7 +187,7 @@ def tidied(text: Text) -> str:
     return f"{first}\n{rest}".strip() if first.strip() else rest.strip("\n").rstrip()
 
 
-def _without_comments(text: Text) -> Text:
+def _without_comments(text: MaskedText) -> MaskedText:
     """The text without HTML comments. One that is never closed stays."""
     kept: list[tuple[int, int]] = []
     start = 0
@@ -198,4 +198,6 @@ def _without_comments(text: Text) -> Text:
         kept.append((start, opening))
         start = closing + len("-->")
     kept.append((start, len(text.raw)))
-    return Text("".join(text.raw[slice(*part)] for part in kept), "".join(text.masked[slice(*part)] for part in kept))
+    return MaskedText(
+        "".join(text.raw[slice(*part)] for part in kept), "".join(text.masked[slice(*part)] for part in kept)
+    )

@@ -1,4 +1,4 @@
-"""The options of a choice in somebody else's text, and which of them its marks call right."""
+"""The options of a choice in a foreign text, and which of them its marks call right."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from regdemo.quiz.cards import LETTERS, Option
-from regdemo.quiz.styles.markup import Text, tidied
+from regdemo.quiz.styles.markup import MaskedText, tidied
 
-LONGEST = 2_000  # characters in a question: an answer marked further below is not its answer
+LONGEST_QUESTION = 2_000  # characters in a question: an answer marked further below is not its answer
 
 _OPTION = re.compile(
     r"^[ \t>]*+(?:[-*+][ \t]+)?(?:\[(?P<box>[ xX]?)\][^\S\n]+)?"
@@ -41,7 +41,7 @@ class Undecided(NamedTuple):
     reason: str
 
 
-class Choice(NamedTuple):
+class MarkedOptions(NamedTuple):
     """The options of a question, the question without them, and the answer without the letters that it names."""
 
     options: tuple[Option, ...]
@@ -49,15 +49,15 @@ class Choice(NamedTuple):
     explanation: str
 
 
-def find_options(text: Text) -> list[re.Match[str]]:
+def find_options(text: MaskedText) -> list[re.Match[str]]:
     """The options of a text, each by what is before it: ticked boxes; or `A)`, `- b.`, `**C.**`; or all on one line."""
-    boxes = list(_BOX.finditer(text.masked, 0, 2 * LONGEST))
+    boxes = list(_BOX.finditer(text.masked, 0, 2 * LONGEST_QUESTION))
     if 2 <= len(boxes) <= len(LETTERS) and any(box["box"] in ("x", "X") for box in boxes):
         named = [_OPTION.match(text.masked, box.start()) for box in boxes]
         letters = [option["letter"].lower() if option else "" for option in named]
         return [option for option in named if option] if letters == list(LETTERS[: len(boxes)]) else boxes
     found: list[re.Match[str]] = []
-    for option in _OPTION.finditer(text.masked, 0, 2 * LONGEST):
+    for option in _OPTION.finditer(text.masked, 0, 2 * LONGEST_QUESTION):
         letter = option["letter"].lower()
         if letter == LETTERS[len(found)]:
             found.append(option)
@@ -67,15 +67,15 @@ def find_options(text: Text) -> list[re.Match[str]]:
             break
     if len(found) >= 2:
         return found
-    inline = list(_INLINE_OPTION.finditer(text.masked, 0, LONGEST))
+    inline = list(_INLINE_OPTION.finditer(text.masked, 0, LONGEST_QUESTION))
     if len(inline) >= 3 and "".join(option["letter"].lower() for option in inline) == LETTERS[: len(inline)]:
         return inline
     return []
 
 
-def unticked_boxes(text: Text) -> list[re.Match[str]]:
+def unticked_boxes(text: MaskedText) -> list[re.Match[str]]:
     """A task list in which nothing needs to be ticked."""
-    return list(_BOX.finditer(text.masked, 0, 2 * LONGEST))
+    return list(_BOX.finditer(text.masked, 0, 2 * LONGEST_QUESTION))
 
 
 def begins_options(text: str, start: int, end: int) -> bool:
@@ -84,12 +84,12 @@ def begins_options(text: str, start: int, end: int) -> bool:
     return bool((option and option["letter"] in "aA") or _BOX.match(text, start, end))
 
 
-def has_ticks(text: Text, options: list[re.Match[str]]) -> bool:
+def has_ticks(text: MaskedText, options: list[re.Match[str]]) -> bool:
     """Whether the file itself marks an option as right."""
     return any(_is_ticked(text, option) for option in options)
 
 
-def end_of_options(text: Text, options: list[re.Match[str]]) -> int:
+def end_of_options(text: MaskedText, options: list[re.Match[str]]) -> int:
     """Where the last option ends: at an empty line that no code follows."""
     start = options[-1].end()
     while blank := _BLANK_LINE.search(text.masked, start):
@@ -103,7 +103,7 @@ def end_of_options(text: Text, options: list[re.Match[str]]) -> int:
     return len(text.masked)
 
 
-def _code_follows(text: Text, start: int) -> bool:
+def _code_follows(text: MaskedText, start: int) -> bool:
     """Whether the next line with anything in it is code."""
     line = next((line for line in text.raw[start:].split("\n", 40)[:40] if line.strip()), "")
     if not line:
@@ -112,7 +112,9 @@ def _code_follows(text: Text, start: int) -> bool:
     return not text.masked[place : place + len(line)].strip()
 
 
-def resolve_options(prompt: Text, answer: Text, *, marked: bool, key: str = "") -> Choice | Undecided | None:
+def resolve_options(
+    prompt: MaskedText, answer: MaskedText, *, marked: bool, key: str = ""
+) -> MarkedOptions | Undecided | None:
     """The options in the prompt with what is right. None without options, or if nothing says which is right.
 
     What the file says explicitly wins: ticks, the letters behind an answer's mark, a key of answers. If two of these
@@ -131,7 +133,7 @@ def resolve_options(prompt: Text, answer: Text, *, marked: bool, key: str = "") 
     ]
     ticked = {number for number, option in enumerate(found) if _is_ticked(prompt, option)}
     named = named_letters(answer, len(found), strict=not marked)
-    keyed = named_letters(Text(key, key), len(found))
+    keyed = named_letters(MaskedText(key, key), len(found))
     said = [ticked, set(named[0]) if named and marked else set(), set(keyed[0]) if keyed else set()]
     explicit = [numbers for numbers in said if numbers]
     if any(numbers != explicit[0] for numbers in explicit):
@@ -152,16 +154,16 @@ def resolve_options(prompt: Text, answer: Text, *, marked: bool, key: str = "") 
         rest = answer.cut(end) if right else answer
     if not right:
         return None
-    around = Text(*(text[: found[0].start()] + text[ends[-1] :] for text in (prompt.raw, prompt.masked)))
+    around = MaskedText(*(text[: found[0].start()] + text[ends[-1] :] for text in (prompt.raw, prompt.masked)))
     explanation = tidied(rest)
     for number in right:  # `Answer: C) its text` says the text again
         if texts[number] and explanation.startswith(texts[number]):
             explanation = explanation.removeprefix(texts[number]).lstrip(" .*\n")
     options = tuple(Option(text.removeprefix("**").removesuffix("**"), n in right) for n, text in enumerate(texts))
-    return Choice(options, tidied(around), explanation)
+    return MarkedOptions(options, tidied(around), explanation)
 
 
-def named_letters(answer: Text, count: int, strict: bool = False) -> tuple[list[int], int] | None:
+def named_letters(answer: MaskedText, count: int, strict: bool = False) -> tuple[list[int], int] | None:
     """The options that an answer begins by naming, `C`, `**B)** because`, `A and D`, and where the rest begins.
 
     strict: where nothing says that an answer follows, a letter counts if it is alone on its line, or as in `B)`.
@@ -186,7 +188,7 @@ def named_letters(answer: Text, count: int, strict: bool = False) -> tuple[list[
     return numbers, behind.end() if behind else end
 
 
-def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
+def _is_twofold(prompt: MaskedText, found: list[re.Match[str]]) -> bool:
     """Whether there is another list of the same form: two questions in one, and it is not known whose the answer is."""
     if found[0].groupdict().get("box") is not None:
         groups = [[found[0]]]  # of boxes without an empty line between them
@@ -201,46 +203,46 @@ def _is_twofold(prompt: Text, found: list[re.Match[str]]) -> bool:
     small = found[0]["letter"].islower()
     firsts = [
         option
-        for option in _OPTION.finditer(prompt.masked, 0, 2 * LONGEST)
+        for option in _OPTION.finditer(prompt.masked, 0, 2 * LONGEST_QUESTION)
         if option["letter"].lower() == "a" and option["letter"].islower() == small
     ]
     return len(firsts) > 1 and any(
         option["letter"].lower() == "b" and option.start() < found[0].start()
-        for option in _OPTION.finditer(prompt.masked, firsts[0].end(), 2 * LONGEST)
+        for option in _OPTION.finditer(prompt.masked, firsts[0].end(), 2 * LONGEST_QUESTION)
         if option["letter"].islower() == small
     )
 
 
-def _has_hidden_ticks(prompt: Text) -> bool:
+def _has_hidden_ticks(prompt: MaskedText) -> bool:
     """Whether a ticked box is inside a code block: the block was never closed, and other questions may be in it."""
-    hidden = (box for box in _BOX.finditer(prompt.raw, 0, 2 * LONGEST) if box["box"] in ("x", "X"))
+    hidden = (box for box in _BOX.finditer(prompt.raw, 0, 2 * LONGEST_QUESTION) if box["box"] in ("x", "X"))
     return any(not prompt.masked[box.start() : box.end()].strip() for box in hidden)
 
 
-def _has_prose(text: Text, start: int, end: int) -> bool:
+def _has_prose(text: MaskedText, start: int, end: int) -> bool:
     """Whether a paragraph that is not indented begins in a stretch, behind an empty line."""
     lines = text.masked[start:end].split("\n")
     return any(not before.strip() and line[:1].strip() and line[:1] not in "-*+" for before, line in pairwise(lines))
 
 
-def _is_ticked(text: Text, option: re.Match[str]) -> bool:
+def _is_ticked(text: MaskedText, option: re.Match[str]) -> bool:
     """Whether the file itself marks the option as right: by a ticked box, or a sign behind it."""
     end = text.masked.find("\n", option.end())
     line = text.masked[option.end() : end if end >= 0 else None]
     return option.groupdict().get("box") in ("x", "X") or bool(_TICK.search(line))
 
 
-def _is_bold(text: Text, option: re.Match[str], end: int) -> bool:
+def _is_bold(text: MaskedText, option: re.Match[str], end: int) -> bool:
     """Whether all of an option is bold, with or without its letter."""
     whole = text.masked[option.end() : end].strip()
     opened = option.groupdict().get("bold") in ("**", "__") and not option[0].rstrip().endswith(("**", "__"))
     return whole.endswith(("**", "__")) and (opened or (whole.startswith(("**", "__")) and whole.count("**") == 2))
 
 
-def _option_text(text: Text, option: re.Match[str], end: int, place: int) -> str:
+def _option_text(text: MaskedText, option: re.Match[str], end: int, place: int) -> str:
     """An option as it is shown: on one line, unless there is code in it."""
     raw, masked = text.raw[option.end() : end], text.masked[option.end() : end]
-    if not _code_follows(Text(raw, masked), raw.find("\n") if "\n" in raw else len(raw)):
+    if not _code_follows(MaskedText(raw, masked), raw.find("\n") if "\n" in raw else len(raw)):
         joined = " ".join(_TICK.sub(" ", raw).split())
         return joined.removesuffix("**").strip() if joined.count("**") % 2 else joined
     first, _, rest = raw.partition("\n")

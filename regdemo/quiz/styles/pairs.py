@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from regdemo.quiz.styles.answers import answer_mark
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.languages import pattern
 from regdemo.quiz.styles.markup import title_text
 
@@ -31,11 +31,11 @@ class Pairs:
     name = "Q and A"
     example = "Q: What is a mask?\nA: Zeros and ones."
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if a line says it."""
         return 0.75 if document.has(_Q_LINE) or document.has(_C_LINE) else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The lines `Q:` and `C:` of a paragraph."""
         block = document.blocks[index]
         return pairs_in(document, *document.span(block)) if block.kind == "paragraph" else []
@@ -44,7 +44,7 @@ class Pairs:
 STYLE = Pairs()
 
 
-def pairs_in(document: Document, start: int, end: int, inside_list: bool = False) -> list[Start]:
+def pairs_in(document: ForeignPage, start: int, end: int, inside_list: bool = False) -> list[Start]:
     """The questions at lines `Q: ...` of a stretch. One that is nested deeper ends where the text is less so."""
     found: list[Start] = []
     for line in _Q_LINE.finditer(document.text.masked, start, end):
@@ -68,7 +68,7 @@ def pairs_in(document: Document, start: int, end: int, inside_list: bool = False
     return sorted(found)
 
 
-def begins_pair(document: Document, start: int, end: int) -> bool:
+def begins_pair(document: ForeignPage, start: int, end: int) -> bool:
     """Whether the first line of a stretch is `Q: ...`, with an answer marked below it."""
     while start < end and document.text.masked[start] in " \t\n":
         start += 1
@@ -77,7 +77,7 @@ def begins_pair(document: Document, start: int, end: int) -> bool:
     return bool(line and answer_mark(document.text, document.end_of_line(line.end()), end))
 
 
-def _end_of_nesting(document: Document, line: re.Match[str]) -> int | None:
+def _end_of_nesting(document: ForeignPage, line: re.Match[str]) -> int | None:
     """Where a line begins that is indented less than the mark of this question; None if its mark is not indented."""
     indent = _columns(line["indent"])
     if not indent:

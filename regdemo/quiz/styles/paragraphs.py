@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regdemo.quiz.styles import options as choices
 from regdemo.quiz.styles.answers import answer_mark
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.titles import read_title
 
 
@@ -14,12 +14,12 @@ class Paragraphs:
     name = "options"
     example = "What is kept?\nA) the sum\nB) the mean\nAnswer: B"
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """The least sure: only what nothing else sees."""
         return 0.3
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
-        """A paragraph that asks, unless it is the text of a question whose title stands above."""
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
+        """A paragraph that asks, unless it is the text of a question whose title is above."""
         block = document.blocks[index]
         if block.kind != "paragraph":
             return []
@@ -36,7 +36,7 @@ class Paragraphs:
 STYLE = Paragraphs()
 
 
-def is_answered(document: Document, index: int) -> bool:
+def is_answered(document: ForeignPage, index: int) -> bool:
     """Whether an answer is marked in a block, or below it with nothing but options and code between."""
     if answer_mark(document.text, *document.span(document.blocks[index])):
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.markup import title_text
 
 _PAIR = re.compile(
@@ -25,11 +25,11 @@ class Separators:
     name = "separators"
     example = "What is a mask?::Zeros and ones"
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if a separator is there."""
         return 0.7 if document.has(_SIGN) or document.has(_LINE) or document.has(_TAGGED) else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The questions of a paragraph."""
         block = document.blocks[index]
         if block.kind != "paragraph":
@@ -41,7 +41,7 @@ class Separators:
             or (self._clozes(document, start, end) if document.has(_TAGGED) else [])
         )
 
-    def _line(self, document: Document, start: int, end: int) -> list[Start]:
+    def _line(self, document: ForeignPage, start: int, end: int) -> list[Start]:
         """The lines above a line `?` ask, those below it answer, up to an empty one."""
         line = _LINE.search(document.text.masked, start, end)
         if not line or not document.text.masked[start : line.start()].strip():
@@ -50,7 +50,7 @@ class Separators:
         question = document.text.raw[start : line.start()].strip()
         return [Start(start, title_text(question), body, document.blank_after(body + 1), answers=True)]
 
-    def _clozes(self, document: Document, start: int, end: int) -> list[Start]:
+    def _clozes(self, document: ForeignPage, start: int, end: int) -> list[Start]:
         gaps = tuple((*found.span(), 2) for found in _CLOZE.finditer(document.text.masked, start, end))
         return [Start(start, "", start, end, gaps=gaps)] if gaps else []
 
@@ -58,7 +58,7 @@ class Separators:
 STYLE = Separators()
 
 
-def separated(document: Document, start: int, end: int) -> list[Start]:
+def separated(document: ForeignPage, start: int, end: int) -> list[Start]:
     """Each line `question :: answer`, where most lines are such.
 
     Without spaces around it the sign is often code, `std::cout`: it counts behind a sign, or where the page is tagged.

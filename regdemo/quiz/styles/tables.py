@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from regdemo.quiz.styles.base import Document, Start
+from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.languages import words
 from regdemo.quiz.styles.markup import title_text
 
@@ -14,7 +14,7 @@ _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _FRONTS = {"front", "term", "prompt"}
 _BACKS = {"back", "definition", "meaning", "explanation", "description"}
 
-Cell = tuple[int, int]
+Extent = tuple[int, int]
 
 
 class Tables:
@@ -23,11 +23,11 @@ class Tables:
     name = "tables"
     example = "| Question | Answer |\n| --- | --- |\n| What is a mask? | Zeros and ones |"
 
-    def certainty(self, document: Document) -> float:
+    def certainty(self, document: ForeignPage) -> float:
         """Sure if a line looks like the rule below a table's head."""
         return 0.95 if any("-|" in line or "- |" in line for line in document.page.lines) else 0.0
 
-    def starts(self, document: Document, index: int, current: Start | None) -> list[Start]:
+    def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The rows of a table with such a head."""
         block = document.blocks[index]
         if block.kind != "paragraph":
@@ -58,7 +58,7 @@ def _columns(names: list[str]) -> tuple[int, int, int | None] | None:
     return question, answer, column({"", "no", "nr", "number", "n", "id"})
 
 
-def _rows(document: Document, lines: range, question: int, answer: int, number: int | None) -> list[Start]:
+def _rows(document: ForeignPage, lines: range, question: int, answer: int, number: int | None) -> list[Start]:
     found: list[Start] = []
     for line in lines:
         cells = _cells(document, line)
@@ -80,7 +80,7 @@ def _rows(document: Document, lines: range, question: int, answer: int, number: 
     return [start for start in found if start.title]
 
 
-def _cells(document: Document, line: int) -> list[Cell]:
+def _cells(document: ForeignPage, line: int) -> list[Extent]:
     """Where in the text the cells of a table's line are. A bar in code or behind a backslash separates none."""
     begin, end = document.offsets[line], document.offsets[line] + len(document.page.lines[line])
     masked = document.text.masked
@@ -94,7 +94,7 @@ def _cells(document: Document, line: int) -> list[Cell]:
     return [_stripped(document.text.raw, cell) for cell in cells]
 
 
-def _stripped(raw: str, cell: Cell) -> Cell:
+def _stripped(raw: str, cell: Extent) -> Extent:
     start, end = cell
     while start < end and raw[start] in " \t":
         start += 1

@@ -1,4 +1,4 @@
-"""Titles: whether they ask, and what stands before what they ask."""
+"""Titles: whether they ask, and what precedes what they ask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOUSEKEEPING = re.compile(
     r"^want to (?:help|join|add|support)|^(?:need help|looking for|enjoy|interested|stuck|like (?:this|it|what))\b",
     re.IGNORECASE,
 )
-# Headings beside questions that are none themselves.
+# Headings next to questions that aren't questions themselves.
 _GENERIC = """
     introduction overview background summary conclusion conclusions note notes tip tips source sources reference
     references resource resources links further prerequisites contents index about credits author authors
@@ -52,7 +52,7 @@ class Title(NamedTuple):
 
     @property
     def is_generic(self) -> bool:
-        """Whether headings beside questions often read like this."""
+        """Whether headings next to questions often read like this."""
         return bool(_HOUSEKEEPING.search(self.text)) or first_word(self.text) in _GENERIC_WORDS
 
 

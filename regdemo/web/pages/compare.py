@@ -21,9 +21,9 @@ from regdemo.web.site import Site, form, see_other, whole
 from regdemo.web.site import field as sent_field
 from regdemo.web.workroom import Superseded, WorkError
 
-FOLDER = "comparisons"
+COMPARISONS_FOLDER = "comparisons"
 MOST_SEEDS = 64  # networks per arm, in a page
-TASKS = ("mnist1d", "digits", "text")
+TASK_NAMES = ("mnist1d", "digits", "text")
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Training:
 def routes(site: Site) -> list[Route]:
     """`/compare`, its forms and what it found."""
     training = Training()
-    folder = site.home / FOLDER
+    folder = site.home / COMPARISONS_FOLDER
 
     async def look(request: Request) -> Response:
         query = request.query_params
@@ -57,10 +57,10 @@ def routes(site: Site) -> list[Route]:
             title="Compare",
             here="/compare",
             techniques=list(techniques.TECHNIQUES),
-            tasks=TASKS,
+            tasks=TASK_NAMES,
             chosen=[name for name in query.getlist("arms") if name in techniques.TECHNIQUES],
             combine="combine" in query,
-            task=query.get("task", TASKS[0]),
+            task=query.get("task", TASK_NAMES[0]),
             training=training,
             seeds=(int(choices.SEEDS.low), MOST_SEEDS),
             kept=await asyncio.to_thread(kept.every, folder),
@@ -71,9 +71,9 @@ def routes(site: Site) -> list[Route]:
             return see_other("/compare")
         sent = form(request)
         arms = [name for name in sent.get("arms", []) if name in techniques.TECHNIQUES]
-        combine, task = "combine" in sent, sent_field(request, "task", TASKS[0])
-        if task not in TASKS:
-            raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASKS)}")
+        combine, task = "combine" in sent, sent_field(request, "task", TASK_NAMES[0])
+        if task not in TASK_NAMES:
+            raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASK_NAMES)}")
         if combine and not 2 <= len(arms) <= 5:
             raise ArgumentError(f"{len(arms)} techniques cannot be combined: tick from 2 to 5")
         if not arms:

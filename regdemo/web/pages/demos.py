@@ -27,7 +27,7 @@ def routes(site: Site) -> list[Route]:
         return site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
 
     async def one(request: Request) -> Response:
-        demo = found(request.path_params["name"])
+        demo = find_demo(request.path_params["name"])
         problem, status = "", 200
         try:
             values = controls.parsed(demo, request.query_params)
@@ -60,7 +60,7 @@ def routes(site: Site) -> list[Route]:
         )
 
     async def report(request: Request) -> Response:
-        demo = found(request.path_params["name"])
+        demo = find_demo(request.path_params["name"])
         try:
             values = controls.parsed(demo, request.query_params)
             if not _is_meant(request, demo, values):
@@ -79,7 +79,7 @@ def routes(site: Site) -> list[Route]:
 
     async def next_to_card(request: Request) -> Response:
         """A demo's slider and first picture, for the side of a card."""
-        demo = found(request.path_params["name"])
+        demo = find_demo(request.path_params["name"])
         values = controls.parsed(demo, request.query_params)
         site.demos.warm_up()
         return site.page(
@@ -92,7 +92,7 @@ def routes(site: Site) -> list[Route]:
         )
 
     async def small_report(request: Request) -> Response:
-        demo = found(request.path_params["name"])
+        demo = find_demo(request.path_params["name"])
         try:
             values = controls.parsed(demo, request.query_params)
             if not _is_meant(request, demo, values):
@@ -123,7 +123,7 @@ def routes(site: Site) -> list[Route]:
     ]
 
 
-def found(name: str) -> catalog.Demo:
+def find_demo(name: str) -> catalog.Demo:
     """The demo of this name."""
     stem = name.replace("-", "_")
     if stem not in {demo.stem for demo in catalog.demos()}:

@@ -17,7 +17,7 @@ def routes(site: Site) -> list[Route]:
     """`/diagnose/NAME` and its tables alone."""
 
     async def one(request: Request) -> Response:
-        name = found(request)
+        name = find_run(request)
         measured = await report(request) if site.demos.warm else None
         if not measured:
             site.demos.warm_up()
@@ -29,7 +29,7 @@ def routes(site: Site) -> list[Route]:
         )
 
     async def report(request: Request) -> HTMLResponse:
-        name = found(request)
+        name = find_run(request)
         try:
             ran, _ = await site.demos.run(f"diagnosis {name} {request.scope['form_code']}", "diagnosis", name)
         except (WorkError, Superseded) as error:
@@ -38,7 +38,7 @@ def routes(site: Site) -> list[Route]:
         return site.page(
             request,
             "diagnosis_report.html",
-            blocks=[reports.shown(block) for block in ran.blocks],
+            blocks=[reports.template_block(block) for block in ran.blocks],
             cards=[known[id] for id in ran.cards if id in known],
             command=f"regdemo diagnose {name}",
         )
@@ -46,7 +46,7 @@ def routes(site: Site) -> list[Route]:
     return [Route("/diagnose/{name}", one), Route("/diagnose/{name}/report", report)]
 
 
-def found(request: Request) -> str:
+def find_run(request: Request) -> str:
     """The run that the address names."""
     name = str(request.path_params["name"])
     if name not in diagnoses.names():

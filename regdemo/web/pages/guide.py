@@ -49,7 +49,7 @@ def pictures() -> dict[str, Path]:
 @cache
 def _html() -> str:
     text = (folder() / "README.md").read_text(encoding="utf-8")
-    # What a card says for the quiz alone is no part of the reading.
+    # What a card says for the quiz alone is left out.
     text = re.sub(r"^### (Tags|Hints|Follow-ups|See it)\n.*?(?=^#)", "", text, flags=re.DOTALL | re.MULTILINE)
     return markdown.html(text, _resolve)
 

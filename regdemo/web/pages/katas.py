@@ -24,7 +24,7 @@ from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
 from regdemo.quiz.schedule import AGAIN, Rating
 from regdemo.web import reports
-from regdemo.web.pages.quiz import in_words
+from regdemo.web.pages.quiz import interval_text
 from regdemo.web.site import Site, field, see_other
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedText:
     """A verdict on a text, and what it was recorded as."""
 
     verdict: Verdict
@@ -48,7 +48,7 @@ class Judged:
             return f"It passes all {found.tests} tests, in {found.seconds:.1f} s"
         if found.state is verdict.State.FAILED:
             return f"It fails test {found.done + 1} of {found.tests}"
-        return f"It {said(found)}"
+        return f"It {failure_text(found)}"
 
 
 class Judging:
@@ -79,7 +79,7 @@ class Judging:
         self._turn.shutdown(wait=False, cancel_futures=True)
 
 
-def said(judged: Verdict) -> str:
+def failure_text(judged: Verdict) -> str:
     """How a run ended that neither passed nor failed."""
     return {
         verdict.State.UNLOADABLE: "cannot be judged",
@@ -91,7 +91,7 @@ def said(judged: Verdict) -> str:
 
 def routes(site: Site) -> list[Route]:
     """`/katas` and its forms."""
-    judged: dict[str, Judged] = {}
+    judged: dict[str, JudgedText] = {}
 
     def known() -> dict[str, Kata]:
         return kata_cards.katas(site.bank.cards)
@@ -116,7 +116,7 @@ def routes(site: Site) -> list[Route]:
                     state = "passed" if Rating(reviews[-1].rating).right else "failed"
                 elif files.saved_at(file(one)):
                     state = "begun"
-                waits = in_words(due - site.now()) if due and due > site.now() else "now" if due else ""
+                waits = interval_text(due - site.now()) if due and due > site.now() else "now" if due else ""
                 rows.append({"kata": one, "state": state, "due": waits, "task": one.card.question.partition("\n")[0]})
             return rows
 
@@ -182,15 +182,15 @@ def routes(site: Site) -> list[Route]:
             review = record.review(one, rating, found, text, hints, site.now())
             history.add(review)
             due = schedule.replay([*reviews, review])[one.card.id].due
-            return f"Saved as {Rating(rating).title}. It comes again in {in_words(due - site.now())}."
+            return f"Saved as {Rating(rating).title}. It comes again in {interval_text(due - site.now())}."
 
-        judged[one.name] = Judged(found, await site.in_practice(keep))
+        judged[one.name] = JudgedText(found, await site.in_practice(keep))
 
     async def check(request: Request) -> Response:
         one, text, seen = found(request), field(request, "source"), field(request, "seen")
         if lacking():
             return see_other("/katas")
-        if len(text.encode()) > files.LARGEST:
+        if len(text.encode()) > files.LARGEST_CODE:
             return await one_page(request, one, text=text, problem="This is too long for a kata.", status=413)
         now = files.saved_at(file(one))
         if now and str(now) != seen and files.read(one, site.folder) != text:

@@ -14,7 +14,7 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.session import Reply, StaleQuestion
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import _names, _response, intervals, said
+from regdemo.web.pages.quiz import _names, _response, intervals, verdict_text
 from regdemo.web.site import Site, field, form, see_other, whole
 
 
@@ -144,6 +144,6 @@ def scorecard(replies: list[Reply]) -> dict[str, Any]:
         "topics": score.topics,
         "calibration": found,
         "plot": plot,
-        "said": [said(reply.outcome) for reply in replies],
+        "said": [verdict_text(reply.outcome) for reply in replies],
         "see": [next(filter(None, map(see.link, reply.question.asked.see_it)), None) for reply in replies],
     }

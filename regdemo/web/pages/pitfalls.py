@@ -24,7 +24,7 @@ def routes(site: Site) -> list[Route]:
         return site.page(request, "pitfalls.html", title="Pitfalls", here="/pitfalls", groups=groups)
 
     async def one(request: Request) -> Response:
-        pitfall = found(request.path_params["name"])
+        pitfall = find_pitfall(request.path_params["name"])
         measured = await report(request) if site.demos.warm else None
         if not measured:
             site.demos.warm_up()
@@ -38,7 +38,7 @@ def routes(site: Site) -> list[Route]:
         )
 
     async def report(request: Request) -> HTMLResponse:
-        pitfall = found(request.path_params["name"])
+        pitfall = find_pitfall(request.path_params["name"])
         asker = f"pitfall {pitfall.name} {request.scope['form_code']}"
         try:
             ran, _ = await site.demos.run(asker, "pitfall", pitfall.name, 0)
@@ -52,7 +52,7 @@ def routes(site: Site) -> list[Route]:
             "pitfall_report.html",
             report=reports.drawn(ran),
             story=next((block.text for block in ran.blocks if hasattr(block, "text")), ""),
-            blocks=[reports.shown(b) for b in ran.blocks if b is not first and not hasattr(b, "text")],
+            blocks=[reports.template_block(b) for b in ran.blocks if b is not first and not hasattr(b, "text")],
             broken_fixed=reports.sides(first.source, fixed),
             pitfall=pitfall,
             cards=[known[id] for id in ran.cards if id in known],
@@ -61,7 +61,7 @@ def routes(site: Site) -> list[Route]:
     return [Route("/pitfalls", every), Route("/pitfalls/{name}", one), Route("/pitfalls/{name}/report", report)]
 
 
-def found(name: str) -> catalog.Pitfall:
+def find_pitfall(name: str) -> catalog.Pitfall:
     """The pitfall of this name."""
     for pitfall in catalog.pitfalls():
         if pitfall.name == name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,11 +15,11 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.grading import UnreadableAnswer
-from regdemo.quiz.outcome import GradeChoice, Outcome, Verdict
+from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
 from regdemo.quiz.session import Question, Session, StaleQuestion
 from regdemo.web import see
-from regdemo.web.desk import Told, Wanted
+from regdemo.web.desk import AnsweredQuestion, Wanted
 from regdemo.web.site import Site, field, form, see_other, whole
 
 
@@ -29,9 +30,9 @@ def routes(site: Site) -> list[Route]:
     async def look(request: Request) -> Response:
         query = request.query_params
         if "after" in query:
-            told = await site.in_practice(desk.told.get, query["after"])
-            if told:
-                return await outcome_page(request, told)
+            answered = await site.in_practice(desk.answered.get, query["after"])
+            if answered:
+                return await outcome_page(request, answered)
         if desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
             return await begin(request)
         return await question_page(request)
@@ -109,11 +110,11 @@ def routes(site: Site) -> list[Route]:
             **values,
         )
 
-    async def outcome_page(request: Request, told: Told) -> Response:
+    async def outcome_page(request: Request, answered: AnsweredQuestion) -> Response:
         def gather() -> dict[str, Any]:
             quiz = desk.session()
-            card, outcome = told.question.card, told.outcome
-            open_ = outcome.verdict is Verdict.UNGRADED
+            card, outcome = answered.question.card, answered.outcome
+            open_ = outcome.verdict is AnswerVerdict.UNGRADED
             suggested = Rating.GOOD if open_ and not outcome.key_points else None
             return {
                 "quiz": quiz,
@@ -124,9 +125,9 @@ def routes(site: Site) -> list[Route]:
                 "suggested": suggested,
             }
 
-        outcome, question = told.outcome, told.question
+        outcome, question = answered.outcome, answered.question
         values = await site.in_practice(gather)
-        open_ = outcome.verdict is Verdict.UNGRADED
+        open_ = outcome.verdict is AnswerVerdict.UNGRADED
         return site.page(
             request,
             "grade.html" if open_ else "outcome.html",
@@ -136,7 +137,7 @@ def routes(site: Site) -> list[Route]:
             outcome=outcome,
             place=_place(values["quiz"], question) if question.number else question.card.id,
             total=question.number + question.left,
-            verdict=said(outcome),
+            verdict=verdict_text(outcome),
             when=when(site, outcome),
             intervals=intervals(site, outcome.grades),
             see=[found for command in outcome.see_it if (found := see.link(command))],
@@ -205,7 +206,7 @@ def routes(site: Site) -> list[Route]:
 
     async def card(request: Request) -> Response:
         found = site.bank.find(request.path_params["id"])
-        asked = found.ask(_first())
+        asked = found.ask(Random(0))  # the same draws each time a card is only looked at
         return site.page(
             request,
             "card.html",
@@ -240,16 +241,16 @@ def routes(site: Site) -> list[Route]:
     ]
 
 
-def said(outcome: Outcome) -> str:
+def verdict_text(outcome: Outcome) -> str:
     """The verdict in words, with what was found of a multi or cloze card."""
     found, of = outcome.parts
-    if outcome.verdict is Verdict.PARTLY and of > 1:
+    if outcome.verdict is AnswerVerdict.PARTLY and of > 1:
         noun = "right options" if outcome.options else "gaps"
         return f"{outcome.verdict.value}: {found} of {of} {noun}"
     return outcome.verdict.value
 
 
-def in_words(time: timedelta) -> str:
+def interval_text(time: timedelta) -> str:
     """How far off a time is, as a grade button says it: 10 min, 3 d."""
     minutes = time / timedelta(minutes=1)
     if minutes >= 60 * 24 * 60:
@@ -263,7 +264,7 @@ def in_words(time: timedelta) -> str:
 def intervals(site: Site, choices: tuple[GradeChoice, ...]) -> list[tuple[Rating, str]]:
     """Each grade that may be given, with when the card would come again."""
     now = site.now()
-    return [(choice.rating, in_words(choice.due - now)) for choice in choices]
+    return [(choice.rating, interval_text(choice.due - now)) for choice in choices]
 
 
 def when(site: Site, outcome: Outcome) -> str:
@@ -272,7 +273,7 @@ def when(site: Site, outcome: Outcome) -> str:
         return ""
     if outcome.again:
         return "It comes again in this session."
-    return f"It comes again in {in_words(outcome.due - site.now())}." if outcome.due else ""
+    return f"It comes again in {interval_text(outcome.due - site.now())}." if outcome.due else ""
 
 
 def _place(quiz: Session, question: Question) -> str:
@@ -295,11 +296,4 @@ def _known(site: Site, ids: tuple[str, ...]) -> list[Card]:
     return [known[id] for id in ids if id in known]
 
 
-def _first() -> Any:
-    """Draws that are the same each time a card is only looked at."""
-    import random
-
-    return random.Random(0)
-
-
-__all__ = ["Asked", "in_words", "routes"]
+__all__ = ["Asked", "interval_text", "routes"]

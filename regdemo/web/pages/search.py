@@ -16,7 +16,7 @@ from regdemo.quiz.text import slug
 from regdemo.web import markdown
 from regdemo.web.site import Site, first_line
 
-MOST = 30
+MOST_HITS = 30
 
 
 def routes(site: Site) -> list[Route]:
@@ -24,18 +24,18 @@ def routes(site: Site) -> list[Route]:
 
     async def look(request: Request) -> Response:
         words = request.query_params.get("q", "")[:200]
-        hits = await asyncio.to_thread(found, site, words) if words.strip() else []
+        hits = await asyncio.to_thread(find_hits, site, words) if words.strip() else []
         title = f"Search · {words}" if words else "Search"
         return site.page(request, "search.html", title=title, here="/search", words=words, hits=hits)
 
     return [Route("/search", look)]
 
 
-def found(site: Site, words: str) -> list[dict[str, Any]]:
+def find_hits(site: Site, words: str) -> list[dict[str, Any]]:
     """The hits with their addresses."""
     guide = search.guide()
     try:
-        hits = search.find(words, search.documents(site.bank, guide if guide.is_file() else None), most=MOST)
+        hits = search.find(words, search.documents(site.bank, guide if guide.is_file() else None), most=MOST_HITS)
     except ArgumentError:
         return []
     cards = {card.id: card for card in site.bank.cards}

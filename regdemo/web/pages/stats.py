@@ -17,10 +17,10 @@ from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import Site, field, see_other, whole
 
-DAYS = 14  # of the cards that come due
-WEEKS = 26  # of predicted against actual
+DUE_DAYS = 14  # of the cards that come due
+CALIBRATION_WEEKS = 26  # of predicted against actual
 MINUTES = 20  # a day, where no goal says otherwise
-LONGEST = 366  # days to an interview
+MOST_DAYS = 366  # days to an interview
 
 
 def routes(site: Site) -> list[Route]:
@@ -39,7 +39,7 @@ def routes(site: Site) -> list[Route]:
             interview = date.fromisoformat(day) if day else None
         except ValueError:
             raise ArgumentError(f"{day[:20]!r} isn't a day: write it as in 2026-12-15") from None
-        if interview and not today <= interview <= today + timedelta(days=LONGEST):
+        if interview and not today <= interview <= today + timedelta(days=MOST_DAYS):
             raise ArgumentError(f"{day} isn't a day in the next year: choose one")
         goal = Goal(interview, whole(field(request, "minutes"), 1, 600), whole(field(request, "new"), 0, 1_000))
         await site.in_practice(site.desk.aim, goal)
@@ -54,7 +54,7 @@ def _stats(practice: Practice) -> dict[str, Any]:
     found = progress.overview(practice)
     begun = sorted((topic for topic in found.topics if topic.answered), key=lambda topic: topic.recall or 0)
     bins = found.retention.bins
-    weeks = found.retention.weeks[-WEEKS:]
+    weeks = found.retention.weeks[-CALIBRATION_WEEKS:]
     lowest = min([0.5, *(said for _, _, said, _ in weeks), *(came for _, _, _, came in weeks)])
     return {
         "found": found,
@@ -101,6 +101,6 @@ def _plan(practice: Practice) -> dict[str, Any]:
 def _coming(dues: list[datetime], today: date) -> list[tuple[str, int, Any]]:
     """How many cards come due on each of the next days, overdue ones today."""
     counts = Counter(max(due.astimezone().date(), today) for due in dues)
-    days = [today + timedelta(days=after) for after in range(DAYS)]
+    days = [today + timedelta(days=after) for after in range(DUE_DAYS)]
     most = max(counts[day] for day in days) or 1
     return [(f"{day:%a %d %b}", counts[day], pictures.meter(counts[day] / most)) for day in days]
