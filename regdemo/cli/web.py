@@ -42,4 +42,4 @@ def web(
             raise
         raise RegdemoError(f"the page needs {error.name}: `pip install 'regdemo[web]'` brings it") from error
     site = Site(bank=bank, home=learner.home_folder(home), folder=folder)
-    server.serve(site, server.Place(host, port, allow_network), browser=not no_browser)
+    server.serve(site, server.ListenAddress(host, port, allow_network), browser=not no_browser)

@@ -31,7 +31,7 @@ class PortError(RegdemoError):
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """Where to listen. port: 0 for the last one used if it is free, else any free one."""
 
     host: str = "127.0.0.1"
@@ -53,7 +53,7 @@ class Place:
             )
 
 
-def serve(site: Site, place: Place, *, browser: bool = True) -> None:
+def serve(site: Site, place: ListenAddress, *, browser: bool = True) -> None:
     """Serve until Ctrl-C. Prints the address on a line of its own; opens it, unless told not to.
 
     Raises ArgumentError as `Place.check` does, PortError for a port that is taken, DeckError for a deck with faults.
@@ -117,7 +117,7 @@ def _literal(host: str) -> bool:
     return True
 
 
-def _listen(place: Place, last: int) -> socket.socket:
+def _listen(place: ListenAddress, last: int) -> socket.socket:
     """A listening socket. A page that is open goes on where it was, if the last port is free."""
     for port in [place.port] if place.port else [last, 0]:
         try:

@@ -15,7 +15,7 @@ import pytest
 from regdemo.errors import ArgumentError
 from regdemo.web import guard
 from regdemo.web.guard import ServerSecrets
-from regdemo.web.server import Place, _listen
+from regdemo.web.server import ListenAddress, _listen
 from web.conftest import Server, code_of
 
 
@@ -209,9 +209,9 @@ def test_a_header_without_an_end_is_refused(server):
 
 def test_another_address_needs_a_confirmation():
     with pytest.raises(ArgumentError, match="--allow-network"):
-        Place("0.0.0.0").check()
-    Place("0.0.0.0", allow_network=True).check()
-    Place("127.0.0.2").check()
+        ListenAddress("0.0.0.0").check()
+    ListenAddress("0.0.0.0", allow_network=True).check()
+    ListenAddress("127.0.0.2").check()
 
 
 def test_a_small_answer_does_not_wait_for_the_one_before_it_to_be_acknowledged():
@@ -223,7 +223,7 @@ def test_a_small_answer_does_not_wait_for_the_one_before_it_to_be_acknowledged()
             found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
             writer.close()
 
-        listener = _listen(Place(), 0)
+        listener = _listen(ListenAddress(), 0)
         async with await asyncio.start_server(answer, sock=listener):
             _, writer = await asyncio.open_connection(*listener.getsockname())
             writer.close()
