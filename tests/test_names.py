@@ -6,7 +6,7 @@ from pathlib import Path
 
 import regdemo
 
-# A technique of the lab has the name of the regularizer that it trains with; a pitfall's snippet is `broken` or `fixed`.
+# A technique of the lab has its regularizer's name; a pitfall's snippet is `broken` or `fixed`.
 SAME_NAMES = {"lab/techniques", "pitfalls"}
 
 

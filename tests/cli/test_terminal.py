@@ -105,6 +105,12 @@ class Terminal:
         self.place = found + len(text)
         return shown
 
+    def talk(self, *turns):
+        """A prompt to wait for, the keys to send then, the next prompt, and so on."""
+        for prompt, keys in zip(turns[::2], turns[1::2], strict=True):
+            self.expect(prompt)
+            self.send(keys)
+
     def plain(self):
         return re.sub("\x1b\\[[0-9;?]*[a-zA-Z]|\r", "", self.seen)
 
@@ -175,8 +181,7 @@ def test_an_option_is_chosen_by_one_key_and_its_reasons_are_shown(start, home):
 def test_a_follow_up_is_asked_in_the_same_session(start):
     quiz = start("Q1")
     quiz.send(letter(quiz.expect("letter > "), "right"))
-    quiz.expect("? more > ")
-    quiz.send("n")
+    quiz.talk("? more > ", "n")
     shown = quiz.expect("missing text > ")
     assert "A follow-up to the question before." in shown
     assert "2 gaps: type what is missing in each, in order, with ; between them." in shown
@@ -187,8 +192,7 @@ def test_a_follow_up_is_asked_in_the_same_session(start):
 def test_a_command_is_run_and_the_card_comes_back(start):
     quiz = start("Q1")
     quiz.send(letter(quiz.expect("letter > "), "right"))
-    quiz.expect("? more > ")
-    quiz.send("!")
+    quiz.talk("? more > ", "!")
     assert '"command": "regdemo dropout"' in quiz.expect("? more > ")
     quiz.send("q")
     assert quiz.ends() == 0
@@ -196,14 +200,10 @@ def test_a_command_is_run_and_the_card_comes_back(start):
 
 def test_a_hint_that_is_not_there_says_so_and_one_that_is_says_what_it_costs(start):
     quiz = start("Q3,Q1")
-    quiz.expect("number > ")
-    quiz.send("h\n")
+    quiz.talk("number > ", "h\n")
     assert "This card has no hints." in quiz.expect("number > ")
     quiz.send("s\n")
-    quiz.expect("? more > ")
-    quiz.send("\n")
-    quiz.expect("letter > ")
-    quiz.send("h")
+    quiz.talk("? more > ", "\n", "letter > ", "h")
     assert "The best grade is now Hard; no hint left." in quiz.expect("letter > ")
     quiz.send("q")
     assert quiz.ends() == 0
@@ -211,21 +211,16 @@ def test_a_hint_that_is_not_there_says_so_and_one_that_is_says_what_it_costs(sta
 
 def test_a_right_answer_that_was_luck_is_graded_down(start, home):
     quiz = start("Q3")
-    quiz.expect("number > ")
-    quiz.send("2\n")
-    quiz.expect("1 it was luck")
-    quiz.send("1")
+    quiz.talk("number > ", "2\n", "1 it was luck", "1")
     quiz.expect("Saved as Again instead.")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("? more > ", "q")
     assert quiz.ends() == 0
     assert [review.rating for review in read(home)] == [1]
 
 
 def test_a_recall_card_has_no_default_grade_and_keeps_the_own_words_next_to_the_key_points(start, home):
     quiz = start("Q2")
-    quiz.expect("your answer > ")
-    quiz.send("my words\n")
+    quiz.talk("your answer > ", "my words\n")
     shown = quiz.expect("grade > ")
     assert re.search(r"You said\n *my words *\n\n *Key points", shown)
     assert re.search(r"1 Again 10m · 2 Hard \d+m · 3 Good \d+d · 4 Easy \d+d", shown)
@@ -235,22 +230,17 @@ def test_a_recall_card_has_no_default_grade_and_keeps_the_own_words_next_to_the_
     assert read(home) == []
     quiz.send("3")
     quiz.expect("Saved as Good.")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("? more > ", "q")
     assert quiz.ends() == 0
     assert [(review.rating, review.response) for review in read(home)] == [(3, "my words")]
 
 
 def test_the_first_key_of_a_new_session_takes_back_the_last_answer_of_the_one_before(start, home):
     before = start("Q3")
-    before.expect("number > ")
-    before.send("2\n")
-    before.expect("? more > ")
-    before.send("q")
+    before.talk("number > ", "2\n", "? more > ", "q")
     before.ends()
     quiz = start("Q1")
-    quiz.expect("letter > ")
-    quiz.send("u")
+    quiz.talk("letter > ", "u")
     assert "Took back your answer of last time to Q3" in quiz.expect("number > ")
     assert read(home) == []
     quiz.send("q\n")
@@ -262,38 +252,24 @@ def test_the_first_key_of_a_new_session_takes_back_the_last_answer_of_the_one_be
 
 def test_a_paste_of_several_lines_is_one_answer_and_grades_nothing(start, home):
     quiz = start("Q2,Q3")
-    quiz.expect("your answer > ")
-    quiz.send("\x1b[200~first line\r\n\r\n3\r\nlast line\x1b[201~")
+    quiz.talk("your answer > ", "\x1b[200~first line\r\n\r\n3\r\nlast line\x1b[201~")
     quiz.expect("last line")
     assert read(home) == []
     quiz.send("\n")
-    quiz.expect("grade > ")
-    quiz.send("2")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("grade > ", "2", "? more > ", "q")
     assert quiz.ends() == 0
     assert [(review.response, review.rating) for review in read(home)] == [("first line\n\n3\nlast line", 2)]
 
 
 def test_a_paste_at_a_terminal_without_brackets_is_one_answer_too(start, home):
     quiz = start("Q2")
-    quiz.expect("your answer > ")
-    quiz.send("first line\n\nlast line\n")
-    quiz.expect("last line")
-    quiz.send("\n")
-    quiz.expect("grade > ")
-    quiz.send("q")
+    quiz.talk("your answer > ", "first line\n\nlast line\n", "last line", "\n", "grade > ", "q")
     assert quiz.ends() == 0
 
 
 def test_a_paste_into_a_mock_fills_one_question(start, home):
     mock = start("", "--kind", "recall", command="mock")
-    mock.expect("your answer > ")
-    mock.send("\x1b[200~one\n\n50\ntwo\x1b[201~\n")
-    mock.expect("how sure, 0 to 100% > ")
-    mock.send("50\n")
-    mock.expect("grade > ")
-    mock.send("q")
+    mock.talk("your answer > ", "\x1b[200~one\n\n50\ntwo\x1b[201~\n", "how sure, 0 to 100% > ", "50\n", "grade > ", "q")
     assert mock.ends() == 0
     assert [(review.response, review.sure) for review in read(home)] == [("one\n\n50\ntwo", 0.5)]
 
@@ -301,8 +277,7 @@ def test_a_paste_into_a_mock_fills_one_question(start, home):
 def test_what_was_typed_before_a_prompt_was_shown_answers_nothing(start, home):
     quiz = start("Q1,Q3")
     quiz.send("abc\n3\nabc")
-    quiz.expect("letter > ")
-    quiz.send("\x04")
+    quiz.talk("letter > ", "\x04")
     assert quiz.ends() == 0
     assert read(home) == []
 
@@ -312,20 +287,14 @@ def test_an_answer_can_be_written_in_an_editor(start, home, tmp_path):
     editor.write_text("#!/bin/sh\nprintf 'two\\nlines\\n' > \"$1\"\n")
     editor.chmod(0o755)
     quiz = start("Q2", VISUAL=str(editor))
-    quiz.expect("your answer > ")
-    quiz.send("e\n")
-    quiz.expect("grade > ")
-    quiz.send("3")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("your answer > ", "e\n", "grade > ", "3", "? more > ", "q")
     assert quiz.ends() == 0
     assert [review.response for review in read(home)] == ["two\nlines"]
 
 
 def test_an_editor_that_fails_leaves_the_question(start):
     quiz = start("Q2", VISUAL="false")
-    quiz.expect("your answer > ")
-    quiz.send("e\n")
+    quiz.talk("your answer > ", "e\n")
     assert "The editor 'false' failed" in quiz.expect("your answer > ")
     quiz.send("q\n")
     assert quiz.ends() == 0
@@ -340,10 +309,8 @@ def to_the_end(start, how, code):
     for ids, prompt, before in steps:
         quiz = start(ids)
         if before:
-            quiz.expect("your answer > ")
-            quiz.send(before)
-        quiz.expect(prompt)
-        quiz.send(how)
+            quiz.talk("your answer > ", before)
+        quiz.talk(prompt, how)
         assert quiz.ends() == code
         assert "0 answers saved" in quiz.plain()
         assert "Traceback" not in quiz.plain()
@@ -362,10 +329,7 @@ def test_the_end_of_input_at_each_prompt_leaves_the_terminal_as_it_was(start, ho
 @pytest.mark.parametrize(("how", "code"), [("\x03", 130), ("\x04", 0)])
 def test_after_an_answer_leaving_keeps_it(how, code, start, home):
     quiz = start("Q3")
-    quiz.expect("number > ")
-    quiz.send("2\n")
-    quiz.expect("? more > ")
-    quiz.send(how)
+    quiz.talk("number > ", "2\n", "? more > ", how)
     assert quiz.ends() == code
     assert len(read(home)) == 1
 
@@ -373,10 +337,7 @@ def test_after_an_answer_leaving_keeps_it(how, code, start, home):
 @pytest.mark.parametrize(("how", "code"), [("\x03", 130), ("\x04", 0)])
 def test_an_interview_left_at_the_certainty_keeps_its_answer(how, code, start, home):
     mock = start("", "--kind", "numeric", command="mock")
-    mock.expect("number > ")
-    mock.send("2\n")
-    mock.expect("how sure, 0 to 100% > ")
-    mock.send(how)
+    mock.talk("number > ", "2\n", "how sure, 0 to 100% > ", how)
     mock.expect("1 of 1 right")
     assert mock.ends() == code
     assert [(review.rating, review.sure) for review in read(home)] == [(3, None)]
@@ -392,49 +353,39 @@ def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(number, start):
 
 def test_a_quiz_that_is_suspended_gives_the_terminal_back_and_goes_on(start, home):
     quiz = start("Q3")
-    quiz.expect("number > ")
-    quiz.send("1 + ")
-    quiz.expect("1 + ")
-    quiz.send("\x1a")
+    quiz.talk("number > ", "1 + ", "1 + ", "\x1a")
     _, status = os.waitpid(quiz.process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     quiz.drain()
     quiz.is_as_before()
     quiz.process.send_signal(signal.SIGCONT)
-    quiz.expect("number > 1 + ")
-    quiz.send("1\n")
+    quiz.talk("number > 1 + ", "1\n")
     quiz.expect("✓ Right")
-    quiz.expect("? more > ")
-    quiz.send("\x04")
+    quiz.talk("? more > ", "\x04")
     assert quiz.ends() == 0
     assert [review.response for review in read(home)] == ["1 + 1"]
 
 
 def test_twenty_columns_and_a_resize_are_enough(start, home):
     quiz = start("Q2,Q1", columns=20)
-    quiz.expect("your answer > ")
-    quiz.send("a long answer that wraps over the edge of the terminal")
+    quiz.talk("your answer > ", "a long answer that wraps over the edge of the terminal")
     quiz.expect("terminal")
     quiz.resize(60)
     quiz.send(" twice\x7f\x7f\x7f\x7f\x7f\x7f\n")
-    quiz.expect("grade > ")
-    quiz.send("3")
+    quiz.talk("grade > ", "3")
     quiz.expect("? more > ")
     quiz.resize(20)
     quiz.send("\n")
-    quiz.expect("letter > ")
-    quiz.send("\x03")
+    quiz.talk("letter > ", "\x03")
     assert quiz.ends() == 130
     assert [review.response for review in read(home)] == ["a long answer that wraps over the edge of the terminal"]
 
 
 def test_keys_and_sequences_without_a_meaning_change_nothing(start, home):
     quiz = start("Q3")
-    quiz.expect("number > ")
-    quiz.send("\x1b[15~\x1bOP\x1b\x00\x1b[200~\x1b[201~2\x1b[1;5D\n")
+    quiz.talk("number > ", "\x1b[15~\x1bOP\x1b\x00\x1b[200~\x1b[201~2\x1b[1;5D\n")
     quiz.expect("✓ Right")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("? more > ", "q")
     assert quiz.ends() == 0
     assert [review.response for review in read(home)] == ["2"]
 
@@ -449,10 +400,7 @@ def test_the_clock_of_an_interview_moves_on_while_nothing_is_typed(start):
 
 def test_the_transcript_of_a_terminal_goes_to_standard_output_alone(start, tmp_path, home):
     quiz = start("Q3", "--json")
-    quiz.expect("number > ")
-    quiz.send("2\n")
-    quiz.expect("? more > ")
-    quiz.send("q")
+    quiz.talk("number > ", "2\n", "? more > ", "q")
     assert quiz.ends() == 0
     told = quiz.plain()
     assert json.loads(told[told.index("[\n") :])[0]["response"] == "2"
