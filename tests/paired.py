@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from regdemo.lab import training
 from regdemo.lab.training import TrainingRun, group_size, in_step
 
 
@@ -36,7 +35,14 @@ class PairedTraining:
 
     def unequal_starts(self):
         """The largest distance between a weight of the first arm and the same weight of another."""
-        return max((training.largest_difference(a, b) for a, b in self._pairs()), default=0.0)
+        return max(
+            (
+                (p - q).detach().abs().max().item()
+                for a, b in self._pairs()
+                for p, q in zip(a.parameters, b.parameters, strict=True)
+            ),
+            default=0.0,
+        )
 
     def unequal_batches(self):
         """How many members of other arms did not see the batches that the first arm's did."""

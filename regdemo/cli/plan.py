@@ -20,7 +20,6 @@ from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.practice import Practice
 from regdemo.render import cards as pages
 
-MINUTES = 20  # per day, where nothing was said
 WEAK_TOPICS = 3  # topics that are named
 
 
@@ -56,7 +55,7 @@ def plan(
     aim = replace(
         kept,
         interview=interview.date() if interview else kept.interview,
-        minutes=minutes or kept.minutes or MINUTES,
+        minutes=minutes or kept.minutes or goal.USUAL_MINUTES,
         new=kept.new if new is None else new,
     )
     if aim.days_left(learner.clock().astimezone().date()) is None:
@@ -64,7 +63,7 @@ def plan(
         raise ArgumentError(f"{said}: type `regdemo plan --interview YYYY-MM-DD --minutes {aim.minutes}`")
     with histories.reading(folder) as history:
         practice = Practice(learner.load_bank(bank, folder), history, folder, learner.clock, goal=aim)
-        found = practice.forecast(aim.minutes or MINUTES, aim.new)
+        found = practice.forecast(aim.minutes or goal.USUAL_MINUTES, aim.new)
         goal.write(folder, replace(aim, planned=found.new_per_day))
         if as_json:
             print(json.dumps(as_plain(found) | {"interview": str(found.interview)}, indent=2, default=str))

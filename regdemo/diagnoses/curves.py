@@ -10,10 +10,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from regdemo.diagnoses import diagnosis, plot, table
-from regdemo.diagnoses.fit import digits, fit, mlp, moons
+from regdemo.diagnoses.fit import LOSSES_AND_ACCURACIES, digits, fit, mlp, moons
 from regdemo.report import Block
-
-BOTH = ("train loss", "val loss", "train acc", "val acc")
 
 
 @diagnosis("Q18.600")
@@ -21,7 +19,7 @@ def overfitting() -> list[Block]:
     """A network with more capacity than its few examples can hold: overfitting."""
     data = digits(train=150, wrong=0.2)
     log = fit(mlp(64, 128, 10), data, epochs=[1, 5, 10, 20, 40, 80], rate=3e-3)
-    seen = table("Training log", *log.columns(*BOTH))
+    seen = table("Training log", *log.columns(*LOSSES_AND_ACCURACIES))
     changes = {
         "as above": log.last,
         "dropout 0.5": fit(mlp(64, 128, 10, dropout=0.5), data, epochs=[80], rate=3e-3).last,
@@ -30,8 +28,8 @@ def overfitting() -> list[Block]:
     }
     after = table(
         "One change at a time, after epoch 80",
-        ["change", *BOTH],
-        [[name, *(last[key] for key in BOTH)] for name, last in changes.items()],
+        ["change", *LOSSES_AND_ACCURACIES],
+        [[name, *(last[key] for key in LOSSES_AND_ACCURACIES)] for name, last in changes.items()],
     )
     return [seen, plot("The losses", seen, "loss", "train loss", "val loss"), after]
 
@@ -43,8 +41,8 @@ def underfitting() -> list[Block]:
     log = fit(mlp(2, 2), data, epochs=[10, 50, 100, 200], rate=3e-2)
     wide = fit(mlp(2, 32, 32, 2), data, epochs=[10, 50, 100, 200], rate=3e-3)
     return [
-        table("Training log of a linear classifier", *log.columns(*BOTH)),
-        table("The same with two hidden layers of 32 units", *wide.columns(*BOTH)),
+        table("Training log of a linear classifier", *log.columns(*LOSSES_AND_ACCURACIES)),
+        table("The same with two hidden layers of 32 units", *wide.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
@@ -55,8 +53,8 @@ def stopped_too_early() -> list[Block]:
     log = fit(mlp(64, 64, 10), data, epochs=[1, 5, 10, 15, 20], rate=0.01, optimizer=torch.optim.SGD)
     longer = fit(mlp(64, 64, 10), data, epochs=[1, 5, 10, 15, 20], rate=0.3, optimizer=torch.optim.SGD)
     return [
-        table("Training log, SGD with step 0.01", *log.columns(*BOTH)),
-        table("Step 0.3, all else the same", *longer.columns(*BOTH)),
+        table("Training log, SGD with step 0.01", *log.columns(*LOSSES_AND_ACCURACIES)),
+        table("Step 0.3, all else the same", *longer.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
@@ -76,7 +74,11 @@ def four_curves() -> list[Block]:
         cells: list[object] = [epoch]
         for log in logs:
             row = log.rows[i]
-            cells.append(" / ".join(f"{row[key]:.2f}" if row[key] < 100 else f"{row[key]:.0e}" for key in BOTH[:2]))
+            cells.append(
+                " / ".join(
+                    f"{row[key]:.2f}" if row[key] < 100 else f"{row[key]:.0e}" for key in LOSSES_AND_ACCURACIES[:2]
+                )
+            )
         rows.append(cells)
     return [table("Training loss / validation loss", ["epoch", "A", "B", "C", "D"], rows)]
 
@@ -97,7 +99,7 @@ def overconfidence() -> list[Block]:
 
     log = fit(mlp(64, 256, 256, 10), data, epochs=[3, 10, 30, 100, 300], rate=3e-3, measure=sure)
     return [
-        table("Training log", *log.columns(*BOTH)),
+        table("Training log", *log.columns(*LOSSES_AND_ACCURACIES)),
         table("What the wrong validation predictions look like", *log.columns("confidence when wrong", "largest loss")),
     ]
 

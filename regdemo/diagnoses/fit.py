@@ -14,6 +14,8 @@ from torch.nn.functional import cross_entropy
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
+LOSSES_AND_ACCURACIES = ("train loss", "val loss", "train acc", "val acc")
+
 
 @dataclass(frozen=True)
 class Data:

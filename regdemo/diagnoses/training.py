@@ -9,10 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from regdemo.diagnoses import diagnosis, table
-from regdemo.diagnoses.fit import Data, digits, evaluate, fit, mlp
+from regdemo.diagnoses.fit import LOSSES_AND_ACCURACIES, Data, digits, evaluate, fit, mlp
 from regdemo.report import Block, Code
-
-LOSSES_AND_ACCURACIES = ("train loss", "val loss", "train acc", "val acc")
 
 
 @diagnosis("Q18.620")

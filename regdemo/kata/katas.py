@@ -9,8 +9,7 @@ from difflib import get_close_matches
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Card, Fault
 from regdemo.quiz.decks import DeckError
-
-LEVELS = ("screen", "onsite", "deep dive", "staff")
+from regdemo.quiz.selection import LEVELS
 
 
 @dataclass(frozen=True)

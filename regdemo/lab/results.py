@@ -21,7 +21,7 @@ from regdemo.lab.source import Source
 from regdemo.lab.statistics import Change, change
 from regdemo.lab.store import GridCell, Network, Setting
 from regdemo.lab.task import Task
-from regdemo.lab.training import TrainingRun, largest_difference
+from regdemo.lab.training import TrainingRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,11 +218,6 @@ class Results:
     def unequal_batches(self) -> int:
         """How many networks did not see the batches of their pair's reference, of those that train on as many rows."""
         return sum(a.seen != b.seen for a, b in self._pairs() if a.trained_on == b.trained_on)
-
-    def weight_distance(self) -> float:
-        """The largest distance between a weight of the reference and the same weight of another arm, as it is now."""
-        first, *others = self.runs
-        return max((largest_difference(a, b) for arm in others for a, b in zip(first, arm, strict=True)), default=0.0)
 
     def _pairs(self) -> list[tuple[Network, Network]]:
         return [

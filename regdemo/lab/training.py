@@ -395,9 +395,3 @@ def side_by_side(workers: int = 1) -> Iterator[ThreadPoolExecutor]:
             yield pool
     finally:
         torch.set_num_threads(before)
-
-
-def largest_difference(one: TrainingRun, other: TrainingRun) -> float:
-    """The largest distance between a weight of one run and the same weight of the other."""
-    pairs = zip(one.parameters, other.parameters, strict=True)
-    return torch.stack([(a - b).detach().abs().max() for a, b in pairs]).max().item()

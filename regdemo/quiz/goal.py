@@ -12,7 +12,8 @@ from regdemo.errors import ArgumentError, FileError
 
 GOAL_FILE = "plan.json"
 NEW_PER_DAY = 10  # where no goal says otherwise
-MINUTES = (1, 600)
+MINUTES = (1, 600)  # a day, at least and at most
+USUAL_MINUTES = 20  # a day, where no goal says otherwise
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import progress
-from regdemo.quiz.goal import Goal
+from regdemo.quiz.goal import USUAL_MINUTES, Goal
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import Site, field, see_other, whole
 
 DUE_DAYS = 14  # of the cards that come due
 CALIBRATION_WEEKS = 26  # of predicted against actual
-MINUTES = 20  # a day, where no goal says otherwise
 MOST_DAYS = 366  # days to an interview
 
 
@@ -88,11 +87,11 @@ def _plan(practice: Practice) -> dict[str, Any]:
     goal = practice.goal
     planned = None
     if practice.today().days_left:
-        planned = practice.forecast(goal.minutes or MINUTES, goal.new)
+        planned = practice.forecast(goal.minutes or USUAL_MINUTES, goal.new)
     return {
         "goal": goal,
         "planned": planned,
-        "minutes": goal.minutes or MINUTES,
+        "minutes": goal.minutes or USUAL_MINUTES,
         "kept": pictures.meter(planned.kept.mean / planned.cards) if planned else "",
         "stopped": pictures.meter(planned.stopped.mean / planned.cards) if planned else "",
     }
