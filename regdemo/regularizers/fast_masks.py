@@ -34,11 +34,21 @@ def is_eager_on_cpu(device: torch.device | None) -> bool:
     return not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
 
 
+def reinterpret(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x's memory as bytes or bools, without a copy where torch can: before torch 2.13 vmap cannot."""
+    try:
+        return x.view(dtype)
+    except RuntimeError:
+        if x.dtype == torch.int64:
+            x = (x.unsqueeze(-1) >> torch.arange(0, 64, 8)).flatten(-2)  # its bytes from the lowest on
+        return x.to(dtype)
+
+
 def multiply(x: Tensor, mask: Tensor, scale: float) -> Tensor:
     """x * mask * scale, where the CPU would multiply by bools slowly."""
     if mask.numel() < SMALL and x.dtype == torch.get_default_dtype():
         return x * (mask * scale)  # the fewest calls, which is what a small mask costs
-    kept = mask.view(torch.uint8).to(x.dtype)  # bytes are converted faster than bools
+    kept = reinterpret(mask, torch.uint8).to(x.dtype)  # bytes are converted faster than bools
     if x.dtype in (torch.float32, torch.float64):  # a half type would round the scale
         return x * kept.mul_(scale)  # the mask is often the smaller of the two
     return x * kept * scale
@@ -72,7 +82,7 @@ def gaps_needed(size: int, rate: float) -> int:
 
 def combine(words: Tensor, uniforms: Tensor, p: float) -> Tensor:
     """The masks that the random numbers mean, one in each row; the words become the mask, in place."""
-    mask, first = words.view(torch.uint8), math.floor(256 * p)  # the first byte that is kept
+    mask, first = reinterpret(words, torch.uint8), math.floor(256 * p)  # the first byte that is kept
     # To 1 from it on and to 0 below it: three quick passes in place, by what vmap knows.
     mask = mask.clamp_min_(first - 1).clamp_max_(first).sub_(first - 1) if first else mask.fill_(1)
     if uniforms.shape[-1]:
@@ -82,4 +92,4 @@ def combine(words: Tensor, uniforms: Tensor, p: float) -> Tensor:
         dropped = gaps.add_(1).cumsum(-1).sub_(1).clamp_max_(size - 1)
         rows = torch.arange(len(mask), device=mask.device).unsqueeze(1) * size
         mask.view(-1).index_fill_(0, (dropped + rows).flatten(), 0)
-    return mask.view(torch.bool)
+    return reinterpret(mask, torch.bool)

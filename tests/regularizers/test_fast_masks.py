@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 import torch
 from scipy import stats
+from torch.utils.checkpoint import checkpoint
 
 from helpers import seeded
 from regdemo.errors import ArgumentError
@@ -134,6 +135,32 @@ def test_under_vmap_a_large_mask_is_drawn_for_each_element_or_for_all():
     for randomness, distinct in (("different", 3), ("same", 1)):
         drawn = torch.func.vmap(lambda x: scale_kept(x, keep_mask(x.shape, 0.3), 0.3), randomness=randomness)(elements)
         assert len({tuple(row) for row in drawn.tolist()}) == distinct
+
+
+@pytest.mark.parametrize("draw", [keep_mask, lambda shape, p, generator: keep_masks(shape, p, [generator])])
+def test_a_large_mask_from_a_generator_inside_a_checkpoint_is_warned_of(draw):
+    x, generator = torch.ones(ALONE, requires_grad=True), seeded()
+    with pytest.warns(UserWarning, match=r"^a generator is drawn from inside torch.utils.checkpoint"):
+        checkpoint(lambda x: x * draw(x.shape, 0.3, generator=generator), x, use_reentrant=False)
+
+
+def test_on_another_device_masks_are_drawn_the_plain_way():
+    assert keep_mask((ALONE,), 0.3, device=torch.device("meta")).device.type == "meta"
+
+
+def test_masks_are_the_same_where_torch_cannot_view_numbers_as_bytes(monkeypatch):
+    drawn = keep_mask((3, ALONE), 0.3, generator=seeded())
+    kept = scale_kept(torch.ones(3, ALONE), drawn, 0.3)
+    view = torch.Tensor.view
+
+    def by_shape_alone(x, *shape):
+        if isinstance(shape[0], torch.dtype):
+            raise RuntimeError("Batching rule not implemented for aten::view.dtype")
+        return view(x, *shape)
+
+    monkeypatch.setattr(torch.Tensor, "view", by_shape_alone)
+    assert torch.equal(keep_mask((3, ALONE), 0.3, generator=seeded()), drawn)
+    assert torch.equal(scale_kept(torch.ones(3, ALONE), drawn, 0.3), kept)
 
 
 def test_one_compiled_graph_draws_masks_of_every_length():

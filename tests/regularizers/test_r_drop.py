@@ -180,7 +180,7 @@ def test_a_batch_whose_every_label_is_ignored_costs_nothing_and_has_a_gradient_o
 
 @pytest.mark.parametrize("label", [-1, 4, -101])
 def test_a_label_that_is_no_class_is_named_with_what_is_allowed(label):
-    first, second, target = draw(3)
-    target[1] = label
+    first, second, target = draw(3, 5)  # 4 classes, unlike the number of examples in either dimension
+    target[0], target[1, 2] = 0, label
     with pytest.raises(ArgumentError, match=rf"^target holds the label {label}: it must be from 0 to 3, or -100 to"):
         r_drop(first, second, target)
