@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader, default_collate
 
 from helpers import draw, seeded
 from regdemo import regularizers as r
@@ -59,8 +60,9 @@ def test_torchs_dropouts_are_ours_with_the_mask_that_they_drew(theirs, ours, sha
 
 def test_p_of_1_is_zeros_in_torch_and_refused_here():
     assert not F.dropout(torch.ones(3), 1.0).any()
-    with pytest.raises(ValueError, match=r"^p = 1.0 is not a drop probability"):
-        r.dropout(torch.ones(3), 1.0)
+    for function in (r.dropout, r.drop_path, r.drop_block):
+        with pytest.raises(ValueError, match=r"^p = 1.0 is not a drop probability"):
+            function(torch.ones(2, 1, 7, 7), 1.0)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1])
@@ -171,6 +173,31 @@ def test_torchvisions_drop_block_is_ours_with_the_mask_that_it_drew(positions):
     y = theirs(x, P, 3)
     ours = r.drop_block(x, P, 3, positions=positions, mask=y != 0)
     torch.testing.assert_close(ours, y, rtol=1e-6, atol=0)  # theirs divides by 1e-6 more
+
+
+@pytest.mark.parametrize("positions", [2, 3])
+def test_a_block_as_large_as_the_map_drops_all_of_it_or_nothing(positions):
+    y = r.drop_block(torch.ones(50, 3, *(5,) * positions), P, 5, positions=positions, generator=seeded())
+    assert {kept.item() for kept in (y != 0).flatten(2).double().mean(2).unique()} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("positions", [2, 3])
+@pytest.mark.parametrize("p", [0.1, 0.2])
+def test_blocks_of_3_drop_a_fraction_p_of_an_11_wide_map_within_15_percent(positions, p):
+    x = torch.ones(1500 if positions == 2 else 150, 1, *(11,) * positions)  # both have some 2,000 blocks at 0.1
+    dropped = (r.drop_block(x, p, 3, positions=positions, generator=seeded()) == 0).double().mean().item()
+    assert dropped == pytest.approx(p, rel=0.15)
+
+
+@pytest.mark.parametrize("mix", [r.mixup, r.cutmix])
+def test_as_a_data_loaders_collate_function_it_makes_targets_of_at_most_two_classes(mix):
+    examples = [(torch.rand(3, 6, 6), label) for label in range(8)]
+    collate = lambda batch: mix(*default_collate(batch), num_classes=10)  # noqa: E731
+    (x, y), *more = DataLoader(examples, batch_size=8, collate_fn=collate)
+    assert not more
+    assert x.shape == (8, 3, 6, 6)
+    torch.testing.assert_close(y.sum(1), torch.ones(8))
+    assert ((y != 0).sum(1) <= 2).all()
 
 
 def test_a_block_larger_than_the_map_is_shrunk_by_torchvision_and_refused_here():

@@ -7,6 +7,7 @@ from scipy.stats import entropy
 
 from regdemo.errors import ArgumentError
 from regdemo.regularizers import r_drop
+from regdemo.regularizers.targets import disagreement
 
 
 def draw(*shape, classes=4):
@@ -184,3 +185,9 @@ def test_a_label_that_is_no_class_is_named_with_what_is_allowed(label):
     target[0], target[1, 2] = 0, label
     with pytest.raises(ArgumentError, match=rf"^target holds the label {label}: it must be from 0 to 3, or -100 to"):
         r_drop(first, second, target)
+
+
+def test_the_disagreement_of_sequences_is_that_of_their_examples():
+    first, second, _ = draw(3, 5)
+    expected = disagreement(first.flatten(0, 1), second.flatten(0, 1)).view(3, 5)
+    torch.testing.assert_close(disagreement(first, second), expected)
