@@ -96,8 +96,11 @@ class _Source:
             if block.kind == "heading":
                 name = block.text.strip(" *_:").casefold()
                 near = [] if name in PARTS else get_close_matches(name, PARTS, n=1, cutoff=0.8)
+                joined = [part for part in PARTS if name.startswith(f"{part} ")]
                 said = f"{printable(block.text)!r} names no part of a card"
                 remedy = f"did you mean {near[0].capitalize()}?" if near else ""
+                if joined:
+                    remedy = f"leave {joined[0].capitalize()} alone on its line"
             else:
                 language, _, rest = block.info.partition(" ")
                 role = rest.partition(":")[0].strip()
