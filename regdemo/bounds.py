@@ -24,7 +24,7 @@ def mean_of_bounded(variance: float, span: float, n: int) -> tuple[float, str]:
     scale = log(2 / FALSE_ALARM)
     linear = 2 * scale * span / 3
     tolerance = (linear + sqrt(linear**2 + 8 * n * scale * variance)) / (2 * n)
-    return tolerance, f"Bernstein bound over {_draws(n)}, missed by chance once in 10^9"
+    return tolerance, f"Bernstein bound{_draws(n)}, missed by chance once in 10^9"
 
 
 def proportion(p: float, n: int) -> tuple[float, str]:
@@ -37,7 +37,7 @@ def mean_of_normal(deviation: float, n: int) -> tuple[float, str]:
 
     t = z deviation / sqrt(n),    P(|N(0, 1)| > z) = 1e-9
     """
-    return Z * deviation / sqrt(n), f"normal bound over {_draws(n)}, missed by chance once in 10^9"
+    return Z * deviation / sqrt(n), f"normal bound{_draws(n)}, missed by chance once in 10^9"
 
 
 def mean_of_squares(variances: Sequence[float], n: int) -> tuple[float, str]:
@@ -49,7 +49,7 @@ def mean_of_squares(variances: Sequence[float], n: int) -> tuple[float, str]:
     """
     scale = log(2 / FALSE_ALARM) / n
     tolerance = 2 * sqrt(scale * sum(v * v for v in variances)) + 2 * scale * max(variances)
-    return tolerance, f"chi-square bound over {_draws(n)}, missed by chance once in 10^9"
+    return tolerance, f"chi-square bound{_draws(n)}, missed by chance once in 10^9"
 
 
 def rounding(scale: float, *, digits: float = 1e-6) -> tuple[float, str]:
@@ -61,4 +61,4 @@ EXACT = (0.0, "exact")
 
 
 def _draws(n: int) -> str:
-    return "1 draw" if n == 1 else f"{n:,} draws"
+    return "" if n == 1 else f" over {n:,} draws"

@@ -1,7 +1,7 @@
 """Batch norm noise: an output varies with its batch.
 
-Follows one example through batch norm in many random batches of several sizes. The variance of its output is held
-against its formula, which falls as one over the batch size; in eval, and under layer norm, nothing varies.
+Follows one example through batch norm in many random batches of several sizes. Compares the variance of the example's
+output with a formula that falls as one over the batch size; in eval, and under layer norm, the output does not vary.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 PROVIDED_BY = "torch.nn.BatchNorm1d"
 SAY = (
-    "In training batch norm divides by the statistics of the batch, so an example's output depends on the examples "
-    "that it happens to share the batch with. For normal activations its variance is about $(1 + x^2/2)/B$ at batch "
-    "size $B$: noise from the mean, and from the scale. It regularizes like a weak dropout, it fades with larger "
-    "batches, and in eval it is gone. Its size cannot be chosen independently of the batch size."
+    "In training batch norm normalizes by the statistics of the batch, so an example's output depends on the examples "
+    "that it happens to share the batch with. If the others are standard normal, the output of an activation $x$ has a "
+    "variance of about $(1 + x^2/2)/B$ at batch size $B$: noise from the batch's mean, and from its scale. This noise "
+    "can act as a weak regularizer. It fades with larger batches, and in eval it is gone."
 )
 WRONG_ANSWER = (
-    "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next epoch "
-    "the same image meets other images and gets other activations. Close second: taking a larger batch to be a "
-    "pure gain in speed. It also takes away noise: four times the batch halves the standard deviation."
+    "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next, "
+    "shuffled epoch the same image meets other images and gets other activations. Close second: taking a larger batch "
+    "to be a pure gain in speed. It also takes away noise: four times the batch roughly halves the standard deviation."
 )
 CARDS = ("Q18.511", "Q18.512", "Q18.516", "Q18.513", "Q18.628")
 
@@ -63,14 +63,14 @@ def batch_norm_noise(
     )
     claims = [
         Claim(
-            "The output varies: its variance is $(1 + x^2/2)/B$",
+            "The variance of the output is about $(1 + x^2/2)/B$",
             expected,
             "$(1 + x^2/2)/B$",
             _variance(first),
             *_bound(value, batch, DRAWS),
         ),
         Claim(
-            "Four times the batch, a quarter of the variance",
+            "With four times the batch the variance is about a quarter",
             expected / 4,
             "$(1 + x^2/2)/(4B)$",
             _variance(large),
@@ -126,26 +126,26 @@ def batch_norm_noise(
         claims=claims,
         picture=[
             Curves(
-                title=f"How far the output of an activation of {value:g} varies over random batches",
+                title=f"Standard deviation of the output for an activation of {value:g}, over random batches",
                 x_label="log2 of the batch size",
                 y_label="standard deviation",
                 series=[
                     Series("measured", places, deviations, style="points"),
                     Series("formula", places, formula),
                 ],
-                note="Each step to the right doubles the batch and divides the noise by about 1.4.",
+                note="By the formula, each doubling of the batch divides the standard deviation by about 1.4.",
             )
         ],
         blocks=[
             Text(
-                f"{DRAWS:,} batches, each a feature of one tensor: the example's activation is {value:g} in all of "
-                "them, the others are drawn from N(0, 1). No learned scale or shift, and an eps of almost 0."
+                f"The example's activation is {value:g} in all {DRAWS:,} batches; the other activations are drawn from "
+                "$N(0, 1)$. There is no learned scale or shift, and eps is almost 0."
             ),
             Table(
-                title=f"Output of an activation of {value:g}, {SHOWN:,} batches of each size",
+                title=f"Output for an activation of {value:g}, in {SHOWN:,} batches of each size",
                 columns=["batch size", "mean", "standard deviation", r"$\sqrt{(1 + x^2/2)/B}$"],
                 rows=rows,
-                note="The formula is of first order in 1/B: it is far off in the smallest batches.",
+                note="The formula is of first order in $1/B$: it is far off in the smallest batches.",
             ),
         ],
     )

@@ -1,8 +1,8 @@
 """Double descent: test error peaks where a fit just succeeds.
 
-Fits least squares of least norm to 40 rows, on the first few of 400 Gaussian features. Below the threshold, where there
-are as many features as rows, at it, and above it the test error is held against its exact formula; then a ridge penalty
-is added.
+Fits least squares of least norm to 40 rows, on the first few of 400 Gaussian features. The threshold is where there are
+as many features as rows. Compares the mean test error below and above the threshold, and the median at the threshold,
+with exact formulas; then a ridge penalty is added.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "As a model grows, its test error first falls and then rises to a peak where it is just able to fit the "
-    "training set: there is one solution, and it has to fit all of the noise. Beyond, many solutions fit, "
-    "training picks one of small norm, and the error falls again. A well-tuned penalty can remove the peak. So a "
-    "peak is a sign of too little regularization at that size, and a larger model need not be worse."
+    "As a model with little regularization grows, its test error can first fall and then rise to a peak where the "
+    "model is just able to fit the training set: least squares then has one solution, which has to fit all of the "
+    "noise. Beyond that size many solutions fit, gradient descent from 0 finds the one of least norm, and the test "
+    "error can fall again. A well-tuned ridge penalty can remove the peak. So a larger model need not be worse."
 )
 WRONG_ANSWER = (
-    "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' Beyond the "
-    "threshold the training error stays 0 while the test error falls from the peak. Close second: 'the "
+    "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' In this demo "
+    "the training error stays 0 beyond the threshold, while the test error falls from its peak. Close second: 'the "
     "bias-variance trade-off is refuted'. The decomposition holds here too: what peaks is the variance."
 )
 CARDS = ("Q18.251", "Q18.252", "Q18.665", "Q18.479")
@@ -59,7 +59,7 @@ def double_descent(
     above = _errors(least, noise)
     s2 = _left_over(ROWS, noise)
     ratio = scipy.stats.f(ROWS, 1)  # chi^2 with ROWS degrees of freedom over chi^2 with 1, divided by ROWS
-    median = ROWS * float(ratio.median()) * s2 + noise**2
+    median = (ROWS * float(ratio.median()) + 1) * s2
     nothing = LENGTH + noise**2
     claims = [
         Claim(
@@ -70,14 +70,14 @@ def double_descent(
             *_bound(BELOW, noise, len(below)),
         ),
         Claim(
-            f"With {ROWS}, as many as rows, half of the training sets exceed {median:.3g}",
+            f"With {ROWS} features, as many as rows, half of the sets have a test error above {median:.3g}",
             0.5,
-            r"median of $s^2 \chi^2_n / \chi^2_1 + \sigma^2$",
+            r"fraction above the median of $s^2 (1 + \chi^2_n / \chi^2_1)$",
             fraction(at > median),
             *proportion(0.5, SETS),
         ),
         Claim(
-            f"With {features} features it has fallen again",
+            f"With {features} features the test error has fallen again",
             _formula(features, noise),
             "$(1 - n/p) |w|^2 + s^2 (1 + n/(p-n-1))$",
             above.mean().item(),
@@ -133,10 +133,11 @@ def double_descent(
         ],
         blocks=[
             Text(
-                f"{FEATURES} independent standard normal features; the j-th has a squared weight proportional to "
-                f"$1/j$, {LENGTH:g} in all. The model uses the first p and fits them to {ROWS} rows; $s^2$ is the "
-                "noise and the squared weights left out. The ridge penalty is $s^2 p / |w|^2$, the best one on "
-                "average for weights of this length in a random direction."
+                f"The target is linear in {FEATURES} independent standard normal features, plus noise of variance "
+                rf"$\sigma^2$ = {noise**2:.4g}. The squared weight of feature $j$ is proportional to $1/j$; the "
+                f"squares add up to {LENGTH:g}. The model uses the first $p$ features, of weights $w$, and is fitted "
+                rf"to {ROWS} rows; $s^2$ is $\sigma^2$ plus the squared weights left out. The ridge penalty is "
+                "$s^2 p / |w|^2$, the best one on average for weights of this length in a random direction."
             ),
             Table(
                 title=f"Test error over the number of features, {DRAWN} training sets",

@@ -1,8 +1,8 @@
 """Ensembles: bagging averages, boosting adds up.
 
 Fits scikit-learn's bagging to full regression trees on many draws of the labels, and holds the variance of the average
-against the formula with the trees' correlation. Then it boosts stumps, and compares the bias with that of one stump and
-of a bag of them.
+against the formula with the trees' correlation. Then it boosts stumps, and compares their bias with that of one stump
+and of a bag of stumps.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ ACTS_ON = "averaging"
 PROVIDED_BY = "sklearn.ensemble.BaggingRegressor"
 SAY = (
     r"Averaging $M$ models of variance $s^2$ and pairwise correlation $\rho$ leaves the variance $\rho s^2 + "
-    r"(1-\rho) s^2/M$ and the bias of one of them. So bagging takes deep trees, whose error is mostly variance, and "
-    "makes them less alike by bootstrap samples. Boosting adds shallow trees, each fitted to what the sum still "
-    "gets wrong: it lowers bias. It can go on to fit the noise, so it is shrunk and stopped early."
+    r"(1-\rho) s^2/M$ and, if they have the same bias, that bias. So bagging takes deep trees, which have little bias "
+    "and much variance, and makes them less alike by bootstrap samples. Boosting adds up shallow trees, each fitted to "
+    "what the sum still gets wrong, which lowers bias. It can end up fitting the noise, so each tree is shrunk and "
+    "training is stopped early."
 )
 WRONG_ANSWER = (
     r"'With enough models the variance goes to 0.' It goes to $\rho s^2$: models trained on samples of one data "
-    "set make errors in common. In this demo full trees on bootstrap samples share about 47% of their variance. "
-    "Close second: 'averaging makes weak models strong'. An average of stumps keeps most of the bias of one."
+    "set make errors in common. In this demo the correlation of full trees on bootstrap samples is about 0.47. Close "
+    "second: 'averaging makes weak models strong'. Here an average of stumps keeps most of the squared bias of one."
 )
 CARDS = ("Q18.525", "Q18.526", "Q18.530", "Q18.705", "Q18.534")
 
@@ -73,14 +74,14 @@ def ensembles(
     one_bias = _bias(np.array(stump), truth)
     claims = [
         Claim(
-            "A full tree predicts one label: it has the variance of the noise",
+            "A full tree predicts a single label, so its variance is that of the noise",
             noise**2,
             r"$\sigma^2$",
             _variance(trees[0].T),
             *mean_of_squares([noise**2], DRAWS - 1),
         ),
         Claim(
-            r"The average of M trees has the variance $\rho s^2 + (1-\rho) s^2/M$",
+            r"The average of $M$ trees has the variance $\rho s^2 + (1-\rho) s^2/M$",
             _formula(noise**2, rho, members),
             r"$\rho s^2 + (1-\rho) s^2/M$",
             _variance(average.T),
@@ -102,7 +103,7 @@ def ensembles(
             *rounding(HEIGHT + 5 * noise),
         ),
         Claim(
-            "Averaged stumps keep at least half of the bias of one",
+            "Averaged stumps keep at least half of the squared bias of one stump",
             1,
             "squared bias, bag / stump, from 0.5 to 1.5",
             _bias(np.array(averaged), truth) / one_bias,
@@ -110,7 +111,7 @@ def ensembles(
             "a range, not an estimate",
         ),
         Claim(
-            "Boosted stumps have less than a quarter of that bias",
+            "Boosted stumps have less than a quarter of the squared bias of one stump",
             0,
             "squared bias, boosted / stump, up to 0.25",
             max(0.0, _bias(staged[-1], truth)) / one_bias,
@@ -141,14 +142,14 @@ def ensembles(
                     Series("measured", [float(size) for size in sizes], measured, style="points"),
                     Series("formula", [float(size) for size in sizes], [_formula(noise**2, rho, m) for m in sizes]),
                 ],
-                note=f"It falls to the part that the trees have in common, {rho * noise**2:.2g}.",
+                note=f"The variance falls towards the part that the trees have in common, {rho * noise**2:.2g}.",
             ),
         ],
         blocks=[
             Text(
-                f"A sine of height {HEIGHT:g} with noise of standard deviation {noise:g} at {ROWS} places. In one "
-                "dimension a full tree splits between all rows of its bootstrap sample, so it predicts the label of "
-                f"the nearest one: {DRAWS:,} draws of the labels are fitted at once."
+                f"The labels are a sine of height {HEIGHT:g} at {ROWS} places, plus noise of standard deviation "
+                f"{noise:g}. With one input a full tree splits between all rows of its bootstrap sample, so it "
+                f"predicts the label of the nearest row. Each tree fits all {DRAWS:,} draws of the labels at once."
             ),
             Curves(
                 title=f"Boosted stumps, learning rate {RATE:g}",
@@ -157,7 +158,7 @@ def ensembles(
                 series=[Series("squared bias", at, biases), Series("variance", at, variances)],
             ),
             Table(
-                title=f"Over {SETS} draws of the labels",
+                title=f"Squared bias and variance over {SETS} draws of the labels",
                 columns=["model", "squared bias", "variance"],
                 rows=rows,
             ),

@@ -1,8 +1,8 @@
 """Learning curves: error over rows and over capacity.
 
-Fits least squares on many training sets with Gaussian features, of which the first few are used. Training error, test
-error, squared bias and variance are held against their formulas, over the number of features and over the number of
-rows.
+Fits least squares on many training sets with Gaussian features, of which the model uses the first few. Compares
+training error, test error, squared bias and variance with their formulas, and plots the errors over the number of rows
+and over the number of features.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 PROVIDED_BY = "torch.linalg.lstsq"
 SAY = (
-    "A learning curve plots training and test error over the number of training rows. If they are far apart, the "
-    "model has variance, and more rows help; if they are close and both too high, it has bias, and more rows help "
-    "little. Over capacity, training error falls, and test error falls and then rises. For least squares with $p$ "
-    "Gaussian features on $n$ rows they are on average $s^2 (1 - p/n)$ and $s^2 (1 + p/(n-p-1))$, where $s^2$ is "
-    "the noise and what the model lacks."
+    "A learning curve plots training and test error over the number of training rows. If the two are far apart, the "
+    "model has variance, and more rows help; if they are close and both too high, the model has bias or the labels are "
+    "noisy, and more rows help little. Least squares with $p$ Gaussian features on $n > p + 1$ rows has on average the "
+    "training error $s^2 (1 - p/n)$ and the test error $s^2 (1 + p/(n-p-1))$, where $s^2$ is the variance of the noise "
+    "and of what the features left out contribute."
 )
 WRONG_ANSWER = (
-    "'The test error is too high, so we need more data.' That helps against variance alone. Look at the gap: where "
-    "training and test error have met, ten times the rows leave both where they are. Close second: 'the training error "
-    "rises with more rows, so something is wrong'. It does so in a sound fit: more rows are harder to fit."
+    "'The test error is too high, so we need more data.' More data reduces the variance alone. Look at the gap: where "
+    "training and test error have nearly met, ten times the rows change little. Close second: 'the training error "
+    "rises with more rows, so something is wrong'. It rises in a sound fit too: more rows are harder to fit."
 )
 CARDS = ("Q18.608", "Q18.609", "Q18.252", "Q18.240", "Q18.475")
 
@@ -48,7 +48,7 @@ def learning_curves(
     noise: Annotated[float, Parameter("Standard deviation of the noise in the target.", 0.1, 3)] = 1.0,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Fit SETS training sets of `rows` rows with the first `features` features, and a quarter of them on 4 x rows."""
+    """Fit SETS training sets of `rows` rows with the first `features` features, and SETS / 4 of four times the rows."""
     generator = seeded(seed)
     x, y = _rows(SETS, rows, noise, generator)
     fits = _fit(x, y, features, noise)
@@ -73,21 +73,21 @@ def learning_curves(
             *_excess_bound(rows, features, s2, SETS),
         ),
         Claim(
-            "Fresh rows have the error that the weights predict",
+            "On fresh rows the error is what the fitted weights imply",
             fits.test,
             r"mean of $\sigma^2 + |\hat{w} - w|^2$",
             fresh,
             *mean_of_squares((fits.errors / SETS).tolist(), 1),
         ),
         Claim(
-            "The squared bias is that of the features left out",
+            "The squared bias is the sum of the squared weights left out",
             lost + s2 * share / SETS,
-            r"$\sum_{j>p} w_j^2$, and the variance of the mean over the sets",
+            r"$\sum_{j>p} w_j^2$ plus the variance of the mean fit",
             fits.bias,
             *mean_of_squares([s2 * share / features / SETS] * features, 1),
         ),
         Claim(
-            "Four times the rows lower the variance",
+            "With four times the rows the variance is $s^2 p/(4n-p-1)$",
             s2 * features / (4 * rows - features - 1),
             "$s^2 p/(4n-p-1)$",
             more.test - s2,
@@ -107,7 +107,7 @@ def learning_curves(
         claims=claims,
         picture=[
             Curves(
-                title=f"Error over the number of rows, features: {features}",
+                title=f"Error over the number of rows, for {features} features",
                 x_label="training rows",
                 y_label="mean squared error",
                 series=[
@@ -115,16 +115,16 @@ def learning_curves(
                     Series("test", at, [fit.test for fit in by_size]),
                     Series("noise and bias", at, [s2] * len(at)),
                 ],
-                note="Both errors approach the noise and the bias, which more rows do not lower.",
+                note="Both errors approach the sum of noise and bias, which more rows do not lower.",
             ),
         ],
         blocks=[
             Text(
                 "The target is linear in 30 independent standard normal features, of which each matters less than the "
-                f"one before, plus noise of standard deviation {noise:g}. The model uses the first few."
+                f"one before, plus noise of standard deviation {noise:g}. A model of $p$ features uses the first $p$."
             ),
             Curves(
-                title=f"Error on {rows} rows",
+                title=f"Error over the number of features, on {rows} rows",
                 x_label="features",
                 y_label="mean squared error",
                 series=[
@@ -133,10 +133,11 @@ def learning_curves(
                 ],
             ),
             Table(
-                title=f"Over the number of features, {rows} rows, {DRAWN} training sets",
+                title=f"Errors by the number of features, on {DRAWN} training sets of {rows} rows",
                 columns=["features", "bias²", "variance", "training", "test", "$s^2 (1 + p/(n-p-1))$"],
                 rows=table,
-                note=f"Test error is bias², variance and the noise, {noise**2:.4g}.",
+                note=f"Test error is the sum of bias², variance and the noise's variance, {noise**2:.4g}. With {DRAWN} "
+                f"sets, the measured bias² contains about 1/{DRAWN} of the variance.",
             ),
         ],
     )

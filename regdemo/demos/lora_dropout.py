@@ -1,7 +1,7 @@
 """LoRA dropout: drop the input of the update alone.
 
 Draws many masks of one input to a low-rank update of a frozen layer. The frozen layer's part stays as it is in each of
-them; the update's mean and variance are held against their formulas, and in eval it is merged into the weight.
+them; the update's mean and variance are compared with their formulas, and the output in eval with the merged weight's.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 SAY = (
     r"LoRA freezes $W$ and learns $\Delta W = (\alpha/r) B A$ of low rank. Its dropout zeroes elements of the input "
-    "on the way into $A$, so only the update is noisy: the frozen part sees the whole input, and the pretrained "
-    r"function is left in place. The update keeps its mean, its variance is $p/(1-p) \sum_j (\Delta w_j x_j)^2$, and "
-    "in eval it is merged into $W$."
+    "on the way into $A$, so only the update is noisy: the frozen part sees the whole input. The mean of the update is "
+    r"kept, the variance of one output is $p/(1-p) \sum_j (\Delta w_j x_j)^2$, and after training $\Delta W$ can be "
+    "merged into $W$."
 )
 WRONG_ANSWER = (
     "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops the input of the "
     "adapter's branch. And 'the first output is noisy already': $B$ starts at 0, so the first output is that of "
-    "the frozen layer. The mask is felt in the gradient of $B$ alone, since that of $A$ is 0."
+    "the frozen layer. In the first step the mask affects the gradient of $B$ alone, since that of $A$ is 0."
 )
 CARDS = ("Q18.284", "Q18.286", "Q18.285", "Q18.565")
 
@@ -73,13 +73,13 @@ def lora_dropout(
     claims = [
         Claim("In the first step the output is that of the frozen layer", 0, "$B = 0$", gap(first, frozen(x)), *EXACT),
         Claim(
-            "In the first step $B$ gets a gradient",
+            "In the first step the gradient of $B$ is not 0",
             1,
-            "1 if it isn't 0",
+            "yes = 1",
             float(gap(towards_b) > 0),
             *EXACT,
         ),
-        Claim("In the first step $A$ gets none", 0, "$B = 0$", gap(towards_a), *EXACT),
+        Claim("In the first step the gradient of $A$ is 0", 0, "$B = 0$", gap(towards_a), *EXACT),
         Claim(
             "The mean output is that of the merged weight",
             merged.item(),
@@ -88,21 +88,21 @@ def lora_dropout(
             *mean_of_bounded(variance, most, draws),
         ),
         Claim(
-            "The variance is that of the update alone",
+            "The variance of the output is that of the update alone",
             variance,
             r"$p/(1-p) \sum_j (\Delta w_j x_j)^2$",
             noise.square().mean().item(),
             *mean_of_bounded(spread, most**2, draws),
         ),
         Claim(
-            "An element that is dropped is missing from the update, the others are scaled",
+            "A dropped element is missing from the update, and the others are scaled by $1/(1-p)$",
             0,
             r"$\Delta w \cdot (m x) / (1-p)$",
             gap(half, parts[kept].sum() / (1 - p)),
             *rounding(1 + parts.abs().sum().item() / (1 - p)),
         ),
         Claim(
-            "In eval it is merged into the weight",
+            "In eval the output is that of the merged weight",
             0,
             r"$y = (W + (\alpha/r) B A) x$",
             gap(in_eval, merged),
@@ -125,16 +125,16 @@ def lora_dropout(
                     Series("dropout on the update's input", list(RATES), deviations[0]),
                     Series("dropout on the layer's input", list(RATES), deviations[1]),
                 ],
-                note="On the layer's input the same mask would disturb the pretrained part, too.",
+                note="On the layer's input, the same mask would disturb the pretrained part as well.",
             )
         ],
         blocks=[
             Text(
-                f"A frozen layer of {INPUTS} inputs and one output, an update of rank {rank}, and one input in "
-                f"{draws:,} draws of the mask."
+                f"A frozen layer has {INPUTS} inputs, one output and an update of rank {rank}. One input passes "
+                f"through it under {draws:,} draws of the mask."
             ),
             Table(
-                title="The output",
+                title="The two parts of the output",
                 columns=["part", "value", "standard deviation"],
                 rows=[
                     ["frozen layer", frozen(x).item(), 0.0],

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 PROVIDED_BY = "torch.nn.utils.parametrizations.spectral_norm"
 SAY = (
-    "Spectral normalization divides a weight matrix by its largest singular value, so the layer makes no vector "
+    "Spectral normalization divides a weight matrix by its largest singular value, so the matrix makes no vector "
     "longer. A chain of such layers with ReLU between them brings no two inputs farther apart: its Lipschitz "
     "constant is at most 1. The singular value is estimated by a step of power iteration in each training pass, from "
     "below, so the bound holds once the estimate has converged. It was introduced for the discriminators of GANs."
 )
 WRONG_ANSWER = (
     "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; "
-    "this one fixes the largest, so a small matrix is scaled up. Close second: dividing by the Frobenius norm. "
-    "That bounds the largest singular value as well, but of a matrix with many of similar size it leaves all far "
-    "below 1."
+    "spectral norm sets the largest to 1, so a small matrix is scaled up. Close second: dividing by the Frobenius "
+    "norm. That bounds the largest singular value as well, but if a matrix has many singular values of similar size, "
+    "all of them end far below 1."
 )
 CARDS = ("Q18.580", "Q18.927", "Q18.928", "Q18.428")
 
@@ -84,7 +84,7 @@ def spectral_norm(
             reason,
         ),
         Claim(
-            "Weights a thousandth as large become the same",
+            "Weights a thousandth as large give the same result",
             0,
             r"$\max |\bar{W} - \bar{W}'|$",
             gap(tiny, weights[0]),
@@ -94,14 +94,14 @@ def spectral_norm(
         Claim(
             "The estimate comes from below, so the result is too large until it has converged",
             0,
-            "what the result's largest singular value lacks to 1",
+            "by how much the largest singular value is below 1",
             max(0.0, 1 - min(passes)),
             *rounding(1),
         ),
         Claim(
-            f"No two near inputs come out farther apart; layers: {layers}",
+            f"A chain of {layers} layers brings no two nearby inputs farther apart",
             0,
-            "what the Jacobian's largest singular value exceeds 1 by",
+            "by how much the Jacobian's largest singular value exceeds 1",
             max(0.0, torch.linalg.matrix_norm(product, 2).max().item() - 1),
             layers * slack,
             reason,
@@ -117,14 +117,14 @@ def spectral_norm(
         picture=[
             Curves(
                 title=f"Singular values of a random {size} x {size} matrix",
-                x_label="singular value, by size",
+                x_label="singular value, largest first",
                 y_label="value",
                 series=[
                     Series("as drawn", places, values.tolist()),
-                    Series("spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
+                    Series("divided by the spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
                     Series("divided by the Frobenius norm", places, frobenius.tolist()),
                 ],
-                note="The spectral norm moves the largest to 1; the Frobenius norm bounds it as well, far lower.",
+                note="The spectral norm makes the largest singular value 1, the Frobenius norm makes it smaller.",
             )
         ],
         blocks=[
@@ -134,7 +134,7 @@ def spectral_norm(
                 "pass."
             ),
             Table(
-                title="Largest singular value of the normalized weight, one step a pass",
+                title="Largest singular value of the normalized weight, one step of power iteration per pass",
                 columns=["pass", "largest singular value"],
                 rows=[[number, passes[number - 1]] for number in (1, 2, 5, 10, 20, PASSES)],
             ),
