@@ -70,7 +70,7 @@ def activation_noise(
             for where, noise in (("", y - x), (" on activations ten times as large too", larger))
         ),
         Claim(
-            "Behind a linear layer it adds a penalty on the weights to the squared error",
+            "In front of a linear layer the noise adds a penalty on its weights to the squared error",
             penalty,
             r"$\sigma^2 |w|^2$",
             noisy - clean,
@@ -101,8 +101,8 @@ def activation_noise(
         ],
         blocks=[
             Text(
-                f"In training each activation gets noise n from $N(0, {std:g}^2)$. A linear layer behind it adds $w "
-                r"\cdot n$ to its output."
+                f"In training noise $n$ from $N(0, {std:g}^2)$ is added to each activation. The output of a linear "
+                r"layer with weights $w$ then contains $w \cdot n$ as well."
             ),
             Table(
                 title=f"The squared error of a linear model of {FEATURES} features; passes: {draws:,}",

@@ -1,8 +1,8 @@
 """Adversarial training: learn on the attacked inputs too.
 
-Trains a logistic model on clean inputs and on FGSM's, where the worst case is known in closed form: the gradient of the
-adversarial loss, and what it does to the loss under attack, compared with clean inputs and with random signs of the
-same size.
+Trains a logistic model, for which the worst case is known in closed form, on clean inputs and on FGSM's. Checks the
+gradient of the adversarial loss, and compares the loss under attack with that after training on clean inputs and on
+inputs moved by random signs of the same size.
 """
 
 from __future__ import annotations
@@ -74,23 +74,23 @@ def adversarial_training(
     ends = {name: path[-1] for name, (_, path) in paths.items()}
     claims = [
         Claim(
-            "The loss is a weighted sum of the clean one and the worst case",
+            "The loss is a weighted sum of the clean loss and the worst case",
             (clean * plain(probe) + (1 - clean) * worst(probe)).item(),
             r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t\,w x)$",
             adversarial(probe).item(),
             *rounding(1 + probe.abs().sum().item(), digits=1e-12),
         ),
         Claim(
-            "Its gradient is that of this formula, though the attack is held fixed",
+            "Its gradient is that of the closed form, though the attack is held fixed",
             0,
             "largest difference of the gradients",
             gap(_gradient(adversarial, probe), by_formula),
             *rounding(1, digits=1e-9),
         ),
         Claim(
-            "It lowers the loss under attack further than clean training and random signs do",
+            "FGSM's inputs lower the loss under attack further than clean inputs and random signs do",
             2,
-            "of the two, those with a higher worst case",
+            "other trainings with a higher worst-case loss",
             sum(ends["FGSM's inputs"] < ends[other] for other in ("clean inputs", "random signs")),
             *EXACT,
         ),

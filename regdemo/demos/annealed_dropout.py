@@ -1,7 +1,8 @@
 """Annealed dropout: the rate falls toward 0 as training goes on.
 
 And its relatives: early dropout, which only the first part of training has, and late dropout, which only the rest has.
-Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once an epoch.
+Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once per
+epoch.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def annealed_dropout(
         dropped.append(fraction(model[1](x, generator=generator) == 0))
     claims = [
         Claim("The first step has the rate p", p, "$p$", annealed[0], *EXACT),
-        Claim("The last training step, T-1, still has", p / total, "$p/T$", annealed[-2], *rounding(1)),
+        Claim("The last training step, $T-1$, still has the rate", p / total, "$p/T$", annealed[-2], *rounding(1)),
         *(Claim(f"{name}: 0 at step T", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
         Claim(
             "The mean rate of the annealed run",
@@ -89,7 +90,7 @@ def annealed_dropout(
             max(abs(a + b - p) for a, b in zip(rates["late"], rates["early, constant"], strict=True)),
             *EXACT,
         ),
-        Claim("Set once an epoch, the last epoch is at", p / epochs, "$p/E$", by_epoch[-1], *rounding(1)),
+        Claim("Set once per epoch, the rate of the last epoch is", p / epochs, "$p/E$", by_epoch[-1], *rounding(1)),
     ]
     at = [float(step) for step in run]
     return Measurement(

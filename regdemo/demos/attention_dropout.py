@@ -73,7 +73,7 @@ def attention_dropout(
             *rounding(value.abs().max().item() / (1 - p)),
         ),
         Claim(
-            "Given p, two calls of SDPA differ in this fraction of the weights, in eval too",
+            "Two calls of SDPA at `dropout_p=p` differ in this fraction of the weights, in eval too",
             2 * p * (1 - p),
             "$2p(1-p)$",
             differ,

@@ -31,7 +31,7 @@ SAY = (
 WRONG_ANSWER = (
     "'I selected the 20 features that correlate with the label, then cross-validated, so the score is honest.' "
     "The selection saw the test folds. Of 1,000 noise features, the 20 selected ones correlate with the labels by "
-    "chance, those of the test folds included. Cross-validation does not notice; fresh data do."
+    "chance, with those of the test folds too. Cross-validation does not notice; fresh data do."
 )
 CARDS = ("Q18.491", "Q18.493", "Q18.500", "Q18.501")
 
@@ -71,7 +71,7 @@ def cross_validation(
             f"{reason}, for each fold",
         ),
         Claim(
-            "With the selection outside it is far above",
+            "With the selection on all of the data the score is far above chance",
             1,
             f"accuracy from {AT_LEAST} to 1",
             outside.mean().item(),

@@ -73,7 +73,7 @@ def cutmix(
             *EXACT,
         ),
         Claim(
-            "The area pasted has its exact mean",
+            "The mean of the area pasted is that of the exact sum",
             mean,
             "sum over sides and centers, cut at the edge",
             1 - left.mean().item(),

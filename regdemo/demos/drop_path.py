@@ -64,8 +64,8 @@ def drop_path(
         picture=maps,
         blocks=[
             Text(
-                "A residual block adds a branch to its input: y = x + f(x). DropPath drops the branch as a whole, "
-                f"y = x, with probability p = {p}, and otherwise adds f(x)/(1-p) = {1 / (1 - p):.4g} f(x)."
+                "A residual block adds a branch to its input: $y = x + f(x)$. DropPath drops the branch as a whole, "
+                f"$y = x$, with probability $p$ = {p}, and otherwise adds $f(x)/(1-p)$ = {1 / (1 - p):.4g} $f(x)$."
             ),
             *draw_blocks,
             *depth_blocks,
@@ -239,7 +239,7 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
             *rounding(1 / (1 - p)),
         ),
         Claim("It takes the kept fraction of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),
-        Claim("The fraction of work saved is p", p, "$p$", 1 - partial / full, *proportion(p, rows)),
+        Claim("The fraction of the work that is saved is $p$", p, "$p$", 1 - partial / full, *proportion(p, rows)),
     ]
     blocks: list[Block] = [
         Text(

@@ -126,9 +126,9 @@ def dropout_batch_norm(
         blocks=[
             Text(
                 "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch "
-                "norm behind it divides in training by a deviation with that noise in it, stores it, and divides by "
-                f"it in eval, where the noise is gone: at p = {p} by {(expected / variance) ** 0.5:.4g} times the "
-                "deviation in eval."
+                "norm after it divides in training by a standard deviation with that noise in it. In eval the noise is "
+                f"gone, but the norm still divides by the stored one: at $p$ = {p} by "
+                f"{(expected / variance) ** 0.5:.4g} times the standard deviation in eval."
             ),
             _means_table(p, size, generator),
             Table(

@@ -101,14 +101,18 @@ def early_stopping(
     of_last, of_uncopied, of_restored = (score[0] for score in scores.values())
     claims = [
         Claim(
-            "It stops `patience` epochs after the best one, or at the end",
+            "Training stops `patience` epochs after the best one, or at the end",
             min(epochs, _best(validated[:ended]) + patience),
             "min(epochs, best + patience)",
             ended,
             *EXACT,
         ),
         Claim(
-            "The best is the lowest validation loss until then", min(validated[:ended]), "min", stopping.best, *EXACT
+            "The best loss is the lowest until the stop",
+            min(validated[:ended]),
+            "min",
+            stopping.best,
+            *EXACT,
         ),
         Claim("The restored network validates at the best loss", min(validated[:ended]), "best", of_restored, *EXACT),
         Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),

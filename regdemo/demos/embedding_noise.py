@@ -88,13 +88,13 @@ def embedding_noise(
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
         ),
         Claim(
-            "It has that norm next to padding too, if the mask is given",
+            "With the mask the norm is the same next to padding",
             third,
             r"$\alpha^2 / 3$",
             size(counted),
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers),
         ),
-        Claim("Padding then stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
+        Claim("With the mask padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
             "Without the mask the tokens get only $L/T$ of that square",
             third * part,

@@ -70,7 +70,7 @@ def gaussian_dropout(
     variance_slip, chi_square = mean_of_squares([variance], size)
     claims = [
         Claim("The mean of the noise is 1", 1, "E[n] = 1", mean, mean_slip + rounded, normal),
-        Claim("Its variance is $p/(1-p)$", variance, "$p/(1-p)$", spread, variance_slip + rounded, chi_square),
+        Claim("The noise's variance is $p/(1-p)$", variance, "$p/(1-p)$", spread, variance_slip + rounded, chi_square),
         Claim(
             "Gaussian dropout makes no zeros",
             0,

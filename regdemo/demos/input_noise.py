@@ -93,7 +93,7 @@ def input_noise(
             *rounding(scale),
         ),
         Claim(
-            "Its best weights are those of ridge regression",
+            "The best weights under the noise are those of ridge regression",
             0,
             r"slope at $(X^\top X + N \sigma^2 I)^{-1} X^\top t$",
             slope.abs().max().item(),
@@ -108,7 +108,7 @@ def input_noise(
             *proportion(_cut_below(ids), size),
         ),
         Claim(
-            "Each of these becomes the id before it",
+            "Each id that changes becomes the id before it",
             0,
             "ids that changed otherwise",
             float((cut[changed] != ids[changed] - 1).sum()),

@@ -106,13 +106,13 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
             *rounding(1, digits=1e-9),
         ),
         Claim(
-            "Its exact zeros are the weights within the threshold",
+            "The proximal fit's exact zeros are the weights within the threshold",
             int((least_squares.abs() <= strength).sum()),
             r"count of $|b| \le \lambda$",
             zeros["proximal"],
             *EXACT,
         ),
-        Claim("With the penalty in the loss there are none", 0, "exact zeros", zeros["subgradient"], *EXACT),
+        Claim("With the penalty in the loss there are no exact zeros", 0, "exact zeros", zeros["subgradient"], *EXACT),
         Claim(
             "The subgradient ends within two of its steps of the optimum",
             0,

@@ -28,7 +28,7 @@ ACTS_ON = "weights"
 SAY = (
     r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the fit along "
     r"each principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation: what the data "
-    "hardly determine is shrunk most. The penalty is a Gaussian prior on the weights. It is weight_decay = "
+    "hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the weights. It is weight_decay = "
     r"$2\lambda$ in SGD and Adam, not in AdamW."
 )
 WRONG_ANSWER = (
@@ -119,7 +119,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
             *rounding(1, digits=1e-6),
         ),
         Claim(
-            "The fit is shorter than least squares",
+            "The penalized weight vector is shorter than that of least squares",
             1,
             "$|w|$ < that of least squares",
             float(fitted.norm() < plain.norm()),

@@ -124,14 +124,14 @@ def label_smoothing(
             *rounding(1),
         ),
         Claim(
-            "The loss there is not 0 but the entropy of the targets",
+            "The loss at the best gap is not 0 but the entropy of the targets",
             entropy,
             r"$-\sum q \ln q$",
             at_best.item(),
             *rounding(1 + entropy),
         ),
         Claim(
-            "A logit twice as far above costs more",
+            "A logit twice as far above the others costs more",
             _loss_at(2 * gap, e, k),
             r"$\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
             further.item(),

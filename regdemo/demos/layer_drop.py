@@ -106,7 +106,7 @@ def layer_drop(
             if max(p, 1 - p) ** (depth * (draws - 1)) < FALSE_ALARM
             else []
         ),
-        Claim("In eval all run", depth, "L", in_eval, *EXACT),
+        Claim("In eval all layers run", depth, "L", in_eval, *EXACT),
         Claim(
             "Nothing is rescaled: training's mean output over eval's",
             1 - p,

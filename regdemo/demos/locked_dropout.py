@@ -72,7 +72,7 @@ def locked_dropout(
         ),
         keeps_mean(y[:, 0].mean().item(), X, mean_of_bounded(X**2 * p * scale, X * max(1, p * scale), 2 * size)),
         Claim(
-            "With a given mask it is that mask at each step",
+            "A given mask is used at each step",
             0,
             r"$\max |y - x m / (1-p)|$",
             gap(regularizers.locked_dropout(z, p, mask=mask), by_hand),
@@ -86,10 +86,10 @@ def locked_dropout(
             *rounding(5 * scale),
         ),
         identity_in_eval(regularizers.locked_dropout(x, p, training=False), x),
-        _noise(p, y, 1, "An average over time keeps all of the noise"),
-        _noise(p, fresh, steps, "With fresh masks $1/T$ of it is left"),
+        _noise(p, y, 1, "Under a locked mask an average over time keeps all of the noise"),
+        _noise(p, fresh, steps, "Under fresh masks an average over time keeps $1/T$ of the noise"),
         Claim(
-            f"Fraction of units that fresh masks spare up to step {steps}",
+            f"The fraction of units that fresh masks spare up to step {steps}",
             (1 - p) ** steps,
             "$(1-p)^T$",
             survivors[1][-1].item(),

@@ -65,14 +65,14 @@ def lookahead(
             *CLOSE,
         ),
         Claim(
-            "One step before, they are the base optimizer's",
+            "One step before, the weights are those of the base optimizer",
             0,
             "largest difference",
             gap(ours[k - 1], fast[k - 1]),
             *CLOSE,
         ),
         Claim(
-            "What is left after two moves back",
+            "What is left of the initial weights after two moves back",
             (1 - alpha + alpha * keep) ** 2 * start.mean().item(),
             r"$(1 - \alpha + \alpha r)^2 \bar w_0$, $r = (1 - lr\,h)^k$",
             ours[2 * k].mean().item(),

@@ -87,7 +87,7 @@ def mc_dropout(
             *mean_of_bounded(p / (1 - p) * weights.square().sum().item(), furthest, samples),
         ),
         Claim(
-            "Their variance over the passes is that of the masks",
+            "The variance of the log-odds over the passes is that of the masks",
             p / (1 - p) * weights.square().sum().item(),
             r"$p/(1-p) \sum w^2$",
             (odds - log_odds).square().mean().item(),
@@ -107,7 +107,7 @@ def mc_dropout(
             *rounding(1),
         ),
         Claim(
-            "Its entropy is at least the mean entropy of the passes",
+            "The entropy of the mean is at least the mean entropy of the passes",
             0,
             r"$\min(H(mean) - mean\, H, 0)$: Jensen",
             min(gain.min().item(), 0.0),

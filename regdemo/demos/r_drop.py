@@ -101,7 +101,7 @@ def r_drop(
             *rounding((1 + alpha) * largest),
         ),
         Claim("At p = 0 the KL term is 0", 0, "KL", disagreement(*same), *EXACT),
-        Claim("In eval it is 0 as well", 0, "KL", disagreement(*in_eval), *EXACT),
+        Claim("In eval the KL term is 0 as well", 0, "KL", disagreement(*in_eval), *EXACT),
         Claim(
             "With the mean of the two cross entropies instead of their sum, alpha counts double",
             regularizers.r_drop(first, second, target, 2 * alpha).item(),

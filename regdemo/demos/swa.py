@@ -154,9 +154,9 @@ def _batch_norm(models: int, generator: torch.Generator) -> tuple[list[Claim], T
             before[0],
             *CLOSE,
         ),
-        Claim("With update_bn it is centered", 0, "largest mean of a unit", after[0], *CLOSE),
+        Claim("With update_bn the average's output is centered", 0, "largest mean of a unit", after[0], *CLOSE),
         Claim(
-            "With update_bn its deviation is that of the average's own activations",
+            "With update_bn the output's deviation is that of the average's own activations",
             spread,
             "std over the mean of the batches' std",
             after[1],

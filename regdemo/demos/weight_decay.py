@@ -169,7 +169,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
             for scale, value in zip(SCALES, left, strict=True)
         ),
         Claim(
-            "Under L2, the larger its gradients, the less a weight decays",
+            "Under L2, the larger a weight's gradients, the less it decays",
             len(SCALES) - 1,
             "pairs of scales in that order",
             sum(less < more for less, more in pairwise(left_by_l2)),

@@ -97,7 +97,7 @@ def word_dropout(
             *proportion(p, DRAWS * vocabulary),
         ),
         Claim(
-            "So is the fraction of tokens, on average",
+            "The fraction of tokens dropped is $p$ on average",
             p,
             "$p$",
             words.mean().item(),

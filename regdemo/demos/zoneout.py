@@ -76,7 +76,7 @@ def zoneout(
             *rounding(span),
         ),
         Claim(
-            "Training has the mean that eval uses",
+            "The mean state in training is the one that eval uses",
             0,
             r"$E[h] = (1-p) h_{new} + p h_{old}$",
             (state - mean).mean().item(),

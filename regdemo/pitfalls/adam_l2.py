@@ -49,14 +49,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1, digits=1e-12)
     return [
         Claim(
-            f"First step, no data gradient, wd = {least:g}: Adam decays a weight of 1 by",
+            f"Without a data gradient, at wd = {least:g}, Adam's first step decays a weight of 1 by",
             LR * least / (least + 1e-8),
             r"$\eta \lambda/(\lambda + \epsilon)$",
             moved(broken, least),
             *exact,
         ),
         Claim(
-            "With a hundred times the wd the decay is the same",
+            "A hundred times the wd multiplies that decay by",
             1,
             "ratio of the two",
             moved(broken, 100 * least) / moved(broken, least),
@@ -64,16 +64,20 @@ def measure() -> tuple[list[Claim], list[Block]]:
             r"$\epsilon$ next to $\lambda$",
         ),
         Claim(
-            "With a data gradient of 1: by almost 0",
+            "With a data gradient of 1, Adam decays the weight by",
             0,
             r"$\eta\epsilon$",
             moved(broken, least, 1.0),
             1e-11,
             r"$\eta\epsilon$",
         ),
-        fixed_claim("AdamW decays it by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact),
+        fixed_claim("AdamW decays the weight by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact),
         fixed_claim(
-            "With a data gradient of 1 as well", LR * least, r"$\eta\lambda$", moved(fixed, least, 1.0), *exact
+            "With a data gradient of 1, AdamW decays the weight by",
+            LR * least,
+            r"$\eta\lambda$",
+            moved(fixed, least, 1.0),
+            *exact,
         ),
     ], [
         Table(

@@ -59,8 +59,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (wrong(x) != wrong(x)).double().mean().item(),
             *proportion(2 * P * (1 - P), x.numel()),
         ),
-        fixed_claim("In eval nothing is dropped", 0, "fraction", dropped(right), *EXACT),
-        fixed_claim("In training it drops", P, "$p$", dropped(right.train()), *proportion(P, x.numel())),
+        fixed_claim("The fraction dropped in eval", 0, "fraction", dropped(right), *EXACT),
+        fixed_claim("The fraction dropped in training", P, "$p$", dropped(right.train()), *proportion(P, x.numel())),
     ], []
 
 

@@ -66,9 +66,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             sum(isinstance(module, nn.Dropout) for module in wrong.modules()),
             *EXACT,
         ),
-        fixed_claim("None is dropped in eval", 0, "fraction", dropped(right), *EXACT),
+        fixed_claim("The fraction of attention weights dropped in eval", 0, "fraction", dropped(right), *EXACT),
         fixed_claim(
-            "In training the fraction dropped is p", P, "$p$", dropped(right.train()), *proportion(P, query.numel())
+            "The fraction dropped in training", P, "$p$", dropped(right.train()), *proportion(P, query.numel())
         ),
     ], []
 

@@ -55,14 +55,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim("SGD's step at lr = 1 from a gradient of norm 3", C / SCALE, "$c/S$", step(broken), *rounding(C / SCALE)),
         Claim(
-            "From a norm of 0.5, which is below c, as well",
+            "SGD's step from a gradient of norm 0.5, below $c$",
             C / SCALE,
             "$c/S$",
             step(broken, C / 2),
             *rounding(C / SCALE),
         ),
         Claim(
-            "Adam hides it: its first step, in units of lr per weight",
+            "Adam hides the fault, since its first step in units of lr per weight is",
             1,
             "1",
             adam,
@@ -70,7 +70,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "entries below eps hardly move",
         ),
         fixed_claim("SGD's step from a gradient of norm 3", C, "$c$", step(fixed), *rounding(C)),
-        fixed_claim("From a norm of 0.5", C / 2, "unclipped = 0.5", step(fixed, C / 2), *rounding(C)),
+        fixed_claim(
+            "SGD's step from a gradient of norm 0.5", C / 2, "unclipped = 0.5", step(fixed, C / 2), *rounding(C)
+        ),
     ], []
 
 

@@ -59,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     meant, clean = gradient(attacked[0]), gradient(x)
     return [
         Claim(
-            "The optimizer's gradient is off by the clean batch's",
+            "The optimizer's gradient is off by the clean batch's, of size",
             clean.norm().item(),
             "$|g(x)|$",
             (by_broken - meant).norm().item(),
@@ -73,14 +73,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(1),
         ),
         fixed_claim(
-            "The optimizer's gradient is the attacked batch's",
+            "The optimizer's gradient minus the attacked batch's",
             0,
             "max |g - g(x')|",
             (by_fixed - meant).abs().max().item(),
             *EXACT,
         ),
         Claim(
-            "The attack itself is the same", 0, "max |x' - x'|", (attacked[0] - attacked[1]).abs().max().item(), *EXACT
+            "The attacked inputs differ from those of the fixed code by",
+            0,
+            "max |x' - x'|",
+            (attacked[0] - attacked[1]).abs().max().item(),
+            *EXACT,
         ),
     ], []
 

@@ -76,7 +76,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *exact,
         ),
         fixed_claim(
-            "Adam's step with weight_decay = lam is the same as with the penalty", 0, "max difference", adam, *exact
+            "Adam's step with weight_decay = lam differs from that with the penalty by",
+            0,
+            "max difference",
+            adam,
+            *exact,
         ),
     ], []
 

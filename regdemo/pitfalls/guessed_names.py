@@ -64,9 +64,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     except AttributeError:
         unguarded = 1
     return [
-        Claim("Without hasattr: AttributeErrors", 1, "errors = 1", unguarded, *EXACT),
+        Claim("AttributeErrors without hasattr", 1, "errors = 1", unguarded, *EXACT),
         Claim(
-            f"With hasattr: rates in attention that are set, of {2 * DEPTH}",
+            f"Rates in attention that are set with hasattr, of {2 * DEPTH}",
             0,
             "none = 0",
             as_set(broken, "attn."),

@@ -51,9 +51,15 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1)
     one_token = fixed(first[:, 0], second[:, 0]).item()
     return [
-        Claim(f"On logits ({B}, {T}, {K}) it is too small by the factor", 1 / K, "$1/K$", wrong / divergence, *exact),
-        Claim("torch warns of the default: warnings", 1, "warnings = 1", len(said), 0, "exact"),
-        Claim("With batchmean instead it is too large by the factor", T, "$T$", batchmean / divergence, *exact),
+        Claim(
+            f"On logits ({B}, {T}, {K}) the default mean is too small by the factor",
+            1 / K,
+            "$1/K$",
+            wrong / divergence,
+            *exact,
+        ),
+        Claim("Warnings of torch about the default", 1, "warnings = 1", len(said), 0, "exact"),
+        Claim("Batchmean is too large by the factor", T, "$T$", batchmean / divergence, *exact),
         fixed_claim(
             "The KL term is the divergence",
             divergence,
@@ -62,7 +68,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *exact,
         ),
         fixed_claim(
-            "On logits of two dimensions it is batchmean's",
+            "On logits of two dimensions the KL term is batchmean's",
             F.kl_div(q[:, 0].log(), p[:, 0], reduction="batchmean").item(),
             "batchmean",
             one_token,

@@ -58,10 +58,16 @@ def measure() -> tuple[list[Claim], list[Block]]:
     wrong, right = path(broken), path(fixed)
     steps = [float(step) for step in range(STEPS + 1)]
     return [
-        Claim(f"After {K} steps of 1 from 0 it is at", K, "$k$, as without Lookahead", wrong[K], *EXACT),
-        fixed_claim(f"After {K} steps it is at", ALPHA * K, r"$\alpha k$", right[K], *EXACT),
-        Claim(f"After {STEPS} steps it is ahead by", (1 - ALPHA) * K, r"$(1-\alpha) k$", wrong[-1] - right[-1], *EXACT),
-        fixed_claim(f"After {STEPS} steps it is at", ALPHA * STEPS, r"$\alpha n$", right[-1], *EXACT),
+        Claim(f"After {K} steps of 1 from 0 the weight is at", K, "$k$, as without Lookahead", wrong[K], *EXACT),
+        fixed_claim(f"After {K} steps the weight is at", ALPHA * K, r"$\alpha k$", right[K], *EXACT),
+        Claim(
+            f"After {STEPS} steps the weight is ahead by",
+            (1 - ALPHA) * K,
+            r"$(1-\alpha) k$",
+            wrong[-1] - right[-1],
+            *EXACT,
+        ),
+        fixed_claim(f"After {STEPS} steps the weight is at", ALPHA * STEPS, r"$\alpha n$", right[-1], *EXACT),
     ], [
         Curves(
             f"The weight, k = {K}, alpha = {ALPHA}",

@@ -95,7 +95,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         fixed_claim(
-            "Before the first step of fine-tuning it changes nothing",
+            "Before the first step of fine-tuning Mixout changes the output by",
             0,
             "$W = W_0$ gives $W_0 x$",
             unchanged,

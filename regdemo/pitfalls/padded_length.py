@@ -50,7 +50,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fraction = length / PADDED
         claims += [
             Claim(
-                f"{length} tokens of {PADDED}: the squared norm of the noise",
+                f"The squared norm of the noise on {length} tokens, padded to {PADDED}",
                 meant * fraction,
                 r"$\alpha^2/3 \cdot L/T$",
                 wrong,
@@ -58,7 +58,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 reason,
             ),
             fixed_claim(
-                f"{length} tokens of {PADDED}: the squared norm of the noise",
+                f"The squared norm of the noise on {length} tokens, padded to {PADDED}",
                 meant,
                 r"$\alpha^2/3$",
                 right,

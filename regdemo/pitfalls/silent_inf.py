@@ -61,7 +61,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         Claim(
-            "Under a GradScaler: weights that are as they were",
+            "Weights that are as they were under a GradScaler",
             SIZE,
             f"all = {SIZE}",
             (run(broken, inf, scaled=True) == 1).sum().item(),

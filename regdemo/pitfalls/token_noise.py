@@ -47,13 +47,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
     noise = (fixed(ids, STD, embedding) - embedding(ids)).detach()
     return [
         Claim(
-            f"Noise of {STD} on GPT-2's {VOCABULARY:,} ids changes a fraction of them",
+            f"The fraction of GPT-2's {VOCABULARY:,} ids that noise of {STD} changes",
             expected,
             "mean P(noise < -spacing(id)/2)",
             (moved != 0).double().mean().item(),
             *mean_of_bounded(0.25, 1, len(ids)),
         ),
-        Claim("Each of them becomes", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
+        Claim("Each id that changes becomes", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
         Claim(
             "Id 0, cut towards 0, does not change",
             0,
