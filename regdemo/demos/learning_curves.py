@@ -107,7 +107,7 @@ def learning_curves(
         claims=claims,
         picture=[
             Curves(
-                title=f"Error over the number of rows, for {features} features",
+                title=f"Error over the number of rows; features: {features}",
                 x_label="training rows",
                 y_label="mean squared error",
                 series=[

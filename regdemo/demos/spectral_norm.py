@@ -99,7 +99,7 @@ def spectral_norm(
             *rounding(1),
         ),
         Claim(
-            f"A chain of {layers} layers brings no two nearby inputs farther apart",
+            f"The chain brings no two nearby inputs farther apart; layers: {layers}",
             0,
             "by how much the Jacobian's largest singular value exceeds 1",
             max(0.0, torch.linalg.matrix_norm(product, 2).max().item() - 1),
