@@ -86,7 +86,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong.mean().item(),
             *mean_of_bounded(variance, DEPTH, DRAWS),
         ),
-        Claim("Their sum in eval", DEPTH, f"L = {DEPTH}", in_eval, *EXACT),
+        Claim("The sum in eval", DEPTH, f"L = {DEPTH}", in_eval, *EXACT),
         Claim(
             "All examples of a batch share one depth", 0, "largest std in a batch", wrong.std(1).max().item(), *EXACT
         ),

@@ -66,7 +66,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1)
     return [
         Claim(
-            rf"At $|g| = \rho/\eta$ = {far:g} it does not move", far, r"$|w| = \rho/\eta$", after[broken, far], *exact
+            rf"At $|g| = \rho/\eta$ = {far:g} the weight stays at",
+            far,
+            r"$|w| = \rho/\eta$",
+            after[broken, far],
+            *exact,
         ),
         Claim(
             f"From $|w|$ = {near:g}, next to the minimum, {STEPS} steps lead away to",
