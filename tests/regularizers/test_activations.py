@@ -239,6 +239,11 @@ def test_drop_block_returns_zeros_where_nothing_is_kept(dtype):
     assert (drop_block(torch.ones(1, 1, 300, 300, dtype=dtype), 0.1, 3, mask=nothing) == 0).all()
 
 
+def test_drop_block_scales_a_single_element_that_is_kept_by_the_number_of_all():
+    mask = torch.arange(9).view(1, 1, 3, 3) == 4
+    assert torch.equal(drop_block(torch.ones(1, 1, 3, 3), 0.3, 1, mask=mask), 9.0 * mask)
+
+
 def test_drop_block_at_rate_0_keeps_everything():
     x = draw(2, 2, 7, 7)  # 196 positions: 196 * (1 / 196) is not 1
     assert torch.equal(drop_block(x, 0, 3, generator=seeded()), x)
