@@ -16,7 +16,7 @@ shows `session.question`, enters what the learner did, and shows the `Outcome` t
     ['1/2', '2']
     >>> outcome = session.answer("b")
     >>> outcome.verdict, [(option.letter, option.pick.value, option.why) for option in outcome.reasons]
-    (<Verdict.WRONG: 'Wrong'>, [('a', 'missed', 'Half are kept.'), ('b', 'wrong', 'That is 1/(1-p).')])
+    (<AnswerVerdict.WRONG: 'Wrong'>, [('a', 'missed', 'Half are kept.'), ('b', 'wrong', 'That is 1/(1-p).')])
     >>> session.question.notes  # it failed, so it comes again; until the end, when `question` is None
     (<Note.COMES_AGAIN: 'You answered this card earlier in this session.'>,)
     >>> session.undo().rating, session.replies

@@ -298,7 +298,7 @@ class Scripted:
 
 
 def watching(kata, monkeypatch, *steps, name="double"):
-    monkeypatch.setattr(command, "Keys", lambda: Scripted(kata.folder / "double.py", steps))
+    monkeypatch.setattr(command, "KeyReader", lambda: Scripted(kata.folder / "double.py", steps))
     return kata("watch", name)
 
 
@@ -331,7 +331,7 @@ def test_the_keys_of_watch_show_a_hint_the_task_and_the_next_kata_and_end_it(kat
 def test_watch_begins_with_what_is_next_and_ends_when_nothing_is_left(kata, monkeypatch):
     (kata.folder / "halve.py").parent.mkdir()
     (kata.folder / "halve.py").write_text("def halve(x): return x / 2")
-    monkeypatch.setattr(command, "Keys", lambda: Scripted(kata.folder / "double.py", ["", RIGHT.encode()]))
+    monkeypatch.setattr(command, "KeyReader", lambda: Scripted(kata.folder / "double.py", ["", RIGHT.encode()]))
     code, said = kata("watch")
     assert code == 0
     assert said.index("halve.py passes") < said.index("double.py passes") < said.index("Every kata has passed")

@@ -98,14 +98,14 @@ def test_the_words_of_a_recipe_make_it_again():
 
 
 def test_a_report_shows_of_its_source_the_file_or_the_task_and_what_is_not_at_its_default():
-    assert Source("digits").shown == {"task": "digits"}
-    assert Source("digits", label_noise=0.1, device="cuda:1", precision="bfloat16").shown == {
+    assert Source("digits").display_values == {"task": "digits"}
+    assert Source("digits", label_noise=0.1, device="cuda:1", precision="bfloat16").display_values == {
         "task": "digits",
         "label_noise": 0.1,
         "device": "cuda:1",
         "precision": "bfloat16",
     }
-    assert Source("mnist1d", Path("somewhere/t.csv")).shown == {"data": "t.csv"}
+    assert Source("mnist1d", Path("somewhere/t.csv")).display_values == {"data": "t.csv"}
 
 
 def test_time_is_the_processors_or_on_a_gpu_what_passes_until_it_is_done(monkeypatch):

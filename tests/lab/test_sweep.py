@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_is_refused(tmp_path):
         quick(tmp_path)
     with pytest.raises(FileError, match="No such file or directory"):
         quick(tmp_path / "nowhere")
-    with pytest.raises(FileError, match="no regular file"):
+    with pytest.raises(FileError, match="isn't a regular file"):
         sweep("dropout", "/dev/null")
 
 

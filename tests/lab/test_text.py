@@ -77,7 +77,7 @@ def test_a_long_test_is_judged_in_parts_that_make_the_whole(task, monkeypatch):
     run = TrainingRun(task, Recipe("none"), [0, 1], seed=0)
     ids = run.expand_to_members(task.x)
     whole = run.eval_forward(ids)
-    monkeypatch.setattr("regdemo.lab.gpts.JUDGED", 7)
+    monkeypatch.setattr("regdemo.lab.gpts.EVAL_BATCH", 7)
     torch.testing.assert_close(run.eval_forward(ids), whole)
 
 
