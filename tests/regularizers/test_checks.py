@@ -9,7 +9,9 @@ from regdemo.regularizers.checks import (
     check_broadcast,
     check_dim,
     check_floating,
+    check_ids,
     check_mask,
+    check_noise,
     check_rate,
 )
 
@@ -96,3 +98,25 @@ def test_an_amount_that_is_not_above_its_bound_is_refused(value):
 def test_the_bound_of_an_amount_is_a_keyword():
     with pytest.raises(TypeError):
         check_amount(1.0, "std", 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.complex64, torch.bool])
+def test_ids_that_are_not_integers_are_refused(dtype):
+    with pytest.raises(ArgumentError, match=f"ids has dtype {dtype}: it must hold integers"):
+        check_ids(torch.zeros(2, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8])
+def test_integers_are_ids(dtype):
+    ids = torch.zeros(2, dtype=dtype)
+    assert check_ids(ids) is ids
+
+
+def test_noise_is_none_or_floating_point_and_broadcasts():
+    noise = torch.zeros(3, 1)
+    assert check_noise(None, (2, 3, 4)) is None
+    assert check_noise(noise, (2, 3, 4)) is noise
+    with pytest.raises(ArgumentError, match=r"noise has dtype torch\.int64"):
+        check_noise(noise.long(), (2, 3, 4))
+    with pytest.raises(ArgumentError, match="noise has shape"):
+        check_noise(noise, (2, 4, 4))
