@@ -81,7 +81,7 @@ def adversarial_training(
             *rounding(1 + probe.abs().sum().item(), digits=1e-12),
         ),
         Claim(
-            "Its gradient is that of the closed form, though the attack is held fixed",
+            "The gradient of the loss is that of the closed form, though the attack is held fixed",
             0,
             "largest difference of the gradients",
             gap(_gradient(adversarial, probe), by_formula),
@@ -119,8 +119,8 @@ def adversarial_training(
         ],
         blocks=[
             Text(
-                f"The mean of an input is the label times {STRONG:g} for one of them, and times {SHIFT:g} for "
-                f"{WEAK} weak ones; all have deviation 1. Together the weak ones say more than the strong one, and "
+                f"One strong input has mean {STRONG:g} times the label, and {WEAK} weak inputs have mean {SHIFT:g} "
+                f"times the label; all have deviation 1. Together the weak ones say more than the strong one, and "
                 f"an attack shifts all of them against the label at once, by {epsilon:g} each."
             ),
             Table(

@@ -238,7 +238,13 @@ def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
             difference,
             *rounding(1 / (1 - p)),
         ),
-        Claim("It takes the kept fraction of the operations", full * kept // rows, "kept/B * masked", partial, *EXACT),
+        Claim(
+            "Computing only the kept rows takes the kept fraction of the operations",
+            full * kept // rows,
+            "kept/B * masked",
+            partial,
+            *EXACT,
+        ),
         Claim("The fraction of the work that is saved is $p$", p, "$p$", 1 - partial / full, *proportion(p, rows)),
     ]
     blocks: list[Block] = [

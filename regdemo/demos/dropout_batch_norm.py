@@ -95,7 +95,7 @@ def dropout_batch_norm(
             *rounding(_variance(y)),
         ),
         Claim(
-            "Its output in eval, which should have variance 1, has the variance",
+            "Batch norm behind dropout: the variance in eval, which should be 1",
             variance / (_stored(after, size) * size / (size - 1) + after.eps),
             "Var[x] / stored",
             _variance(after.eval()(x)),
@@ -132,7 +132,7 @@ def dropout_batch_norm(
             ),
             _means_table(p, size, generator),
             Table(
-                title="The variance of batch norm's output in eval, which should be 1",
+                title="Batch norm behind dropout: the variance in eval, which should be 1",
                 columns=["order", "stored / Var[x]", "variance in eval"],
                 rows=[
                     ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],

@@ -27,7 +27,7 @@ ACTS_ON = "models"
 SAY = (
     "A transformer can have four dropout sites: embeddings, attention weights, the output of each sublayer before "
     "it is added to the residual stream, and the FFN's hidden layer. Each makes what comes after it random and "
-    "nothing before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, which see a token about once, were pretrained "
+    "nothing before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, which saw each token about once, were pretrained "
     "with 0, and PaLM was mostly fine-tuned with 0.1."
 )
 WRONG_ANSWER = (

@@ -103,8 +103,8 @@ def ema(
                 title=f"Variance left of noise of variance 1, and the lag, after {steps} updates and in the long run",
                 columns=["decay", "$1/(1-d)$", "variance", "long run", "lag", "long run "],
                 rows=[list(row) for row in rows],
-                note="Before some multiple of $1/(1-d)$ updates, the first weights, which were copied, still "
-                "weigh a lot. A warm-up of the decay avoids that.",
+                note="Until a few times $1/(1-d)$ updates have been made, the first weights, which were copied, "
+                "still weigh a lot. A warm-up of the decay avoids that.",
             ),
         ],
     )

@@ -116,7 +116,13 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
             ways["by norm"].norm().item(),
             *rounding(max_norm),
         ),
-        Claim("Its direction is kept", 1, "cosine = 1", _cosine(ways["by norm"], flat), *ROUNDING),
+        Claim(
+            "Clipped by norm, the gradient keeps its direction",
+            1,
+            "cosine = 1",
+            _cosine(ways["by norm"], flat),
+            *ROUNDING,
+        ),
         Claim(
             "Clipped by value, no entry is larger than allowed",
             max_norm,

@@ -18,9 +18,9 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
-    "SWA averages the weights along the end of the training with equal weight, at a learning rate high enough to "
-    "keep moving. The mean tends to be nearer the middle of the valley than a single step. Batch norm's running "
-    "statistics belong to other weights, so one pass over the data, `update_bn`, must compute them again."
+    "SWA takes the plain mean of the weights from late in training, at a learning rate high enough that they keep "
+    "moving. The mean tends to be nearer the middle of the valley than the weights of a single step. Batch norm's "
+    "running statistics belong to other weights, so one pass over the data, `update_bn`, must compute them again."
 )
 WRONG_ANSWER = (
     "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, "
@@ -54,7 +54,13 @@ def swa(
             gap(w, path.mean(0)),
             *CLOSE,
         ),
-        Claim("Of independent noise, 1/n is left", 1 / models, "$1/n$", left, *mean_of_normal(2**0.5 / models, size)),
+        Claim(
+            "Of the variance of independent noise, 1/n is left",
+            1 / models,
+            "$1/n$",
+            left,
+            *mean_of_normal(2**0.5 / models, size),
+        ),
     ]
     norm_claims, table = _batch_norm(models, generator)
     return Measurement(
@@ -158,7 +164,7 @@ def _batch_norm(models: int, generator: torch.Generator) -> tuple[list[Claim], T
         Claim(
             "With update_bn the output's deviation is that of the average's own activations",
             spread,
-            "std over the mean of the batches' std",
+            r"std / $\sqrt{v}$, v the mean variance of the batches",
             after[1],
             *CLOSE,
         ),

@@ -23,7 +23,7 @@ ACTS_ON = "inputs"
 SAY = (
     "BERT's masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as "
     "[MASK], 10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] does not occur in "
-    "fine-tuning, so the 10/10 keep the model from trusting that a visible token is right. Special tokens and "
+    "fine-tuning; the random and the unchanged tokens make the model predict at visible tokens too. Special tokens and "
     "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws the choice again each time."
 )
 WRONG_ANSWER = (

@@ -2,7 +2,7 @@
 
 The function applies dropout whenever `dropout_p` is above 0. If a module passes self.p itself, its attention weights
 are dropped in eval as well, and printing the module shows no dropout layer. PyTorch's issue 124464 reports the
-surprise; timm's pull request 1978 fixes it in its models, whose rate is 0 unless it is set.
+surprise; timm's pull request 1978 fixes the same fault in timm's models, where the rate is 0 unless it is set.
 """
 
 import torch
