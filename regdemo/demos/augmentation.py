@@ -30,7 +30,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the negated "
-    "sentences and keeps their label. Nor is it word dropout, which zeroes embeddings and leaves the places: "
+    "sentences and keeps their label. Nor is it dropout on embeddings, which leaves the places: "
     "deletion shortens the text. In language modeling the edited text is the target as well, so the model learns "
     "broken text."
 )

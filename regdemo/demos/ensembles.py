@@ -1,8 +1,8 @@
 """Ensembles: bagging averages, boosting adds up.
 
-Fits scikit-learn's bagging to full regression trees on many draws of the labels, and holds the variance of the average
-against the formula with the trees' correlation. Then it boosts stumps, and compares their bias with that of one stump
-and of a bag of stumps.
+Fits scikit-learn's bagging to full regression trees on many draws of the labels, and compares the variance of the
+average with the formula that uses the trees' correlation. Then it boosts stumps, and compares their bias with that of
+one stump and of a bag of stumps.
 """
 
 from __future__ import annotations

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 SAY = (
     "L1 pulls each weight toward 0 with a constant force, L2 with one proportional to the weight, so L1 can make "
-    "weights exactly zero, which selects inputs. With the penalty in the loss, gradient descent steps over zero and "
-    "back; the proximal step, soft thresholding by the learning rate times the strength, lands on zero."
+    "weights exactly zero, which in a linear model selects inputs. With the penalty in the loss, gradient descent "
+    "steps over zero and back; the proximal step, soft thresholding by the learning rate times the strength, "
+    "lands on zero."
 )
 WRONG_ANSWER = (
     r"'Add $\lambda \sum |w|$ to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "

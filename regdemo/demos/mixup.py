@@ -136,7 +136,7 @@ def mixup(
             ),
             Curves(
                 title="The mean target between x = 0 (class 0) and x = 1 (class 1)",
-                x_label="part of class 1 in the input",
+                x_label="fraction of class 1 in the input",
                 y_label="mean target",
                 series=[
                     Series("labels mixed", at, mixed_labels),
@@ -146,13 +146,13 @@ def mixup(
         ],
         blocks=[
             Text(
-                "Mixup replaces a batch by mixtures: l parts of an example, 1-l of another, and the same of their "
+                "Mixup replaces each example by l times itself plus 1-l times another one, and does the same to the "
                 f"targets. l comes from Beta({alpha}, {alpha}): usually one draw for the batch, in the measurements "
                 "here one for each example."
             ),
             Table(
                 title="The weight at several alphas, by formula",
-                columns=["alpha", "std of l", "l below 0.1 or above 0.9", "variance of the inputs kept"],
+                columns=["alpha", "std of l", "l below 0.1 or above 0.9", "fraction of input variance kept"],
                 rows=[
                     [
                         f"{a:g}",

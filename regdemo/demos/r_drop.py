@@ -27,9 +27,9 @@ SAY = (
     "without dropout the term is 0."
 )
 WRONG_ANSWER = (
-    "'Add F.kl_div(p, q).' Four mistakes in one: torch's kl_div wants log-probabilities of the second distribution "
-    "first, it is one-sided, its default reduction divides by the number of classes, and with one mask for both "
-    "passes, as from one reseeded generator, it is 0."
+    "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be log q, the divergence is one-sided, "
+    "and the default reduction divides by the number of classes too. Close second: the same mask in both passes, as "
+    "from one reseeded generator. Then the term is 0."
 )
 CARDS = (
     "Q18.114",

@@ -1,4 +1,4 @@
-"""Always on: F.dropout drops in eval too, unless it is told.
+"""Always on: F.dropout without `training` drops in eval too.
 
 `nn.Dropout` is switched by train() and eval(). The function `F.dropout` has no module to ask: its argument `training`
 is True by default, whatever mode the model is in. So predictions are random, and the validation loss is that of a model

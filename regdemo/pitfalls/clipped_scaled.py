@@ -62,7 +62,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(C / SCALE),
         ),
         Claim(
-            "Adam hides the fault, since its first step in units of lr per weight is",
+            "Adam's first step per weight (hides the fault), in units of lr",
             1,
             "1",
             adam,

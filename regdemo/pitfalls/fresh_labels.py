@@ -1,4 +1,4 @@
-"""Fresh labels: validation data made with weights of its own.
+"""Fresh labels: validation data that follow a different rule.
 
 To compare with and without dropout, the snippet makes data: random inputs, random weights, labels by the sign. It is
 called once for training and once for validation, and draws new weights each time. The rule to
@@ -19,8 +19,8 @@ SAY = (
     "whether dropout helps, check that the true weights score well on the validation set."
 )
 WRONG_ANSWER = (
-    "'Dropout made no difference, so it does not help here.' The validation set tested another rule than "
-    "the one learned."
+    "'Dropout made no difference, so it does not help here.' The labels of the validation set follow "
+    "a different rule from those of the training set."
 )
 
 INPUTS, ROWS, TASKS = 20, 500, 400

@@ -61,14 +61,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim("Warnings of torch about the default", 1, "warnings = 1", len(said), 0, "exact"),
         Claim("Batchmean is too large by the factor", T, "$T$", batchmean / divergence, *exact),
         fixed_claim(
-            "The KL term is the divergence",
+            "The KL term, equal to the divergence",
             divergence,
             r"mean of $\sum p \ln(p/q)$",
             fixed(first, second).item(),
             *exact,
         ),
         fixed_claim(
-            "On logits of two dimensions the KL term is batchmean's",
+            "On 2-D logits the KL term, equal to that of batchmean",
             F.kl_div(q[:, 0].log(), p[:, 0], reduction="batchmean").item(),
             "batchmean",
             one_token,

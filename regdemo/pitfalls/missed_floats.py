@@ -1,4 +1,4 @@
-"""Missed floats: a loop over every nn.Dropout that leaves attention on.
+"""Missed floats: a loop over nn.Dropout that misses attention.
 
 A rate need not be a module. nn.MultiheadAttention keeps its rate as a plain float, and so does the attention of Llama
 in transformers. The loop that sets `.p` on each nn.Dropout misses them: with dropout "off", the model still drops
@@ -17,7 +17,8 @@ BREAKS = "annealed_dropout"
 CARDS = ("Q18.327", "Q18.206", "Q18.53", "Q18.204")
 SAY = (
     "A loop over nn.Dropout misses rates that are floats and rates passed to F.dropout. Count what you "
-    "set, and check: at rate 0, on the CPU, two passes in training must be equal to the last bit."
+    "set, and check: at rate 0, on the CPU and without other noise, two passes in training must be equal to the "
+    "last bit."
 )
 WRONG_ANSWER = "'Every dropout is an nn.Dropout.' In nn.MultiheadAttention the rate is a number, handed to a function."
 
@@ -54,9 +55,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             left[broken],
             *EXACT,
         ),
-        Claim("Two passes in training still differ", 1, "yes = 1", random[broken], *EXACT),
+        Claim("Two passes in training differ (1 = yes)", 1, "yes = 1", random[broken], *EXACT),
         fixed_claim(f"With all rates set to 0, the number that are still {P}", 0, "none = 0", left[fixed], *EXACT),
-        fixed_claim("Two passes in training differ", 0, "no = 0", random[fixed], *EXACT),
+        fixed_claim("Two passes in training differ (0 = no)", 0, "no = 0", random[fixed], *EXACT),
     ], [
         Table(
             f"A TransformerEncoder of {LAYERS} layers, all rates set to 0",

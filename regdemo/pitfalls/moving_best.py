@@ -72,9 +72,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     losses_fixed, restored_fixed = run(fixed)
     steps = [float(step) for step in range(1, STEPS + 1)]
     return [
-        Claim("The loss of the restored model is that of the last step", losses[-1], "last", restored, *EXACT),
+        Claim("Loss of the restored model, the same as in the last step", losses[-1], "last", restored, *EXACT),
         fixed_claim(
-            "The loss of the restored model is the best one", min(losses_fixed), "best", restored_fixed, *EXACT
+            "Loss of the restored model, the best of the run", min(losses_fixed), "best", restored_fixed, *EXACT
         ),
     ], [
         Curves(

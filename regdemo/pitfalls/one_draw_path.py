@@ -88,23 +88,33 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("The sum in eval", DEPTH, f"L = {DEPTH}", in_eval, *EXACT),
         Claim(
-            "All examples of a batch share one depth", 0, "largest std in a batch", wrong.std(1).max().item(), *EXACT
+            "Largest standard deviation of the depth in a batch",
+            0,
+            "largest std in a batch",
+            wrong.std(1).max().item(),
+            *EXACT,
         ),
         Claim(
-            "Two passes under the same torch seed agree by chance only",
+            "The fraction of passes under the same torch seed that agree",
             by_chance,
             "sum of squared binomial probabilities",
             repeats(broken, PAIRS),
             *proportion(by_chance, PAIRS),
         ),
         fixed_claim(
-            "The sum in training is eval's",
+            "The mean sum in training",
             DEPTH,
             f"L = {DEPTH}",
             right.mean().item(),
             *mean_of_bounded(variance / (1 - P) ** 2, DEPTH / (1 - P), right.numel()),
         ),
-        fixed_claim("The same seed gives the same pass", 1, "fraction that agree = 1", repeats(fixed, 20), *EXACT),
+        fixed_claim(
+            "The fraction of passes under the same torch seed that agree",
+            1,
+            "fraction that agree = 1",
+            repeats(fixed, 20),
+            *EXACT,
+        ),
         fixed_claim("The sum in eval", DEPTH, f"L = {DEPTH}", stack(fixed).eval()(torch.zeros(1, 1)).item(), *EXACT),
         fixed_claim("Batches whose examples share one depth", 0, "none = 0", int((right.std(1) == 0).sum()), *EXACT),
     ], []

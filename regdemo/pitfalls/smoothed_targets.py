@@ -63,9 +63,15 @@ def measure() -> tuple[list[Claim], list[Block]]:
             by_torch.gather(1, labels[:, None]).mean().item(),
             *exact,
         ),
-        Claim("The snippet is off by", E / K, "$e/K$", gap(wrong, by_torch), *exact),
-        Claim("The snippet is torch's at $e K/(K-1)$ = 0.125", 0, "max difference", gap(wrong, stronger), *exact),
-        fixed_claim("The targets are torch's", 0, "max difference", gap(right, by_torch), *exact),
+        Claim("Largest difference from torch's targets", E / K, "$e/K$", gap(wrong, by_torch), *exact),
+        Claim(
+            "Largest difference from torch's targets at $e K/(K-1)$ = 0.125",
+            0,
+            "max difference",
+            gap(wrong, stronger),
+            *exact,
+        ),
+        fixed_claim("Largest difference from torch's targets", 0, "max difference", gap(right, by_torch), *exact),
     ], [
         Table(
             f"Targets at e = {E}, {K} classes",

@@ -67,7 +67,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         fixed_claim(
-            "The weights are the minimum itself",
+            "Largest distance of a weight from the minimum",
             0,
             r"$\max |w - soft(b, \lambda)|$",
             (right - optimum).abs().max().item(),

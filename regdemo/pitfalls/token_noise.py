@@ -53,16 +53,16 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (moved != 0).double().mean().item(),
             *mean_of_bounded(0.25, 1, len(ids)),
         ),
-        Claim("Each id that changes becomes", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
+        Claim("The mean change of the ids that change", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
         Claim(
-            "Id 0, cut towards 0, does not change",
+            "The fraction of ids 0 that change, since a float is cut towards 0",
             0,
             "fraction changed",
             (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
             *EXACT,
         ),
         Claim(
-            "Rounded instead of cut, no id changes",
+            "The fraction of ids that change if rounded instead of cut",
             0,
             "fraction changed",
             ((ids.float() + torch.randn_like(ids, dtype=torch.float) * STD).round().long() != ids)

@@ -64,13 +64,17 @@ def measure() -> tuple[list[Claim], list[Block]]:
             moved,
             *rounding(1, digits=1e-5),
         ),
-        Claim("The prediction in eval has changed", 1, "yes = 1", int(change > 0.1), *EXACT),
+        Claim("The prediction in eval has changed (1 = yes)", 1, "yes = 1", int(change > 0.1), *EXACT),
         fixed_claim("The running mean has moved by", 0, "nothing = 0", moved_fixed, *EXACT),
         fixed_claim("The prediction in eval has changed by", 0, "nothing = 0", change_fixed, *EXACT),
         fixed_claim(
-            "What a pass keeps is the prediction in eval over 1-p", 0, "largest difference", off, *rounding(10)
+            "Largest difference from the prediction in eval over 1-p, where kept",
+            0,
+            "largest difference",
+            off,
+            *rounding(10),
         ),
-        fixed_claim("The passes do differ", 1, "yes = 1", int(spread > 0.1), *EXACT),
+        fixed_claim("The passes differ (1 = yes)", 1, "yes = 1", int(spread > 0.1), *EXACT),
     ], []
 
 

@@ -71,7 +71,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong,
             *rounding(1, digits=1e-5),
         ),
-        fixed_claim("Target and input agree", 0, "fraction that differs", wrong_fixed, *rounding(1, digits=1e-5)),
+        fixed_claim(
+            "The fraction of a target that differs from its input",
+            0,
+            "fraction that differs",
+            wrong_fixed,
+            *rounding(1, digits=1e-5),
+        ),
     ], [
         Table(
             f"A batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",
