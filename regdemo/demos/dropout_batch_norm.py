@@ -132,7 +132,7 @@ def dropout_batch_norm(
             ),
             _means_table(p, size, generator),
             Table(
-                title="Batch norm behind dropout: the variance in eval, which should be 1",
+                title="The variance of batch norm's output in eval, which should be 1",
                 columns=["order", "stored / Var[x]", "variance in eval"],
                 rows=[
                     ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],
