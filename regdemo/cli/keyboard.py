@@ -236,6 +236,9 @@ def drop_typed() -> None:
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
+_wakeup: list[int] = []  # where a signal writes while characters are read
+
+
 def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
     """What was typed, as soon as there is something, or nothing after so many seconds. Raises EOFError."""
     if sys.platform == "win32":
@@ -245,7 +248,9 @@ def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
         if "\x03" in text:
             raise KeyboardInterrupt
         return "\x04" if text == "\x1a" else text
-    ready, _, _ = select.select([sys.stdin.fileno()], [], [], patience)
+    woken = _wakeup[-1:]
+    while (ready := select.select([sys.stdin.fileno(), *woken], [], [], patience)[0]) and ready == woken:
+        os.read(woken[0], 1 << 10)  # what the signal does is done by now
     if not ready:
         return ""
     data = os.read(sys.stdin.fileno(), 1 << 16)
@@ -268,25 +273,27 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
     characters[3] &= ~(termios.ICANON | termios.ECHO)
     characters[6][termios.VMIN], characters[6][termios.VTIME] = 1, 0
 
+    def put(text: str) -> None:
+        # Past the stream's buffer: a signal may come in the middle of a write, and another one is refused there.
+        os.write(screen.fileno(), text.encode())
+
     def enter() -> None:
         termios.tcsetattr(device, termios.TCSAFLUSH, characters)  # which drops what was typed before
-        screen.write(PASTE_ON)
-        screen.flush()
+        put(PASTE_ON)
 
     def leave() -> None:
         with suppress(OSError, ValueError):
-            screen.write(PASTE_OFF)
-            screen.flush()
+            put(PASTE_OFF)
         with suppress(termios.error):
             termios.tcsetattr(device, termios.TCSADRAIN, before)
 
     def stop(number: int, frame: object) -> None:
         leave()
-        screen.write("\r\n")
-        screen.flush()
+        put("\r\n")
         os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
         enter()
-        again()
+        with suppress(RuntimeError):  # the write that the signal came into is finished instead
+            again()
 
     def end(number: int, frame: object) -> None:
         leave()
@@ -294,7 +301,14 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
         os.kill(os.getpid(), number)
 
     handlers = {}
+    ends: list[int] = []
     if threading.current_thread() is threading.main_thread():
+        # A signal between Python's last look and the wait for a key would not end that wait: let it write to a pipe.
+        ends += os.pipe()
+        for each in ends:
+            os.set_blocking(each, False)
+        _wakeup.append(ends[0])
+        woken_before = signal.set_wakeup_fd(ends[1], warn_on_full_buffer=False)
         wanted = {signal.SIGTSTP: stop, **dict.fromkeys(_ENDS, end)}
         handlers = {
             number: signal.signal(number, handler)
@@ -308,3 +322,8 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
         leave()
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        if ends:
+            signal.set_wakeup_fd(woken_before)
+            _wakeup.remove(ends[0])
+            for each in ends:
+                os.close(each)

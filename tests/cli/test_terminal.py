@@ -366,6 +366,28 @@ def test_a_quiz_that_is_suspended_gives_the_terminal_back_and_goes_on(start, hom
     assert [review.response for review in read(home)] == ["1 + 1"]
 
 
+def test_a_suspension_in_the_middle_of_a_write_is_no_error(monkeypatch):
+    """A buffered stream refuses a write from a handler that interrupted a write."""
+    master, slave = pty.openpty()
+
+    class Busy:
+        def fileno(self):
+            return slave
+
+        def write(self, text):
+            raise RuntimeError("reentrant call")
+
+    stopped = []
+    monkeypatch.setattr("sys.stdin", os.fdopen(slave, closefd=False))
+    monkeypatch.setattr(keyboard.os, "kill", lambda pid, number: stopped.append(number))
+    screen = Busy()
+    with keyboard._character_mode(screen, lambda: screen.write("again")):
+        signal.raise_signal(signal.SIGTSTP)
+    os.close(master)
+    os.close(slave)
+    assert stopped == [signal.SIGSTOP]
+
+
 def test_twenty_columns_and_a_resize_are_enough(start, home):
     quiz = start("Q2,Q1", columns=20)
     quiz.talk("your answer > ", "a long answer that wraps over the edge of the terminal")
