@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from regdemo.kata.client import Judge
-
 from regdemo.bank.katas import faults, judge
 from regdemo.cli.kata import POLL
+from regdemo.kata.judge import Judge
 from regdemo.kata.katas import find, katas
 from regdemo.quiz import decks
 

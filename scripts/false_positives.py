@@ -35,8 +35,7 @@ from sklearn import datasets
 
 from regdemo.lab import arms, from_arrays
 from regdemo.lab.metrics import better, scores
-from regdemo.lab.recipe import Recipe, Technique
-from regdemo.lab.recipe import TrainingRun as Run
+from regdemo.lab.recipe import Recipe, RunProtocol, Technique
 from regdemo.lab.splits import Split
 from regdemo.lab.statistics import Change, change
 from regdemo.lab.task import Task
@@ -53,7 +52,7 @@ class Reseeded(Technique):
 
     NAME: ClassVar = "reseeded"
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: RunProtocol) -> None:
         """Draw the weights again, from streams of its own."""
         super().begin(run)
         with torch.no_grad():
