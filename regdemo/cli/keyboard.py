@@ -301,14 +301,7 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
         os.kill(os.getpid(), number)
 
     handlers = {}
-    ends: list[int] = []
     if threading.current_thread() is threading.main_thread():
-        # A signal between Python's last look and the wait for a key would not end that wait: let it write to a pipe.
-        ends += os.pipe()
-        for each in ends:
-            os.set_blocking(each, False)
-        _wakeup.append(ends[0])
-        woken_before = signal.set_wakeup_fd(ends[1], warn_on_full_buffer=False)
         wanted = {signal.SIGTSTP: stop, **dict.fromkeys(_ENDS, end)}
         handlers = {
             number: signal.signal(number, handler)
@@ -316,14 +309,29 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
             if signal.getsignal(number) is signal.SIG_DFL
         }
     try:
-        enter()
-        yield
+        with _woken_by_signals():
+            enter()
+            yield
     finally:
         leave()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if ends:
-            signal.set_wakeup_fd(woken_before)
-            _wakeup.remove(ends[0])
-            for each in ends:
-                os.close(each)
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[None]:
+    """Within it a signal ends the wait for a key, even one that comes between Python's last look and that wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _wakeup.append(reader)
+    try:
+        yield
+    finally:
+        _wakeup.remove(reader)
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)

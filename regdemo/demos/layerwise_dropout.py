@@ -220,7 +220,7 @@ WRONG = [
         ],
     ),
     Wrong(
-        "a layer without a rate is passed over",
+        "a layer without a rate is skipped",
         "layerwise_dropout",
         lambda right, layers, p, **kw: right(
             [layer for layer in layers if list(regularizers.find_rates(layer))], p, **kw
