@@ -18,6 +18,7 @@ from regdemo.cli.keys import KeyReader
 from regdemo.cli.learner import BankPath, Home, clock, counted, from_now, home_folder, load_bank
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata import attacks, files, judge, katas, record, sandbox
+from regdemo.kata.record import Progress
 from regdemo.quiz import decks, history, schedule
 from regdemo.render import cards
 
@@ -93,10 +94,9 @@ def overview(context: typer.Context, bank: BankPath = None, home: Home = None, f
     desk = _Desk(bank, home, folder)
     rows = []
     for one in desk.katas.values():
-        state = desk.state(one)
         due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
-        rows.append([f"  {one.name}", one.level, state, due, _task(one)])
-    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == 'passed' for row in rows)} passed"
+        rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
+    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
     desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
     if following := desk.following():
         desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
@@ -237,7 +237,9 @@ class _Desk:
 
     def _remember(self, reviews: list[history.Review]) -> None:
         self.memories = schedule.replay(reviews)
-        self._last = {review.card: review.rating for review in reviews}
+        self._reviews: dict[str, list[history.Review]] = {}
+        for review in reviews:
+            self._reviews.setdefault(review.card, []).append(review)
 
     def find(self, name: str) -> Kata:
         """A kata by its name or id."""
@@ -247,11 +249,9 @@ class _Desk:
         """The learner's file."""
         return self.folder / f"{one.name}.py"
 
-    def state(self, one: Kata) -> str:
-        """Passed, failed, begun or new."""
-        if one.card.id in self._last:
-            return "failed" if self._last[one.card.id] == schedule.AGAIN else "passed"
-        return "begun" if files.saved_at(self.file(one)) else "new"
+    def progress(self, one: Kata) -> Progress:
+        """How far the learner is with it."""
+        return record.progress(one, self._reviews.get(one.card.id, ()), self.folder)
 
     def following(self, after: Kata | None = None) -> Kata | None:
         """The kata to do next: due, else begun or failed, else new. after: not this one, and of equals a later one."""
@@ -259,9 +259,10 @@ class _Desk:
         if after:
             place = others.index(after)
             others = [*others[place + 1 :], *others[:place]]
-        due = [one for one in others if self.state(one) == "passed" and self.memories[one.card.id].due <= clock()]
-        begun = [one for one in others if self.state(one) in ("begun", "failed")]
-        new = [one for one in others if self.state(one) == "new"]
+        by = {one.name: self.progress(one) for one in others}
+        due = [one for one in others if by[one.name] is Progress.PASSED and self.memories[one.card.id].due <= clock()]
+        begun = [one for one in others if by[one.name] in (Progress.BEGUN, Progress.FAILED)]
+        new = [one for one in others if by[one.name] is Progress.NEW]
         return next(iter([*due, *begun, *new]), None)
 
     def command(self, *words: str) -> str:
@@ -308,18 +309,12 @@ class _Desk:
             text = files.read(one, self.folder)
             verdict = judging.check(one, text, seed=seed)
             _say(self.page, one, verdict)
-            hints = record.hints_shown(self.home, one)
-            reviews = kept.reviews(one.card.id)
-            rating = record.grade(one, reviews, verdict, text, hints, clock())
-            if rating:
-                review = record.review(one, rating, verdict, text, hints, clock())
-                kept.add(review)
-                due = from_now(schedule.replay([*reviews, review])[one.card.id].due - clock())
-                self.page.quiet(f"\nSaved as {schedule.RATINGS[rating - 1].capitalize()}. It comes again {due}.")
+            if saved := record.save(self.home, kept, one, verdict, text, clock()):
+                due = from_now(saved.due - clock())
+                self.page.quiet(f"\nSaved as {saved.rating.title}. It comes again {due}.")
             elif one.is_untouched(text):
                 self.page.quiet("\nNothing is saved: this is still the starter.")
         if verdict.passed:
-            record.note_hints(self.home, one, 0)
             self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")
         elif one.card.hints and not keys:
             self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
@@ -331,8 +326,7 @@ class _Desk:
         if not hints:
             self.page.quiet(f"{one.name} has no hints.")
             return
-        number = min(record.hints_shown(self.home, one) + 1, len(hints))
-        record.note_hints(self.home, one, number)
+        number = record.next_hint(self.home, one)
         self.page.text(hints[number - 1], f"Hint {number} of {len(hints)} on {one.name}")
         if number == len(hints):
             self.page.quiet(
@@ -386,7 +380,7 @@ class _Desk:
 
     def _waiting(self, one: Kata) -> None:
         """How far all katas are, which file is watched, since when, and the keys."""
-        passed, total = sum(self.state(other) == "passed" for other in self.katas.values()), len(self.katas)
+        passed, total = sum(self.progress(other) is Progress.PASSED for other in self.katas.values()), len(self.katas)
         filled = BAR * passed // total
         self.page.quiet(
             f"\n{'█' * filled}{'░' * (BAR - filled)} {passed} of {total} passed"
@@ -398,31 +392,17 @@ class _Desk:
         """A kata whose solution may be seen: it was passed, or is given up now."""
         one = self.find(name) if name else files.latest(self.katas, self.folder)
         with history.History(self.home) as kept:
-            mine = kept.reviews(one.card.id)
-            if not any(review.rating > schedule.AGAIN for review in mine) and not record.gave_up(mine):
+            if not record.is_open(kept.reviews(one.card.id)):
                 if not give_up:
                     raise ArgumentError(f"{one.name} has not passed yet: pass it first, or add --give-up")
-                hints = record.hints_shown(self.home, one)
-                kept.add(record.review(one, schedule.AGAIN, None, "", hints, clock()))
+                record.give_up(self.home, kept, one, clock())
         return one
 
 
 def _say(page: cards.Page, one: Kata, verdict: Verdict) -> None:
     """The verdict: the first test that does not hold, and what was measured."""
-    file = f"{one.name}.py"
-    if verdict.passed:
-        page.verdict(True, f"{file} passes all {counted(verdict.tests, 'test')}, in {verdict.seconds:.1f} s.")
-    else:
-        words = {
-            "failed": "fails",
-            "unloadable": "cannot be judged",
-            "crashed": "ended before it answered",
-            "timeout": "ran out of time",
-            "out of memory": "ran out of memory",
-            "internal error": "could not be judged",
-        }[verdict.state]
-        number = f" test {verdict.done + 1} of {verdict.tests}" if verdict.test else ""
-        page.verdict(False, f"{file} {words}{f' in{number}' if number and verdict.state != 'failed' else number}")
+    page.verdict(verdict.passed, f"{one.name}.py {verdict.words}{'.' if verdict.passed else ''}")
+    if not verdict.passed:
         page.text(verdict.message)
         page.quiet("".join(f"\n{line}" for line in verdict.detail.splitlines()))
     if verdict.printed:

@@ -12,22 +12,79 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from regdemo import storage
 from regdemo.errors import FileError
+from regdemo.kata import files
 from regdemo.kata.katas import Kata
 from regdemo.kata.verdict import State, Verdict
-from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, GOOD, HARD, microseconds, replay
+from regdemo.quiz.history import History, Review
+from regdemo.quiz.schedule import AGAIN, GOOD, HARD, Rating, microseconds, replay
 from regdemo.quiz.session import fingerprint
 
 LONGEST_CODE = 20_000  # characters of code that the history keeps
 _HINTS = "hints.json"  # next to the history: how many hints of each kata were shown since it last passed
 _SANDBOX = "sandbox.json"  # the protections whose absence the learner has accepted
 _GAVE_UP = {"gave_up": True}
+
+
+class Progress(StrEnum):
+    """How far a learner is with a kata."""
+
+    NEW = "new"
+    BEGUN = "begun"
+    FAILED = "failed"
+    PASSED = "passed"
+
+
+class Saved(NamedTuple):
+    """What a judged file was recorded as, and when the kata comes again."""
+
+    rating: Rating
+    due: datetime
+
+
+def progress(kata: Kata, reviews: Sequence[Review], folder: Path) -> Progress:
+    """How far it is by the last of its reviews or, without one, by whether the file was begun."""
+    if reviews:
+        return Progress.PASSED if Rating(reviews[-1].rating).right else Progress.FAILED
+    return Progress.BEGUN if files.saved_at(folder / f"{kata.name}.py") else Progress.NEW
+
+
+def is_open(reviews: Sequence[Review]) -> bool:
+    """Whether the solution may be seen: the kata has passed, or was given up last."""
+    return any(Rating(review.rating).right for review in reviews) or gave_up(reviews)
+
+
+def save(home: Path, history: History, kata: Kata, verdict: Verdict, text: str, now: datetime) -> Saved | None:
+    """Record a judged file as it is graded; a pass forgets which hints were shown. None if it counts for nothing."""
+    reviews, hints = history.reviews(kata.card.id), hints_shown(home, kata)
+    rating = grade(kata, reviews, verdict, text, hints, now)
+    saved = None
+    if rating:
+        added = review(kata, rating, verdict, text, hints, now)
+        history.add(added)
+        saved = Saved(Rating(rating), replay([*reviews, added])[kata.card.id].due)
+    if verdict.passed:
+        note_hints(home, kata, 0)
+    return saved
+
+
+def give_up(home: Path, history: History, kata: Kata, now: datetime) -> None:
+    """Record that the solution was looked up, unless it was already."""
+    if not gave_up(history.reviews(kata.card.id)):
+        history.add(review(kata, AGAIN, None, "", hints_shown(home, kata), now))
+
+
+def next_hint(home: Path, kata: Kata) -> int:
+    """Note one more hint as shown. Returns how many there are to show, the last one again if it is asked for."""
+    count = min(hints_shown(home, kata) + 1, len(kata.card.hints))
+    note_hints(home, kata, count)
+    return count
 
 
 def grade(kata: Kata, reviews: Sequence[Review], verdict: Verdict, text: str, hints: int, now: datetime) -> int:

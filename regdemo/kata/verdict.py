@@ -44,3 +44,20 @@ class Verdict:
     def passed(self) -> bool:
         """Whether every test held."""
         return self.state is State.PASSED
+
+    @property
+    def words(self) -> str:
+        """How it ended, to follow the name of the file."""
+        return {
+            State.PASSED: f"passes all {self.tests} test{'' if self.tests == 1 else 's'}, in {self.seconds:.1f} s",
+            State.FAILED: "fails",
+            State.UNLOADABLE: "cannot be judged",
+            State.CRASHED: "ended before it answered",
+            State.TIMEOUT: "ran out of time",
+            State.OUT_OF_MEMORY: "ran out of memory",
+            State.INTERNAL_ERROR: "could not be judged",
+        }[self.state] + ("" if self.passed or not self.test else f"{self._place} test {self.done + 1} of {self.tests}")
+
+    @property
+    def _place(self) -> str:
+        return "" if self.state is State.FAILED else " in"

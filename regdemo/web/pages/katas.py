@@ -19,10 +19,9 @@ from starlette.routing import Route
 
 from regdemo import storage
 from regdemo.errors import FileError
-from regdemo.kata import files, judge, record, sandbox, verdict
+from regdemo.kata import files, judge, record, sandbox
 from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
-from regdemo.quiz.schedule import AGAIN, Rating
 from regdemo.web import reports
 from regdemo.web.pages.quiz import interval_text
 from regdemo.web.site import Site, field, see_other
@@ -43,12 +42,7 @@ class JudgedText:
     @property
     def headline(self) -> str:
         """How it ended, in words."""
-        found = self.verdict
-        if found.passed:
-            return f"It passes all {found.tests} tests, in {found.seconds:.1f} s"
-        if found.state is verdict.State.FAILED:
-            return f"It fails test {found.done + 1} of {found.tests}"
-        return f"It {failure_text(found)}"
+        return f"It {self.verdict.words}"
 
 
 class Judging:
@@ -79,16 +73,6 @@ class Judging:
         self._turn.shutdown(wait=False, cancel_futures=True)
 
 
-def failure_text(judged: Verdict) -> str:
-    """How a run ended that neither passed nor failed."""
-    return {
-        verdict.State.UNLOADABLE: "cannot be judged",
-        verdict.State.CRASHED: "ended before it answered",
-        verdict.State.TIMEOUT: "ran out of time",
-        verdict.State.OUT_OF_MEMORY: "ran out of memory",
-    }.get(judged.state, "could not be judged")
-
-
 def routes(site: Site) -> list[Route]:
     """`/katas` and its forms."""
     judged: dict[str, JudgedText] = {}
@@ -111,11 +95,7 @@ def routes(site: Site) -> list[Route]:
             for one in known().values():
                 reviews = site.desk.history.reviews(one.card.id)
                 due = schedule.replay(reviews)[one.card.id].due if reviews else None
-                state = "new"
-                if reviews:
-                    state = "passed" if Rating(reviews[-1].rating).right else "failed"
-                elif files.saved_at(file(one)):
-                    state = "begun"
+                state = record.progress(one, reviews, site.folder).value
                 waits = interval_text(due - site.now()) if due and due > site.now() else "now" if due else ""
                 rows.append({"kata": one, "state": state, "due": waits, "task": one.card.question.partition("\n")[0]})
             return rows
@@ -132,7 +112,7 @@ def routes(site: Site) -> list[Route]:
             return {
                 "hints": one.card.hints[:shown],
                 "more_hints": len(one.card.hints) > shown,
-                "open": any(Rating(review.rating).right for review in reviews) or record.gave_up(reviews),
+                "open": record.is_open(reviews),
             }
 
         seen = files.saved_at(file(one))
@@ -171,18 +151,10 @@ def routes(site: Site) -> list[Route]:
         found = await judging(one, text)
 
         def keep() -> str:
-            history = site.desk.history
-            reviews = history.reviews(one.card.id)
-            hints = record.hints_shown(site.home, one)
-            rating = record.grade(one, reviews, found, text, hints, site.now())
-            if found.passed:
-                record.note_hints(site.home, one, 0)
-            if not rating:
-                return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
-            review = record.review(one, rating, found, text, hints, site.now())
-            history.add(review)
-            due = schedule.replay([*reviews, review])[one.card.id].due
-            return f"Saved as {Rating(rating).title}. It comes again in {interval_text(due - site.now())}."
+            saved = record.save(site.home, site.desk.history, one, found, text, site.now())
+            if saved:
+                return f"Saved as {saved.rating.title}. It comes again in {interval_text(saved.due - site.now())}."
+            return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
 
         judged[one.name] = JudgedText(found, await site.in_practice(keep))
 
@@ -215,20 +187,12 @@ def routes(site: Site) -> list[Route]:
 
     async def hint(request: Request) -> Response:
         one = found(request)
-        shown = min(record.hints_shown(site.home, one) + 1, len(one.card.hints))
-        record.note_hints(site.home, one, shown)
+        record.next_hint(site.home, one)
         return see_other(f"/katas/{one.name}")
 
     async def give_up(request: Request) -> Response:
         one = found(request)
-
-        def keep() -> None:
-            history = site.desk.history
-            if not record.gave_up(history.reviews(one.card.id)):
-                hints = record.hints_shown(site.home, one)
-                history.add(record.review(one, AGAIN, None, "", hints, site.now()))
-
-        await site.in_practice(keep)
+        await site.in_practice(lambda: record.give_up(site.home, site.desk.history, one, site.now()))
         return see_other(f"/katas/{one.name}/solution")
 
     async def accept(request: Request) -> Response:
@@ -238,7 +202,7 @@ def routes(site: Site) -> list[Route]:
     async def solution(request: Request) -> Response:
         one = found(request)
         reviews = await site.in_practice(site.desk.history_of, one.card.id)
-        if not any(Rating(review.rating).right for review in reviews) and not record.gave_up(reviews):
+        if not record.is_open(reviews):
             return see_other(f"/katas/{one.name}")
         mine = files.read(one, site.folder) if files.saved_at(file(one)) else one.starter
         before, after = mine.splitlines(), one.solution.splitlines()
