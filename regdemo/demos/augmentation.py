@@ -29,8 +29,8 @@ SAY = (
     "more fluent text. It usually helps most with few labeled examples, and little on top of a pretrained model."
 )
 WRONG_ANSWER = (
-    "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the negated "
-    "sentences and keeps their label. Nor is it dropout on embeddings, which leaves the places: "
+    "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the sentences "
+    "with one 'not' and keeps their label. Nor is it dropout on embeddings, which leaves the places: "
     "deletion shortens the text. In language modeling the edited text is the target as well, so the model learns "
     "broken text."
 )
@@ -115,8 +115,7 @@ def augmentation(
         blocks=[
             Text(
                 f"Words: {n}. Deletion takes each word with probability {p:g}, but leaves one if all were drawn; a "
-                "swap exchanges two places. The label stays, so the bet is that the edit does not change what the text "
-                "says."
+                "swap exchanges two places. The label stays: the bet is that it still fits the edited text."
             ),
             Table(
                 title=f"What is left in {TEXTS:,} copies of the text",

@@ -72,7 +72,8 @@ def dp_sgd(
             Text(
                 f"Clipped to {max_norm:g}, one example of a batch of {batch} moves the update by at most "
                 f"{max_norm / batch:.4g}. Then noise of deviation {noise_multiplier:g} times that, {deviation:.4g}, is "
-                "added to each weight's update. What it hides over a whole training, a privacy accountant computes."
+                "added to each weight's update. A privacy accountant computes how well that hides an "
+                "example over a whole training."
             ),
             table,
             *budget_blocks,

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "Dropout in front of batch norm shifts the variance: in training it is $1 + p/(1-p) E[x^2]/Var[x]$ times what "
-    "it is in eval. Batch norm stores the former and divides by its root in eval. So dropout goes behind the last "
-    "batch norm, as in a classifier's head, or the statistics are computed again with dropout off. How much "
+    "Dropout directly in front of batch norm shifts the variance: in training it is $1 + p/(1-p) E[x^2]/Var[x]$ "
+    "times what it is in eval. Batch norm stores the former and divides by its root in eval. So dropout goes behind "
+    "the last batch norm, as in a classifier's head, or the statistics are computed again with dropout off. How much "
     "accuracy the shift costs depends on the network, and may be nothing."
 )
 WRONG_ANSWER = (
@@ -125,9 +125,9 @@ def dropout_batch_norm(
         picture=[_over_rates(x, generator)],
         blocks=[
             Text(
-                "Dropout keeps the mean and adds noise: the variance in training is larger than in eval. A batch "
-                "norm after it divides in training by a standard deviation with that noise in it. In eval the noise is "
-                f"gone, but the norm still divides by the stored one: at $p$ = {p} by "
+                "Dropout at $p$ > 0 keeps the mean and adds noise: the variance in training is larger than in eval. "
+                "A batch norm after it divides in training by a standard deviation with that noise in it. In eval the "
+                f"noise is gone, but the norm still divides by the stored one: at $p$ = {p} by "
                 f"{(expected / variance) ** 0.5:.4g} times the standard deviation in eval."
             ),
             _means_table(p, size, generator),

@@ -23,8 +23,8 @@ ACTS_ON = "inputs"
 SAY = (
     r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$, so that "
     r"the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; in eval it is off. It "
-    "is data augmentation in embedding space. The paper reports large gains in how a model judges answers to "
-    "instructions; check it on your own task."
+    "is data augmentation in embedding space. The paper reports large gains on AlpacaEval, where a model "
+    "judges the answers; check it on your own task."
 )
 WRONG_ANSWER = (
     r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the root mean square norm for the whole "

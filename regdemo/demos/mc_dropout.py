@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 SAY = (
     "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread is "
-    "an estimate of the model's uncertainty, and can be read as approximate Bayesian inference. Only the dropout "
-    "modules go into training mode: batch norm stays in eval."
+    "an estimate of the model's uncertainty. The method can be read as approximate Bayesian inference. Only the "
+    "dropout modules go into training mode: batch norm stays in eval."
 )
 WRONG_ANSWER = (
     "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other "
     "examples of the batch, and its running statistics move with the test data. And average probabilities, not "
-    "logits: where only a linear layer follows the dropout, the mean of the logits is plain eval's."
+    "logits: where only a linear layer follows the dropout, the mean of the logits is plain eval's, up to sampling "
+    "noise."
 )
 CARDS = (
     "Q18.214",
@@ -180,7 +181,7 @@ def mc_dropout(
         blocks=[
             Text(
                 f"Each of {samples} passes draws its own masks. The mean of their probabilities is the prediction; "
-                "their spread shows how much it depends on single units. Dropout is on for this, and everything "
+                "their spread shows how much a pass depends on its mask. Dropout is on for this, and everything "
                 "else is in eval."
             ),
             Table(
@@ -191,14 +192,14 @@ def mc_dropout(
                 "the passes disagree.",
             ),
             Table(
-                title="How far the mean of S passes is from that of all, at most",
+                title="The largest distance of the mean of S passes from that of all",
                 columns=["passes", "distance", "largest std / sqrt(S)"],
                 rows=[
                     [n, (passes[:n].mean(0) - mean).abs().max().item(), (spread.max() / n**0.5).item()]
                     for n in (1, 5, 20, 100)
                     if n < samples
                 ],
-                note="Twice the passes cost twice the time and take about 30% off the standard error.",
+                note="Twice the passes cost about twice the time and take about 30% off the standard error.",
             ),
             Text(
                 "The network is random, so no gain in accuracy is measured here. Whether the spread matches a "
