@@ -27,8 +27,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it "
-    "is made again in each step. Nor is it noise: in the demo random signs of the same size lower the loss under "
-    "attack less than FGSM's inputs do. And robustness to one-step FGSM does not imply robustness to other attacks."
+    "is made again in each step. Nor is it noise: in the demo, training on random signs of the same size leaves a "
+    "higher loss under attack. And robustness to one-step FGSM does not imply robustness to other attacks."
 )
 CARDS = ("Q18.432", "Q18.433", "Q18.434", "Q18.435")
 

@@ -99,7 +99,8 @@ def lookahead(
                 x_label="step",
                 y_label="weight",
                 series=[Series(name, at, path) for name, path in zip(("SGD", "Lookahead"), paths, strict=True)],
-                note=f"The minimum is at 0. The two agree until the first move back, in step {k}.",
+                note="The minimum is at 0. The two agree "
+                + (f"until the first move back, in step {k}." if alpha < 1 else "at alpha = 1."),
             )
         ],
         blocks=[

@@ -27,9 +27,9 @@ ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
 SAY = (
     r"AdamW multiplies each weight by $1 - \eta \lambda$ and takes Adam's step on the gradient alone. Under plain "
-    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by its running scale, so weights "
-    "with large gradients are hardly decayed. By convention biases and norm parameters are exempt, but AdamW's "
-    "defaults decay them too: to exempt them takes parameter groups."
+    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by its running scale, so the "
+    "larger a weight's gradients, the less it is decayed. By convention biases and norm parameters are exempt, but "
+    "AdamW's defaults decay them too: to exempt them takes parameter groups."
 )
 WRONG_ANSWER = (
     r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "

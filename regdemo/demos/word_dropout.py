@@ -23,7 +23,7 @@ ACTS_ON = "inputs"
 SAY = (
     "Word dropout, or embedding dropout, drops whole rows of the embedding table, with one draw for each word "
     "type and batch, and scales the rest by $1/(1-p)$. All occurrences of a word go together, so no other "
-    "occurrence gives it away. AWD-LSTM used 0.1; BERT and GPT-2 put elementwise dropout on the embedded tokens, "
+    "occurrence gives it away. AWD-LSTM used 0.1; BERT and GPT-1 put elementwise dropout on the embedded tokens, "
     "which is another technique."
 )
 WRONG_ANSWER = (
