@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 ACTS_ON = "activations"
 SAY = (
-    "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can be "
-    r"guessed from their neighbors. Centers are drawn at a rate $\gamma$ that without overlaps would drop a fraction "
-    "$p$ of the map, and what stays is divided by the fraction that was really kept. In the paper the rate is "
+    "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can often "
+    r"be guessed from their neighbors. Centers are drawn at a rate $\gamma$ that without overlaps would drop a "
+    "fraction $p$ of the map, and what stays is divided by the fraction that was really kept. In the paper the rate is "
     "raised slowly during training."
 )
 WRONG_ANSWER = (

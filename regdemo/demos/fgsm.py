@@ -113,8 +113,8 @@ def fgsm(
             Text(
                 f"FGSM changes each input by {epsilon}, in the direction in which the loss rises. For a logistic "
                 r"model with weights w the logit moves by $\epsilon |w|_1$ against its label, the most that the box "
-                "allows. Random signs of the same size mostly cancel if there are many inputs; here there are "
-                f"{inputs:,}."
+                "allows. Random signs of the same size mostly cancel if there are many inputs (here: "
+                f"{inputs:,})."
             ),
             Table(
                 title="Loss and accuracy on the model's own random task",

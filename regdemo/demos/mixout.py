@@ -23,11 +23,11 @@ ACTS_ON = "weights"
 SAY = (
     "Mixout is dropout towards the pretrained weights: in each training pass a fraction $p$ of the weights are "
     "put back to where fine-tuning began, and the change of the rest is scaled by $1/(1-p)$. Its noise grows with "
-    "the distance from the pretrained weights, so it acts as a penalty on that distance, where dropout's penalty "
-    "pulls to 0."
+    "the distance from the pretrained weights, so it acts like a penalty on that distance, as dropout of the weights "
+    "acts like one on their size."
 )
 WRONG_ANSWER = (
-    "'Mixout mixes examples of a batch.' That is nearer to mixup, with the labels left unmixed. Close second: "
+    "'Mixout mixes examples of a batch.' That is nearer to mixup. Close second: "
     "putting weights back without $p W_0$ in the numerator: the mean then depends on $p$."
 )
 CARDS = (
@@ -149,7 +149,7 @@ def _next_to_dropout(p: float, size: int, generator: Generator) -> Table:
         title=f"Noise on a weight moved from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}",
         columns=["p", "Mixout", "$p/(1-p) (W-W_0)^2$", "dropout", "$p/(1-p) W^2$"],
         rows=rows,
-        note="Dropout of the weights is Mixout with $W_0 = 0$. It disturbs all of the weight, Mixout the change alone.",
+        note="Dropout of the weights is Mixout with $W_0 = 0$: it disturbs all of the weight, Mixout the change alone.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Token masking: hide some tokens, predict them all.
+"""Token masking: choose some tokens, hide most of them, predict them.
 
 Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then two mistakes: a second draw at
 the wrong rate, and separators that get masked.
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     "BERT's masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as "
-    "[MASK], 10% as a random token, 10% as they are, and labels are -100 elsewhere. [MASK] does not occur in "
+    "[MASK], 10% as a random token, 10% as they are. In torch the labels are -100 elsewhere. [MASK] does not occur in "
     "fine-tuning; the random and the unchanged tokens make the model predict at visible tokens too. Special tokens and "
     "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws the choice again each time."
 )
 WRONG_ANSWER = (
     "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, all 15% predicted. In "
     "code: a second draw at 0.1 where 0.5 is needed, [CLS] and padding chosen like words, or labels left at every "
-    "token, so that most of the loss is about copying."
+    "token, so that most positions ask for a copy."
 )
 CARDS = (
     "Q18.130",

@@ -16,8 +16,9 @@ from regdemo.report import Block, Claim
 BREAKS = "gradient_clipping"
 CARDS = ("Q18.329", "Q18.156", "Q18.154")
 SAY = (
-    "Clipping by norm does not cure an inf: it makes a NaN of it and zeros of the rest. Look at the norm that "
-    "clip_grad_norm_ returns, and skip the step if it is not finite; a GradScaler does that by itself."
+    "Clipping by norm does not cure an inf: it makes a NaN of it and zeros of the finite rest. Look at the norm that "
+    "clip_grad_norm_ returns, and skip the step if it is not finite. A GradScaler skips the step by itself when it "
+    "finds an inf."
 )
 WRONG_ANSWER = "'Clipping protects against exploding gradients.' It shortens long ones; an infinite entry becomes NaN."
 

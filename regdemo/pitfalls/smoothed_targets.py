@@ -1,6 +1,6 @@
 """Smoothed targets: .9 and .025 are not what torch's 0.1 gives.
 
-Texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
+Some texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
 CrossEntropyLoss(label_smoothing=0.1) next to it. torch spreads e over all K classes, the right one included: its
 targets are .92 and .02. The other rule, $e/(K-1)$ for the wrong ones, is fairseq's, and is torch's at $e K/(K-1)$.
 """
