@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import unified_diff
 from pathlib import Path
@@ -68,7 +69,7 @@ def _names(incomplete: str) -> list[str]:
     return []
 
 
-Name = Annotated[str, typer.Argument(help="The kata's name, or its id.", autocompletion=_names)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The kata's name, or its id.", autocompletion=_names)]
 GiveUp = Annotated[bool, typer.Option("--give-up", help="Show it before you passed; saved as Again.")]
 MaybeName = Annotated[
     str | None,
@@ -86,148 +87,10 @@ Seed = Annotated[
 WHERE = Path("katas")
 
 
-@kata.callback()
-def overview(context: typer.Context, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
-    """List the katas, or begin one by its name."""
-    if context.invoked_subcommand:
-        return
-    desk = _Desk(bank, home, folder)
-    rows = []
-    for one in desk.katas.values():
-        due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
-        rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
-    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
-    desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
-    if following := desk.following():
-        desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
-
-
-@kata.command(epilog="Example: regdemo kata start dropout, or just regdemo kata dropout")
-def start(
-    name: Name,
-    reset: Annotated[bool, typer.Option("--reset", help="Begin again; your file is kept under another name.")] = False,
-    bank: BankPath = None,
-    home: Home = None,
-    folder: Folder = WHERE,
-) -> None:
-    """Write the starter into your folder, and show the task."""
-    desk = _Desk(bank, home, folder)
-    desk.begin(desk.find(name), reset=reset)
-
-
-@kata.command("next", epilog="Example: regdemo kata next")
-def next_(bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
-    """Begin the next kata: one that is due, else one you have begun, else the first new one."""
-    desk = _Desk(bank, home, folder)
-    if one := desk.following():
-        desk.begin(one)
-    else:
-        desk.page.quiet("Every kata has passed, and none is due. `regdemo kata` says when each comes again.")
-
-
-@kata.command(epilog="Example: regdemo kata watch")
-def watch(
-    name: MaybeName = None,
-    weaker: Weaker = False,
-    bank: BankPath = None,
-    home: Home = None,
-    folder: Folder = WHERE,
-) -> None:
-    """Judge on every save, and go to the next kata when one passes. Keys: h hint, n next, t task, q quit."""
-    desk = _Desk(bank, home, folder)
-    one = desk.find(name) if name else desk.following()
-    with desk.judge(weaker) as judging, KeyReader() as keys, suppress(KeyboardInterrupt):
-        judging.warm()
-        passed = False
-        while one:
-            one, passed = desk.watch(one, judging, keys, below=passed)
-        desk.page.quiet("\nEvery kata has passed, and none is due.")
-
-
-@kata.command(epilog="Example: regdemo kata check dropout")
-def check(
-    name: MaybeName = None,
-    seed: Seed = None,
-    weaker: Weaker = False,
-    bank: BankPath = None,
-    home: Home = None,
-    folder: Folder = WHERE,
-) -> None:
-    """Judge your file. Exits with 0 if it passes, 1 if it does not."""
-    desk = _Desk(bank, home, folder)
-    one = desk.find(name) if name else files.latest(desk.katas, folder)
-    with desk.judge(weaker) as judging:
-        if not desk.check(judging, one, seed).passed:
-            raise typer.Exit(1)
-
-
-@kata.command(epilog="Example: regdemo kata hint dropout")
-def hint(name: MaybeName = None, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
-    """The next hint. After a hint, a pass counts as Hard."""
-    desk = _Desk(bank, home, folder)
-    desk.hint(desk.find(name) if name else files.latest(desk.katas, folder))
-
-
-@kata.command(epilog="Example: regdemo kata solution dropout")
-def solution(
-    name: MaybeName = None,
-    give_up: GiveUp = False,
-    bank: BankPath = None,
-    home: Home = None,
-    folder: Folder = WHERE,
-) -> None:
-    """Every solution, once you have passed or given up."""
-    desk = _Desk(bank, home, folder)
-    one = desk.reveal(name, give_up)
-    for style, text in one.solutions.items():
-        desk.page.text(f"```python\n{text}```", style)
-    desk.page.text(one.card.explanation)
-    desk.page.listed([("Source", source) for source in one.card.sources])
-
-
-@kata.command(short_help="Your file against the reference.", epilog="Example: regdemo kata diff dropout")
-def diff(
-    name: MaybeName = None,
-    give_up: GiveUp = False,
-    bank: BankPath = None,
-    home: Home = None,
-    folder: Folder = WHERE,
-) -> None:
-    """Your file against the reference, line by line, once you have passed or given up."""
-    desk = _Desk(bank, home, folder)
-    one = desk.reveal(name, give_up)
-    mine = files.read(one, folder).replace(one.file.removesuffix(one.starter), "").splitlines(keepends=True)
-    lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{folder / one.name}.py", "the reference"))
-    if lines:
-        desk.page.text(f"```diff\n{''.join(lines)}```")
-    else:
-        desk.page.quiet(f"{folder / one.name}.py is the reference, word for word.")
-
-
-@kata.command(short_help="Which protections hold here.", epilog="Example: regdemo kata doctor")
-def doctor() -> None:
-    """Try to break each protection of the sandbox on this computer, and say which hold. Takes about ten seconds."""
-    page = cards.Page(Console())
-    tried = attacks.prove()
-    page.listed(
-        [("✓" if one.holds else "✗", f"{one.what} ({one.tried})") for one in tried],
-        f"What judged code is kept from, tried on {attacks.system()}",
-    )
-    if failing := sum(not one.holds for one in tried):
-        page.quiet(f"\n{counted(failing, 'protection')} missing here: judge only code that you would run yourself.")
-        raise typer.Exit(1)
-
-
-def _task(one: Kata) -> str:
-    """What is to be written or found, without the words that all tasks begin with, and without the signature."""
-    task = one.card.question.partition("\n")[0].removeprefix("Write ").removeprefix("Find the bug: ")
-    return task.partition(": `")[0].replace("`", "")
-
-
 class _Desk:
     """The katas, the learner's folders, and the page that everything is written on."""
 
-    def __init__(self, bank: Path | None, home: Path | None, folder: Path) -> None:
+    def __init__(self, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
         self._bank = bank
         self.home = home_folder(home)
         self.folder = folder
@@ -397,6 +260,149 @@ class _Desk:
                     raise ArgumentError(f"{one.name} has not passed yet: pass it first, or add --give-up")
                 record.give_up(self.home, kept, one, clock())
         return one
+
+
+def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say at which desk, and hand it the desk."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    of_desk = list(inspect.signature(_Desk, eval_str=True).parameters.values())
+
+    def run(**given: Any) -> None:
+        desk = _Desk(**{one.name: given.pop(one.name) for one in of_desk})
+        command(desk, **given)
+
+    run.__signature__ = inspect.Signature([*own, *of_desk])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *of_desk)}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+@kata.callback()
+def overview(context: typer.Context, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
+    """List the katas, or begin one by its name."""
+    if context.invoked_subcommand:
+        return
+    desk = _Desk(bank, home, folder)
+    rows = []
+    for one in desk.katas.values():
+        due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
+        rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
+    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
+    desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
+    if following := desk.following():
+        desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
+
+
+@kata.command(epilog="Example: regdemo kata start dropout, or just regdemo kata dropout")
+@at_desk
+def start(
+    desk: _Desk,
+    name: Name,
+    reset: Annotated[bool, typer.Option("--reset", help="Begin again; your file is kept under another name.")] = False,
+) -> None:
+    """Write the starter into your folder, and show the task."""
+    desk.begin(desk.find(name), reset=reset)
+
+
+@kata.command("next", epilog="Example: regdemo kata next")
+@at_desk
+def next_(desk: _Desk) -> None:
+    """Begin the next kata: one that is due, else one you have begun, else the first new one."""
+    if one := desk.following():
+        desk.begin(one)
+    else:
+        desk.page.quiet("Every kata has passed, and none is due. `regdemo kata` says when each comes again.")
+
+
+@kata.command(epilog="Example: regdemo kata watch")
+@at_desk
+def watch(
+    desk: _Desk,
+    name: MaybeName = None,
+    weaker: Weaker = False,
+) -> None:
+    """Judge on every save, and go to the next kata when one passes. Keys: h hint, n next, t task, q quit."""
+    one = desk.find(name) if name else desk.following()
+    with desk.judge(weaker) as judging, KeyReader() as keys, suppress(KeyboardInterrupt):
+        judging.warm()
+        passed = False
+        while one:
+            one, passed = desk.watch(one, judging, keys, below=passed)
+        desk.page.quiet("\nEvery kata has passed, and none is due.")
+
+
+@kata.command(epilog="Example: regdemo kata check dropout")
+@at_desk
+def check(
+    desk: _Desk,
+    name: MaybeName = None,
+    seed: Seed = None,
+    weaker: Weaker = False,
+) -> None:
+    """Judge your file. Exits with 0 if it passes, 1 if it does not."""
+    one = desk.find(name) if name else files.latest(desk.katas, desk.folder)
+    with desk.judge(weaker) as judging:
+        if not desk.check(judging, one, seed).passed:
+            raise typer.Exit(1)
+
+
+@kata.command(epilog="Example: regdemo kata hint dropout")
+@at_desk
+def hint(desk: _Desk, name: MaybeName = None) -> None:
+    """The next hint. After a hint, a pass counts as Hard."""
+    desk.hint(desk.find(name) if name else files.latest(desk.katas, desk.folder))
+
+
+@kata.command(epilog="Example: regdemo kata solution dropout")
+@at_desk
+def solution(
+    desk: _Desk,
+    name: MaybeName = None,
+    give_up: GiveUp = False,
+) -> None:
+    """Every solution, once you have passed or given up."""
+    one = desk.reveal(name, give_up)
+    for style, text in one.solutions.items():
+        desk.page.text(f"```python\n{text}```", style)
+    desk.page.text(one.card.explanation)
+    desk.page.listed([("Source", source) for source in one.card.sources])
+
+
+@kata.command(short_help="Your file against the reference.", epilog="Example: regdemo kata diff dropout")
+@at_desk
+def diff(
+    desk: _Desk,
+    name: MaybeName = None,
+    give_up: GiveUp = False,
+) -> None:
+    """Your file against the reference, line by line, once you have passed or given up."""
+    one = desk.reveal(name, give_up)
+    mine = files.read(one, desk.folder).replace(one.file.removesuffix(one.starter), "").splitlines(keepends=True)
+    lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{desk.file(one)}", "the reference"))
+    if lines:
+        desk.page.text(f"```diff\n{''.join(lines)}```")
+    else:
+        desk.page.quiet(f"{desk.file(one)} is the reference, word for word.")
+
+
+@kata.command(short_help="Which protections hold here.", epilog="Example: regdemo kata doctor")
+def doctor() -> None:
+    """Try to break each protection of the sandbox on this computer, and say which hold. Takes about ten seconds."""
+    page = cards.Page(Console())
+    tried = attacks.prove()
+    page.listed(
+        [("✓" if one.holds else "✗", f"{one.what} ({one.tried})") for one in tried],
+        f"What judged code is kept from, tried on {attacks.system()}",
+    )
+    if failing := sum(not one.holds for one in tried):
+        page.quiet(f"\n{counted(failing, 'protection')} missing here: judge only code that you would run yourself.")
+        raise typer.Exit(1)
+
+
+def _task(one: Kata) -> str:
+    """What is to be written or found, without the words that all tasks begin with, and without the signature."""
+    task = one.card.question.partition("\n")[0].removeprefix("Write ").removeprefix("Find the bug: ")
+    return task.partition(": `")[0].replace("`", "")
 
 
 def _say(page: cards.Page, one: Kata, verdict: Verdict) -> None:
