@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -87,24 +88,24 @@ def routes(site: Site) -> list[Route]:
         await site.in_practice(desk.start_mock, minutes, limit, _names(sent, "topic"), _names(sent, "tag"))
         return see_other("/mock")
 
-    async def answer(request: Request) -> Response:
-        response, sure = _response(form(request)), whole(field(request, "sure"), 0, 100)
+    async def on_question(request: Request, act: Callable[..., None], *arguments: Any) -> Response:
+        """Do something with the question of the form's token, then show the next; or the question as it is."""
         try:
-            await site.in_practice(
-                desk.answer_mock, field(request, "token"), response, None if sure is None else sure / 100
-            )
+            await site.in_practice(act, field(request, "token"), *arguments)
         except UnreadableAnswer as error:
-            return await look(request, str(error), 422, response)
+            return await look(request, str(error), 422, _response(form(request)))
         except StaleQuestion as error:
             return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
         return see_other("/mock")
 
+    async def answer(request: Request) -> Response:
+        sure = whole(field(request, "sure"), 0, 100)
+        return await on_question(
+            request, desk.answer_mock, _response(form(request)), None if sure is None else sure / 100
+        )
+
     async def skip(request: Request) -> Response:
-        try:
-            await site.in_practice(desk.skip_mock, field(request, "token"))
-        except StaleQuestion as error:
-            return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
-        return see_other("/mock")
+        return await on_question(request, desk.skip_mock)
 
     async def undo(request: Request) -> Response:
         await site.in_practice(desk.undo_mock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -144,40 +145,29 @@ def routes(site: Site) -> list[Route]:
             **values,
         )
 
-    async def answer(request: Request) -> Response:
-        sent = form(request)
-        token, response = field(request, "token"), _response(sent)
+    async def on_question(request: Request, act: Callable[..., str | None], *arguments: Any) -> Response:
+        """Do something with the question of the form's token, then show what came of it; or the question as it is."""
         try:
-            id = await site.in_practice(desk.answer, token, response)
+            answered = await site.in_practice(act, field(request, "token"), *arguments)
         except UnreadableAnswer as error:
-            return await question_page(request, str(error), 422, response)
+            return await question_page(request, str(error), 422, _response(form(request)))
         except StaleQuestion as error:
             return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
-        return see_other(f"/quiz?{urlencode({'after': id})}")
+        return see_other(f"/quiz?{urlencode({'after': answered})}" if answered else "/quiz")
+
+    async def answer(request: Request) -> Response:
+        return await on_question(request, desk.answer, _response(form(request)))
 
     async def rate(request: Request) -> Response:
-        sent = form(request)
         rating = whole(field(request, "rating"), 1, 4)
-        made = [int(place) for place in sent.get("made", []) if place.isdecimal()]
-        try:
-            id = await site.in_practice(desk.rate, field(request, "token"), rating, made, field(request, "response"))
-        except StaleQuestion as error:
-            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
-        return see_other(f"/quiz?{urlencode({'after': id})}")
+        made = [int(place) for place in form(request).get("made", []) if place.isdecimal()]
+        return await on_question(request, desk.rate, rating, made, field(request, "response"))
 
     async def skip(request: Request) -> Response:
-        try:
-            id = await site.in_practice(desk.skip, field(request, "token"))
-        except StaleQuestion as error:
-            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
-        return see_other(f"/quiz?{urlencode({'after': id})}")
+        return await on_question(request, desk.skip)
 
     async def hint(request: Request) -> Response:
-        try:
-            await site.in_practice(desk.hint, field(request, "token"), _response(form(request)))
-        except StaleQuestion as error:
-            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
-        return see_other("/quiz")
+        return await on_question(request, desk.hint, _response(form(request)))
 
     async def undo(request: Request) -> Response:
         await site.in_practice(desk.undo)
