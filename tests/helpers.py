@@ -1,8 +1,17 @@
 """What tests in several folders need: seeded numbers, what a report says, a terminal."""
 
+from functools import cache
+
 import torch
 
+from regdemo.quiz import decks
 from regdemo.report import Table, Text
+
+
+@cache
+def bundled_bank():
+    """The bundled cards, which nothing changes: parsing them takes a second, so it is done once for all tests."""
+    return decks.load(decks.bundled())
 
 
 def seeded(seed=0):

@@ -8,6 +8,7 @@ from statistics import mean
 
 import pytest
 
+from helpers import bundled_bank
 from regdemo import catalog
 from regdemo.bank.lint import lint
 from regdemo.cli import app  # noqa: F401  # hands its commands to `see`
@@ -16,7 +17,7 @@ from regdemo.quiz import decks
 from regdemo.render.mathematics import plain
 
 FOLDER = decks.bundled()
-BANK = decks.load(FOLDER)
+BANK = bundled_bank()
 FORMAT = FOLDER / "README.md"
 LEVELS = {"screen", "onsite", "deep dive", "staff"}
 FREQUENCIES = {"common", "regular", "rare"}

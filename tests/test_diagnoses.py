@@ -7,13 +7,13 @@ from itertools import takewhile
 import pytest
 import torch
 
+from helpers import bundled_bank
 from regdemo import diagnoses
 from regdemo.cli import app
 from regdemo.errors import ArgumentError
-from regdemo.quiz import decks
 from regdemo.report import Table
 
-BANK = decks.load(decks.bundled())
+BANK = bundled_bank()
 COMMAND = re.compile(r"regdemo diagnose ([\w-]+)$")
 QUOTED = re.compile(r"(?<![\d.])-?\d+\.\d{2,4}(?![\d.])")
 

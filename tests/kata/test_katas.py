@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from helpers import bundled_bank
 from regdemo.bank import katas as bank
 from regdemo.bank.katas import JudgedFile, KataFile, faults
 from regdemo.cli import kata as command
@@ -12,9 +13,8 @@ from regdemo.kata import check_source
 from regdemo.kata.judge import Judge
 from regdemo.kata.katas import LEVELS, find, katas
 from regdemo.kata.verdict import State, Verdict
-from regdemo.quiz import decks
 
-KATAS = katas(decks.load(decks.bundled()).cards)
+KATAS = katas(bundled_bank().cards)
 each = pytest.mark.parametrize("kata", KATAS.values(), ids=KATAS)
 
 

@@ -8,11 +8,11 @@ from math import isfinite
 
 import pytest
 
+from helpers import bundled_bank
 from regdemo import catalog
-from regdemo.quiz import decks
 from regdemo.report import Code
 
-BANK = decks.load(decks.bundled())
+BANK = bundled_bank()
 
 each = pytest.mark.parametrize("pitfall", catalog.pitfalls(), ids=lambda pitfall: pitfall.name)
 
