@@ -132,6 +132,12 @@ def test_a_known_wrong_value_says_why_though_rounded():
     assert grade(card, "5") == Grade(False, 0.0, "")
 
 
+def test_slips_that_give_one_number_are_both_said():
+    slips = (WrongAnswer("s/(s + 2*q)", "s, not s²."), WrongAnswer("s^2/(s^2 + q)", "a factor of 2."))
+    card = numeric("s^2/(s^2 + 2*q)", wrong_answers=slips, vary={"s": (0.5,), "q": (0.1,)})
+    assert grade(card, "0.714") == Grade(False, 0.0, "s, not s². Or: a factor of 2.")
+
+
 @pytest.mark.parametrize("response", ["", "abc", "1/0", "nan", "inf", "0,5", "1.11x", "9**9**9", "__import__('os')"])
 def test_what_is_no_number_is_asked_again(response):
     with pytest.raises(UnreadableAnswer, match="isn't a number: type a number or arithmetic, for example"):
