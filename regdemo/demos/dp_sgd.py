@@ -136,8 +136,8 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
             Series("before", at, g_norms(before[order]), style="points"),
             Series("after", at, g_norms(after[order])),
         ],
-        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip its norm is "
-        f"{max_norm:g}.",
+        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip its gradient has "
+        f"the norm {max_norm:g}.",
     )
     table = Table(
         title=f"How far one outlier in {batch} moves the update, noise left out",
@@ -151,7 +151,7 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
             )
         ],
         note="The noise is scaled to a change of 1 in the last column. If only the batch's gradient is clipped, "
-        "one example can use up the whole norm.",
+        "one example can move it by up to 2 C.",
     )
     return claims, curves, table
 
@@ -221,7 +221,7 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
     ]
     block = Table(
         title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, sampling rate {sample_rate:.4g}",
-        columns=["steps", "epsilon", "without sampling", "exact, without"],
+        columns=["steps", "epsilon", "without sampling", "without sampling, exact"],
         rows=[[n, sampled[n], whole[n], exact[n]] for n in after],
         note=r"The probability of a set of outcomes with one example is at most $e^\epsilon$ times that without "
         r"it, plus $\delta$, and the other way round. Computed for Poisson sampling; batches of a shuffled set are "

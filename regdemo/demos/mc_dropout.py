@@ -163,7 +163,7 @@ def mc_dropout(
                 ],
             ),
             Curves(
-                title="The running mean for example 1, with its 95% band",
+                title="The running mean for example 1, plus and minus 1.96 standard errors",
                 x_label="passes",
                 y_label="probability",
                 series=[
@@ -175,7 +175,7 @@ def mc_dropout(
                         [m + h for m, h in ahead],
                     )
                 ],
-                note="Four times the passes halve the band.",
+                note="Four times the passes about halve the band.",
             ),
         ],
         blocks=[
