@@ -109,9 +109,10 @@ def cutmix(
 
 def _area(alpha: float, side: int, power: int = 1) -> float:
     """The mean of a power of the fraction pasted: over the length of the box's sides, then over its center."""
-    lengths = torch.arange(side + 2, dtype=torch.float64)
     # A side is at most k pixels, rounded down, where 1 - l < ((k + 1) / side)^2, and 1 - l is Beta(alpha, alpha) too.
-    below = torch.as_tensor(scipy.special.betainc(alpha, alpha, ((lengths / side).clamp(max=1) ** 2).numpy()))
+    limits = (torch.arange(side + 2, dtype=torch.float64) / side) ** 2
+    limits[side], limits[side + 1] = 1 - 2**-53, 1  # the whole image, where 1 - l is rounded to 1: at a small alpha
+    below = torch.as_tensor(scipy.special.betainc(alpha, alpha, limits.numpy()))
     probability = below.diff()
     mean = 0.0
     for length in range(side + 1):
@@ -119,7 +120,7 @@ def _area(alpha: float, side: int, power: int = 1) -> float:
         inside = (start + length).clamp(max=side) - start.clamp(min=0)
         # Rows and columns are drawn independently, each center with the same probability.
         mean += probability[length].item() * (inside / side).double().pow(power).mean().item() ** 2
-    return mean + (1 - below[-1].item()) * 1.0
+    return mean
 
 
 def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]:
@@ -137,7 +138,7 @@ def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]
 
 
 def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
-    """A bright image with a box of a dark one: the first of 20 draws whose box is neither tiny nor everything."""
+    """An image with a box of another: the first of 20 draws whose box is neither tiny nor everything."""
     rows, columns = torch.meshgrid(torch.linspace(0, 0.3, 12), torch.linspace(0, 0.3, 24), indexing="ij")
     x = torch.stack([columns, 1 - rows]).double()
     for _ in range(20):
@@ -148,13 +149,13 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
-        title=f"A box of a dark image in a bright one, whose label keeps {weight:.0%}",
+        title=f"A box of one image in another, whose label keeps {weight:.0%}",
         values=images[0].tolist(),
         low=0,
         high=1,
         row_label="row",
         column_label="column",
-        note=f"The target is {weight:.3g} of the bright image's label and {1 - weight:.3g} of the dark one's.",
+        note=f"The target is {weight:.3g} of the label of the image around the box and {1 - weight:.3g} of the other.",
     )
 
 

@@ -19,8 +19,8 @@ ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
     "An EMA of the weights has a memory of about $1/(1-d)$ steps. It often evaluates better than the last step, "
-    "because it averages SGD's noise away: of independent noise, $(1-d)/(1+d)$ of the variance is left in the long "
-    "run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that move at a "
+    "because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance is left in the "
+    "long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that move at a "
     "constant speed."
 )
 WRONG_ANSWER = (

@@ -1,7 +1,7 @@
 """LayerDrop: skip whole layers, to prune them later.
 
-Counts how many layers run, shows that nothing is rescaled, so that training's mean is not eval's as DropPath's is, and
-checks that a network pruned to every other layer computes what one of the masks computes.
+Counts how many layers run, shows for layers that add 1 that nothing is rescaled, unlike in DropPath, and checks
+that a network pruned to every other layer computes what one of the masks computes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SAY = (
     "its time. DropPath drops branches by example and rescales."
 )
 WRONG_ANSWER = (
-    "'Its mean in training is what eval computes.' That holds for DropPath, which divides by 1-p. LayerDrop in the "
-    "paper's code does not: eval runs all layers, more than a training pass does on average. And a draw made once, "
-    "when the network is built, is pruning, not LayerDrop."
+    "'Its mean in training is what eval computes.' That holds for one block under DropPath, which divides by 1-p. "
+    "LayerDrop in the paper's code does not: eval runs all layers, more than a training pass does on average. And a "
+    "draw made once, when the network is built, is pruning, not LayerDrop."
 )
 CARDS = (
     "Q18.220",
@@ -148,7 +148,7 @@ def layer_drop(
                 title="Layers run in a pass",
                 columns=["p", "mean $(1-p) L$", "standard deviation"],
                 rows=rows,
-                note="On average training costs a fraction p less; eval costs the same, unless layers are pruned.",
+                note="On average the layers cost a fraction p less in training; eval costs the same, unless they are pruned.",
             ),
             Table(
                 title=f"Layers that each add 1, L = {depth}",
