@@ -24,13 +24,14 @@ PROVIDED_BY = "torch.nn.BatchNorm1d"
 SAY = (
     "In training batch norm normalizes by the statistics of the batch, so an example's output depends on the examples "
     "that it happens to share the batch with. If the others are standard normal, the output of an activation $x$ has a "
-    "variance of about $(1 + x^2/2)/B$ at batch size $B$: noise from the batch's mean, and from its scale. This noise "
-    "can act as a weak regularizer. It fades with larger batches, and in eval it is gone."
+    "variance of about $(1 + x^2/2)/B$ at a large batch size $B$: noise from the batch's mean, and from its scale. "
+    "This noise can act as a weak regularizer. It fades in large batches, and in eval it is gone."
 )
 WRONG_ANSWER = (
     "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next, "
     "shuffled epoch the same image meets other images and gets other activations. Close second: taking a larger batch "
-    "to be a pure gain in speed. It also takes away noise: four times the batch roughly halves the standard deviation."
+    "to be a pure gain in speed. In large batches it also takes away noise: four times the batch roughly halves the "
+    "standard deviation."
 )
 CARDS = ("Q18.511", "Q18.512", "Q18.516", "Q18.513", "Q18.628")
 

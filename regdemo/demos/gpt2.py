@@ -27,8 +27,8 @@ ACTS_ON = "models"
 SAY = (
     "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$, and nearly a third in the token "
     "embedding, which is the head as well. It drops at three sites: the sum of the embeddings, the attention "
-    "weights, and the output of each sublayer, with 0.1 in transformers' configuration. At 1,024 tokens almost nine "
-    "in ten draws are attention's."
+    "weights, and the output of each sublayer, with 0.1 in transformers' configuration. If each head draws "
+    "for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
 )
 WRONG_ANSWER = (
     "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: 'the "

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 SAY = (
     r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the fit along "
-    r"each principal direction of the inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation: what the data "
-    "hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the weights. It is weight_decay = "
-    r"$2\lambda$ in SGD and Adam, not in AdamW."
+    r"each principal direction of centered inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation along it: what "
+    "the data hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the weights. It is "
+    r"weight_decay = $2\lambda$ in SGD and Adam, not in AdamW."
 )
 WRONG_ANSWER = (
-    "'It shrinks large weights and leaves small ones.' It shrinks by direction of the inputs, by how little the "
-    r"data say about it. And 'weight_decay = $\lambda$': the gradient of $\lambda w^2$ is $2 \lambda w$. Nor does it "
-    "select, as L1 does: weights come close to 0, not to it."
+    "'It shrinks large weights and leaves small ones.' It shrinks along the principal directions of the inputs, most "
+    r"where the inputs vary least. And 'weight_decay = $\lambda$': the gradient of $\lambda w^2$ is $2 \lambda w$. Nor "
+    "does it select, as L1 does: in general, weights come close to 0 and do not reach it."
 )
 CARDS = (
     "Q18.424",

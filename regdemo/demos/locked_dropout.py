@@ -20,11 +20,11 @@ ACTS_ON = "activations"
 SAY = (
     "Locked, or variational, dropout draws one mask for each sequence and uses it at every time step, scaled by "
     "$1/(1-p)$ as usual. A unit is missing throughout a sequence, so the noise is not averaged out over time, and a "
-    "recurrent state loses a fraction $p$ of its units once, not again at each step."
+    "recurrent state loses the same units at each step, not new ones."
 )
 WRONG_ANSWER = (
     "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on a state "
-    "only $(1-p)^T$ of the units survive $T$ steps. Close second: one mask for the whole batch. Each sequence has "
+    "only $(1-p)^T$ of the units escape all $T$ masks. Close second: one mask for the whole batch. Each sequence has "
     "its own mask."
 )
 CARDS = ("Q18.908", "Q18.909", "Q18.926", "Q18.911")

@@ -21,13 +21,13 @@ ACTS_ON = "weights"
 SAY = (
     "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. Small "
     "noise acts near a good fit like a penalty on the gradient of the output with respect to the weights, so it "
-    r"favors flat minima. For a linear model with squared error it adds a constant, $\sigma^2$ mean $|x|^2$, and so "
-    "does not regularize."
+    "favors flat minima. For a linear model with squared error it adds on average a constant, "
+    r"$\sigma^2$ mean $|x|^2$, and so does not regularize."
 )
 WRONG_ANSWER = (
-    r"'It is weight decay by other means.' That is input noise: $\sigma^2 |w|^2$. Noise on the weights of a linear "
-    r"model costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` before each step, not taken off again, "
-    "is a random walk of the weights, not weight noise."
+    "'It is weight decay by other means.' For a linear model with squared error that is input noise: "
+    r"$\sigma^2 |w|^2$. Weight noise costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` before each step, "
+    "not taken off again, is a random walk of the weights, not weight noise."
 )
 CARDS = (
     "Q18.230",

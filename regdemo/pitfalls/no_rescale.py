@@ -14,9 +14,8 @@ from regdemo.report import Block, Claim
 BREAKS = "dropout"
 CARDS = ("Q18.322", "Q18.2", "Q18.3")
 SAY = (
-    "Dropout must leave the expected activation alone: divide the survivors by $1-p$ in training, and do nothing in "
-    "eval. Without that, after L such layers in a linear stack without biases, eval's mean is $(1-p)^{-L}$ times that "
-    "of training."
+    "Dropout should keep the mean: divide the survivors by $1-p$ in training, and do nothing in eval. Without that, "
+    "after L such layers in a linear stack without biases, eval's mean is $(1-p)^{-L}$ times that of training."
 )
 WRONG_ANSWER = (
     "'Dropout just zeroes activations.' It also divides the survivors by $1-p$, which is why eval can leave "
