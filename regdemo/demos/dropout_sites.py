@@ -27,8 +27,8 @@ ACTS_ON = "models"
 SAY = (
     "A transformer can have four dropout sites: embeddings, attention weights, the output of each sublayer before "
     "it is added to the residual stream, and the FFN's hidden layer. Each makes what comes after it random and "
-    "nothing before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo, pretrained in fewer than two epochs, used 0, "
-    "and PaLM was mostly fine-tuned with 0.1."
+    "nothing before it. BERT and OPT used 0.1; PaLM, Pythia and OLMo were pretrained with 0, and PaLM was mostly "
+    "fine-tuned with 0.1."
 )
 WRONG_ANSWER = (
     "'The rate follows from the size of the model.' OPT used 0.1 from 125M to 175B, PaLM 0 from 8B to 540B. Close "
