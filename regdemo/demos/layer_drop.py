@@ -148,7 +148,7 @@ def layer_drop(
                 title="Layers run in a pass",
                 columns=["p", "mean $(1-p) L$", "standard deviation"],
                 rows=rows,
-                note="On average the layers cost a fraction p less in training; eval costs the same, unless they are pruned.",
+                note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
             ),
             Table(
                 title=f"Layers that each add 1, L = {depth}",
