@@ -66,6 +66,18 @@ def test_it_begins_as_the_frozen_layer_and_trains_the_update_alone():
     assert module.b.grad.any()
 
 
+def test_its_first_matrix_begins_as_a_linear_layers_weight_does():
+    layer = nn.Linear(5, 3)
+    state = torch.get_rng_state()
+    begun = LoraDropout(layer, 4).a
+    torch.set_rng_state(state)
+    assert torch.equal(begun, nn.Linear(5, 4, bias=False).weight)
+
+
+def test_a_rank_of_one_is_allowed():
+    assert LoraDropout(nn.Linear(5, 3), 1).a.shape == (1, 5)
+
+
 def test_its_parameters_are_of_the_layers_type_and_its_rate_is_found():
     module = LoraDropout(nn.Linear(5, 3, dtype=torch.bfloat16), 4)
     assert (module.a.dtype, module.b.dtype) == (torch.bfloat16, torch.bfloat16)

@@ -16,6 +16,10 @@ CLASSES = [name for name in regularizers.__all__ if name not in FUNCTIONS]
 OWN = {"keep_mask", "keep_masks", "find_rates", "set_dropout"}  # of no paper
 ALWAYS = {"find_rates", "replay_draws", "activation_noise"}  # what refuses nothing, or what another one does
 
+# What may be given by place besides what is acted on: how strongly, and what torch or timm takes by place too.
+STRENGTHS = {"p", "std", "alpha", "rho", "decay", "rank", "limit", "samples", "n", "block_size"}
+AS_ELSEWHERE = {"training", "inplace", "scale_by_keep", "bias", "device"}
+
 # What a caller gets who says nothing. A change here changes trainings.
 DEFAULTS = {
     "ActivationNoise": {"std": 0.1},
@@ -105,25 +109,13 @@ def test_the_docstrings_table_is_complete_each_module_by_the_function_beside_it(
 def test_what_a_reader_could_not_guess_from_its_place_is_a_keyword(name):
     exported = getattr(regularizers, name)
     signatures = [inspect.signature(exported), inspect.signature(getattr(exported, "forward", exported))]
-    options = {"generator", "mask", "noise", "per_sample", "is_causal", "attn_mask", "key_padding_mask", "convention"}
-    options |= {"padding", "special", "bias", "constant", "patience", "min_delta", "k", "dim", "clean", "kind", "dtype"}
-    options |= {
-        "positions",
-        "couple_channels",
-        "time_dim",
-        "padding_idx",
-        "num_classes",
-        "per_example",
-        "order",
-        "box",
-        "adaptive",
+    by_place = {
+        p.name
+        for signature in signatures
+        for p in signature.parameters.values()
+        if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
     }
-    if name in ("drop_connect", "drop_connect_moments", "weight_noise"):
-        options -= {"bias"}  # next to the weight, as in F.linear
-    by_place = [
-        p.name for s in signatures for p in s.parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY
-    ]
-    assert options.isdisjoint(by_place)
+    assert by_place <= STRENGTHS | AS_ELSEWHERE
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
