@@ -259,7 +259,8 @@ def _data(file: Path) -> bytes | Fault:
 def _repeated_ids(places: list[tuple[Path, int, str]]) -> Iterator[Fault]:
     """A fault for each card, by its place and id, whose id a card before it has."""
     first: dict[str, tuple[Path, int]] = {}
-    for file, line, id in sorted(places):
+    times = Counter(id for _, _, id in places)
+    for file, line, id in sorted(place for place in places if times[place[2]] > 1):
         earlier = first.setdefault(id, (file, line))
         if earlier != (file, line):
             place = f"{printable(str(earlier[0]))}:{earlier[1]}"

@@ -100,14 +100,14 @@ def new_order(cards: Iterable[Card], *, first: bool = False) -> list[Card]:
     A card that isn't read in 20 seconds comes after the others of its kind. Where all is equal, topics take turns.
     first: nothing was ever answered; then FIRST cards that are answered in seconds, each of another topic, come first.
     """
-    ranked = [
-        card
-        for _, same in groupby(sorted(cards, key=_importance), key=_importance)
-        for _, alike in groupby(sorted(same, key=_effort), key=_effort)
-        for card in interleave(alike)
-    ]
+    cards = list(cards)
+    effort = {card.id: _effort(card) for card in cards}
+    ranks = {card.id: (*_importance(card), *effort[card.id]) for card in cards}
+    ordered = sorted(cards, key=lambda card: ranks[card.id])
+    ranked = [card for _, alike in groupby(ordered, key=lambda card: ranks[card.id]) for card in interleave(alike)]
     if first:
-        quick = {card.topic: card for card in reversed(ranked) if _effort(card) <= _QUICKEST}  # the best of each topic
+        # The best of each topic.
+        quick = {card.topic: card for card in reversed(ranked) if effort[card.id] <= _QUICKEST}
         lead = {card.id: card for card in [card for card in ranked if quick.get(card.topic) is card][:FIRST]}
         ranked = [*lead.values(), *(card for card in ranked if card.id not in lead)]
     return ranked
@@ -156,8 +156,13 @@ def _known(what: str, wanted: Sequence[str], allowed: Collection[str]) -> set[st
 
 
 def _mark(card: Card, marks: Sequence[str], default: str) -> str:
-    tags = set(map(_folded, card.tags))
+    tags = _all_folded(card.tags)
     return next((mark for mark in marks if _folded(mark) in tags), default)
+
+
+@cache
+def _all_folded(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_folded, names))
 
 
 @cache

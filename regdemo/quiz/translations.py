@@ -29,33 +29,32 @@ def translations(files: Iterable[Path], root: Path) -> dict[Path, Path | None]:
     a folder of its language, it is the English one. What lies in a folder below `translations` is one, beside other
     files, even if its original is not among them.
     """
-    paths = sorted(files)
-    plain = {path: _without_language(path.relative_to(root)) for path in paths}
-    originals = {key: path for path, key in plain.items() if key == _lowered(path.relative_to(root))}
-    for path in paths:
-        if not _ENGLISH.isdisjoint(_lowered(path.relative_to(root))):
+    lowered = {path: _lowered(path.relative_to(root)) for path in sorted(files)}
+    plain = {path: _without_language(parts) for path, parts in lowered.items()}
+    originals = {key: path for path, key in plain.items() if key == lowered[path]}
+    for path, parts in lowered.items():
+        if not _ENGLISH.isdisjoint(parts):
             originals.setdefault(plain[path], path)
-    below = {path for path in paths if _is_below_translations(path.relative_to(root))}
-    found: dict[Path, Path | None] = dict.fromkeys(below if len(below) < len(paths) else ())
+    below = {path for path, parts in lowered.items() if _is_below_translations(parts)}
+    found: dict[Path, Path | None] = dict.fromkeys(below if len(below) < len(lowered) else ())
     for path, key in plain.items():
         if (original := originals.get(key, path)) != path:
             found[path] = original
     return found
 
 
-def _is_below_translations(path: PurePath) -> bool:
+def _is_below_translations(parts: tuple[str, ...]) -> bool:
     """Whether a file lies in a folder of its own below `translations`: there the folder names a language."""
-    folders = _lowered(path)[:-1]
-    return any(folder in _OF_LANGUAGES for folder in folders[:-1])
+    return any(folder in _OF_LANGUAGES for folder in parts[:-2])
 
 
 def _lowered(path: PurePath) -> tuple[str, ...]:
     return (*(part.lower() for part in path.parts[:-1]), path.stem.lower())
 
 
-def _without_language(path: PurePath) -> tuple[str, ...]:
-    """The path's parts without languages: `zh-CN/README-zh_CN.md` is `readme`."""
-    *folders, stem = _lowered(path)
+def _without_language(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """A path's parts without languages: those of `zh-CN/README-zh_CN.md` are `readme` alone."""
+    *folders, stem = parts
     for form, languages in ((_CODE, _WITH_COUNTRY), (_BARE, _IN_A_NAME)):
         if (name := form.fullmatch(stem)) and name["stem"] and name["language"] in languages:
             stem = name["stem"]
