@@ -26,7 +26,7 @@ SAY = (
     "A learning curve plots training and test error over the number of training rows. If the two are far apart, the "
     "model has variance, and more rows help; if they are close and both too high, the model has bias or the labels are "
     "noisy, and more rows help little. Let the target be linear in independent Gaussian features of mean 0, plus "
-    "noise: least squares on $p$ of them, without an intercept, on $n > p + 1$ rows has on average the training error "
+    "noise: least squares with $p$ of them and no intercept on $n > p + 1$ rows has on average the training error "
     "$s^2 (1 - p/n)$ and the test error $s^2 (1 + p/(n-p-1))$; $s^2$ is the variance of the noise and of what the "
     "features left out contribute."
 )

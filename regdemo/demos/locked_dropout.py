@@ -23,9 +23,9 @@ SAY = (
     "recurrent state loses the same units at each step, not new ones."
 )
 WRONG_ANSWER = (
-    "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on a state "
-    "only $(1-p)^T$ of the units escape all $T$ masks. Close second: one mask for the whole batch. Each sequence has "
-    "its own mask."
+    "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on "
+    "average, only $(1-p)^T$ of a state's units escape all $T$ masks. Close second: one mask for the whole batch. Each "
+    "sequence has its own mask."
 )
 CARDS = ("Q18.908", "Q18.909", "Q18.926", "Q18.911")
 
