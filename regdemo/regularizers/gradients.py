@@ -55,7 +55,9 @@ def dp_sgd(
     privacy accountant, such as opacus's, to count what s, the sampling rate and the steps have spent. Poisson sampling
     may draw an empty batch, whose gradient is noise / B.
     loss: of a dict of parameters and one example, a number; what is random in it, such as dropout, is drawn for each
-    example from torch's global generator.  batch: tensors whose first dimension is the example.
+    example from torch's global generator. It is run for all examples at once by torch.func.vmap or, where that cannot,
+    as with an LSTM or a branch on a value, for one after the other.
+    batch: tensors whose first dimension is the example.
     Returns: a gradient of the same shape and dtype for each parameter.
     Raises ArgumentError unless max_norm and expected_batch are above 0 and noise_multiplier is at least 0, all finite;
     if a parameter is not floating point, the batch's tensors differ in length or are empty without expected_batch, or a
@@ -88,8 +90,7 @@ def _sum_of_clipped(
     loss: Callable[..., Tensor], parameters: dict[str, Tensor], batch: tuple[Tensor, ...], max_norm: float
 ) -> dict[str, Tensor]:
     """The sum of the examples' gradients, each scaled down to max_norm if it is longer."""
-    in_dims = (None, *(0 for _ in batch))
-    each = torch.func.vmap(torch.func.grad(loss), in_dims, randomness="different")(parameters, *batch)
+    each = _gradient_of_each(loss, parameters, batch)
     size = len(batch[0])
     norms = torch.stack([g.reshape(size, -1).norm(dim=1) for g in each.values()]).norm(dim=0)
     if not norms.isfinite().all():
@@ -97,6 +98,20 @@ def _sum_of_clipped(
         raise ArgumentError(f"the gradient of example {bad[0]} is not finite, {len(bad)} of {size}: leave it out")
     factors = (max_norm / norms.clamp(min=max_norm)).to(norms)
     return {name: torch.tensordot(factors.to(g), g, dims=1) for name, g in each.items()}
+
+
+def _gradient_of_each(
+    loss: Callable[..., Tensor], parameters: dict[str, Tensor], batch: tuple[Tensor, ...]
+) -> dict[str, Tensor]:
+    """The gradients of the examples, stacked: all at once or, where torch.func.vmap cannot, one after the other."""
+    of_one = torch.func.grad(loss)
+    try:
+        in_dims = (None, *(0 for _ in batch))
+        each: dict[str, Tensor] = torch.func.vmap(of_one, in_dims, randomness="different")(parameters, *batch)
+    except RuntimeError:  # such as of a recurrent layer; what is wrong with the loss itself is raised again by the loop
+        found = [of_one(parameters, *example) for example in zip(*batch, strict=True)]
+        each = {name: torch.stack([gradients[name] for gradients in found]) for name in parameters}
+    return each
 
 
 def _batch_size(batch: tuple[Tensor, ...]) -> int:

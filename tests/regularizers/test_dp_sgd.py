@@ -94,6 +94,98 @@ def test_a_module_is_trained_through_functional_call():
     assert g["weight"].shape == (2, 3)
 
 
+# A batch for each kind of layer whose examples' gradients opacus tests, and its recurrent ones next to them.
+LAYERS = {
+    "Linear of a sequence": (lambda: nn.Linear(4, 3), (5, 6, 4)),
+    "Conv1d": (lambda: nn.Conv1d(4, 6, 3, padding=1, groups=2), (5, 4, 9)),
+    "Conv2d": (lambda: nn.Conv2d(3, 4, 3, stride=2, dilation=2), (5, 3, 9, 9)),
+    "Conv3d": (lambda: nn.Conv3d(2, 3, 2), (5, 2, 4, 4, 4)),
+    "LayerNorm": (lambda: nn.LayerNorm([6, 4]), (5, 6, 4)),
+    "RMSNorm": (lambda: nn.RMSNorm(4), (5, 6, 4)),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 4), (5, 4, 6)),
+    "InstanceNorm1d": (lambda: nn.InstanceNorm1d(4, affine=True), (5, 4, 6)),
+    "InstanceNorm2d": (lambda: nn.InstanceNorm2d(4, affine=True), (5, 4, 3, 3)),
+    "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), (5, 6, 8)),
+    "RNN": (lambda: nn.RNN(4, 3, batch_first=True), (5, 6, 4)),
+    "LSTM": (lambda: nn.LSTM(4, 3, batch_first=True), (5, 6, 4)),
+}
+
+
+def seeded_module(make):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make().double()
+
+
+def summed(model):
+    """The loss of one example under a model of batches: the absolute values of what comes out."""
+
+    def loss(parameters, x):
+        found = torch.func.functional_call(model, parameters, (x.unsqueeze(0),))
+        return (found[0] if isinstance(found, tuple) else found).abs().sum()
+
+    return loss
+
+
+def clipped_by_loop(loss, parameters, x, max_norm):
+    """The mean of the examples' gradients, each found alone and clipped."""
+    total = {name: torch.zeros_like(p) for name, p in parameters.items()}
+    for example in x:
+        leaves = {name: p.detach().clone().requires_grad_() for name, p in parameters.items()}
+        gradients = torch.autograd.grad(loss(leaves, example), list(leaves.values()))
+        norm = torch.stack([g.norm() for g in gradients]).norm()
+        for name, g in zip(leaves, gradients, strict=True):
+            total[name] += g * min(1.0, max_norm / norm.item()) / len(x)
+    return total
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
+def test_of_each_layer_every_examples_gradient_is_what_it_is_alone(make, shape):
+    model, x = seeded_module(make), torch.randn(shape, generator=seeded(), dtype=torch.float64)
+    loss, parameters = summed(model), dict(model.named_parameters())
+    ours = dp_sgd(loss, parameters, x, max_norm=1.0, noise_multiplier=0)
+    torch.testing.assert_close(ours, clipped_by_loop(loss, parameters, x, 1.0))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("make", [lambda: nn.Embedding(7, 3), lambda: nn.EmbeddingBag(7, 3)], ids=["all", "bag"])
+def test_an_embedding_learns_from_the_rows_of_each_example(make):
+    model, ids = seeded_module(make), torch.randint(7, (5, 6), generator=seeded())
+    loss, parameters = summed(model), dict(model.named_parameters())
+    ours = dp_sgd(loss, parameters, ids, max_norm=1.0, noise_multiplier=0)
+    torch.testing.assert_close(ours, clipped_by_loop(loss, parameters, ids, 1.0))
+
+
+def test_a_loss_that_branches_on_a_value_is_run_for_one_example_after_the_other():
+    parameters, x, y = problem()
+
+    def branching(parameters, x, y):
+        return loss(parameters, x, y) * (2 if x.sum() > 0 else 1)
+
+    signs = [2 if row.sum() > 0 else 1 for row in x]
+    assert len(set(signs)) == 2
+    ours = dp_sgd(branching, parameters, x, y, max_norm=1e9, noise_multiplier=0)
+    alone = [dp_sgd(loss, parameters, x[i : i + 1], y[i : i + 1], max_norm=1e9, noise_multiplier=0) for i in range(6)]
+    expected = sum(sign * g["a"] for sign, g in zip(signs, alone, strict=True)) / 6
+    torch.testing.assert_close(ours["a"], expected)
+
+
+def test_what_is_wrong_with_the_loss_is_raised_as_it_is():
+    parameters, x, y = problem()
+    with pytest.raises(RuntimeError, match="must match the size of tensor b"):
+        dp_sgd(lambda p, x, y: (p["a"] @ x - torch.ones(5)).sum(), parameters, x, y, max_norm=1.0, noise_multiplier=0)
+
+
+def test_a_frozen_layer_is_left_out_by_not_being_handed_in_and_counts_in_no_norm():
+    model = seeded_module(lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)))
+    x = torch.randn(5, 4, generator=seeded(), dtype=torch.float64)
+    trained = {name: p for name, p in model.named_parameters() if name.startswith("1.")}
+    ours = dp_sgd(summed(model), trained, x, max_norm=0.5, noise_multiplier=0)
+    assert ours.keys() == trained.keys()
+    torch.testing.assert_close(ours, clipped_by_loop(summed(model), trained, x, 0.5))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_it_keeps_the_type(dtype):
     parameters, x, y = problem(dtype=dtype)
