@@ -18,7 +18,7 @@ CARDS = ("Q18.126", "Q18.124")
 SAY = (
     "Use torch.autograd.grad(loss, x) for an attack: it returns the gradient for the input and writes to no .grad "
     "(loss.backward(inputs=[x]) writes to x's alone). After a plain backward() the weights hold the clean batch's "
-    "gradient, and unless they are zeroed the next backward() adds to it."
+    "gradient, and without a zero_grad() in between the next backward() adds to it."
 )
 WRONG_ANSWER = (
     "'x.grad is all I read, so only x is affected.' backward() writes to every leaf in the loss's graph that requires "
