@@ -170,7 +170,7 @@ def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[
         Claim("One proximal step lands on 0", 0, "w", by_proximal[1].item(), *EXACT),
     ]
     block = Table(
-        title=rf"A weight near 0 without a data gradient, $\eta \lambda$ = {step:g}",
+        title=rf"A weight near 0 at a data gradient of 0, $\eta \lambda$ = {step:g}",
         columns=["step", "subgradient", "proximal"],
         rows=[[n, a.item(), b.item()] for n, (a, b) in enumerate(zip(by_gradient, by_proximal, strict=True))],
     )

@@ -91,7 +91,7 @@ def _run(make: Callable[..., torch.optim.Optimizer], start: Tensor, gradients: T
 
 
 def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """One step without a data gradient, and plain SGD, where L2 and weight decay agree."""
+    """One step at a data gradient of 0, and plain SGD, where L2 and weight decay agree."""
 
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)  # above 0, so that L2 moves all one way
     zero = torch.zeros(1, *start.shape, dtype=torch.float64)
@@ -103,7 +103,7 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
     sgd = _run(torch.optim.SGD, start, zero, weight_decay=wd)[-1] - _run(torch.optim.SGD, start, gradient[None])[-1]
     claims = [
         Claim(
-            "Without a data gradient, AdamW moves a weight on average by",
+            "At a data gradient of 0, AdamW moves a weight on average by",
             LR * wd * start.mean().item(),
             r"$\eta \lambda$ mean(w)",
             by_decay,
@@ -118,7 +118,7 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         ),
     ]
     block = Table(
-        title=f"One step from a mean weight of {start.mean().item():.4g} with no data gradient, lr = {LR:g}",
+        title=f"One step from a mean weight of {start.mean().item():.4g} at a data gradient of 0, lr = {LR:g}",
         columns=["optimizer", "mean move"],
         rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
         note="Adam normalizes what it is given: a penalty alone, far above eps, is a full step whatever its "
@@ -239,7 +239,7 @@ def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
         ),
     ]
     block = Table(
-        title="decay_groups(model, weight_decay): one step without a data gradient",
+        title="decay_groups(model, weight_decay): one step at a data gradient of 0",
         columns=["parameter", "shape", "largest move"],
         rows=[[name, "x".join(map(str, p.shape)), moved[name]] for name, p in model.named_parameters()],
         note="A norm's gain and a bias are exempt by convention; AdamW's defaults decay them too.",

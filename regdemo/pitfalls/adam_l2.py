@@ -49,7 +49,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1, digits=1e-12)
     return [
         Claim(
-            f"Without a data gradient, at wd = {least:g}, Adam's first step decays a weight of 1 by",
+            f"At a data gradient of 0 and wd = {least:g}, Adam's first step decays a weight of 1 by",
             LR * least / (least + 1e-8),
             r"$\eta \lambda/(\lambda + \epsilon)$",
             moved(broken, least),
@@ -81,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"Decay of a weight of 1 in the first step, without a data gradient, lr = {LR:g}",
+            f"Decay of a weight of 1 in the first step, at a data gradient of 0, lr = {LR:g}",
             ["wd", "Adam", "AdamW", "Adam / AdamW"],
             [[f"{wd:g}", moved(broken, wd), moved(fixed, wd), moved(broken, wd) / moved(fixed, wd)] for wd in DECAYS],
         )
