@@ -4,6 +4,9 @@ That its answers are right is for `bank verify` to say, which runs them.
 """
 
 import re
+from dataclasses import replace
+from itertools import combinations
+from random import Random
 from statistics import mean
 
 import pytest
@@ -14,6 +17,9 @@ from regdemo.bank.lint import lint
 from regdemo.cli import app  # noqa: F401  # hands its commands to `see`
 from regdemo.cli.see import why_not
 from regdemo.quiz import decks
+from regdemo.quiz.arithmetic import evaluate
+from regdemo.quiz.cards import draws
+from regdemo.quiz.grading import grade
 from regdemo.render.mathematics import plain
 
 FOLDER = decks.bundled()
@@ -71,6 +77,27 @@ def test_nine_cards_in_ten_are_shown_by_a_command():
 def test_a_numeric_answer_has_a_check_and_known_wrong_answers(card):
     assert [block.role for block in card.code] == ["check"]
     assert card.wrong_answers
+
+
+@each("numeric")
+def test_a_right_answer_rounded_to_three_digits_is_accepted(card):
+    """Where the tolerance is 0 the answer is a count, which is asked exactly."""
+    if card.numeric.expression and not card.numeric.tolerance:
+        return
+    for values in draws(card.vary, most=10_000):
+        asked = replace(card, vary={name: (value,) for name, value in values.items()}).ask(Random(0))
+        assert grade(asked, f"{mean(card.numeric.bounds(values)):.2e}").correct, values
+
+
+@each("numeric")
+def test_no_two_wrong_answers_agree(card):
+    """Two wrong answers that differ by no more than the tolerance would share their feedback."""
+    for values in draws(card.vary, most=10_000):
+        low, high = card.numeric.bounds(values)
+        wrong = [evaluate(wrong.answer, values) for wrong in card.wrong_answers]
+        for one, other in combinations(wrong, 2):
+            size = max(abs(one), abs(other)) * card.numeric.tolerance if card.numeric.relative else (high - low) / 2
+            assert abs(one - other) > size, (values, one, other)
 
 
 def test_the_bank_holds_every_kind_in_number():
