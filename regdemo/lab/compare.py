@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from threading import Event
 from typing import Any
@@ -14,7 +14,7 @@ from regdemo.lab.experiment import Experiment, Progress
 from regdemo.lab.results import Results
 from regdemo.lab.source import Source
 from regdemo.lab.splits import REPEATS
-from regdemo.lab.statistics import change
+from regdemo.lab.statistics import Change, change
 from regdemo.lab.task import Task
 from regdemo.report import Block, Report, Text
 
@@ -128,57 +128,10 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
     task, experiment = results.task, results.experiment
     which, kept, gone = findings.kept_seeds(results)
     names = [recipe.name for recipe in experiment.arms[1:]]
-    reference, primary = experiment.arms[0].name, results.metrics[0]
-    scope, compared = findings.scope_of(task, len(kept)), which[1:]
-    secondary = [name for name in results.judged if name != primary]
-    blocks: list[Block] = []
-    for i in compared:
-        found = results.change(i, primary, seeds=kept, comparisons=len(compared))
-        alone = None
-        if results.overlap:
-            alone = change(results.differences(i, primary, seeds=kept), comparisons=len(compared))
-        text = findings.conclusion(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
-        if len(kept) > 1 and secondary:
-            changes = {m: results.change(i, m, seeds=kept, comparisons=len(compared)) for m in secondary}
-            text += " " + findings.secondary_findings(changes)
-        blocks.append(Text(text))
-    blocks += map(Text, gone)
-    if len(kept) > 1 and compared:
-        if fixed := findings.test_set_text(results, compared):
-            blocks.append(Text(fixed))
-        several = (
-            f" With {len(compared)} arms, intervals and p-values are corrected by Bonferroni's method, so that all "
-            "intervals of a metric hold together."
-            if len(compared) > 1
-            else ""
-        )
-        note = (
-            f"Differences paired by seed; intervals and p-values by Student's t.{several} {scope.note}"
-            + (" The gap is training minus test." if task.classes else "")
-            + f" The primary metric is {findings.what(primary)}. Training is judged on at most 1,000 examples. The "
-            "last epoch counts, not the best."
-        )
-        title = f"After epoch {results.epoch}, over {len(kept)} pairs, with 95% intervals"
-        if len(results.places) == 2:
-            blocks.append(findings.one_change(results, title, kept, note))
-        else:
-            columns = [primary, *secondary[:MOST_COLUMNS]]
-            changes_by_arm = [
-                {m: results.change(i, m, seeds=kept, comparisons=len(compared)) for m in columns} for i in compared
-            ]
-            blocks += [
-                findings.level_table(results, title, which, kept, columns),
-                findings.changes_table(
-                    f"Differences from {reference}",
-                    [results.places[i].recipe.name for i in compared],
-                    changes_by_arm,
-                    note,
-                ),
-                findings.pairs_table(results, which, kept, primary),
-            ]
-        blocks += findings.spread_blocks(results, compared, kept, primary, comparisons=len(compared))
-        if task.features and not task.hidden and len(task.features) == task.inputs:
-            blocks.append(coefficients.survival(results, which, kept))
+    primary = results.metrics[0]
+    blocks: list[Block] = [*_verdicts(results, which, kept), *map(Text, gone)]
+    if len(kept) > 1 and len(which) > 1:
+        blocks += _differences(results, which, kept)
         if len(which) <= findings.MOST_CURVES:
             blocks += [findings.curves(results, name, which, kept) for name in findings.plot_metrics(results)]
             if task.classes:
@@ -190,8 +143,8 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
         claims += coefficients.agreement(results)
     return ExperimentReport.of(
         results,
-        title=f"{findings.capital(findings.joined(names))} against {reference} on {task.title}, {experiment.seeds} "
-        f"paired seeds{findings.ended(results)}",
+        title=f"{findings.capital(findings.joined(names))} against {experiment.arms[0].name} on {task.title}, "
+        f"{experiment.seeds} paired seeds{findings.ended(results)}",
         parameters=parameters,
         claims=claims,
         blocks=blocks,
@@ -205,3 +158,64 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
         "technique from seed.",
         cards=["Q18.90", "Q18.91", "Q18.92"],
     )
+
+
+def _verdicts(results: Results, which: Sequence[int], kept: Sequence[int]) -> Iterator[Text]:
+    """What may be concluded of each arm, by the primary metric, and what the others show."""
+    compared, primary = which[1:], results.metrics[0]
+    scope = findings.scope_of(results.task, len(kept))
+    for i in compared:
+        found = results.change(i, primary, seeds=kept, comparisons=len(compared))
+        alone = None
+        if results.overlap:
+            alone = change(results.differences(i, primary, seeds=kept), comparisons=len(compared))
+        text = findings.conclusion(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
+        if len(kept) > 1 and (secondary := _secondary(results)):
+            text += " " + findings.secondary_findings(_changes(results, i, secondary, kept, len(compared)))
+        yield Text(text)
+
+
+def _differences(results: Results, which: Sequence[int], kept: Sequence[int]) -> Iterator[Block]:
+    """Every arm against the first in numbers: the metrics, each pair, their spread."""
+    task, compared, primary = results.task, which[1:], results.metrics[0]
+    if fixed := findings.test_set_text(results, compared):
+        yield Text(fixed)
+    note = "Differences paired by seed; intervals and p-values by Student's t."
+    if len(compared) > 1:
+        note += (
+            f" With {len(compared)} arms, intervals and p-values are corrected by Bonferroni's method, so that all "
+            "intervals of a metric hold together."
+        )
+    note += f" {findings.scope_of(task, len(kept)).note}" + (" The gap is training minus test." if task.classes else "")
+    note += (
+        f" The primary metric is {findings.what(primary)}. Training is judged on at most 1,000 examples. The last "
+        "epoch counts, not the best."
+    )
+    title = f"After epoch {results.epoch}, over {len(kept)} pairs, with 95% intervals"
+    if len(results.places) == 2:
+        yield findings.one_change(results, title, kept, note)
+    else:
+        columns = [primary, *_secondary(results)[:MOST_COLUMNS]]
+        yield findings.level_table(results, title, which, kept, columns)
+        yield findings.changes_table(
+            f"Differences from {results.experiment.arms[0].name}",
+            [results.places[i].recipe.name for i in compared],
+            [_changes(results, i, columns, kept, len(compared)) for i in compared],
+            note,
+        )
+        yield findings.pairs_table(results, which, kept, primary)
+    yield from findings.spread_blocks(results, compared, kept, primary, comparisons=len(compared))
+    if task.features and not task.hidden and len(task.features) == task.inputs:
+        yield coefficients.survival(results, which, kept)
+
+
+def _secondary(results: Results) -> list[str]:
+    """The metrics that are judged, but for the primary one."""
+    return [name for name in results.judged if name != results.metrics[0]]
+
+
+def _changes(
+    results: Results, i: int, metrics: Sequence[str], kept: Sequence[int], comparisons: int
+) -> dict[str, Change]:
+    """How arm i differs from the first in each metric."""
+    return {name: results.change(i, name, seeds=kept, comparisons=comparisons) for name in metrics}
