@@ -6,7 +6,7 @@ from helpers import broken
 from regdemo.demos.lora_dropout import lora_dropout
 
 
-@pytest.mark.parametrize("p", [0.0, 0.9])
+@pytest.mark.parametrize("p", [0.0, 0.9, 0.9999])
 @pytest.mark.parametrize("rank", [1, 64])
 def test_every_claim_holds_at_the_ends(p, rank):
     assert broken(lora_dropout(p=p, rank=rank, draws=1_000, seed=1)) == []
