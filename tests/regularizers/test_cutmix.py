@@ -12,7 +12,7 @@ from regdemo.regularizers import cutmix, mixup
 ORDER = torch.tensor([2, 0, 1])
 
 
-@pytest.mark.parametrize("box", [(0, 2, 1, 4), (1, 1, 0, 3), (0, 4, 0, 5), (3, 4, 4, 5)])
+@pytest.mark.parametrize("box", [(0, 2, 1, 4), (1, 1, 0, 3), (0, 2, 5, 5), (0, 4, 0, 5), (3, 4, 4, 5)])
 def test_a_box_of_the_partner_is_pasted_and_the_targets_are_mixed_by_its_area(box):
     x, y = draw(3, 2, 4, 5), draw(3, 6, seed=1)
     pasted, mixed = cutmix(x, y, box=box, order=ORDER)
@@ -22,6 +22,15 @@ def test_a_box_of_the_partner_is_pasted_and_the_targets_are_mixed_by_its_area(bo
     weight = 1 - (bottom - top) * (right - left) / 20
     assert torch.equal(pasted, expected)
     torch.testing.assert_close(mixed, weight * y + (1 - weight) * y[ORDER])
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 2, 1, 4, 5)])
+def test_images_may_have_no_channel_or_several_dimensions_of_them(shape):
+    x, y = draw(*shape), draw(3, 6, seed=1)
+    pasted, _ = cutmix(x, y, box=(1, 3, 0, 2), order=ORDER)
+    expected = x.clone()
+    expected[..., 1:3, 0:2] = x[ORDER][..., 1:3, 0:2]
+    assert torch.equal(pasted, expected)
 
 
 def test_the_target_is_the_fraction_of_pixels_that_each_image_gives():
@@ -59,6 +68,15 @@ def test_a_box_is_one_rectangle_whose_area_is_beta_before_the_edges_cut_it():
         p = sum(chance[1:below])
         count = sum(length < below for length in lengths)
         assert stats.binom.ppf(1e-8, n, p) <= count <= stats.binom.isf(1e-8, n, p)
+
+
+def test_each_place_that_a_small_box_can_take_has_its_chance():
+    # On 3 places at alpha = 1: of length 0, 1 and 2 with 1/9, 3/9 and 5/9; from its centre, or one place before it.
+    n, found = 900, [tuple(rows) for rows, columns in boxes(900, 3, 3)]
+    chances = {(): 3, (0,): 8, (1,): 3, (2,): 3, (0, 1): 5, (1, 2): 5}  # of 27
+    assert set(found) == set(chances)
+    for rows, chance in chances.items():
+        assert stats.binom.ppf(1e-8, n, chance / 27) <= found.count(rows) <= stats.binom.isf(1e-8, n, chance / 27)
 
 
 def test_every_place_can_be_the_centre():

@@ -40,6 +40,13 @@ def test_the_weight_is_drawn_from_beta(alpha):
     assert stats.kstest(weights, stats.beta(alpha, alpha).cdf).pvalue > FALSE_ALARM
 
 
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 20.0])
+def test_many_weights_at_once_are_beta_in_every_part(alpha):
+    # With 100,000 draws 0.9% between the distributions is noticed: an angle that isn't uniform would be further off.
+    weights = draw_beta(alpha, torch.device("cpu"), seeded(), (100_000,))
+    assert stats.kstest(weights.numpy(), stats.beta(alpha, alpha).cdf).pvalue > FALSE_ALARM
+
+
 def test_the_weights_spread_is_that_of_beta():
     # Gamma draws of another shape behind it would make the variance 0.87 of this: 9 standard errors less.
     n, beta, generator = 6_000, stats.beta(2, 2), seeded()
