@@ -67,10 +67,10 @@ def test_a_card_leads_on_and_is_shown_or_checked_or_sourced(card):
     assert card.see_it or card.code or card.sources
 
 
-def test_nine_cards_in_ten_are_shown_by_a_command():
-    """The others have no command that runs their subject: better none than one that shows another technique."""
+def test_four_cards_in_five_are_shown_by_a_command():
+    """The others have no command that shows what they ask: better none than one that only shares a word with them."""
     cards = [card for card in BANK.cards if card.kind != "code"]
-    assert sum(bool(card.see_it) for card in cards) >= 0.9 * len(cards)
+    assert sum(bool(card.see_it) for card in cards) >= 0.8 * len(cards)
 
 
 @each("numeric")
