@@ -38,6 +38,22 @@ def test_each_sequence_counts_its_own_tokens():
     assert not noise[0, 2:].any()
 
 
+def test_one_token_before_padding_counts_one():
+    mask = torch.tensor([[True, False]])
+    noise = embedding_noise(torch.zeros(1, 2, 5), 1.0, generator=seeded(), mask=mask)
+    alike = embedding_noise(torch.zeros(1, 2, 5), 1.0, generator=seeded())
+    torch.testing.assert_close(noise[0, 0], 2**0.5 * alike[0, 0])
+
+
+def test_one_number_is_moved_by_alpha_at_most():
+    noise = embedding_noise(torch.zeros(2_000, 1, 1, dtype=torch.float64), 1.0, generator=seeded())
+    assert 0.9 < noise.abs().max() <= 1  # missed by chance with 0.9^2000
+
+
+def test_a_sequence_without_a_token_stays_empty():
+    assert embedding_noise(torch.zeros(2, 0, 4)).shape == (2, 0, 4)
+
+
 def test_a_sequence_of_padding_alone_stays():
     x = draw(2, 3, 4)
     assert torch.equal(embedding_noise(x, generator=seeded(), mask=torch.tensor(False)), x)
