@@ -1,4 +1,4 @@
-"""Token masking: choose some tokens, hide most of them, predict them.
+"""Token masking: choose tokens, hide most of them, predict them.
 
 Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then two mistakes: a second draw at
 the wrong rate, and separators that get masked.
