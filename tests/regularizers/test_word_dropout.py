@@ -171,6 +171,10 @@ def test_pretrained_weights_are_taken_and_frozen_unless_told(freeze):
     assert torch.equal(module.eval()(IDS), F.embedding(IDS, weight))
 
 
+def test_pretrained_weights_have_the_rate_of_the_function_unless_told():
+    assert WordDropout.from_pretrained(table()).p == WordDropout(3, 2).p
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [(torch.ones(3), r"^embeddings has shape \(3,\)"), (torch.ones(2, 2).long(), r"^embeddings has dtype torch.int64")],
