@@ -24,7 +24,7 @@ ACTS_ON = "weights"
 SAY = (
     "An elastic net adds an L1 and an L2 penalty, $l_1 |w|_1$ and $l_2 |w|^2$. L1 can set weights to exactly 0; of "
     "nearly equal features it may keep one, and noise can settle which. The L2 part makes the optimum unique and pulls "
-    "the weights of positively correlated features together, the grouping effect. One proximal step does both: soft "
+    "the weights of highly correlated features together, the grouping effect. One proximal step does both: soft "
     r"threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (

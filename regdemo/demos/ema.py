@@ -88,7 +88,7 @@ def ema(
             Series("the weight", at, noisy[:, 0].tolist(), style="points"),
             *(Series(f"EMA, d = {d:g}", at, _averages(noisy, d)[:, 0].tolist()) for d in sorted({decay, 0.98})),
         ],
-        note="The longer the memory, the less noise and the longer the lag.",
+        note="In the long run, the longer the memory, the less noise and the longer the lag.",
     )
     return Measurement(
         title=f"EMA of the weights at decay = {decay:g}",

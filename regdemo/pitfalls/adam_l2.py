@@ -64,9 +64,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             r"$\epsilon$ next to $\lambda$",
         ),
         Claim(
-            "With a data gradient of 1, Adam decays the weight by",
+            "With a data gradient of 1, Adam decays the weight by next to nothing",
             0,
-            r"$\eta\epsilon$",
+            r"at most $\eta\epsilon$",
             moved(broken, least, 1.0),
             1e-11,
             r"$\eta\epsilon$",

@@ -20,7 +20,7 @@ SAY = (
     "Find the rates by walking over the model's modules, set them, count them, and raise an error if none was "
     "found. hasattr around a guessed name turns a crash into a silent no-op."
 )
-WRONG_ANSWER = "'hasattr makes it work on every model.' On a model whose names differ it does nothing, silently."
+WRONG_ANSWER = "'hasattr makes it work on every model.' Where a name differs it does nothing, silently."
 
 DEPTH = 4
 
