@@ -150,7 +150,7 @@ def claims_summary(claims: Sequence[Claim]) -> str:
 def parameters(report: Report) -> str:
     """What the demo ran with, in one line; a text that was not given is left out."""
     return " · ".join(
-        f"{name.replace('_', ' ')} {number(value) if type(value) in (int, float) else value}"
+        f"{name.replace('_', ' ')} {_given(value) if type(value) in (int, float) else value}"
         for name, value in report.parameters.items()
         if value != ""
     )
@@ -176,9 +176,15 @@ def unbroken(points: Iterable[tuple[float, ...]]) -> list[list[tuple[float, ...]
 
 
 def limits(values: Sequence[float]) -> tuple[float, float]:
-    """The ends of an axis that shows all the values; they differ even where the values do not."""
+    """The ends of an axis that shows all the values; they differ even where the values do not.
+
+    >>> limits([1.0, 3.0]), limits([4.0]), limits([0.0, 0.0])
+    ((1.0, 3.0), (2.0, 6.0), (0.0, 1.0))
+    """
     low, high = min(values), max(values)
-    margin = max(abs(low), abs(high), 1e-9) / 2
+    margin = max(abs(low), abs(high)) / 2
+    if margin < 1e-12:  # 0, but for rounding
+        return min(low, 0.0), 1.0
     return (low, high) if high - low > 1e-9 * margin else (low - margin, high + margin)
 
 
@@ -229,8 +235,16 @@ def _fixed(value: float, places: int) -> str:
     return f"{value:z,.{places}f}" if abs(value) < 1e15 and places <= 15 else f"{value:.4g}"
 
 
+def _given(value: float) -> str:
+    """A parameter as number() writes it, or whole where that would be another number: 0.999999, not 1."""
+    text = number(value)
+    return text if float(text.replace(",", "")) == value else str(value)
+
+
 def _places(value: float) -> int:
-    """Decimals of a number written alone."""
+    """Decimals of a number written alone; those of a power of ten's factor, as in 4.9e+10, are none."""
+    if isfinite(value) and value == int(value):
+        return 0
     return len(number(float(value)).partition("e")[0].partition(".")[2])
 
 

@@ -112,6 +112,11 @@ def test_the_line_of_parameters_leaves_out_a_text_that_was_not_given() -> None:
     assert parameters(report) == "p max 0.25 · draws 20,000 · seed 0"
 
 
+@pytest.mark.parametrize("p", [0.999999, 1 - 2**-53, 0.12345678])
+def test_the_line_of_parameters_gives_a_rate_whole(p: float) -> None:
+    assert parameters(Report("t", {"p": p}, [], [], "", "", [])) == f"p {p}"
+
+
 def test_the_verdict_counts_the_claims_that_hold() -> None:
     good, bad = Claim("", 1, "", 1, 0, ""), Claim("", 1, "", 2, 0, "")
     assert [claims_summary([good]), claims_summary([good, bad])] == ["1 of 1 claim holds", "1 of 2 claims hold"]
@@ -132,10 +137,24 @@ def test_tick_labels_share_their_decimals() -> None:
     assert [label for _, label in ticks(-0.5, 1, 4)] == ["-0.5", "0.0", "0.5", "1.0"]
 
 
-@pytest.mark.parametrize("values", [[5.0, 5.0], [0.0], [1e6, 1e6 + 1e-9]])
+@pytest.mark.parametrize("values", [[5.0, 5.0], [-2.0], [1e-9], [1e6, 1e6 + 1e-9]])
 def test_an_axis_has_length_even_where_its_values_are_one(values: list[float]) -> None:
     low, high = limits(values)
     assert low < min(values) <= max(values) < high
+
+
+@pytest.mark.parametrize("values", [[0.0], [0.0, 5e-324], [0.0, 4e-16], [-0.0, 0.0]])
+def test_the_axis_of_a_constant_0_is_plain(values: list[float]) -> None:
+    assert limits(values) == (0, 1)
+
+
+def test_the_axis_of_0_shows_what_rounding_puts_below_it() -> None:
+    assert limits([-4e-16, 0.0]) == (-4e-16, 1)
+
+
+def test_a_large_whole_number_is_written_without_decimals() -> None:
+    claim = Claim("", 49_488_531_200, "$V d$", 49_488_531_200, 0, "exact")
+    assert expectation(claim) == ("$V d$ = 49,488,531,200 ± 0", "49,488,531,200")
 
 
 def test_a_curve_is_cut_where_it_has_no_value() -> None:
