@@ -24,12 +24,12 @@ WRONG_ANSWER = (
 P, SHAPE = 0.2, (100, 64, 32)
 
 
-def broken(x, p):
-    return F.dropout1d(x, p)
+def broken(x, p, training):
+    return F.dropout1d(x, p, training)
 
 
-def fixed(x, p):
-    return F.dropout1d(x.transpose(1, 2), p).transpose(1, 2)
+def fixed(x, p, training):
+    return F.dropout1d(x.transpose(1, 2), p, training).transpose(1, 2)
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
@@ -40,7 +40,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
         """The fraction of rows along dim that are 0 from end to end."""
         return (y == 0).all(dim).double().mean().item()
 
-    wrong, right = broken(x, P), fixed(x, P)
+    wrong, right = broken(x, P, training=True), fixed(x, P, training=True)
+    in_eval = fixed(x, P, training=False)
     return [
         Claim("The fraction of tokens that become 0", P, "$p$", gone(wrong, 2), *proportion(P, batch * tokens)),
         Claim("The fraction of channels that become 0", 0, "fraction", gone(wrong, 1), *EXACT),
@@ -48,20 +49,22 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "The fraction of channels that become 0", P, "$p$", gone(right, 1), *proportion(P, batch * channels)
         ),
         fixed_claim("The fraction of tokens that become 0", 0, "fraction", gone(right, 2), *EXACT),
+        fixed_claim("The fraction of values that eval changes", 0, "0", (in_eval != x).double().mean().item(), *EXACT),
     ], []
 
 
 WRONG = [
-    Wrong("reshape instead of transpose", f"{__name__}.fixed", lambda right, x, p: _reshaped(x, p)),
-    Wrong("element dropout", f"{__name__}.fixed", lambda right, x, p: F.dropout(x, p)),
+    Wrong("reshape instead of transpose", f"{__name__}.fixed", lambda right, x, p, training: _reshaped(x, p, training)),
+    Wrong("element dropout", f"{__name__}.fixed", lambda right, x, p, training: F.dropout(x, p, training)),
+    Wrong("drops in eval", f"{__name__}.fixed", lambda right, x, p, training: right(x, p, True)),
     Wrong(
         "dropout2d with a dimension added last",
         f"{__name__}.fixed",
-        lambda right, x, p: F.dropout2d(x[..., None], p)[..., 0],
+        lambda right, x, p, training: F.dropout2d(x[..., None], p, training)[..., 0],
     ),
 ]
 
 
-def _reshaped(x, p):
+def _reshaped(x, p, training):
     batch, tokens, channels = x.shape
-    return F.dropout1d(x.reshape(batch, channels, tokens), p).reshape(x.shape)
+    return F.dropout1d(x.reshape(batch, channels, tokens), p, training).reshape(x.shape)
