@@ -73,6 +73,14 @@ def test_a_mask_for_each_example_breaks_the_claim_of_the_shared_one(monkeypatch)
     assert broken(drop_connect()) == ["With one mask for the batch, equal examples stay equal"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_without_drops_the_table_shows_no_penalty(seed):
+    (rows,) = (
+        block.rows for block in blocks_of(drop_connect(p=0.0, seed=seed)) if "twin" in getattr(block, "title", "")
+    )
+    assert [row[1] for row in rows] == [0, 0]
+
+
 def test_moments_with_a_variance_that_forgets_the_inputs_break_their_claim(monkeypatch):
     right = regularizers.drop_connect_moments
     monkeypatch.setattr(
