@@ -150,8 +150,9 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         refused = str(error)
 
     # On the meta device nothing is allocated or drawn; the rates are there all the same.
+    built = 0.1 if abs(p_max - 0.1) > 0.05 else 0.5  # a rate far enough from p_max to see which rates were set
     by_hand, set_whole = (
-        torch.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=0.1, device="meta") for _ in range(2)
+        torch.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=8, dropout=built, device="meta") for _ in range(2)
     )
     for module in by_hand.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -190,7 +191,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
             f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets models of Hugging Face.'
         ),
         Table(
-            title=f"nn.TransformerEncoderLayer, built with 0.1, then set to {p_max}",
+            title=f"nn.TransformerEncoderLayer, built with {built}, then set to {p_max}",
             columns=["rate", "where", "kept as", "by hand", "layerwise_dropout"],
             rows=rows,
         ),

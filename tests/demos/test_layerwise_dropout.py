@@ -102,6 +102,16 @@ def test_the_attention_of_torchs_encoder_layer_keeps_its_rate_when_set_by_hand()
     assert rows == {name: [0.3, 0.3] for name in ("dropout1.p", "dropout.p", "dropout2.p")}
 
 
+@pytest.mark.parametrize("p_max", [0.0, 0.05, 0.1, 0.1001, 0.15, 0.5, 0.9])
+def test_the_rate_that_the_loop_misses_is_seen_to_differ(p_max):
+    table = tables(layerwise_dropout(p_max=p_max))[2]
+    rows = {row[0]: row[-2:] for row in table.rows}
+    by_hand, whole = rows["self_attn.dropout"]
+    assert abs(by_hand - p_max) > 0.04
+    assert f"built with {by_hand}" in table.title
+    assert whole == p_max
+
+
 def test_the_bound_on_the_depth_is_that_of_a_sum_of_draws():
     tolerance, _ = demo._sum_of_draws([0.5] * 4, 1_000)
     # 4,000 fair coins: the exact binomial 1 - 1e-9 quantile is about 6.1 standard errors, sqrt(4 * 0.25 / 1000) each.
