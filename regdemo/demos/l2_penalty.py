@@ -80,7 +80,8 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
     """The minimum of the penalized loss against the closed form, and its factor along each direction."""
 
     # Orthogonal directions of the inputs, with the standard deviations SPREADS in the sample itself.
-    left, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
+    normal = torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64)
+    left, _ = torch.linalg.qr(normal - normal.mean(0))
     directions, _ = torch.linalg.qr(torch.randn(WEIGHTS, WEIGHTS, generator=generator, dtype=torch.float64))
     spreads = torch.tensor(SPREADS, dtype=torch.float64)
     x = EXAMPLES**0.5 * left * spreads @ directions.T
@@ -127,7 +128,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
         ),
     ]
     rows: list[list[Cell]] = [
-        [f"{spread:g}", ratio, factor, 1 / (1 + 2 * strength)]
+        [f"{spread:g}", ratio, factor]
         for spread, ratio, factor in zip(SPREADS, ratios.tolist(), factors.tolist(), strict=True)
     ]
     at = [2 ** (i / 4) for i in range(-16, 13)]
@@ -143,7 +144,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
     )
     block = Table(
         title="What the penalty leaves of the least-squares fit along each direction of the inputs",
-        columns=["std s", "left", r"$s^2/(s^2 + 2\lambda)$", "at s = 1"],
+        columns=["std s", "left", r"$s^2/(s^2 + 2\lambda)$"],
         rows=rows,
         note="Standardize inputs first: the same penalty means another thing for meters than for millimeters.",
     )
