@@ -48,7 +48,7 @@ LAYERS = 12
 def dropout(
     *,
     p: Annotated[float, rate("Probability that an activation is dropped.")] = 0.1,
-    size: Annotated[int, count("Activations dropped in each measurement.", 1, 1_000_000)] = 30_000,
+    size: Annotated[int, count("Activations dropped in each measurement.", 1_000, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure dropout at rate p on `size` activations of value X."""

@@ -44,7 +44,7 @@ RATES = (0.1, 0.2, 0.5, 0.8)
 def gaussian_dropout(
     *,
     p: Annotated[float, rate("Drop probability of the dropout whose noise is matched.")] = 0.2,
-    size: Annotated[int, count("Activations multiplied in each measurement.", 1, 1_000_000)] = 30_000,
+    size: Annotated[int, count("Activations multiplied in each measurement.", 1_000, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure the noise of Gaussian dropout and of dropout at rate p on `size` activations of value 1."""

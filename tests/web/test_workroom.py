@@ -8,7 +8,7 @@ import pytest
 
 workroom = pytest.importorskip("regdemo.web.workroom", reason="the extra web is missing")
 SLOW = ("demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0})
-QUICK = ("demo", "dropout", {"p": 0.1, "size": 100, "seed": 0})
+QUICK = ("demo", "dropout", {"p": 0.1, "size": 1_000, "seed": 0})
 
 
 def run(scenario, **options):
