@@ -116,7 +116,7 @@ def gpt2(
             rows=[
                 [site, calls[site], numbers[site], f"{numbers[site] / sum(numbers.values()):.1%}", name]
                 for site, name in zip(
-                    SITES, ("transformer.drop", "attn.attn_dropout", "attn.resid_, mlp.dropout"), strict=True
+                    SITES, ("transformer.drop", "attn.attn_dropout", "attn.resid_dropout, mlp.dropout"), strict=True
                 )
             ],
             note="GPT-2 has no dropout on the hidden layer of its feed-forward net.",

@@ -156,7 +156,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         title=f"A gradient of norm {norm:.4g}, one of {2 * size:,} entries {EXPLODED:g} times too large",
         columns=["clipped", "norm", "largest entry", "cosine to g"],
         rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
-        note="By norm the step is short and points where the outlier points. Otherwise it points elsewhere.",
+        note="By norm the step is short and keeps its direction. By value, and each alone, it points elsewhere.",
     )
     at = [float(i + 1) for i in range(min(16, size))]
     curves = Curves(
@@ -204,7 +204,7 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
     ]
     block = Text(
         "Clipping by norm does not remove an inf. By default clip_grad_norm_ says nothing, and the next step "
-        f"makes the weight NaN. check_gradients raises an error before the step: '{said}'."
+        f"makes that entry of the weight NaN. check_gradients raises an error before the step: '{said}'."
     )
     return claims, [block]
 

@@ -20,7 +20,9 @@ SAY = (
     "clip_grad_norm_ returns, and skip the step if it is not finite. A GradScaler skips the step by itself when it "
     "finds an inf."
 )
-WRONG_ANSWER = "'Clipping protects against exploding gradients.' It shortens long ones; an infinite entry becomes NaN."
+WRONG_ANSWER = (
+    "'Clipping protects against exploding gradients.' It shortens long ones; by norm, an infinite entry becomes NaN."
+)
 
 SIZE = 5
 
