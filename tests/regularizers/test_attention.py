@@ -194,6 +194,23 @@ def test_a_query_that_may_attend_to_nobody_gets_zeros_and_a_gradient_without_nan
     assert all(t.grad.isfinite().all() for t in (q, k, v))
 
 
+def test_an_example_of_padding_alone_gets_zeros_and_a_gradient_without_nan():
+    q, k, v = (t.requires_grad_() for t in qkv())
+    out = attention_dropout(q, k, v, training=False, key_padding_mask=torch.tensor([[False], [True]]).expand(2, 5))
+    assert not out[0].any()
+    assert out[1].all()
+    out.sum().backward()
+    assert all(t.grad.isfinite().all() for t in (q, k, v))
+
+
+def test_without_a_batch_the_mask_of_keys_has_none_either():
+    q, k, v = (t[0, 0] for t in qkv())
+    padded = attention_dropout(q, k, v, training=False, key_padding_mask=KEYS[0])
+    torch.testing.assert_close(padded, F.scaled_dot_product_attention(q, k, v, attn_mask=KEYS[0].expand(5, 5)))
+    with pytest.raises(ArgumentError, match=r"^key_padding_mask has shape \(5, 5\): it must be \(5,\)"):
+        attention_dropout(q, k, v, training=False, key_padding_mask=KEYS[0].expand(5, 5))
+
+
 def test_dropout_acts_on_the_weights_that_the_mask_leaves():
     q, k, v = qkv()
     kept = keep_mask((2, 3, 5, 5), 0.4, generator=seeded())
