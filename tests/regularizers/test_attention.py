@@ -194,6 +194,13 @@ def test_a_query_that_may_attend_to_nobody_gets_zeros_and_a_gradient_without_nan
     assert all(t.grad.isfinite().all() for t in (q, k, v))
 
 
+def test_the_mask_of_keys_has_as_many_as_there_are_keys_whatever_the_queries():
+    q, k, v = qkv()
+    expected = F.scaled_dot_product_attention(q[:, :, :3], k, v, attn_mask=KEYS[:, None, None, :])
+    ours = attention_dropout(q[:, :, :3], k, v, training=False, key_padding_mask=KEYS)
+    torch.testing.assert_close(ours, expected)
+
+
 def test_an_example_of_padding_alone_gets_zeros_and_a_gradient_without_nan():
     q, k, v = (t.requires_grad_() for t in qkv())
     out = attention_dropout(q, k, v, training=False, key_padding_mask=torch.tensor([[False], [True]]).expand(2, 5))

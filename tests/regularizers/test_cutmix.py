@@ -118,6 +118,7 @@ def test_it_keeps_the_types(dtype):
         ({"box": (0, 5, 0, 2)}, r"^box = \(0, 5, 0, 2\) is not allowed: it must be inside the image, 4 x 4$"),
         ({"box": (2, 1, 0, 2)}, r"^box = \(2, 1, 0, 2\) is not allowed"),
         ({"box": (0, 1, -1, 2)}, r"^box = \(0, 1, -1, 2\) is not allowed"),
+        ({"box": (-1, 1, 0, 2)}, r"^box = \(-1, 1, 0, 2\) is not allowed"),
         ({"box": (0, 1, 0, 5)}, r"^box = \(0, 1, 0, 5\) is not allowed"),
         ({"order": torch.arange(2)}, r"^order has shape \(2,\): it must be a permutation of 3 examples$"),
         ({"y": torch.arange(3)}, r"^y has dtype torch.int64: labels cannot be mixed, probabilities can: give num_cl"),
