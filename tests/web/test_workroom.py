@@ -40,7 +40,7 @@ def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
 
     *older, newest = run(scenario)
     assert all(isinstance(one, workroom.Superseded) for one in older)
-    assert newest[0].parameters["size"] == 100
+    assert newest[0].parameters["size"] == QUICK[2]["size"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 here: a job that is stopped costs its process")
