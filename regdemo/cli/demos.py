@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from regdemo import catalog
 from regdemo.catalog import Demo
-from regdemo.cli.options import AsJson, Claims, Full, Save, check_save, described, emit, import_torch
+from regdemo.cli.options import AsJson, Claims, Full, Save, check_save, declare, described, emit, import_torch
 from regdemo.parameters import Parameter, Words
 
 
@@ -31,8 +31,7 @@ def command(name: str) -> TyperCommand:
         for parameter, (kind, allowed, default) in demo.parameters.items()
     ]
     parameters += [_keyword(option, annotation, default) for option, (annotation, default) in shared.items()]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    declare(run, parameters)
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(demo.name, help=demo.help, short_help=demo.what, epilog=f"Example: {_example(demo)}")(run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typer.core import TyperGroup
 
 from regdemo.cli.keys import KeyReader
 from regdemo.cli.learner import BankPath, Home, clock, counted, from_now, home_folder, load_bank
+from regdemo.cli.options import declare, parameters_of
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata import attacks, files, judge, katas, record, sandbox
 from regdemo.kata.record import Progress
@@ -264,15 +264,13 @@ class _Desk:
 
 def at_desk(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say at which desk, and hand it the desk."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    of_desk = list(inspect.signature(_Desk, eval_str=True).parameters.values())
+    own, of_desk = parameters_of(command)[1:], parameters_of(_Desk)
 
     def run(**given: Any) -> None:
         desk = _Desk(**{one.name: given.pop(one.name) for one in of_desk})
         command(desk, **given)
 
-    run.__signature__ = inspect.Signature([*own, *of_desk])  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in (*own, *of_desk)}
+    declare(run, [*own, *of_desk])
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
 

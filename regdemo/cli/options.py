@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +31,17 @@ def described(parameter: Parameter | Words) -> str:
     """A parameter's help with its range; without the range of a seed, or of a text that may be empty."""
     plain = parameter is SEED or (isinstance(parameter, Words) and not parameter.low)
     return parameter.help if plain else f"{parameter.help.rstrip('.')}, {parameter.allowed}."
+
+
+def parameters_of(function: Callable[..., object]) -> list[inspect.Parameter]:
+    """The parameters of a function, their annotations as Typer reads them."""
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def declare(run: Callable[..., None], parameters: Sequence[inspect.Parameter]) -> None:
+    """Let Typer see these parameters in place of a function's own."""
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
 
 
 def check_save(save: Path | None) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from regdemo.cli.options import AsJson, check_save, described, emit, import_torch
+from regdemo.cli.options import AsJson, check_save, declare, described, emit, import_torch, parameters_of
 from regdemo.errors import ArgumentError
 from regdemo.lab import compare
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, TUNE, takers
@@ -221,14 +221,13 @@ def trains(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Call
                     raise ArgumentError(f"{name} has the same value twice: {', '.join(f'{v:g}' for v in given)}")
             command(**options, **values, watch=partial(_watched, as_json=as_json, save=save))
 
-        own = [p for p in _parameters(command) if p.kind != p.VAR_KEYWORD and p.name != "watch"]
+        own = [p for p in parameters_of(command) if p.kind != p.VAR_KEYWORD and p.name != "watch"]
         first, *before = [p for p in own if p.kind != p.KEYWORD_ONLY]
-        shared = [p for group in groups for p in _parameters(group)]
+        shared = [p for group in groups for p in parameters_of(group)]
         behind = [p for p in own if p.kind == p.KEYWORD_ONLY]
-        order = [first, *map(_of_technique, _VALUES), *before, *shared, *behind, *_parameters(_output)]
+        order = [first, *map(_of_technique, _VALUES), *before, *shared, *behind, *parameters_of(_output)]
         found = {p.name: p.replace(kind=p.KEYWORD_ONLY) for p in order}  # where a name comes again, at its first place
-        run.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
-        run.__annotations__ = {name: p.annotation for name, p in found.items()}
+        declare(run, list(found.values()))
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         return run
 
@@ -238,10 +237,6 @@ def trains(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Call
 def _of_technique(name: str) -> inspect.Parameter:
     kind = Annotated[list[float] | None, typer.Option(metavar="NUMBER...", help=_help(name))]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-
-
-def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
-    return list(inspect.signature(function, eval_str=True).parameters.values())
 
 
 def _watched(run: Callable[..., compare.ExperimentReport], what: str, *, as_json: bool, save: Path | None) -> None:
