@@ -45,7 +45,6 @@ class Rating(IntEnum):
 
 
 AGAIN, HARD, GOOD, EASY = Rating
-RATINGS = tuple(rating.name.lower() for rating in Rating)
 
 
 class Mode(StrEnum):
