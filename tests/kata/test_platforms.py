@@ -131,7 +131,7 @@ def test_the_numbers_of_the_system_calls_are_those_of_the_kernels_headers(column
 WINDOWS = """
 import asyncio, importlib, ctypes, multiprocessing, os, random, signal, socket, subprocess, sys, tempfile, types
 import concurrent.futures, sqlite3, threading, zipfile
-import torch, platformdirs, rich.console, typer
+import torch, platformdirs, plotext, rich.console, typer  # each has wheels of its own for Windows
 
 for name in ("fork", "killpg", "setsid", "waitpid", "sched_getaffinity", "getuid", "geteuid", "mkfifo", "O_NONBLOCK"):
     delattr(os, name)

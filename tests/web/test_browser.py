@@ -281,8 +281,8 @@ def test_a_hostile_deck_executes_nothing(browser, tmp_path):
         fired, elsewhere = [], []
         page.on("dialog", lambda dialog: (fired.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda request: elsewhere.append(request.url) if server.base not in request.url else None)
-        page.evaluate("setTimeout(() => alert('control'))")
-        page.wait_for_timeout(200)
+        with page.expect_event("dialog"):
+            page.evaluate("setTimeout(() => alert('control'))")
         assert fired == ["control"], "the listener hears an alert"
         for path in ("/cards/H1", "/cards/H2", "/search?q=right", "/topics/cards", "/quiz/start?ids=H1,H2"):
             page.goto(f"{server.base}{path}")
