@@ -91,7 +91,7 @@ def double_descent(
             *rounding(y.abs().max().item()),
         ),
         Claim(
-            f"A ridge penalty removes the peak: with {ROWS} features the test error is below that of predicting 0",
+            f"With a ridge penalty the test error at {ROWS} features is below that of predicting 0",
             (noise**2 + nothing) / 2,
             r"from $\sigma^2$ to $\sigma^2 + |w|^2$",
             ridge.mean().item(),

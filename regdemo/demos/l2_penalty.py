@@ -34,7 +34,7 @@ SAY = (
 WRONG_ANSWER = (
     "'It shrinks large weights and leaves small ones.' It shrinks along the principal directions of the inputs, most "
     r"where the inputs vary least. And 'weight_decay = $\lambda$': the gradient of $\lambda w^2$ is $2 \lambda w$. Nor "
-    "does it select, as L1 does: in general, weights come close to 0 and do not reach it."
+    "does it select, as L1 does: in general, no weight becomes exactly 0."
 )
 CARDS = (
     "Q18.424",
