@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "Gaussian dropout multiplies each activation by a draw from $N(1, p/(1-p))$: the mean and the variance of "
-    "dropout's noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well. "
-    "Variational dropout learns its rates in this form, since the output is differentiable in the noise's size."
+    "dropout's noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well."
 )
 WRONG_ANSWER = (
     "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays "

@@ -1,6 +1,6 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
-In a smooth feature map neighbors resemble each other, so what element dropout removes can be guessed from its
+In a smooth feature map neighbors resemble each other, so what element dropout removes can often be guessed from its
 neighbors. Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap:
 on a batch laid out (B, T, C) the same call drops whole tokens.
 """
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "Spatial dropout makes one draw for each example and channel and drops the whole feature map. Where "
-    "neighboring positions are correlated, what element dropout removes can be guessed from the neighbors; with the "
-    "channel gone the feature is gone, and the next layer must do without it."
+    "neighboring positions are correlated, what element dropout removes can often be guessed from the neighbors; with "
+    "the channel gone the feature is gone, and the next layer must do without it."
 )
 WRONG_ANSWER = (
     "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the channels, so "
@@ -106,8 +106,8 @@ def spatial_dropout(
         blocks=[
             Text(
                 "Where a feature map is smooth, the values at one position and the next are close. Drop single "
-                "elements, and the layer above can guess them from their neighbors. Spatial dropout takes the whole "
-                "channel."
+                "elements, and the layer above can often guess them from their neighbors. Spatial dropout takes the "
+                "whole channel."
             ),
             Table(
                 title="The same rate, another distribution",

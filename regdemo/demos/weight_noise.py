@@ -19,15 +19,15 @@ from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "weights"
 SAY = (
-    "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. Small "
-    "noise acts near a good fit like a penalty on the gradient of the output with respect to the weights, so it "
-    "favors flat minima. For a linear model with squared error it adds on average a constant, "
+    "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. With squared "
+    "error, small noise acts near a good fit like a penalty on the gradient of the output with respect to the weights. "
+    "For a linear model with squared error it adds on average a constant, "
     r"$\sigma^2$ mean $|x|^2$, and so does not regularize."
 )
 WRONG_ANSWER = (
     "'It is weight decay by other means.' For a linear model with squared error that is input noise: "
     r"$\sigma^2 |w|^2$. Weight noise costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` before each step, "
-    "not taken off again, is a random walk of the weights, not weight noise."
+    "not taken off again, is not weight noise: the draws add up."
 )
 CARDS = (
     "Q18.230",
