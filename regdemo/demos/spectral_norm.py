@@ -26,7 +26,7 @@ SAY = (
     "Spectral normalization divides a weight matrix by its largest singular value, so the matrix makes no vector "
     "longer. A chain of such layers with ReLU between them brings no two inputs farther apart: its Lipschitz "
     "constant is at most 1. The singular value is estimated by a step of power iteration in each training pass, from "
-    "below, so the bound holds once the estimate has converged. It was introduced for the discriminators of GANs."
+    "below, so the bound holds once the estimate has converged."
 )
 WRONG_ANSWER = (
     "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; "
