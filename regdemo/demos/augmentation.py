@@ -25,8 +25,8 @@ ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
 SAY = (
     "Text augmentation makes new training texts that should keep their label: delete or swap words at random "
-    "(EDA), which costs almost nothing, or paraphrase or translate there and back, which needs a model and gives "
-    "more fluent text. It usually helps most with few labeled examples, and little on top of a pretrained model."
+    "(EDA), which costs almost nothing, or paraphrase or translate there and back, which needs a model. It usually "
+    "helps most with few labeled examples, and often little on top of a pretrained model."
 )
 WRONG_ANSWER = (
     "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the sentences "
