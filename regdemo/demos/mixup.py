@@ -25,13 +25,11 @@ ACTS_ON = "inputs"
 SAY = (
     r"Mixup trains on $l x_1 + (1-l) x_2$ with the target $l y_1 + (1-l) y_2$, $l$ from Beta$(\alpha, \alpha)$. "
     "For cross entropy that is $l$ times the loss on $y_1$ plus $1-l$ times the loss on $y_2$, so no one-hot is "
-    "needed. It asks for linear behavior between examples, which works against overconfidence and memorized labels; "
-    r"a small $\alpha$ such as 0.2 mixes gently."
+    r"needed. It asks for linear behavior between examples; a small $\alpha$ such as 0.2 mixes gently."
 )
 WRONG_ANSWER = (
     "'Mix the inputs and keep the labels.' Since $l$ and $1-l$ are equally likely, the label of the first example "
-    "then says nothing about which part of the mixture is larger. Calling mixup Mixout is another mistake: Mixout "
-    "mixes weights with their pretrained values."
+    "then says nothing about which part of the mixture is larger."
 )
 CARDS = (
     "Q18.120",
@@ -103,7 +101,7 @@ def mixup(
         ),
         # A variable in [0, 1/4] with mean v has a variance of at most v / 4.
         Claim(
-            "The smaller alpha, the larger the variance of the weight",
+            "The variance of the weight",
             variance,
             r"$Var[l] = 1/(4 (2 \alpha + 1))$",
             spread.mean().item(),

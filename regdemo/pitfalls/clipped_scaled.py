@@ -2,8 +2,8 @@
 
 With a GradScaler the loss is multiplied by a large factor S, so that small gradients survive in float16. Until
 `scaler.unscale_` the gradients are S times too long. A gradient longer than $c/S$ is clipped to $c$ before that and
-divided by S afterwards, so its norm is $c/S$: SGD hardly moves. Adam divides the factor out again and hides the fault:
-all gradients longer than $c/S$ then have one length, so the clip no longer spares those between $c/S$ and $c$.
+divided by S afterwards, so its norm is $c/S$: SGD hardly moves. Adam can hide the fault, as it divides by the size of
+the gradients.
 """
 
 import torch

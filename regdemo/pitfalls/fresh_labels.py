@@ -1,9 +1,8 @@
 """Fresh labels: validation data that follow a different rule.
 
 To compare with and without dropout, the snippet makes data: random inputs, random weights, labels by the sign. It is
-called once for training and once for validation, and draws new weights each time. The rule to
-learn is then not the rule that is tested: over many such draws the true weights themselves score 50% on average, and a
-comparison of dropout rates measures chance.
+called once for training and once for validation, and draws new weights each time. The rule to learn is then not the
+rule that is tested: over many such draws the true weights themselves score 50% on average.
 """
 
 import torch

@@ -2,8 +2,7 @@
 
 The rate $p (1 - e/E)$ is set at the start of each epoch, counted from 0. So the whole last epoch runs at $p/E$: a third
 of $p$ in a fine-tuning of three epochs. Set before each step, as $p (1 - t/T)$, the rate of the last of $T$ steps is
-$p/T$, and it would be 0 at step $T$, which is not run. (With $T - 1$ in the denominator, as `numpy.linspace` has it,
-the last step has 0.)
+$p/T$, and it would be 0 at step $T$, which is not run.
 """
 
 from regdemo.bounds import EXACT, rounding

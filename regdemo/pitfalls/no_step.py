@@ -19,8 +19,8 @@ SAY = (
     "optimizer it wraps; the first test of an optimizer is that the loss falls in one step on a simple problem."
 )
 WRONG_ANSWER = (
-    "'The loss does not fall because privacy costs accuracy.' It does cost accuracy, but weights that do "
-    "not change at all point to a missing update."
+    "'The loss does not fall because privacy costs accuracy.' Weights that do not change at all point to a missing "
+    "update."
 )
 
 C, LR, SIZE, STEPS = 1.0, 0.1, 10, 20
