@@ -1,7 +1,7 @@
 """The one lazy mechanism: as a command, a module is loaded when it is first used, not when it is imported.
 
-Imports are at the top of every module. `install()`, which only the console script calls, hands the import system
-a lazy loader for our own modules and for a few libraries that take long to load. Then
+Imports are at the top of every module. `install()`, which only the console script and the processes that it starts
+call, hands the import system a lazy loader for our own modules and for a few libraries that take long to load. Then
 
     import torch                          # loaded at the first `torch.something`
     from regdemo.quiz import grading      # loaded at the first `grading.something`
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
 from types import ModuleType
@@ -94,3 +95,9 @@ def install() -> None:
     """Make imports lazy in this process from now on. Calling it twice is the same as once."""
     if not any(isinstance(finder, LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, LazyFinder())
+
+
+def call(module: str, function: str, *arguments: Any) -> Any:
+    """What a process of ours begins with: `install()`, then this function of this module."""
+    install()
+    return getattr(import_module(module), function)(*arguments)

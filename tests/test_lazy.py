@@ -50,3 +50,9 @@ def test_a_second_import_does_not_load_a_module():
         "import regdemo.quiz.schedule, sys\nimport hashlib\nimport hashlib\nprint(type(hashlib) is Lazy)"
     )
     assert found == "True"
+
+
+def test_a_worker_process_of_the_lab_loads_no_library_before_it_needs_it():
+    item = "(__import__('regdemo.lab.compare'), 'sklearn.utils' in __import__('sys').modules)[1]"
+    with Processes(1) as executor:
+        assert executor.submit(eval, item).result() is False

@@ -16,6 +16,7 @@ from multiprocessing import connection, resource_tracker
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from regdemo import lazy
 from regdemo.errors import ArgumentError, RegdemoError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Processes(ProcessPoolExecutor):
     def __init__(self, workers: int, gpus: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         begun = (context.Value("i", 0), gpus) if gpus else ()
-        super().__init__(workers, context, initializer=_begin, initargs=begun)
+        super().__init__(workers, context, initializer=lazy.call, initargs=(__name__, "_begin", *begun))
         resource_tracker.ensure_running()  # it unblocks SIGINT as it starts, so before `submit` blocks it
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -1,4 +1,4 @@
-"""The process that knows torch: takes jobs from standard input, answers with what they return. Run as a module.
+"""The process that knows torch: takes jobs from standard input, answers with what they return.
 
 A message is its length, four bytes, and a pickle. In: (job, arguments). Out: ("progress", done, total) while it goes
 on, then ("done", value, seconds), ("refused", message) or ("failed", message). SIGUSR1 ends the job that runs, or the
@@ -145,7 +145,3 @@ def _limit_memory() -> None:
         with open("/proc/self/statm", encoding="ascii") as file:
             now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_LIMIT, now + MEMORY_LIMIT))
-
-
-if __name__ == "__main__":
-    main()

@@ -167,8 +167,8 @@ class Bench:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
-            "-m",
-            "regdemo.web.worker",
+            "-c",
+            "from regdemo import lazy; lazy.call('regdemo.web.worker', 'main')",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
