@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from regdemo.lab.executors import Processes
+
 
 def printed(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()

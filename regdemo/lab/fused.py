@@ -8,7 +8,6 @@ the products instead. `benchmarks/lab.py` prints what that gains, and a test hol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,52 @@ from regdemo.lab.streams import RngStreams
 from regdemo.lab.task import Task
 
 
-def fits(task: Task, model: object, optimizer: object) -> bool:
+class Adam:
+    """torch.optim.AdamW with its defaults, for parameters of which every second one is a bias and does not decay.
+
+    It calls what AdamW calls. An optimizer of torch's imports torch's compiler at its first step, which takes as long
+    as to import torch.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], learning_rate: float, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.learning_rate = learning_rate
+        zeros = torch.zeros_like
+        self.state = {p: {"exp_avg": zeros(p), "exp_avg_sq": zeros(p), "step": torch.zeros(())} for p in parameters}
+        # Without decay all are one call.
+        every, weights, biases = slice(None), slice(0, None, 2), slice(1, None, 2)
+        self._decays = [(weights, weight_decay), (biases, 0.0)] if weight_decay else [(every, 0.0)]
+
+    def zero_grad(self) -> None:
+        """Forget what the last backward pass left."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor] | None = None) -> None:
+        """Change the parameters in place, by these gradients or by those that a backward pass left."""
+        found = [p.grad for p in self.parameters if p.grad is not None] if gradients is None else gradients
+        for part, decay in self._decays:
+            states = [self.state[parameter] for parameter in self.parameters[part]]
+            adamw(
+                self.parameters[part],
+                list(found[part]),
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                [state["step"] for state in states],
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+                beta1=0.9,
+                beta2=0.999,
+                eps=1e-8,
+                lr=self.learning_rate,
+                weight_decay=decay,
+            )
+
+
+def fits(task: Task, model: object) -> bool:
     """Whether the steps below are the ones asked for, the techniques aside."""
     return (
         type(model) is Ensemble
@@ -27,7 +71,7 @@ def fits(task: Task, model: object, optimizer: object) -> bool:
         and task.dtype == torch.float32
         and task.precision == "float32"
         and task.device.type == "cpu"
-        and type(optimizer) is torch.optim.AdamW
+        and task.optimizer == "adam"
     )
 
 
@@ -74,24 +118,16 @@ def _product(a: Tensor, b: Tensor, factor: float) -> Tensor:
 def train(
     task_x: Tensor,
     task_y: Tensor,
-    parameters: Sequence[Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     batches: Sequence[Tensor],
     p: float,
     streams: RngStreams | None,
 ) -> None:
     """One step on each batch, (S, B) numbers of examples, as `TrainingRun.step` takes them.
 
-    streams: draws the masks at rate p; None without dropout. The optimizer's state is used and left up to date.
+    streams: draws the masks at rate p; None without dropout.
     """
-    states = [_state(optimizer, parameter) for parameter in parameters]
-    parameters = [parameter.detach() for parameter in parameters]
-    first, second, counts = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
-    decays = [optimizer.param_groups[0]["weight_decay"], 0.0]
-    options = {key: optimizer.param_groups[0][key] for key in ("lr", "eps", "amsgrad", "maximize")}
-    beta1, beta2 = optimizer.param_groups[0]["betas"]
-    # Weights decay and biases do not: without decay all are one call.
-    parts = [slice(0, None, 2), slice(1, None, 2)] if decays[0] else [slice(None)]
+    parameters = [parameter.detach() for parameter in optimizer.parameters]
     units = [weight.shape[-1] for weight in parameters[:-2:2]]
     for batch in batches:
         members, size = batch.shape
@@ -99,27 +135,4 @@ def train(
         x = task_x.index_select(0, flat).view(members, size, -1)
         y = task_y.index_select(0, flat).view(members, 1, size)
         masks = [streams.keep((size, n), p).view(torch.uint8) for n in units] if streams is not None and p else []
-        found = gradients(parameters, x, y, masks, 1 / (1 - p))
-        for part, decay in zip(parts, decays, strict=False):
-            adamw(
-                parameters[part],
-                found[part],
-                first[part],
-                second[part],
-                [],
-                counts[part],
-                fused=True,
-                beta1=beta1,
-                beta2=beta2,
-                weight_decay=decay,
-                **options,
-            )
-
-
-def _state(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Any]:
-    """The optimizer's own state of a parameter, made as its first step would."""
-    state: dict[str, Any] = optimizer.state[parameter]
-    if not state:
-        state["step"] = torch.zeros((), dtype=torch.float32)
-        state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-    return state
+        optimizer.step(gradients(parameters, x, y, masks, 1 / (1 - p)))

@@ -21,6 +21,7 @@ from regdemo.lab.recipe import Recipe, Technique, acting, overridden
 from regdemo.lab.streams import RngStreams
 from regdemo.lab.task import Examples, Task
 from regdemo.lab.techniques.activations import Dropout
+from regdemo.lab.techniques.weights import WeightDecay
 
 EVALUATIONS = 10  # points of a learning curve
 GROUP = 8  # networks trained as one: as many as keep their activations in the cache
@@ -29,7 +30,7 @@ STEPS_PER_LOOK = 20  # steps between two looks at whether to stop
 POLL = 0.1  # seconds between two looks at whether the caller has cancelled
 
 # Where a technique may act without changing a step of the fused path.
-OUTSIDE_STEPS = {"begin", "optimizer", "epoch_ended", "evaluated", "predict", "measures"}
+OUTSIDE_STEPS = {"begin", "epoch_ended", "evaluated", "predict", "measures"}
 
 
 def group_size(task: Task, kind: str = "") -> int:
@@ -83,7 +84,6 @@ class TrainingRun:
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
         self._at = {site: acting(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
-        self._is_fused = fused.fits(task, self.model, self.optimizer) and all(map(_keeps_steps, self.techniques))
         self.seconds = 0.0
         self.measures: dict[str, Callable[[TrainingRun], Tensor]] = {}
 
@@ -95,17 +95,21 @@ class TrainingRun:
         """The step at which this part of the training is over, at least 1."""
         return max(1, round(part * self.steps))
 
-    def _make_optimizer(self) -> torch.optim.Optimizer:
+    def _make_optimizer(self) -> torch.optim.Optimizer | fused.Adam:
+        decay = next((t.weight_decay for t in self.techniques if isinstance(t, WeightDecay)), 0.0)
+        if fused.fits(self.task, self.model) and all(map(_keeps_steps, self.techniques)):
+            return fused.Adam(self.parameters, self.task.learning_rate, decay)
         weights = {id(w) for w in self.model.weights}
         groups = [
-            {"params": [p for p in self.parameters if (id(p) in weights) == decayed]} for decayed in (True, False)
+            {"params": [p for p in self.parameters if (id(p) in weights) == decayed], "weight_decay": decay * decayed}
+            for decayed in (True, False)
         ]
         optimizer: torch.optim.Optimizer
         if self.task.optimizer != "adam":
             momentum = 0.9 if self.task.optimizer == "momentum" else 0.0
             optimizer = torch.optim.SGD(groups, lr=self.task.learning_rate, momentum=momentum, fused=True)
         else:
-            optimizer = torch.optim.AdamW(groups, lr=self.task.learning_rate, weight_decay=0, fused=True)
+            optimizer = torch.optim.AdamW(groups, lr=self.task.learning_rate, fused=True)
         for technique in self.techniques:
             optimizer = technique.optimizer(optimizer)
         return optimizer
@@ -247,14 +251,14 @@ class TrainingRun:
 
     def steps_on(self, batches: Sequence[Tensor]) -> None:
         """A step on each batch, by hand-written gradients where no technique needs autograd's."""
-        if not self._is_fused:
+        if not isinstance(self.optimizer, fused.Adam):
             for batch in batches:
                 self.step(batch)
             return
         self._note(batches)
         dropout = next((t for t in self.techniques if isinstance(t, Dropout)), None)
         p, streams = (dropout.p, dropout.streams) if dropout else (0.0, None)
-        fused.train(self.examples.x, self.examples.y, self.parameters, self.optimizer, batches, p, streams)
+        fused.train(self.examples.x, self.examples.y, self.optimizer, batches, p, streams)
         self.step_count += len(batches)
 
     def _note(self, batches: Sequence[Tensor]) -> None:

@@ -1,5 +1,7 @@
 """Hand-written steps against autograd, at given masks; and whose steps they are."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +13,7 @@ from regdemo.lab import fused
 from regdemo.lab.choices import fitting, recipes
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.task import CLASSIFIER, Task
+from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import TrainingRun
 
 S, B = 3, 7
@@ -55,8 +58,12 @@ def test_a_training_by_hand_is_the_one_by_autograd(words, task):
     ends = []
     for by_hand in (True, False):
         run = TrainingRun(task, recipe, [0, 4], seed=1, epochs=3)
-        assert run._is_fused
-        run._is_fused = by_hand
+        assert isinstance(run.optimizer, fused.Adam)
+        if not by_hand:
+            decay = sum(t.weight_decay for t in run.techniques if isinstance(t, TECHNIQUES["weight-decay"]))
+            weights, biases = run.parameters[::2], run.parameters[1::2]
+            groups = [{"params": weights, "weight_decay": decay}, {"params": biases, "weight_decay": 0}]
+            run.optimizer = torch.optim.AdamW(groups, lr=task.learning_rate)
         for _ in range(3):
             run.epoch()
         ends.append((run.parameters, run.seen, run.step_count, run.optimizer))
@@ -69,7 +76,8 @@ def test_a_training_by_hand_is_the_one_by_autograd(words, task):
 
 def test_what_needs_autograd_or_other_numbers_keeps_the_general_path(task):
     def is_fused(changed, words="none"):
-        return TrainingRun(changed, recipes(words, {}, CLASSIFIER, "")[0], [0], seed=0)._is_fused
+        run = TrainingRun(changed, recipes(words, {}, CLASSIFIER, "")[0], [0], seed=0)
+        return isinstance(run.optimizer, fused.Adam)
 
     assert [name for name in fitting(CLASSIFIER) if is_fused(task, name)] == [
         "dropout",
@@ -91,3 +99,14 @@ def test_a_member_trained_by_hand_is_what_it_is_alone(task):
         run.epoch()
     for stacked, own in zip(together.parameters, alone.parameters, strict=True):
         torch.testing.assert_close(stacked[2], own[0], rtol=0, atol=1e-6)
+
+
+def test_a_training_by_hand_does_not_load_torchs_compiler():
+    program = """if True:
+        import sys
+        from regdemo.lab.compare import compare
+        compare("dropout", task="mnist1d", seeds=8, epochs=1)
+        print("torch._dynamo" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-    from torch.optim import Optimizer
 
     from regdemo.lab.recipe import RunProtocol
 
@@ -137,10 +136,6 @@ class WeightDecay(Technique):
     weight_decay: Annotated[
         float, Parameter("Decay of each weight, times the learning rate, at each step.", 0, 100)
     ] = 1.0
-
-    def optimizer(self, base: Optimizer) -> Optimizer:
-        base.param_groups[0]["weight_decay"] = self.weight_decay
-        return base
 
 
 @dataclass(eq=False)
