@@ -4,6 +4,7 @@ from functools import cache
 
 import torch
 
+from regdemo import catalog
 from regdemo.quiz import decks
 from regdemo.report import Table, Text
 
@@ -12,6 +13,10 @@ from regdemo.report import Table, Text
 def bundled_bank():
     """The bundled cards, which nothing changes: parsing them takes a second, so it is done once for all tests."""
     return decks.load(decks.bundled())
+
+
+# A demo's report, which nothing changes: tests of what is done with it do not need a run of their own.
+run_once = cache(catalog.Demo.run)
 
 
 def seeded(seed=0):

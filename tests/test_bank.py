@@ -11,7 +11,7 @@ from statistics import mean
 
 import pytest
 
-from helpers import bundled_bank
+from helpers import bundled_bank, run_once
 from regdemo import catalog
 from regdemo.bank.lint import lint
 from regdemo.cli import app
@@ -246,6 +246,6 @@ def test_a_recall_card_has_points_to_tick_a_hint_and_linked_sources(card):
 
 @pytest.mark.parametrize("demo", catalog.demos(), ids=lambda demo: demo.stem)
 def test_a_demo_leads_to_cards_that_exist(demo):
-    cards = demo.run().cards
+    cards = run_once(demo).cards
     assert cards
     assert [id for id in cards if BANK.find(id) is None] == []

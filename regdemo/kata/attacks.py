@@ -61,14 +61,14 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "c('unshare', 0x04000000)",
         "c('syscall', 425, 1, (ctypes.c_char * 120)())",  # io_uring_setup
     ),
-    f"more than {MEMORY // 2**30} GB of memory": (f"bytearray({MEMORY + 2**30})",),
+    f"more than {MEMORY // 2**30} GB of memory": (f"mmap.mmap(-1, {MEMORY + 2**30})",),
     "your environment and open files": (
         "os.environ[SECRET]",
         "opened()",
     ),
 }
 ATTACKER = """
-import ctypes, json, os, socket, stat, subprocess, sys, threading
+import ctypes, json, mmap, os, socket, stat, subprocess, sys, threading
 try:
     import fcntl
 except ImportError:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import pytest
 
+from helpers import run_once
 from regdemo import catalog
 from regdemo.cli import app, commands
 from regdemo.parameters import SEED
@@ -158,7 +159,8 @@ def test_list_as_json_is_one_object_a_demo(capsys):
 
 
 @pytest.mark.parametrize("name", DEMOS)
-def test_a_demo_as_json_has_the_public_shape(name, capsys):
+def test_a_demo_as_json_has_the_public_shape(name, capsys, monkeypatch):
+    monkeypatch.setattr(catalog.Demo, "run", run_once)
     assert app.run([name, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {"title", "parameters", "claims", "blocks"} <= set(report)
@@ -169,6 +171,7 @@ def test_a_demo_as_json_has_the_public_shape(name, capsys):
 @pytest.mark.parametrize("name", DEMOS)
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_demo_keeps_to_the_width_in_a_pipe_without_colour(name, width, capsys, monkeypatch):
+    monkeypatch.setattr(catalog.Demo, "run", run_once)
     monkeypatch.setenv("COLUMNS", str(width))
     assert app.run([name]) == 0
     out = capsys.readouterr().out

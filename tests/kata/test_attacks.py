@@ -420,7 +420,7 @@ def processes(parent):
 
 
 def test_endless_code_is_stopped_and_a_judge_that_died_is_started_again():
-    with Judge(seconds=2) as judge:
+    with Judge(seconds=1) as judge:
         loop = check(judge, "def double(x):\n    while True: pass")
         printing = check(judge, "def double(x):\n    while True: print('x' * 1_000)")
         leader = judge._process.pid
@@ -430,7 +430,7 @@ def test_endless_code_is_stopped_and_a_judge_that_died_is_started_again():
         judge._seconds = 20  # for the next process
         after = check(judge, "def double(x): return 2 * x")
     assert (loop.state, loop.test, loop.message) == ("timeout", "test_it_doubles", "It doubles every element.")
-    assert loop.detail == "It was stopped after 2 s."
+    assert loop.detail == "It was stopped after 1 s."
     assert printing.state == "timeout"
     assert printing.printed > len(printing.output) == 4_000
     assert after.state == "passed"
