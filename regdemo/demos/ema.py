@@ -104,7 +104,7 @@ def ema(
                 columns=["decay", "$1/(1-d)$", "variance", "long run", "lag", "long run "],
                 rows=[list(row) for row in rows],
                 note="Until a few times $1/(1-d)$ updates have been made, the first weights, which were copied, "
-                "still weigh a lot. A warm-up of the decay avoids that.",
+                "still weigh a lot. A warm-up of the decay shortens that.",
             ),
         ],
     )

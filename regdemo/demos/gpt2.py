@@ -31,7 +31,7 @@ SAY = (
     "for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
 )
 WRONG_ANSWER = (
-    "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied head twice. Close second: 'the "
+    "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied matrix twice. Close second: 'the "
     "FFN drops its hidden layer'. GPT-2's drops its output, and the attribute is `mlp.dropout`."
 )
 CARDS = (
@@ -106,8 +106,8 @@ def gpt2(
     blocks: list[Block] = [
         Text(
             f"Blocks: L = {depth}; width: d = {width}; heads: h = {heads}; vocabulary: V = {VOCABULARY:,}; "
-            f"context: T = {CONTEXT:,}. On the meta device the model is built, and even run, without allocating "
-            f"memory: in float32 its weights alone would take {4 * total / 1e9:.3g} GB, and with gradients and "
+            f"context: T = {CONTEXT:,}. On the meta device the model is built, and even run, without memory for "
+            f"its tensors: in float32 its weights alone would take {4 * total / 1e9:.3g} GB, and with gradients and "
             "Adam's two moments four times that."
         ),
         Table(

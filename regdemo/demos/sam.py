@@ -20,7 +20,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "optimizers"
 SAY = (
     r"SAM minimizes, to first order, the worst loss within $\rho$ of the weights: it goes $\rho$ uphill, takes the "
-    r"gradient there, and applies it at the starting point. That adds about $\rho |g|$ to the loss, so it favors "
+    r"gradient there, and applies it at the starting point. That adds about $\rho |g|$ to the loss, and favors "
     "flat valleys. Each step takes two forward and backward passes, so about twice the time."
 )
 WRONG_ANSWER = (
