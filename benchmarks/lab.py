@@ -118,7 +118,6 @@ def against_its_products(task: Task) -> None:
     sizes = (task.x.shape[1], *task.hidden, task.classes)
     weights = [w.detach() for w in run.model.weights]
     values = [torch.randn(GROUP, task.batch, n) for n in sizes]
-    gradients = [torch.randn_like(p) for p in run.parameters]
 
     def products() -> None:
         for layer, weight in enumerate(weights):
@@ -127,7 +126,7 @@ def against_its_products(task: Task) -> None:
             torch.bmm(values[layer + 1].mT, values[layer]) if few else torch.bmm(values[layer].mT, values[layer + 1])
             if layer:  # the inputs need no gradient
                 torch.bmm(values[layer + 1], weight.mT)
-        run.optimizer.step(gradients)
+        run.optimizer.step()
 
     ratios = sorted(
         timed(lambda: [run.steps_on(batches) for _ in range(3)])

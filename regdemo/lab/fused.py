@@ -8,6 +8,8 @@ the products instead. `benchmarks/lab.py` prints what that gains, and a test hol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,41 +19,44 @@ from regdemo.lab.ensemble import Ensemble
 from regdemo.lab.streams import RngStreams
 from regdemo.lab.task import Task
 
+ALIGNED = 16  # numbers: each parameter begins on a line of the cache, as one with memory of its own does
+
 
 class Adam:
     """torch.optim.AdamW with its defaults, for parameters of which every second one is a bias and does not decay.
 
-    It calls what AdamW calls. An optimizer of torch's imports torch's compiler at its first step, which takes as long
-    as to import torch.
+    It calls what AdamW calls, on parameters that lie in one block of memory, as do their gradients. An optimizer of
+    torch's imports torch's compiler at its first step, which takes as long as to import torch.
     """
 
     def __init__(self, parameters: Sequence[Tensor], learning_rate: float, weight_decay: float) -> None:
-        self.parameters = list(parameters)
         self.learning_rate = learning_rate
-        zeros = torch.zeros_like
-        self.state = {p: {"exp_avg": zeros(p), "exp_avg_sq": zeros(p), "step": torch.zeros(())} for p in parameters}
-        # Without decay all are one call.
-        every, weights, biases = slice(None), slice(0, None, 2), slice(1, None, 2)
-        self._decays = [(weights, weight_decay), (biases, 0.0)] if weight_decay else [(every, 0.0)]
+        # Without decay all are one block.
+        weights, biases = parameters[::2], parameters[1::2]
+        parts = [(weights, weight_decay), (biases, 0.0)] if weight_decay else [(parameters, 0.0)]
+        self._blocks = [(_in_one_block(part), decay) for part, decay in parts]
+
+    @property
+    def state(self) -> list[Tensor]:
+        """What it keeps from step to step."""
+        return [tensor for block, _ in self._blocks for tensor in (block.first, block.second, block.steps)]
 
     def zero_grad(self) -> None:
-        """Forget what the last backward pass left."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        """Forget the gradients of the last step."""
+        for block, _ in self._blocks:
+            block.gradient.zero_()
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor] | None = None) -> None:
-        """Change the parameters in place, by these gradients or by those that a backward pass left."""
-        found = [p.grad for p in self.parameters if p.grad is not None] if gradients is None else gradients
-        for part, decay in self._decays:
-            states = [self.state[parameter] for parameter in self.parameters[part]]
+    def step(self) -> None:
+        """Change the parameters in place, by their gradients."""
+        for block, decay in self._blocks:
             adamw(
-                self.parameters[part],
-                list(found[part]),
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
+                [block.value],
+                [block.gradient],
+                [block.first],
+                [block.second],
                 [],
-                [state["step"] for state in states],
+                [block.steps],
                 fused=True,
                 amsgrad=False,
                 maximize=False,
@@ -61,6 +66,26 @@ class Adam:
                 lr=self.learning_rate,
                 weight_decay=decay,
             )
+
+
+class _Block(NamedTuple):
+    value: Tensor
+    gradient: Tensor
+    first: Tensor  # the moments
+    second: Tensor
+    steps: Tensor
+
+
+def _in_one_block(parameters: Sequence[Tensor]) -> _Block:
+    """Move them into one block, and give each a gradient that is its part of another."""
+    places = [0]
+    for parameter in parameters:
+        places.append(places[-1] + ALIGNED * ceil(parameter.numel() / ALIGNED))
+    value, gradient, first, second = (torch.zeros(places[-1], dtype=parameters[0].dtype) for _ in range(4))
+    for parameter, place in zip(parameters, places, strict=False):
+        own, grad = (t[place : place + parameter.numel()].view_as(parameter) for t in (value, gradient))
+        parameter.data, parameter.grad = own.copy_(parameter.data), grad
+    return _Block(value, gradient, first, second, torch.zeros(()))
 
 
 def fits(task: Task, model: object) -> bool:
@@ -75,10 +100,15 @@ def fits(task: Task, model: object) -> bool:
     )
 
 
-def gradients(
-    parameters: Sequence[Tensor], x: Tensor, y: Tensor, masks: Sequence[Tensor], scale: float
-) -> list[Tensor]:
-    """The gradient of each member's mean cross entropy in every parameter.
+def backward(
+    parameters: Sequence[Tensor],
+    x: Tensor,
+    y: Tensor,
+    masks: Sequence[Tensor],
+    scale: float,
+    gradients: Sequence[Tensor],
+) -> None:
+    """Write the gradient of each member's mean cross entropy in every parameter into `gradients`.
 
         h_0 = x,    h_l = relu(scale h_{l-1} W_l + b_l) m_l,    logits = scale h_{L-1} W_L + b_L    (scale 1 for l = 1)
 
@@ -96,17 +126,18 @@ def gradients(
     # The logits transposed, (S, classes, B): few rows are quicker than few columns.
     delta = torch.baddbmm(biases[-1].mT, weights[-1].mT, hidden[-1].mT, alpha=factor).softmax(1)
     delta.scatter_add_(1, y, delta.new_full((1, 1, 1), -1.0).expand_as(y)).mul_(1 / x.shape[1])
-    found = [delta.sum(2).unsqueeze(1), _product(delta, hidden[-1], factor).mT.contiguous()]
+    torch.sum(delta.mT, 1, keepdim=True, out=gradients[-1])
+    gradients[-2].copy_(_product(delta, hidden[-1], factor).mT)
     if len(weights) > 1:
         upstream = _product(delta.mT, weights[-1].mT, factor)
     for layer in range(len(weights) - 2, -1, -1):
         factor = scale if masks and layer else 1.0
         # Where h is above 0, its ReLU was open and its mask 1: one comparison undoes both.
         upstream = torch.ops.aten.threshold_backward(upstream, hidden[layer + 1], 0.0)
-        found += [upstream.sum(1, keepdim=True), _product(hidden[layer].mT, upstream, factor)]
+        torch.sum(upstream, 1, keepdim=True, out=gradients[2 * layer + 1])
+        gradients[2 * layer].baddbmm_(hidden[layer].mT, upstream, beta=0.0, alpha=factor)
         if layer:
             upstream = _product(upstream, weights[layer].mT, factor)
-    return found[::-1]
 
 
 def _product(a: Tensor, b: Tensor, factor: float) -> Tensor:
@@ -118,6 +149,7 @@ def _product(a: Tensor, b: Tensor, factor: float) -> Tensor:
 def train(
     task_x: Tensor,
     task_y: Tensor,
+    parameters: Sequence[Tensor],
     optimizer: Adam,
     batches: Sequence[Tensor],
     p: float,
@@ -127,7 +159,8 @@ def train(
 
     streams: draws the masks at rate p; None without dropout.
     """
-    parameters = [parameter.detach() for parameter in optimizer.parameters]
+    found = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    parameters = [parameter.detach() for parameter in parameters]
     units = [weight.shape[-1] for weight in parameters[:-2:2]]
     for batch in batches:
         members, size = batch.shape
@@ -135,4 +168,5 @@ def train(
         x = task_x.index_select(0, flat).view(members, size, -1)
         y = task_y.index_select(0, flat).view(members, 1, size)
         masks = [streams.keep((size, n), p).view(torch.uint8) for n in units] if streams is not None and p else []
-        optimizer.step(gradients(parameters, x, y, masks, 1 / (1 - p)))
+        backward(parameters, x, y, masks, 1 / (1 - p), found)
+        optimizer.step()

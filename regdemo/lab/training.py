@@ -258,16 +258,18 @@ class TrainingRun:
         self._note(batches)
         dropout = next((t for t in self.techniques if isinstance(t, Dropout)), None)
         p, streams = (dropout.p, dropout.streams) if dropout else (0.0, None)
-        fused.train(self.examples.x, self.examples.y, self.optimizer, batches, p, streams)
+        fused.train(self.examples.x, self.examples.y, self.parameters, self.optimizer, batches, p, streams)
         self.step_count += len(batches)
 
     def _note(self, batches: Sequence[Tensor]) -> None:
         """Keep what each member saw, in order, as a number."""
-        ranks = torch.arange(1, batches[0].shape[1] + 1, device=batches[0].device)
-        for batch in batches:
-            # In one product, as the numbers of examples and the ranks are whole and small: float64 holds the sum.
-            sums = torch.mv(batch.double(), ranks[: batch.shape[1]].double()).long()
-            self.seen = self.seen * 1_000_003 + sums
+        ranks = torch.arange(1, batches[0].shape[1] + 1, device=batches[0].device, dtype=torch.float64)
+        # In one product, as the numbers of examples and the ranks are whole and small: float64 holds the sums.
+        whole = [batch for batch in batches if batch.shape[1] == len(ranks)]
+        sums = (torch.stack(whole).double() @ ranks).long()
+        rest = [(batch.double() @ ranks[: batch.shape[1]]).long() for batch in batches[len(whole) :]]
+        for each in (*sums, *rest):
+            self.seen = self.seen * 1_000_003 + each
 
     def _compute(self, x: Tensor, y: Tensor) -> None:
         outputs = self.forward(x)
