@@ -30,7 +30,7 @@ SAY = (
 WRONG_ANSWER = (
     "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next, "
     "shuffled epoch the same image meets other images and gets other activations. Close second: taking a larger batch "
-    "to be a pure gain in speed. In large batches it also takes away noise: four times the batch roughly halves the "
+    "to be a pure gain in speed. It also takes away noise: at large sizes, four times the batch roughly halves the "
     "standard deviation."
 )
 CARDS = ("Q18.511", "Q18.512", "Q18.516", "Q18.513", "Q18.628")

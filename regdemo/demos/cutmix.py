@@ -149,7 +149,7 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
-        title=f"A box of one image in another, whose label keeps {weight:.0%}",
+        title=f"A box of one image (0.7 to 1) in another (0 to 0.3), whose label keeps {weight:.0%}",
         values=images[0].tolist(),
         low=0,
         high=1,

@@ -58,7 +58,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
     wrong, right = path(broken), path(fixed)
     steps = [float(step) for step in range(STEPS + 1)]
     return [
-        Claim(f"After {K} steps of 1 from 0 the weight is at", K, "$k$, as without Lookahead", wrong[K], *EXACT),
+        Claim(
+            f"With k = {K}, α = {ALPHA:g}: after {K} steps of 1 from 0 the weight is at",
+            K,
+            "$k$, as without Lookahead",
+            wrong[K],
+            *EXACT,
+        ),
         fixed_claim(f"After {K} steps the weight is at", ALPHA * K, r"$\alpha k$", right[K], *EXACT),
         Claim(
             f"After {STEPS} steps the weight is ahead by",

@@ -17,8 +17,8 @@ BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
     "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the "
-    "padded length, and a text of L tokens then gets $\\sqrt{L/T}$ times the noise. Packed batches need the same care "
-    "(transformers, issue 34659)."
+    "padded length T, and a text of L tokens then gets $\\sqrt{L/T}$ times the noise. Packed batches need the same "
+    "care (transformers, issue 34659)."
 )
 WRONG_ANSWER = "'x.shape[1] is the length.' It is the batch's padded length; the formula has the text's own length."
 

@@ -354,7 +354,8 @@ def _strip(places: Iterable[float | None], size: int, plain: bool) -> Line:
         if at is None:
             line.append("·" * size)
         elif plain:
-            line.append(SHADES[min(int(at * len(SHADES)), len(SHADES) - 1)] * size)
+            shade = min(int(at * len(SHADES)), len(SHADES) - 1) or int(at > 0)  # blank is the low end, and no more
+            line.append(SHADES[shade] * size)
         else:
             line.append(" " * size, f"on {scale_color(at)}")
     return line.append("│" if plain else "")
@@ -426,10 +427,10 @@ def _plot(block: list[Series], series: list[list[list[tuple[float, ...]]]], widt
         for run in runs if each.style == "line" else ():
             figure.draw(figure.signal(*zip(*run, strict=True), marker=plotext.marker("braille", pixel)).lines())
     for i, (runs, each) in enumerate(zip(series, block, strict=True)):
-        points = [point for run in runs for point in run]
+        points = [point for run in runs for point in run if point[1] or each.style != "bars"]
         every = max(1, len(points) // PLOT_MARKS) if each.style == "line" else 1
-        few = points[every * i // len(series) :: every]  # each series at its own places, so that markers do not meet
-        if few and each.style != "bars":
+        few = points[every * i // len(series) :: every]  # each line at its own places, so that markers do not meet
+        if few and (each.style != "bars" or len(block) > 1):
             marker = plotext.marker(MARKERS[i % len(MARKERS)], pixels[i])
             figure.draw(figure.signal(*zip(*few, strict=True), marker=marker))
     return Line.from_ansi(figure.build().string().rstrip())

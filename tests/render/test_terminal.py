@@ -149,6 +149,10 @@ def test_a_heat_map_without_colour_is_drawn_in_shades() -> None:
     assert body(HeatMap("", [[0.0, 0.25, 0.5, 0.75, 1.0]], 0, 1))[0] == "│  ░░▒▒▓▓██│"
 
 
+def test_without_colour_a_cell_is_blank_at_the_low_end_alone() -> None:
+    assert body(HeatMap("", [[0.0, 0.1, 1e-6]], 0, 1))[0] == "│  ░░░░│"
+
+
 @pytest.mark.parametrize("color", [False, True])
 def test_24_columns_fit_60_at_two_columns_a_cell(color: bool) -> None:
     assert len(body(HeatMap("", [[0.5] * 24], 0, 1), 60, color=color)[0].strip("│")) == 48
@@ -264,6 +268,13 @@ def test_curves_that_run_together_both_show_their_marker() -> None:
     plot = "\n".join(body(Curves("", "", "", [Series("a", x, x), Series("b", x, x)]))[2:-1])
     assert plot.count(MARKERS[0]) >= 5
     assert plot.count(MARKERS[1]) >= 5
+
+
+def test_bars_of_two_series_are_told_apart_without_colour() -> None:
+    bars = [Series("one", [0.0, 1.0], [2.0, 0.0], style="bars"), Series("two", [0.0, 1.0], [0.0, 1.0], style="bars")]
+    legend, *lines = body(Curves("", "x", "y", bars))
+    assert (legend.count("●"), legend.count("▲")) == (1, 1)
+    assert ("".join(lines).count("●"), "".join(lines).count("▲")) == (1, 1)
 
 
 def test_a_rising_curve_rises() -> None:
