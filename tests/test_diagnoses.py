@@ -4,6 +4,7 @@ import re
 from functools import cache
 from itertools import takewhile
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,6 +58,15 @@ def test_cards_quote_the_tables_and_numbers_of_their_run(name):
         numbers = [number for part in measured for number in QUOTED.findall(part)]
         assert [number for number in numbers if number not in cells] == [], card.id
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_of_submissions_with_the_same_test_score_the_first_leads():
+    rng = np.random.default_rng(0)
+    answers, guesses = rng.integers(2, size=(2, 200)), rng.integers(2, size=(1000, 2, 200))
+    test, fresh = (guesses == answers).mean(2).T
+    leaders = [(tries, np.argmax(test[:tries])) for tries in (1, 10, 100, 1000)]
+    expected = [[f"{tries}", f"{test[first]:.2f}", f"{fresh[first]:.2f}"] for tries, first in leaders]
+    assert report("best-of-many").blocks[1].rows == expected
 
 
 def test_every_card_of_the_deck_shows_a_table_or_a_diff():
