@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -17,14 +19,15 @@ from regdemo.report import Block
 @diagnosis("Q18.600")
 def overfitting() -> list[Block]:
     """A network with more capacity than its few examples can hold: overfitting."""
-    data = digits(train=150, wrong=0.2)
+    large = digits(train=900, wrong=0.2)
+    data = replace(digits(train=150, wrong=0.2), val_x=large.val_x, val_y=large.val_y)
     log = fit(mlp(64, 128, 10), data, epochs=[1, 5, 10, 20, 40, 80], rate=3e-3)
     seen = table("Training log", *log.columns(*LOSSES_AND_ACCURACIES))
     changes = {
         "as above": log.last,
         "dropout 0.5": fit(mlp(64, 128, 10, dropout=0.5), data, epochs=[80], rate=3e-3).last,
         "weight decay 3": fit(mlp(64, 128, 10), data, epochs=[80], rate=3e-3, decay=3.0).last,
-        "900 examples": fit(mlp(64, 128, 10), digits(train=900, wrong=0.2), epochs=[80], rate=3e-3).last,
+        "900 examples": fit(mlp(64, 128, 10), large, epochs=[80], rate=3e-3).last,
     }
     after = table(
         "One change at a time, after epoch 80",
@@ -62,7 +65,8 @@ def stopped_too_early() -> list[Block]:
 def four_curves() -> list[Block]:
     """Four runs on the same digits: good, underfitting, overfitting, diverging."""
     epochs = [1, 5, 10, 20, 40]
-    small, large = digits(train=100, wrong=0.2), digits(train=900)
+    large = digits(train=900)
+    small = replace(digits(train=100, wrong=0.2), val_x=large.val_x, val_y=large.val_y)
     logs = [
         fit(mlp(64, 128, 10), small, epochs=epochs, rate=1e-2),
         fit(mlp(64, 128, 10), large, epochs=epochs, rate=3e-3, decay=0.1),
