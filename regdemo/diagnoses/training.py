@@ -124,10 +124,10 @@ def vanishing_gradients() -> list[Block]:
     data = digits(train=600)
     widths = (64, *[64] * 7, 10)
     sigmoid, relu = mlp(*widths, act=nn.Sigmoid), mlp(*widths)
-    for layer in relu:
-        if isinstance(layer, nn.Linear):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for layer in relu:
+            if isinstance(layer, nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     normed = mlp(*widths, act=nn.Sigmoid, norm=True)
     columns = ["layer", "sigmoid", "ReLU, He's initialization", "sigmoid, batch norm"]
