@@ -72,7 +72,11 @@ def forest_size() -> list[Block]:
             scores.append([1 - float(forest.score(train_x, train_y)), 1 - float(forest.score(val_x, val_y))])
         rows.append([trees, *map(float, np.mean(scores, axis=0))])
     return [
-        table("A random forest of full trees, mean over seeds", ["trees", "training error", "validation error"], rows)
+        table(
+            "A random forest of full trees, mean over 10 seeds (300 trees: 2)",
+            ["trees", "training error", "validation error"],
+            rows,
+        )
     ]
 
 
