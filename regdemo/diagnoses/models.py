@@ -124,7 +124,7 @@ def double_descent() -> list[Block]:
     for _ in range(runs):
         x, test = rng.standard_normal((n, 400)), rng.standard_normal((200, 400))
         w = rng.standard_normal(400) / 20
-        y, truth = x @ w + 0.5 * rng.standard_normal(n), test @ w
+        y, targets = x @ w + 0.5 * rng.standard_normal(n), test @ w + 0.5 * rng.standard_normal(200)
         for count in counts:
             fitted = np.linalg.pinv(x[:, :count]) @ y
             train = float(np.mean((x[:, :count] @ fitted - y) ** 2))
@@ -132,8 +132,8 @@ def double_descent() -> list[Block]:
             errors[count].append(
                 (
                     train,
-                    float(np.mean((test[:, :count] @ fitted - truth) ** 2)),
-                    float(np.mean((test[:, :count] @ ridge - truth) ** 2)),
+                    float(np.mean((test[:, :count] @ fitted - targets) ** 2)),
+                    float(np.mean((test[:, :count] @ ridge - targets) ** 2)),
                 )
             )
     rows = [[count, *map(float, np.median(errors[count], axis=0))] for count in counts]
