@@ -19,6 +19,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from regdemo.errors import ArgumentError
+from regdemo.quiz import kinds
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.kinds.cloze import GAPS
 
@@ -88,7 +89,7 @@ def _number(name: str) -> int:
 def _front(asked: Asked) -> str:
     """The question with its options."""
     options = "".join(f"<li>{_html(option.text)}</li>" for option in asked.options)
-    return _html(asked.question) + (f'<ol type="a">{options}</ol>' if options else "")
+    return _html(kinds.question(asked)) + (f'<ol type="a">{options}</ol>' if options else "")
 
 
 def _cloze(asked: Asked) -> str:

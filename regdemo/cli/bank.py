@@ -34,7 +34,7 @@ from regdemo.cli.learner import (
 )
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import cards as card_types
-from regdemo.quiz import decks, history, schedule
+from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards as render
 from regdemo.text import printable
 
@@ -164,7 +164,7 @@ def show(
 
 def _show(asked: Asked, page: Page) -> None:
     """All that a card holds."""
-    page.text(asked.question)
+    page.text(kinds.question(asked))
     page.listed(
         [(f"{letter})", option.text) for letter, option in zip(card_types.LETTERS, asked.options, strict=False)]
     )

@@ -20,7 +20,7 @@ from regdemo.cli.options import declare, parameters_of
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata import attacks, files, judge, katas, record, sandbox
 from regdemo.kata.record import Progress
-from regdemo.quiz import decks, history, schedule
+from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ class _Desk:
         if kept:
             self.page.quiet(f"Your file is kept as {kept}.")
         if written:
-            self.page.quiet(f"Wrote {self.file(one)}. Edit it, save it, then: {self.command('check', one.name)}")
+            holds = " with this code" if kinds.given(one.card) else ""
+            self.page.quiet(f"Wrote {self.file(one)}{holds}. Edit it, save it, then: {self.command('check', one.name)}")
         else:
             self.page.quiet(
                 f"{self.file(one)} exists and was left as it is; `--reset` begins again and keeps a copy."

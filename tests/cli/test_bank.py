@@ -200,6 +200,13 @@ def test_show_is_the_whole_card_its_place_and_its_history(bank, capsys, tmp_path
     assert out.endswith("\ndeep/d.md:11\nNever answered.\n")
 
 
+def test_show_has_the_code_that_a_bug_hunt_speaks_of(capsys, tmp_path):
+    _, out, _ = run(capsys, "show", "K56", "--home", tmp_path)
+    task, _, _ = out.partition("The answer")
+    assert "With this code" in task
+    assert "outputs = torch.stack([model(x) for _ in range(passes)])" in task
+
+
 def test_show_names_the_nearest_of_an_unknown_id(bank, capsys):
     code, _, err = run(capsys, "show", "Q3", "--bank", bank)
     assert (code, err[:44]) == (2, "regdemo: there is no card 'Q3': the nearest ")

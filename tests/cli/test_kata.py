@@ -146,6 +146,12 @@ def test_a_name_begins_a_kata_and_shows_its_task(kata):
     assert text.endswith('"""\n\ndef double(x):\n    raise NotImplementedError\n')
 
 
+def test_where_the_task_speaks_of_code_the_file_is_said_to_hold_it(kata):
+    deck = Path("deck.md")
+    deck.write_text(DECK.replace("    raise NotImplementedError", "    return x", 1))
+    assert "Wrote katas/double.py with this code. Edit it, save it, then" in kata("double")[1]
+
+
 @pytest.mark.parametrize("name", ["double", "K1", "k1", "DOUBLE", "double.py"])
 def test_a_kata_is_found_by_its_name_and_its_id(kata, name):
     assert kata(name)[0] == 0

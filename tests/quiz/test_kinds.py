@@ -1,9 +1,11 @@
 """What a card holds decides its kind; what is wrong in it is named, with its line."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from regdemo.quiz import kinds
 from regdemo.quiz.cards import CodeBlock, Numeric, Option, WrongAnswer
 from regdemo.quiz.parser import parse
 from regdemo.quiz.text import GAP
@@ -355,6 +357,18 @@ def test_a_code_card_has_one_of_each(role, count):
     block = f"```python {role}\n{role[0]}\n```\n"
     text = CODE.replace(block, block * count)
     assert faults(f"## K1: Write?\n{text}") == [(1, f"K1 has {count} blocks `python {role}`: a code card has one")]
+
+
+def test_code_that_works_is_given_with_its_question_and_functions_to_be_written_are_not():
+    works = "def f(x):\n    return x\n"
+    to_write = 'class C:\n    def f(self):\n        """Doubled."""\n        raise NotImplementedError\n'
+    for starter, code in ((works, works), (to_write, ""), ("def f(x):\n    ...\n", "")):
+        blocks = CODE.replace("```python starter\ns\n", f"```python starter\n{starter}")
+        card = read(f"## K1: Fix it.\n\nWith this code it fails.\n\n{blocks}")
+        asked = card.ask(Random(0))
+        assert kinds.given(card) == code
+        shown = f"\n\n```python\n{code}```" if code else ""
+        assert kinds.question(asked) == f"Fix it.\n\nWith this code it fails.{shown}"
 
 
 def test_a_code_card_may_have_solutions_in_several_styles_and_the_first_is_its_answer():

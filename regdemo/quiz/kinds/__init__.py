@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz.cards import Asked
+from regdemo.quiz.cards import Asked, Card
 from regdemo.quiz.kinds.base import CardKind, Grade
 
 # What a typical answer takes. Here, since cards are put in order before their kinds are needed.
@@ -46,6 +46,17 @@ def grade(asked: Asked, response: str) -> Grade:
     Raises UnreadableAnswer if the response cannot be read, ArgumentError for a recall or a code card.
     """
     return find_kind(asked.card.kind).grade(asked, response.strip())
+
+
+def given(card: Card) -> str:
+    """The code that a card's question speaks of and that is not part of its text: what is wrong in a bug hunt."""
+    return find_kind(card.kind).given(card)
+
+
+def question(asked: Asked) -> str:
+    """The question as markdown, with the code that is given below it."""
+    code = given(asked.card).strip("\n")
+    return f"{asked.question}\n\n```python\n{code}\n```" if code else asked.question
 
 
 def example(asked: Asked) -> str:

@@ -83,6 +83,10 @@ class CardKind:
         """The card's fields that depend on its kind. What is wrong with the section is noted in `parts`."""
         raise NotImplementedError
 
+    def given(self, card: Card) -> str:
+        """The code that the question speaks of and that is not part of its text, or nothing."""
+        return ""
+
     def grade(self, asked: Asked, response: str) -> Grade:
         """Grade an answer. Raises UnreadableAnswer if it cannot be read, ArgumentError if text cannot be graded."""
         raise ArgumentError(f"{asked.card.id} is a {self.name} card: it cannot be graded by its text")

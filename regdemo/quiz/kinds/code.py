@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +70,28 @@ def double(x):
         full = f"```python\n{solution}```\n\n{explanation}".strip()
         return texts(self.name, parts, parts.question, full, explanation)
 
+    def given(self, card: Card) -> str:
+        """The starter where it is code that works, as in a bug hunt, and not functions that are to be written."""
+        starter = next((block.text for block in card.code if block.role == "starter"), "")
+        try:
+            functions = [node for node in ast.walk(ast.parse(starter)) if isinstance(node, ast.FunctionDef)]
+        except SyntaxError:
+            return ""
+        return "" if all(map(_is_stub, functions)) else starter
+
     def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
         """The judge was seen to fail."""
         if not any(block.role == "mutant" for block in card.code):
             yield Flaw("has a judge that was never seen to fail: add blocks `python mutant: what it forgets`")
+
+
+def _is_stub(function: ast.FunctionDef) -> bool:
+    """Whether it has nothing but a docstring, `...`, `pass` or `raise`."""
+    return all(isinstance(node, ast.Raise | ast.Pass) or _is_constant(node) for node in function.body)
+
+
+def _is_constant(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 KIND = CodeKind()

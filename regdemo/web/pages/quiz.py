@@ -204,6 +204,7 @@ def routes(site: Site) -> list[Route]:
             here="/quiz",
             card=found,
             asked=asked,
+            question=kinds.question(asked),
             letters=LETTERS,
             flagged=await site.in_practice(desk.flagged, found),
             follow_ups=_known(site, found.follow_ups),
