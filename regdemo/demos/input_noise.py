@@ -127,14 +127,14 @@ def input_noise(
                     Series(f"w{i + 1}", [k / 5 for k in range(21)], [_ridge(x, t, k / 5)[i].item() for k in range(21)])
                     for i in range(0, INPUTS, 2)
                 ],
-                note="The more noise, the smaller $|w|$. At 0 they are least squares.",
+                note="The more noise, the smaller $|w|$. At 0 the weights are those of least squares.",
             )
         ],
         blocks=[
             Text(
                 f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the "
-                rf"inputs adds $\sigma^2 |w|^2$ = {std**2:.4g} $|w|^2$ to the mean squared error: ridge regression "
-                r"with $N \sigma^2$, N examples."
+                rf"inputs adds $\sigma^2 |w|^2$ = {std**2:.4g} $|w|^2$ to the mean squared error, or "
+                r"$N \sigma^2 |w|^2$ to the sum of squared errors of N examples: ridge regression."
             ),
             _ids_table(generator),
         ],

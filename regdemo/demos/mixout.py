@@ -107,7 +107,8 @@ def mixout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"Weights of one pass: {PRETRAINED:g} is put back, {PRETRAINED + CHANGE * scale:.4g} is kept",
+                title=f"Weights of {PRETRAINED + CHANGE:g} in one pass: {PRETRAINED:g} if put back, else "
+                f"{PRETRAINED + CHANGE * scale:.4g}",
                 values=grid.tolist(),
                 low=PRETRAINED,
                 high=PRETRAINED + CHANGE * scale,

@@ -63,7 +63,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     variance = (NOISE * C / BATCH) ** 2
     return [
         Claim(
-            f"One outlier among {BATCH} changes the gradient by",
+            f"With C = {C:g}, one outlier among {BATCH} changes the gradient by",
             C,
             "$C$, the whole norm",
             moved[broken],
@@ -78,7 +78,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(1),
         ),
         fixed_claim(
-            f"With sigma = {NOISE:g} the variance of the noise in a gradient is",
+            f"With sigma = {NOISE:g} the variance of the noise on a coordinate is",
             variance,
             r"$(\sigma C/B)^2$",
             noise,

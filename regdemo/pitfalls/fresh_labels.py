@@ -2,7 +2,7 @@
 
 To compare with and without dropout, the snippet makes data: random inputs, random weights, labels by the sign. It is
 called once for training and once for validation, and draws new weights each time. The rule to learn is then not the
-rule that is tested: over many such draws the true weights themselves score 50% on average.
+rule that is tested: over many such draws the weights that labeled the training set score 50% on average.
 """
 
 import torch
@@ -15,7 +15,7 @@ BREAKS = "dropout"
 CARDS = ("Q18.325", "Q18.90", "Q18.92")
 SAY = (
     "Synthetic training and validation data need one rule and separate inputs: draw the weights once. Before asking "
-    "whether dropout helps, check that the true weights score well on the validation set."
+    "whether dropout helps, check that the weights that labeled the training set score well on the validation set."
 )
 WRONG_ANSWER = (
     "'Dropout made no difference, so it does not help here.' The labels of the validation set follow "
@@ -59,17 +59,19 @@ def measure() -> tuple[list[Claim], list[Block]]:
     # about 1/(pi^2 (d - 2)), and the rows add 1/(4 n): below 0.01.
     return [
         Claim(
-            f"Mean validation accuracy of the true weights, over {TASKS} tasks",
+            f"Mean validation accuracy of the training set's weights, over {TASKS} tasks",
             0.5,
             r"$1 - E[\text{angle}]/\pi = 0.5$",
             wrong.mean().item(),
             *mean_of_bounded(0.01, 0.5, TASKS),
         ),
-        fixed_claim("Validation accuracy of the true weights", 1, "accuracy = 1", right.mean().item(), *EXACT),
+        fixed_claim(
+            "Validation accuracy of the training set's weights", 1, "accuracy = 1", right.mean().item(), *EXACT
+        ),
         fixed_claim("Validation inputs that are training inputs too", 0, "none = 0", recurring, *EXACT),
     ], [
         Table(
-            f"Accuracy of the true weights on validation data, {TASKS} tasks",
+            f"Accuracy of the training set's weights on validation data, {TASKS} tasks",
             ["code", "lowest", "mean", "highest"],
             [
                 [name, scores.min().item(), scores.mean().item(), scores.max().item()]

@@ -2,7 +2,7 @@
 
 Mixout sets weights back to their pretrained values at random while fine-tuning. The snippet of that name mixes each
 example with another one of its batch: that reduces the variance in training alone, leaves the labels as they were, and
-lets one text influence another's prediction. The snippet uses no pretrained weight.
+lets one example influence another's prediction. The snippet uses no pretrained weight.
 """
 
 import torch
@@ -88,7 +88,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             reason,
         ),
         fixed_claim(
-            "Gradient of an example's output for the other examples",
+            "Gradient of an example's output with respect to the other examples",
             0,
             "max gradient",
             reached[1:].abs().max().item(),
