@@ -149,7 +149,7 @@ def mc_dropout(
                         style="points",
                     ),
                     Series(
-                        "mean",
+                        f"mean of all {samples:,}",
                         [i + 1.25 for i in range(EXAMPLES)],
                         [mean[i, c].item() for i, c in enumerate(tops)],
                         style="points",
