@@ -50,7 +50,8 @@ class fixed(nn.Module):
     def forward(self, x):
         if not self.training:
             return x + self.branch(x)
-        keep = torch.rand(len(x), *[1] * (x.dim() - 1)) >= self.p
+        shape = len(x), *[1] * (x.dim() - 1)
+        keep = torch.rand(shape, device=x.device) >= self.p
         return x + self.branch(x) * keep / (1 - self.p)
 
 
