@@ -153,7 +153,7 @@ def label_smoothing(
                         )
                         for rate in sorted({0.0, e, 0.3})
                     ),
-                    Series("best gap", [gap], [at_best.item()], style="points"),
+                    Series(f"best gap at e = {e:g}", [gap], [at_best.item()], style="points"),
                 ],
                 note="With smoothing there is a best gap. Without, the loss falls for as long as the gap grows.",
             )

@@ -118,8 +118,8 @@ def max_norm(
         blocks=[
             Text(
                 f"After each step a unit's weight vector that is longer than {limit:g} is scaled back to that length. "
-                "Within the limit nothing pulls the weights, so unlike L2, max-norm costs a short weight vector "
-                "nothing, and it bounds the norm at any learning rate."
+                "Within the limit max-norm does not pull the weights, so unlike L2 it costs a short weight vector "
+                "nothing. And it bounds the norm at any learning rate."
             ),
             *train_blocks[1:],
             Table(
@@ -172,7 +172,7 @@ def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]
     )
     table = Table(
         title=f"The longest |w| in {STEPS} steps",
-        columns=["lr", "max-norm", "L2, strength 0.05", "neither"],
+        columns=["lr", "max-norm", r"L2, $0.05 |w|^2$", "neither"],
         rows=[[f"{r:g}", *(max(paths[r, how]) for how in ("max-norm", "L2", "neither"))] for r in RATES],
     )
     return claims, [curves, table]

@@ -15,8 +15,7 @@ BREAKS = "dropout"
 CARDS = ("Q18.6",)
 SAY = (
     "A zero after a ReLU need not be a dropped neuron: with symmetric inputs half were zero anyway. To "
-    "see what dropout dropped, look at the mask: count zeros among the activations that were not zero "
-    "before it."
+    "see what dropout dropped, count zeros among the activations that were not zero before it."
 )
 WRONG_ANSWER = (
     "'75% are zero, so the dropout is stronger than set.' ReLU zeroed half; dropout dropped half of the "
