@@ -1,8 +1,8 @@
 """Weight decay: shrink weights outside the gradient.
 
-AdamW shrinks each weight directly; Adam with L2 in the loss divides the penalty's gradient by its running scale, so the
-decay depends on the gradients. Measures both on the same gradients, checks AdamW's formula and when the two agree, and
-shows which parameters are exempt.
+AdamW shrinks each weight directly; Adam with L2 in the loss divides the penalty's gradient by the gradients' running
+scale, so the decay depends on the gradients. Measures both on the same gradients, checks AdamW's formula and when the
+two agree, and shows which parameters are exempt.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
 SAY = (
     r"AdamW multiplies each weight by $1 - \eta \lambda$ and takes Adam's step on the gradient alone. Under plain "
-    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by its running scale, so the "
-    "larger a weight's gradients, the less it is decayed. By convention biases and norm parameters are exempt, but "
-    "AdamW's defaults decay them too: to exempt them takes parameter groups."
+    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by the gradients' running "
+    "scale, so the larger a weight's gradients, the less it is decayed. By convention biases and norm parameters are "
+    "exempt, but AdamW's defaults decay them too: to exempt them takes parameter groups."
 )
 WRONG_ANSWER = (
     r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "
