@@ -82,7 +82,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         Claim(
             "The attacked inputs differ from those of the fixed code by",
             0,
-            "max |x' - x'|",
+            "largest difference",
             (attacked[0] - attacked[1]).abs().max().item(),
             *EXACT,
         ),

@@ -18,7 +18,7 @@ SAY = (
     "the first: 0.8, then 0.5 of the rest."
 )
 WRONG_ANSWER = (
-    "'10% random words, so the second draw has probability 0.1.' That is right if one draw decides among all three."
+    "'10% random words, so the second draw has probability 0.1.' 0.1 is right if one draw decides among all three."
 )
 
 VOCABULARY, MASK, P = 1_000, 0, 0.15
