@@ -78,7 +78,7 @@ def batch_mixing(
         ),
         Claim("The weight of an example in its own mixture", p, "$p$", made_of.diagonal().mean().item(), *rounding(1)),
         Claim(
-            "How far it moves when the other example in its mixture moves by 1",
+            "How far a mixture moves when the other example in it moves by 1",
             1 - p,
             "$1 - p$",
             (made_of.sum() - made_of.trace()).item() / small,

@@ -177,9 +177,11 @@ def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Gene
         )["weight"]
         deviation = noise_multiplier * times * max_norm / batch
         bound = mean_of_normal(2**0.5 * deviation**2, NOISY)
-        where = "" if times == 1 else f", clipped to {times} C"
+        where, size = ("", "") if times == 1 else (f", clipped to {times} C", f"{times} ")
         claims.append(
-            Claim(f"The variance of the noise{where}", deviation**2, r"$(\sigma C / B)^2$", mean_square(g), *bound)
+            Claim(
+                f"The variance of the noise{where}", deviation**2, rf"$({size}\sigma C / B)^2$", mean_square(g), *bound
+            )
         )
     return [*claims, Claim("The mean of the noise is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY))]
 

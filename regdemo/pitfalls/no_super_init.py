@@ -67,11 +67,12 @@ class fixed(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
-        self.base.step()
+        loss = self.base.step(closure)
         self.steps += 1
         if self.steps % self.k == 0:
             for w, slow in self.slow.items():
                 w.copy_(slow.lerp_(w, self.alpha))
+        return loss
 
 
 def _schedule(optimizer) -> None:

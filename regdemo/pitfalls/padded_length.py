@@ -32,7 +32,7 @@ def broken(x, mask, alpha):
 
 
 def fixed(x, mask, alpha):
-    length = mask.sum(1)[:, None, None]
+    length = mask.sum(1).clamp(min=1)[:, None, None]
     scale = alpha / (length * x.shape[2]) ** 0.5
     noise = 2 * torch.rand_like(x) - 1
     return x + scale * noise * mask[..., None]

@@ -55,7 +55,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("The mean change of the ids that change", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
         Claim(
-            "The fraction of ids 0 that change, since a float is cut towards 0",
+            "The fraction of ids 0 that change",
             0,
             "fraction changed",
             (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
