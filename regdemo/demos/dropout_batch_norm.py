@@ -180,14 +180,17 @@ def _row(x: Tensor, p: float, generator: Generator) -> list[Cell]:
 def _over_rates(x: Tensor, generator: Generator) -> Curves:
     """The ratio of the variance in training to that in eval, over the rate."""
     rates = [rate_ / 10 for rate_ in range(9)]
-    measured, formula = zip(*(_row(x, rate_, generator)[2:] for rate_ in rates), strict=True)
+    measured = [float(str(_row(x, rate_, generator)[2])) for rate_ in rates]
+    line = [i / 100 for i in range(81)]
+    relative = x.square().mean().item() / _variance(x)
+    formula = [1 + rate_ / (1 - rate_) * relative for rate_ in line]
     return Curves(
         title="Variance behind a ReLU and dropout, training over eval; batch norm assumes 1",
         x_label="p",
         y_label="ratio",
         series=[
-            Series("measured", rates, [float(str(value)) for value in measured], style="points"),
-            Series("$1 + p/(1-p) E[x^2]/Var[x]$", rates, [float(str(value)) for value in formula]),
+            Series("measured", rates, measured, style="points"),
+            Series("$1 + p/(1-p) E[x^2]/Var[x]$", line, formula),
         ],
         note=f"Measured on {x.numel():,} activations.",
     )
