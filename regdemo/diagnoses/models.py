@@ -50,12 +50,16 @@ def boosting_rounds() -> list[Block]:
     for rate in (0.3, 0.03):
         model = GradientBoostingClassifier(n_estimators=marks[-1], learning_rate=rate, max_depth=3, random_state=0)
         model.fit(train_x, train_y)
-        losses = [
-            [float(log_loss(y, guess)) for guess in model.staged_predict_proba(x)]
-            for x, y in ((train_x, train_y), (val_x, val_y))
+        stages = [list(model.staged_predict_proba(x)) for x in (train_x, val_x)]
+        rows = [
+            [
+                mark,
+                float(log_loss(train_y, stages[0][mark - 1])),
+                float(log_loss(val_y, stages[1][mark - 1])),
+                1 - float((stages[1][mark - 1].argmax(1) == val_y).mean()),
+            ]
+            for mark in marks
         ]
-        errors = [1 - float((guess == val_y).mean()) for guess in model.staged_predict(val_x)]
-        rows = [[mark, losses[0][mark - 1], losses[1][mark - 1], errors[mark - 1]] for mark in marks]
         tables.append(table(f"Gradient boosting, learning rate {rate:g}", columns, rows))
     return tables
 
