@@ -123,7 +123,8 @@ def early_stopping(
         claims=claims,
         picture=[
             Curves(
-                title="Labels of the training set that the network fits, and where it would have stopped",
+                title="Labels of the training set that the network fits"
+                + (", and where it would have stopped" if stopped else ""),
                 x_label="epoch",
                 y_label="fraction fitted",
                 series=[
