@@ -96,7 +96,7 @@ def embedding_noise(
         ),
         Claim("With the mask padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
-            "Without the mask the tokens get only $L/T$ of that square",
+            "Without the mask the tokens get only a part of that square, padding the rest",
             third * part,
             rf"$\alpha^2 / 3 \cdot {int(real.sum())}/{tokens}$",
             size(blind[:, real]),

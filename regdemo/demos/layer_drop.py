@@ -115,7 +115,7 @@ def layer_drop(
             *proportion(p, draws * depth),
         ),
         Claim(
-            "Pruned to every other layer, the network computes what the mask that skips the others does",
+            "Pruned to every other layer, the network computes the same as under a mask that skips the others",
             0,
             "max difference",
             (trained - pruned).abs().max().item(),

@@ -20,7 +20,7 @@ SAY = (
     " outputs must not change."
 )
 WRONG_ANSWER = (
-    "'GPT is an encoder without a decoder.' With a causal mask; without one it attends both ways, as BERT does."
+    "'GPT is an encoder without a decoder.' With a causal mask; without one an encoder attends both ways, as BERT does."
 )
 
 LENGTH, WIDTH = 8, 16
