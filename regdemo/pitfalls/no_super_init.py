@@ -36,12 +36,13 @@ class broken(torch.optim.Optimizer):
                 self.slow[w] = w.detach().clone()
 
     @torch.no_grad()
-    def step(self):
-        self.base.step()
+    def step(self, closure=None):
+        loss = self.base.step(closure)
         self.steps += 1
         if self.steps % self.k == 0:
             for w, slow in self.slow.items():
                 w.copy_(slow.lerp_(w, self.alpha))
+        return loss
 
 
 class fixed(torch.optim.Optimizer):
