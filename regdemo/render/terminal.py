@@ -426,11 +426,12 @@ def _plot(block: list[Series], series: list[list[list[tuple[float, ...]]]], widt
                 figure.draw(figure.signal(*zip(*few, strict=True), marker=plotext.marker("·", pixel)))
         for run in runs if each.style == "line" else ():
             figure.draw(figure.signal(*zip(*run, strict=True), marker=plotext.marker("braille", pixel)).lines())
-    for i, (runs, each) in enumerate(zip(series, block, strict=True)):
-        points = [point for run in runs for point in run if point[1] or each.style != "bars"]
-        every = max(1, len(points) // PLOT_MARKS) if each.style == "line" else 1
-        few = points[every * i // len(series) :: every]  # each line at its own places, so that markers do not meet
-        if few and (each.style != "bars" or len(block) > 1):
+    lines = [each.style == "line" for each in block]
+    for i in sorted(range(len(block)), key=lambda i: not lines[i]):  # single points over the marks of lines
+        points = [point for run in series[i] for point in run if point[1] or block[i].style != "bars"]
+        every = max(1, min(sum(lines), len(points) // 2), len(points) // PLOT_MARKS) if lines[i] else 1
+        few = points[every * i // len(block) :: every]  # each line at its own places, so that markers do not meet
+        if few and (block[i].style != "bars" or len(block) > 1):
             marker = plotext.marker(MARKERS[i % len(MARKERS)], pixels[i])
             figure.draw(figure.signal(*zip(*few, strict=True), marker=marker))
     return Line.from_ansi(figure.build().string().rstrip())

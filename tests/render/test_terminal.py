@@ -270,6 +270,18 @@ def test_curves_that_run_together_both_show_their_marker() -> None:
     assert plot.count(MARKERS[1]) >= 5
 
 
+def test_short_lines_that_run_together_both_show_their_marker() -> None:
+    x = [0.0, 1.0, 2.0, 3.0, 4.0]
+    plot = "\n".join(body(Curves("", "", "", [Series("a", x, x), Series("b", x, x)]))[2:-1])
+    assert (plot.count(MARKERS[0]), plot.count(MARKERS[1])) == (3, 2)
+
+
+def test_measured_points_are_drawn_over_the_marks_of_a_line() -> None:
+    x = [0.0, 1.0, 2.0, 3.0, 4.0]
+    series = [Series("measured", x, x, style="points"), Series("formula", x, x)]
+    assert "\n".join(body(Curves("", "", "", series))[2:-1]).count(MARKERS[0]) == 5
+
+
 def test_bars_of_two_series_are_told_apart_without_colour() -> None:
     bars = [Series("one", [0.0, 1.0], [2.0, 0.0], style="bars"), Series("two", [0.0, 1.0], [0.0, 1.0], style="bars")]
     legend, *lines = body(Curves("", "x", "y", bars))
