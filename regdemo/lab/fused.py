@@ -37,9 +37,9 @@ class Adam:
         self._blocks = [(_in_one_block(part), decay) for part, decay in parts]
 
     @property
-    def state(self) -> list[Tensor]:
-        """What it keeps from step to step."""
-        return [tensor for block, _ in self._blocks for tensor in (block.first, block.second, block.steps)]
+    def state(self) -> dict[Tensor, dict[str, Tensor]]:
+        """What it keeps from step to step of each block, as an optimizer of torch's does of each parameter."""
+        return {b.value: {"exp_avg": b.first, "exp_avg_sq": b.second, "step": b.steps} for b, _ in self._blocks}
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""

@@ -60,8 +60,7 @@ def _held(run: TrainingRun) -> Iterator[Tensor]:
         yield from (p, p.grad) if p.grad is not None else (p,)
     optimizer: Any = run.optimizer
     while optimizer is not None:
-        own = optimizer.state
-        yield from _tensors(own if isinstance(own, list) else [list(state.values()) for state in own.values()])
+        yield from _tensors([list(state.values()) for state in optimizer.state.values()])
         optimizer = getattr(optimizer, "base", None)
     yield from _tensors([list(vars(technique).values()) for technique in run.techniques])
 
