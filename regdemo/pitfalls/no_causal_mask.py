@@ -31,7 +31,8 @@ def broken(encoder, x):
 
 
 def fixed(encoder, x):
-    mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+    n = x.shape[1]
+    mask = nn.Transformer.generate_square_subsequent_mask(n, x.device)
     return encoder(x, mask=mask, is_causal=True)
 
 

@@ -25,21 +25,23 @@ VOCABULARY, MASK, P = 1_000, 0, 0.15
 
 
 def broken(ids, mask_id, vocabulary, p):
-    chosen = torch.rand(ids.shape) < p
+    draw = torch.rand(3, *ids.shape, device=ids.device)
+    chosen = draw[0] < p
     labels = ids.masked_fill(~chosen, -100)
-    masked = chosen & (torch.rand(ids.shape) < 0.8)
-    swapped = chosen & ~masked & (torch.rand(ids.shape) < 0.1)
-    words = torch.randint(vocabulary, ids.shape)
+    masked = chosen & (draw[1] < 0.8)
+    swapped = chosen & ~masked & (draw[2] < 0.1)
+    words = torch.randint_like(ids, vocabulary)
     inputs = torch.where(swapped, words, ids).masked_fill(masked, mask_id)
     return inputs, labels
 
 
 def fixed(ids, mask_id, vocabulary, p):
-    chosen = torch.rand(ids.shape) < p
+    draw = torch.rand(3, *ids.shape, device=ids.device)
+    chosen = draw[0] < p
     labels = ids.masked_fill(~chosen, -100)
-    masked = chosen & (torch.rand(ids.shape) < 0.8)
-    swapped = chosen & ~masked & (torch.rand(ids.shape) < 0.5)
-    words = torch.randint(vocabulary, ids.shape)
+    masked = chosen & (draw[1] < 0.8)
+    swapped = chosen & ~masked & (draw[2] < 0.5)
+    words = torch.randint_like(ids, vocabulary)
     inputs = torch.where(swapped, words, ids).masked_fill(masked, mask_id)
     return inputs, labels
 
@@ -90,5 +92,5 @@ def _second(probability, ids, mask_id, vocabulary, p):
     chosen = torch.rand(ids.shape) < p
     masked = chosen & (torch.rand(ids.shape) < 0.8)
     swapped = chosen & ~masked & (torch.rand(ids.shape) < probability)
-    inputs = torch.where(swapped, torch.randint(vocabulary, ids.shape), ids).masked_fill(masked, mask_id)
+    inputs = torch.where(swapped, torch.randint_like(ids, vocabulary), ids).masked_fill(masked, mask_id)
     return inputs, ids.masked_fill(~chosen, -100)

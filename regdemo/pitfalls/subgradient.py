@@ -28,7 +28,7 @@ FEATURES, ROWS, LARGE, LAM, LR, STEPS = 50, 200, 5, 0.3, 0.1, 300
 
 
 def broken(x, y, lam, lr, steps):
-    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    w = x.new_zeros(x.shape[1], requires_grad=True)
     for _ in range(steps):
         loss = (x @ w - y).square().mean() / 2 + lam * w.abs().sum()
         (gradient,) = torch.autograd.grad(loss, w)
@@ -38,7 +38,7 @@ def broken(x, y, lam, lr, steps):
 
 
 def fixed(x, y, lam, lr, steps):
-    w = torch.zeros(x.shape[1], dtype=x.dtype, requires_grad=True)
+    w = x.new_zeros(x.shape[1], requires_grad=True)
     for _ in range(steps):
         loss = (x @ w - y).square().mean() / 2
         (gradient,) = torch.autograd.grad(loss, w)

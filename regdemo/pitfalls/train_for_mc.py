@@ -16,8 +16,9 @@ BREAKS = "mc_dropout"
 CARDS = ("Q18.215", "Q18.214", "Q18.217")
 SAY = (
     "For MC dropout put the model in eval, and then its dropout modules alone in training "
-    "(nn.MultiheadAttention, whose rate is a float, included). model.train() also updates the batch norms"
-    " on what you predict."
+    "(nn.MultiheadAttention, whose rate is a float, included). model.train() also updates the batch norms "
+    "on what you predict. With nn.TransformerEncoderLayer call torch.backends.mha.set_fastpath_enabled(False) too: "
+    "its fast path in eval skips the dropout modules."
 )
 WRONG_ANSWER = (
     "'train() only turns dropout on, there is no optimizer.' The forward pass itself updates a batch norm's buffers."

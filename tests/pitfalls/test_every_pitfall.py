@@ -7,6 +7,8 @@ from functools import cache
 from math import isfinite
 
 import pytest
+import torch
+from torch import nn
 
 from helpers import bundled_bank
 from regdemo import catalog
@@ -84,6 +86,28 @@ def test_the_code_shown_is_the_source_of_the_code_that_ran(pitfall):
     lines = difference.source.splitlines()
     for sign, function in (("-", module.broken), ("+", module.fixed)):
         assert [line[1:] for line in lines if line[:1] in (sign, " ")] == inspect.getsource(function).splitlines()
+
+
+IDS, INPUTS = torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5, 4)
+ENCODER = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("no-causal-mask", (ENCODER, INPUTS)),
+        ("second-draw", (IDS, 0, 10, 0.5)),
+        ("smoothed-targets", (IDS[0], 5, 0.1)),
+        ("subgradient", (INPUTS[0], INPUTS[0, :, 0], 0.1, 0.1, 2)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_its_code_makes_lies_where_its_input_does(name, arguments):
+    moved = [value.to("meta") if isinstance(value, (torch.Tensor, nn.Module)) else value for value in arguments]
+    module = module_of(catalog.pitfall(name))
+    for snippet in (module.broken, module.fixed):
+        found = snippet(*moved)
+        assert {part.device.type for part in (found if isinstance(found, tuple) else [found])} == {"meta"}
 
 
 @each
