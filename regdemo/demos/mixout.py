@@ -27,8 +27,8 @@ SAY = (
     "acts like one on their size."
 )
 WRONG_ANSWER = (
-    "'Mixout mixes examples of a batch.' That is nearer to mixup. Close second: "
-    "putting weights back without $p W_0$ in the numerator: the mean then depends on $p$."
+    "'Mixout mixes examples of a batch.' That is nearer to mixup. Close second: leaving out the $-p W_0$ of "
+    "$((1-m) W_0 + m W - p W_0)/(1-p)$. The mean of the weight then depends on $p$."
 )
 CARDS = (
     "Q18.184",

@@ -150,7 +150,7 @@ def double_descent() -> list[Block]:
 
 @diagnosis("Q18.666")
 def lasso_flips() -> list[Block]:
-    """Two features that are nearly copies: how the lasso splits their weight changes with the sample."""
+    """Two features that are nearly copies: the lasso's split of their weight changes with the sample."""
     rng = np.random.default_rng(0)
     rows: list[list[object]] = []
     for draw in range(1, 6):

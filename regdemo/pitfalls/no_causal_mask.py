@@ -20,7 +20,8 @@ SAY = (
     " outputs must not change."
 )
 WRONG_ANSWER = (
-    "'GPT is an encoder without a decoder.' With a causal mask; without one an encoder attends both ways, as BERT does."
+    "'GPT is an encoder without a decoder.' Only with a causal mask: without one an encoder attends both ways, "
+    "as in BERT."
 )
 
 LENGTH, WIDTH = 8, 16
