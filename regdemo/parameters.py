@@ -103,7 +103,7 @@ below 1', help='Drop probability.')
 def bound_text(value: float) -> str:
     """A bound as it is read aloud: thousands apart, no point where there is no fraction.
 
-    >>> in_words(1_000_000.0), in_words(0.05), in_words(1e-12)
+    >>> bound_text(1_000_000.0), bound_text(0.05), bound_text(1e-12)
     ('1,000,000', '0.05', '1e-12')
     """
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"

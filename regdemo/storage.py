@@ -66,7 +66,7 @@ def atomic_write(path: Path, data: bytes | str, *, replace: bool = True) -> None
 
 
 def write_cache(path: Path, data: bytes | str) -> bool:
-    """Keep something that can be computed again: only if at least ROOM bytes stay free. Raises nothing.
+    """Keep something that can be computed again: only if at least DISK_RESERVE bytes stay free. Raises nothing.
 
     Returns whether the file was written.
     """

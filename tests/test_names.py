@@ -1,6 +1,9 @@
 """Names: a public class has one meaning in the whole package, and what scripts import is there."""
 
 import ast
+import io
+import re
+import tokenize
 from collections import defaultdict
 from importlib import import_module
 from importlib.util import find_spec
@@ -36,3 +39,31 @@ def test_a_script_imports_names_that_are_there(script):
             module = import_module(node.module)
             for name in (alias.name for alias in node.names):
                 assert hasattr(module, name) or find_spec(f"{node.module}.{name}"), name
+
+
+CAPITALS = re.compile(r"(?<![\w.$\\-])[A-Z]{2,}(?:_[A-Z0-9]+)*(?![\w-])")
+# Words in capitals that are no names of ours: abbreviations, and what a docstring says something else is put for.
+ABBREVIATIONS = """
+AMD ASAM BERT BLANKLINE BN CUDA CUDA_VISIBLE_DEVICES DELETE DNS DOS ECE EPERM FFFD FFN FGSM FILE FORBIDDEN FSRS
+GPU HOST HTML ISO ISTA JSON KB KL LBFGS LSTM MB MC NUMBER NVIDIA OKLCH OSC PORT README REGD REGDEMO_OWN_GRADES_ONLY
+REPLACE SDK SDPA SQLITE_ERROR STEM SVG SVM TCP WAL WCAG XML"""
+
+
+def test_a_constant_that_a_docstring_or_comment_names_exists():
+    named, said = set(ABBREVIATIONS.split()), defaultdict(set)
+    root = Path(regdemo.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        nodes = list(ast.walk(ast.parse(text)))
+        named |= {node.id for node in nodes if isinstance(node, ast.Name)}
+        named |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        named |= {
+            alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+        }
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        prose = [ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented)]
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        prose += [token.string for token in tokens if token.type == tokenize.COMMENT]
+        for word in CAPITALS.findall("\n".join(prose)):
+            said[word].add(file.relative_to(root).as_posix())
+    assert {word: sorted(files) for word, files in said.items() if word not in named} == {}

@@ -24,9 +24,9 @@ SAY = (
     "flat valleys. Each step takes two forward and backward passes, so about twice the time."
 )
 WRONG_ANSWER = (
-    "'Perturb the weights and call optimizer.step() with the same gradient.' Without the second pass the update "
-    r"under plain SGD is $-(\eta - \rho/|g|)\,g$: it climbs wherever $|g| < \rho/\eta$. Close second: forgetting to "
-    "go back before the step."
+    "'Perturb the weights and call optimizer.step() with the same gradient.' Without a second gradient and the "
+    r"way back, the update under plain SGD is $-(\eta - \rho/|g|)\,g$: it climbs wherever $|g| < \rho/\eta$. Close "
+    "second: a second gradient, but no way back to the starting point before the step."
 )
 CARDS = ("Q18.160", "Q18.161", "Q18.162", "Q18.163")
 

@@ -52,7 +52,7 @@ def better(task: Task) -> dict[str, int]:
 
 
 def scores(run: RunProtocol) -> Scores:
-    """Every metric of a run's task, the primary one first; the training's is over CHUNK of its examples at most."""
+    """Every metric of a run's task, the primary one first; in training over at most JUDGED_AT_ONCE examples."""
     return {name: values.tolist() for name, values in measured(run).items()}
 
 

@@ -192,7 +192,7 @@ def chunks(task: Task, members: Sequence[int], seed: int, most: int) -> list[tup
 
 
 def quick_enough(task: Task, epochs: int, most: int) -> int:
-    """How many networks a cell may have, at most `most`, to be done in about QUICK seconds: a kill costs one cell."""
+    """How many networks a cell may have, at most `most`, so that a kill costs about QUICK_CELL_SECONDS."""
     return max(1, min(most, int(QUICK_CELL_SECONDS / max(1e-9, cost(task, epochs)))))
 
 

@@ -16,7 +16,7 @@ import torch
 
 try:
     import pandas as pd
-except ModuleNotFoundError:  # the extra `tables`, which `data.from_file` asks for before anything here is called
+except ModuleNotFoundError:  # the extra `tables`, which `data.load` asks for before anything here is called
     pd = None
 
 from regdemo.errors import ArgumentError, FileError

@@ -1,4 +1,4 @@
-"""Guessed names: rates set where GPT-2 has none.
+"""Guessed names: attention rates that are never set.
 
 The snippet sets rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
 `attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the `hasattr` the first assignment raises

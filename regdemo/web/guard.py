@@ -4,7 +4,7 @@ Host        an address of this server: a page elsewhere whose name was made to p
 Origin      where the browser names one, this server's; a form without one is refused
 cookie      from the one-time address that `regdemo web` prints
 csrf        in each form, a code that follows from the cookie
-body        a form of at most LARGEST bytes, that arrives within PATIENCE seconds
+body        a form of at most LARGEST_FORM bytes, that arrives within FORM_TIMEOUT seconds
 """
 
 from __future__ import annotations

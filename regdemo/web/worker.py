@@ -138,7 +138,7 @@ def _failed(error: Exception) -> tuple[str, str]:
 
 
 def _limit_memory() -> None:
-    """No more address space than it has now and ROOM, where the platform can say so."""
+    """No more address space than it has now and MEMORY_LIMIT, where the platform can say so."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
