@@ -13,9 +13,9 @@ def main() -> None:
     gc.set_threshold(YOUNG, 10, 10)
     lazy.install()
     try:
-        from regdemo.cli.app import main as run
+        from regdemo.cli import app
 
-        run()
+        app.main()
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from regdemo import __version__
-from regdemo.cli import see, start
+from regdemo.cli import start
 from regdemo.cli.commands import Commands
 from regdemo.errors import FileError, RegdemoError
 from regdemo.text import clean
@@ -25,7 +25,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-see.use(app)
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,6 @@ from regdemo.cli import commands
 from regdemo.errors import ArgumentError, RegdemoError
 
 SHOWS = ("list", "compare", "combine", "pitfalls", "diagnose")  # in addition to the demos: what only reports
-_apps: list[typer.Typer] = []
 
 
 def see(command: str) -> str:
@@ -75,19 +74,14 @@ def _run(name: str, arguments: list[str]) -> None:
 
 def _parsed(name: str, arguments: list[str]) -> Any:
     """The context of a command with its options. Raises ArgumentError if one names a file."""
-    context = _root().get_command(None, name).make_context(f"regdemo {name}", arguments)
+    context = _commands().get_command(None, name).make_context(f"regdemo {name}", arguments)
     for option in context.command.params:
         if commands.type_name(option) == "path" and context.params.get(option.name):
             raise ArgumentError(f"{option.opts[0]} names a file, and a deck may not: type it yourself")
     return context
 
 
-def use(app: typer.Typer) -> None:
-    """Take the command line whose commands are run. It imports this module, so it hands itself in."""
-    _apps.append(app)
-
-
 @cache
-def _root() -> Any:
-    """The command line, built once: it keeps the commands that were asked for."""
-    return typer.main.get_command(_apps[-1])
+def _commands() -> commands.Commands:
+    """The commands, made once: they keep those that were asked for."""
+    return commands.Commands(name="regdemo")
