@@ -84,16 +84,15 @@ def quiz(
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
         streak = learner.streak(history.times())
-        quiz = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), streak, model)
+        terminal = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), streak, model)
         try:
-            quiz.take()
+            terminal.take()
         finally:
             # Said however it ends: the last card, q, the end of input, Ctrl-C, a disk that takes no more.
-            practice.states = session.states
             saved = f"{learner.counted(len(session.replies), 'answer')} saved, {session.right} right."
-            page.quiet(f"\n{saved} {outlook(practice, practice.today(askable, new))}".rstrip())
+            page.quiet(f"\n{saved} {outlook(practice, practice.today(askable, new, session.states))}".rstrip())
             if as_json:
-                print(json.dumps(quiz.transcript, indent=2, ensure_ascii=False))
+                print(json.dumps(terminal.transcript, indent=2, ensure_ascii=False))
 
 
 def outlook(practice: Practice, today: Today) -> str:

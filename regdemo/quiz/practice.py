@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,7 +19,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.goal import Goal
 from regdemo.quiz.history import History
-from regdemo.quiz.schedule import Plan, Rating, microseconds
+from regdemo.quiz.schedule import CardState, Plan, Rating, microseconds
 from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
 from regdemo.quiz.states import card_states
 
@@ -74,11 +74,20 @@ class Practice:
         midnight = self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         return self.history.introduced_since(microseconds(midnight))
 
-    def today(self, cards: Sequence[Card] | None = None, new: int | None = None) -> Today:
-        """What there is to do with these cards, by default all; new: cards per day, by default the goal's."""
+    def today(
+        self,
+        cards: Sequence[Card] | None = None,
+        new: int | None = None,
+        states: Mapping[str, CardState] | None = None,
+    ) -> Today:
+        """What there is to do with these cards, by default all.
+
+        new: cards per day, by default the goal's.  states: after a session, those that it leaves.
+        """
         cards = self.askable if cards is None else cards
+        states = self.states if states is None else states
         now, introduced = self.now(), self.introduced()
-        coming = sorted((self.states[card.id].due, card.id) for card in cards if card.id in self.states)
+        coming = sorted((states[card.id].due, card.id) for card in cards if card.id in states)
         later = [(id, due) for due, id in coming if due > now]
         unanswered = len(cards) - len(coming)
         return Today(
