@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from regdemo.cli.training import Techniques, Watch, in_runs, network, on_task, trains, tuned
-from regdemo.lab import combine as lab
+from regdemo.lab import combine as combinations
 from regdemo.lab import store
 
 
@@ -17,6 +17,6 @@ def combine(techniques: Techniques, *, watch: Watch, **options: Any) -> None:
     Two to five techniques are 4 to 32 arms. Ctrl-C ends it early and shows what is finished.
     """
     watch(
-        partial(lab.combine, techniques, clock=store.clock_on(options["device"]), **options),
+        partial(combinations.combine, techniques, clock=store.clock_on(options["device"]), **options),
         f"Training {2 ** len(techniques)} x {options['seeds']} networks",
     )

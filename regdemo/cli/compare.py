@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from regdemo.cli.training import Techniques, Watch, in_runs, network, on_task, trains, tuned
-from regdemo.lab import compare as lab
+from regdemo.lab import compare as comparisons
 from regdemo.lab import store
 from regdemo.lab.choices import NONE
 
@@ -30,6 +30,6 @@ def compare(
     and test rows. Ctrl-C ends it early and shows what is finished.
     """
     watch(
-        partial(lab.compare, techniques, against=against, clock=store.clock_on(options["device"]), **options),
+        partial(comparisons.compare, techniques, against=against, clock=store.clock_on(options["device"]), **options),
         f"Training {options['seeds']} networks per arm",
     )

@@ -320,7 +320,10 @@ class TerminalDesk:
         hints: bool = True,
         editor: bool = False,
     ) -> str:
-        """The next entry that no key is. letters: what no key may be.  counts: characters that need no Enter."""
+        """The next entry that isn't a key; keys are obeyed here.
+
+        letters: characters that are answers even where a key has the same.  counts: characters that need no Enter.
+        """
         at_once = {*counts, "?", *(set("sfuqh") - set(letters) if letters or counts else ())}
         before = " left · " if self._session.deadline and hints else ""
         while True:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from regdemo.cli.training import Seeds, Watch, in_runs, trains, tuned
-from regdemo.lab import finetune as lab
+from regdemo.lab import finetune as finetuning
 from regdemo.lab import store
 from regdemo.lab.choices import FINETUNING
 from regdemo.lab.techniques import TECHNIQUES
@@ -52,7 +52,7 @@ def finetune(
     """
     watch(
         partial(
-            lab.finetune,
+            finetuning.finetune,
             techniques or (),
             data=data,
             model=model,

@@ -13,8 +13,9 @@ import typer
 
 from regdemo.cli.training import ManyValues, Techniques, Watch, in_runs, network, on_task, trains
 from regdemo.errors import ArgumentError
-from regdemo.lab import compare, executors
-from regdemo.lab import sweep as lab
+from regdemo.lab import compare as comparisons
+from regdemo.lab import executors
+from regdemo.lab import sweep as sweeps
 from regdemo.lab.choices import TRAIN_SIZE, WORKERS
 
 
@@ -63,7 +64,7 @@ def sweep(
         raise ArgumentError(f"workers = {workers} is for processes of this machine: a Dask cluster has its own")
     counts: list[int] = []
 
-    def ran(progress: Any) -> compare.ExperimentReport:
+    def ran(progress: Any) -> comparisons.ExperimentReport:
         def tell(done: int, total: int) -> None:
             counts[:] = [*counts[:1], done, total] if counts else [done, done, total]
             progress(done, total)
@@ -73,7 +74,7 @@ def sweep(
         else:
             place = executors.cluster(dask)
         with place as (executor, many, check):
-            return lab.sweep(
+            return sweeps.sweep(
                 techniques,
                 out,
                 train_sizes=train_size or (),

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperOption
 
 from regdemo.cli.options import AsJson, check_save, declare, described, emit, import_torch, parameters_of
 from regdemo.errors import ArgumentError
-from regdemo.lab import compare
+from regdemo.lab import compare as comparisons
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, TUNE, takers
 from regdemo.lab.data import TASKS
 from regdemo.lab.metrics import NAMES as METRICS
@@ -35,10 +35,10 @@ Techniques = Annotated[
     ),
 ]
 Seeds = Annotated[int, typer.Option(help=described(SEEDS))]
-# Runs something long behind a progress bar, called with `progress` and said in these words, and emits its report.
+# Calls a function with `progress=` behind a progress bar of this title, and emits the report that it returns.
 Watch = Callable[[Callable[..., Any], str], None]
 
-TABLE_SUFFIXES = (".csv", ".parquet")  # forms of every network's values alone
+NETWORK_SUFFIXES = (".csv", ".parquet")  # forms of every network's values alone
 
 _NAMED = "regdemo.named"  # the words of a command line that may name techniques
 _VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
@@ -208,9 +208,9 @@ def _output(as_json: AsJson = False, save: Save = None) -> None:
 def trains(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these groups, one for each parameter of a technique, and those of its report.
 
-    The command is handed them as keywords, of the parameters only those that were typed, and for its report `watch`.
-    In the help its own options come before the groups' if they are before its star; if behind it, behind them, or in
-    the place of one of the same name.
+    The command receives the options as keywords, the parameters of techniques only if they were typed, and `watch`,
+    which emits its report. In the help, options before the star in the command's signature precede those of the groups;
+    options after the star follow them, or replace an option of the same name.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -239,12 +239,12 @@ def _of_technique(name: str) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _watched(run: Callable[..., compare.ExperimentReport], what: str, *, as_json: bool, save: Path | None) -> None:
+def _watched(run: Callable[..., comparisons.ExperimentReport], what: str, *, as_json: bool, save: Path | None) -> None:
     """Run something long behind a progress bar and emit its report; on Ctrl-C, the report of what is finished."""
-    from rich.console import Console
+    from rich.console import Console  # here, since a help text needs neither
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    rows = save if save is not None and save.suffix.lower() in TABLE_SUFFIXES else None
+    rows = save if save is not None and save.suffix.lower() in NETWORK_SUFFIXES else None
     check_save(save.with_suffix(".json") if save is not None and rows else save)
     import_torch()
     quiet = as_json or not (sys.stdout.isatty() and sys.stderr.isatty())
@@ -254,7 +254,7 @@ def _watched(run: Callable[..., compare.ExperimentReport], what: str, *, as_json
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
             line = bar.add_task(what, total=None)
             report = run(progress=lambda done, total: bar.update(line, completed=done, total=total))
-    except compare.Stopped as stop:
+    except comparisons.Stopped as stop:
         report, code = stop.report, 130
     except KeyboardInterrupt:
         print("regdemo: stopped before there was anything to show", file=sys.stderr)

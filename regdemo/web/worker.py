@@ -23,9 +23,8 @@ import torch
 
 from regdemo import catalog, diagnoses
 from regdemo.errors import RegdemoError
-from regdemo.lab import compare as lab
 from regdemo.lab.combine import combine
-from regdemo.lab.compare import compare
+from regdemo.lab.compare import Stopped, compare
 
 MEMORY_LIMIT = int(
     os.environ.get("REGDEMO_ROOM", 4_000_000_000)
@@ -52,7 +51,7 @@ def train(run: Callable[..., Any], progress: Progress, arms: list[str], options:
     """A training's report, and whether it was stopped: what is finished is then shown."""
     try:
         return run(arms, progress=progress, **options), False
-    except lab.Stopped as stopped:
+    except Stopped as stopped:
         return stopped.report, True
 
 
