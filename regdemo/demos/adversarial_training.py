@@ -21,7 +21,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "inputs"
 SAY = (
     "Adversarial training minimizes the loss on attacked inputs, made again in each step with the current weights: "
-    "in the original recipe half the loss is clean and half is attacked by FGSM. It buys robustness to that attack, "
+    "in the original recipe half the loss is on clean inputs and half on FGSM's. It buys robustness to that attack, "
     "for a second forward and backward pass and often some clean accuracy. PGD, which takes several smaller steps, is "
     "usually the stronger attack to train on."
 )

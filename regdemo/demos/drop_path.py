@@ -163,7 +163,7 @@ def _conventions(p: float, kept: Tensor) -> Table:
         title="Where the rescale is",
         columns=["convention", "training", "mean", "eval", "value", "training / eval"],
         rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
-        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. In the first two training agrees "
+        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. In the first two, training agrees "
         "on average with eval.",
     )
 

@@ -1,7 +1,7 @@
 """Early stopping: keep the weights that validated best.
 
-Trains a small network on noisy labels, beyond the point where it would have stopped. Restores the best weights, and
-measures the usual bug: a state_dict kept without a copy keeps nothing, since it changes with the weights.
+Trains a small network on noisy labels, beyond the point where training would have stopped. Restores the best weights,
+and measures the usual bug: a state_dict kept without a copy keeps nothing, since it changes with the weights.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SAY = (
     "copied, since training changes them in place."
 )
 WRONG_ANSWER = (
-    "'best = model.state_dict()', loaded at the end. Those are references to the live weights: what is loaded are the "
-    "last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of it does not "
-    "copy the tensors either."
+    "'best = model.state_dict()', loaded at the end. Those are references to the live weights: the weights loaded "
+    "are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of the "
+    "state does not copy the tensors either."
 )
 CARDS = (
     "Q18.210",
@@ -47,7 +47,7 @@ LEARNING_RATE = 0.01
 def early_stopping(
     *,
     noise: Annotated[float, Parameter("Fraction of the training labels drawn again at random.", 0, 1)] = 0.4,
-    patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 100)] = 10,
+    patience: Annotated[int, count("Epochs without a better validation loss before training stops.", 1, 100)] = 10,
     epochs: Annotated[int, count("Epochs of the whole run, which goes on beyond the stop.", 2, 200)] = 60,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
@@ -124,7 +124,7 @@ def early_stopping(
         picture=[
             Curves(
                 title="Labels of the training set that the network fits"
-                + (", and where it would have stopped" if stopped else ""),
+                + (", and where training would have stopped" if stopped else ""),
                 x_label="epoch",
                 y_label="fraction fitted",
                 series=[

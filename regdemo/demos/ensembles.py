@@ -31,7 +31,7 @@ WRONG_ANSWER = (
     r"'With enough models the variance goes to 0.' It goes to $\rho s^2$: models trained on samples of one data "
     "set make errors in common. In this demo the correlation of full trees on bootstrap samples is about one half. "
     "Close second: 'averaging makes weak models strong'. Here an average of stumps keeps most of the squared bias of "
-    "one."
+    "one stump."
 )
 CARDS = ("Q18.525", "Q18.526", "Q18.530", "Q18.705", "Q18.534")
 

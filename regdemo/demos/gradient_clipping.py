@@ -131,14 +131,14 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
             *EXACT,
         ),
         Claim(
-            "By value the outlier counts like any other, and the direction turns",
+            "By value the outlier counts like any other entry, and the direction turns",
             flat.sum().item() / (norm * (2 * size) ** 0.5),
             "cosine of g and its signs",
             _cosine(ways["by value"], flat),
             *ROUNDING,
         ),
         Claim(
-            "Each tensor clipped alone, the direction turns too",
+            "With each tensor clipped alone, the direction turns too",
             _cosine(each, flat),
             "cosine of g and its unit rows",
             _cosine(ways["each alone"], flat),

@@ -143,7 +143,7 @@ def label_smoothing(
         claims=claims,
         picture=[
             Curves(
-                title=f"The loss over how far the right logit is above the others, K = {k}",
+                title=f"The loss against the gap between the right logit and the others, K = {k}",
                 x_label="gap of the logits",
                 y_label="loss",
                 series=[

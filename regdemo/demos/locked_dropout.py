@@ -25,7 +25,7 @@ SAY = (
 WRONG_ANSWER = (
     "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on "
     "average, only $(1-p)^T$ of a state's units escape all $T$ masks. Close second: one mask for the whole batch. Each "
-    "sequence has its own mask."
+    "sequence needs its own mask."
 )
 CARDS = ("Q18.908", "Q18.909", "Q18.926", "Q18.911")
 

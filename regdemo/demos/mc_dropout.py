@@ -192,7 +192,7 @@ def mc_dropout(
                 "the passes disagree.",
             ),
             Table(
-                title="The largest distance of the mean of S passes from that of all",
+                title="The largest distance of the mean of S passes from that of all passes",
                 columns=["passes", "distance", "largest std / sqrt(S)"],
                 rows=[
                     [n, (passes[:n].mean(0) - mean).abs().max().item(), (spread.max() / n**0.5).item()]

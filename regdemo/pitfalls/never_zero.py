@@ -16,8 +16,8 @@ SAY = (
     "annealed by the epoch, the whole last epoch has $p/E$."
 )
 WRONG_ANSWER = (
-    "'1 - epoch/epochs runs from 1 to 0.' From 1 to 1/E: the epoch that would have rate 0 is not run. By the step, "
-    "$1 - t/T$ runs from 1 to $1/T$."
+    "'1 - epoch/epochs runs from 1 to 0.' It runs from 1 to 1/E: the epoch that would have rate 0 is not run. By the "
+    "step, $1 - t/T$ runs from 1 to $1/T$."
 )
 
 P, EPOCHS, STEPS = 0.1, 3, 100

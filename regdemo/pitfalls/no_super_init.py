@@ -145,7 +145,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "With Adam, resumed inside a cycle: the weight is off by", 0, "nothing = 0", _resumed(fixed), *EXACT
         ),
-    ], [Table("What a training loop asks of it", ["use", "broken", "fixed"], rows)]
+    ], [Table("What a training loop asks of an optimizer", ["use", "broken", "fixed"], rows)]
 
 
 class _OwnGroups(fixed):

@@ -83,7 +83,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             f"A batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",
             ["code", "of other classes in the input", "target that differs"],
             [list(result) for result in results],
-            "Each draws its own weight.",
+            "Each snippet draws its own weight.",
         )
     ]
 

@@ -75,7 +75,7 @@ class EarlyStopping(Technique):
     NAME: ClassVar = "early-stopping"
     exclusive: ClassVar = JUDGED_WEIGHTS
     requires: ClassVar = frozenset({"validation"})
-    patience: Annotated[int, count("Epochs without a better validation loss before it stops.", 1, 1000)] = 5
+    patience: Annotated[int, count("Epochs without a better validation loss before training stops.", 1, 1000)] = 5
 
     def begin(self, run: RunProtocol) -> None:
         super().begin(run)
