@@ -25,8 +25,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'The dropped rows are renormalized, so they still sum to 1.' They are not: renormalizing would in general bias "
-    "the output, and a row that is dropped whole would divide by 0. Close second: 'model.eval() turns it off', true "
-    "of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
+    "the output, and a row that is dropped whole would be divided by 0. Close second: 'model.eval() turns it off', "
+    "true of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
 )
 CARDS = ("Q18.10", "Q18.11", "Q18.12")
 

@@ -1,8 +1,8 @@
 """DropBlock: drop square blocks of a feature map.
 
 A single dropped element can often be guessed from its neighbors; a dropped block takes the neighborhood with it. Draws
-masks, computes in closed form what fraction is dropped on maps of 7, 14 and 28 positions a side and where on the map,
-and checks both, and the rescale by the fraction really kept.
+masks and checks two things against closed forms: what fraction is dropped on maps of 7, 14 and 28 positions a side, and
+where on the map. Also checks the rescale by the fraction really kept.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ SAY = (
     "raised slowly during training."
 )
 WRONG_ANSWER = (
-    "'Draw block centers with probability p.' Each takes $b^2$ positions with it: at $p = 0.1$ and a block of 7, "
-    "a position away from the border is dropped with probability $1 - 0.9^{49}$ = 0.99. Nor is $1/(1-p)$ the scale: "
-    "the fraction dropped varies from draw to draw, and is counted."
+    "'Draw block centers with probability p.' Each center takes $b^2$ positions with it: at $p = 0.1$ and a block of "
+    "7, a position away from the border is dropped with probability $1 - 0.9^{49}$ = 0.99. Nor is $1/(1-p)$ the scale: "
+    "the fraction dropped varies, so it is counted in each draw."
 )
 CARDS = (
     "Q18.80",

@@ -201,7 +201,7 @@ def _means_table(p: float, size: int, generator: Generator) -> Table:
 
     x = torch.randn(size, generator=generator, dtype=torch.float64)
     return Table(
-        title=f"The same at p = {p} for normal activations of variance 1",
+        title=f"Variance behind dropout at p = {p}: normal activations of variance 1",
         columns=["mean", "eval", "training", "ratio", "$1 + p/(1-p) E[x^2]/Var[x]$"],
         rows=[[mean, *_row(x + mean, p, generator)] for mean in MEANS],
         note=rf"At mean 0 the ratio is $1/(1-p)$ = {1 / (1 - p):.4g}; a mean of $\mu$ adds $p/(1-p) \mu^2$.",

@@ -1,6 +1,6 @@
 """Gaussian dropout: multiply by noise of dropout's two moments.
 
-Instead of 0 or 1/(1-p), each activation is multiplied by a draw from N(1, p/(1-p)). Puts both kinds of noise side by
+Multiplies each activation by a draw from N(1, p/(1-p)) instead of by 0 or 1/(1-p). Puts both kinds of noise side by
 side, and counts what the first two moments don't tell: dropout makes zeros, Gaussian noise flips signs.
 """
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "Gaussian dropout multiplies each activation by a draw from $N(1, p/(1-p))$: the mean and the variance of "
-    "dropout's noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well."
+    "dropout's noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well as "
+    "dropout."
 )
 WRONG_ANSWER = (
     "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays "

@@ -1,8 +1,8 @@
 """L1 penalty: pull weights to exactly zero.
 
-Fits a sparse linear model twice: with the penalty in the loss, and with the proximal step that follows each gradient
-step instead. Counts exact zeros, checks the proximal fit against the optimum, which is known
-for orthonormal inputs, and draws the weights over the strength next to L2's.
+Fits a sparse linear model twice: with the penalty in the loss, and with a proximal step after each gradient step
+instead. Counts exact zeros, checks the proximal fit against the optimum, which is known for orthonormal inputs, and
+draws the weights over the strength next to L2's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     r"'Add $\lambda \sum |w|$ to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "
-    "moves a weight near 0 to the other side. Close second: pruning the small ones by hand and calling that L1."
+    "moves a weight near 0 to the other side. Close second: pruning small weights by hand and calling that L1."
 )
 CARDS = (
     "Q18.180",
@@ -115,7 +115,7 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
         ),
         Claim("With the penalty in the loss there are no exact zeros", 0, "exact zeros", zeros["subgradient"], *EXACT),
         Claim(
-            "The subgradient ends within two of its steps of the optimum",
+            "The subgradient fit ends at most two of its steps from the optimum",
             0,
             "largest difference",
             (fits["subgradient"] - expected).abs().max().item(),
@@ -131,7 +131,7 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
             for name, w in fits.items()
         ],
         note=f"The true needed weights are {true[:USED].mean().item():.4g} on average. The proximal fit is "
-        f"{strength:g} short of least squares on each that it keeps.",
+        f"{strength:g} short of least squares on each weight that it keeps.",
     )
     strengths = [i / 10 for i in range(31)]
     shown = [0, 1, 2, USED, USED + 1]

@@ -24,7 +24,7 @@ SAY = (
     "Layer-wise rates grow linearly with depth, on the argument that later layers build on what early ones find. "
     "For DropPath, timm takes linspace(0, p_max, L): the first block is not dropped, and of two or more blocks $L (1 - "
     r"p_{max}/2)$ are left on average. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say "
-    "which one you mean."
+    "which rule you mean."
 )
 WRONG_ANSWER = (
     "'Loop over the modules and set .p on every nn.Dropout.' That misses each rate that is not a module: calls of "
@@ -107,7 +107,7 @@ def layerwise_dropout(
             Text(
                 "The rate, of dropout or of DropPath, grows with depth, since later layers build on the features "
                 "of early ones. Two rules are in use. They differ most at the first layer: `linspace` (timm) begins "
-                "at 0, $l/L$ (Huang et al.) at $p_{max}/L$. From two layers on both end at $p_{max}$."
+                "at 0, $l/L$ (Huang et al.) at $p_{max}/L$. From two layers on, both end at $p_{max}$."
             ),
             Table(
                 title="Rates, and the fraction of networks that dropped the layer",

@@ -25,9 +25,9 @@ SAY = (
     r"$\sigma^2$ mean $|x|^2$, and so does not regularize."
 )
 WRONG_ANSWER = (
-    "'It is weight decay by other means.' For a linear model with squared error that is input noise: "
-    r"$\sigma^2 |w|^2$. Weight noise costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` before each step, "
-    "not taken off again, is not weight noise: the draws add up."
+    "'It is weight decay by other means.' That is true of input noise on a linear model with squared error: "
+    r"it costs $\sigma^2 |w|^2$. Weight noise costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` "
+    "before each step, not taken off again, is not weight noise: the draws add up."
 )
 CARDS = (
     "Q18.230",
