@@ -19,7 +19,7 @@ import torch
 from regdemo.errors import ArgumentError
 from regdemo.lab import executors, memory, metrics, store, training
 from regdemo.lab.choices import EPOCHS, SEEDS, TUNE
-from regdemo.lab.recipe import Recipe, acting
+from regdemo.lab.recipe import Recipe, overriding
 from regdemo.lab.results import Evaluation, Pilot, Place, Results
 from regdemo.lab.source import Source
 from regdemo.lab.store import GridCell, Network, Setting, Store
@@ -151,7 +151,7 @@ class ExperimentPlan:
         """
         found: list[tuple[int, float, GridCell]] = []
         recipes = [place.recipe for place in self.places]
-        measured = tuple(acting([t for recipe in recipes for t in recipe.techniques], "measures"))
+        measured = tuple(overriding([t for recipe in recipes for t in recipe.techniques], "measures"))
         for number, place in enumerate(self.places):
             wanted: dict[Setting, list[int]] = {}
             for k in members:

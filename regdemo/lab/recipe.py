@@ -224,6 +224,6 @@ def overridden(technique: type[Technique]) -> set[str]:
     }
 
 
-def acting(techniques: Sequence[Technique], site: str) -> list[Technique]:
+def overriding(techniques: Sequence[Technique], site: str) -> list[Technique]:
     """Those that override a site, so that the others cost nothing there."""
     return [t for t in techniques if getattr(type(t), site) is not getattr(Technique, site)]

@@ -17,7 +17,7 @@ from torch import Tensor
 from regdemo.lab import fused, metrics
 from regdemo.lab.ensemble import Acting, Model
 from regdemo.lab.metrics import Scores
-from regdemo.lab.recipe import Recipe, Technique, acting, overridden
+from regdemo.lab.recipe import Recipe, Technique, overridden, overriding
 from regdemo.lab.streams import RngStreams
 from regdemo.lab.task import Examples, Task
 from regdemo.lab.techniques.activations import Dropout
@@ -83,7 +83,7 @@ class TrainingRun:
         self.seen = torch.zeros(len(self.members), dtype=torch.int64, device=task.device)
         self.techniques = recipe.begin(self)
         self.optimizer = self._make_optimizer()
-        self._at = {site: acting(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
+        self._at = {site: overriding(self.techniques, site) for site in ("weight", "tokens", "activations", "linear")}
         self.seconds = 0.0
         self.measures: dict[str, Callable[[TrainingRun], Tensor]] = {}
 
@@ -158,7 +158,7 @@ class TrainingRun:
 
     def predict(self, x: Tensor) -> Tensor:
         """The logits, or numbers, that the members are judged by."""
-        for technique in acting(self.techniques, "predict"):
+        for technique in overriding(self.techniques, "predict"):
             return technique.predict(self, x)
         return self.eval_forward(x)
 
@@ -184,10 +184,6 @@ class TrainingRun:
         if not self.task.classes or y.is_floating_point():
             return y
         return F.one_hot(y, self.task.classes).to(self.parameters[0].dtype)
-
-    def expand_to_members(self, x: Tensor) -> Tensor:
-        """The same examples for every member."""
-        return x.expand(len(self.members), *x.shape)
 
     def backward(self, losses: Tensor) -> None:
         """Leave the gradient of the members' losses, (S,), in the parameters, where each has its own."""
@@ -236,17 +232,17 @@ class TrainingRun:
             part.index_select(0, batch.flatten()).view(*batch.shape, *part.shape[1:])
             for part in (self.examples.x, self.examples.y)
         )
-        for technique in acting(self.techniques, "batch"):
+        for technique in overriding(self.techniques, "batch"):
             x, y = technique.batch(self, x, y)
         compute: Callable[[], None] = partial(self._compute, x, y)
-        for technique in acting(self.techniques, "gradient"):
+        for technique in overriding(self.techniques, "gradient"):
             compute = partial(technique.gradient, self, x, y, compute)
         compute()
-        for technique in acting(self.techniques, "clip"):
+        for technique in overriding(self.techniques, "clip"):
             technique.clip(self)
         self.optimizer.step()
         self.step_count += 1
-        for technique in acting(self.techniques, "stepped"):
+        for technique in overriding(self.techniques, "stepped"):
             technique.stepped(self)
 
     def steps_on(self, batches: Sequence[Tensor]) -> None:
@@ -275,7 +271,7 @@ class TrainingRun:
         outputs = self.forward(x)
         # Losses are summed over the members, which leaves the gradient of each as it would be alone.
         losses = self.losses(outputs, y).flatten(1).mean(1)
-        for technique in acting(self.techniques, "penalty"):
+        for technique in overriding(self.techniques, "penalty"):
             penalty = technique.penalty(self, x, y, outputs)
             losses = losses if penalty is None else losses + penalty
         self.backward(losses)

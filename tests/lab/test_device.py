@@ -175,7 +175,7 @@ def test_in_bfloat16_all_products_are_and_parameters_gradients_and_losses_are_no
         run.epoch()
     assert products.seen == {torch.bfloat16}
     assert {t.dtype for t in [*run.parameters, *run.gradients]} == {torch.float32}
-    assert run.eval_forward(run.expand_to_members(task.test_x)).dtype == torch.float32
+    assert run.eval_forward(task.test_x.expand(2, *task.test_x.shape)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("make", [perceptron, gpt])

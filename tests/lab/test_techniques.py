@@ -57,6 +57,11 @@ def assert_same(parameters, networks):
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
+def for_both(x):
+    """The same examples for both members."""
+    return x.expand(2, *x.shape)
+
+
 def both(batch):
     return batch.expand(2, -1)
 
@@ -248,7 +253,7 @@ def test_r_drop_minimizes_the_librarys_loss(task):
         masks = RngStreams(3, [member], "r-drop", torch.float64)
         first, second = (by_hand(arm, member, x, masks) for _ in range(2))
         expected = regularizers.r_drop(first, second, y, 2.0)
-        inputs, labels = arm.expand_to_members(x), arm.expand_to_members(y)
+        inputs, labels = for_both(x), for_both(y)
         fresh = run(task, "r-drop", p=0.3, alpha=2.0)
         outputs = fresh.forward(inputs)
         plain = fresh.losses(outputs, labels).mean(1)
@@ -258,7 +263,7 @@ def test_r_drop_minimizes_the_librarys_loss(task):
 
 def test_mc_dropout_averages_the_probabilities_of_passes_with_masks_of_their_own(task):
     arm = run(task, "mc-dropout", p=0.3, samples=3)
-    predicted = arm.predict(arm.expand_to_members(task.test_x)).exp()
+    predicted = arm.predict(for_both(task.test_x)).exp()
     for member in range(2):
         masks = RngStreams(3, [member], "mc-dropout in prediction", torch.float64)
         passes = [by_hand(arm, member, task.test_x, masks).softmax(-1) for _ in range(3)]
@@ -345,7 +350,7 @@ def test_adversarial_training_minimizes_the_librarys_loss(task):
 def test_cutmix_is_the_librarys_on_the_square_images_of_each_member(task):
     wide = replace(task, x=task.x.repeat(1, 2)[:, :9], test_x=task.test_x.repeat(1, 2)[:, :9])
     arm = run(wide, "cutmix", alpha=0.5)
-    x, labels = arm.expand_to_members(wide.x[BATCH]), arm.expand_to_members(wide.y[BATCH])
+    x, labels = for_both(wide.x[BATCH]), for_both(wide.y[BATCH])
     mixed, targets = arm.techniques[0].batch(arm, x, labels)
     for member in range(2):
         generator = stream(3, member, "cutmix")
@@ -358,7 +363,7 @@ def test_cutmix_is_the_librarys_on_the_square_images_of_each_member(task):
 
 def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):
     arm = run(task, "mixup", alpha=1.0)
-    x, y = arm.expand_to_members(task.x[BATCH]), arm.expand_to_members(task.y[BATCH])
+    x, y = for_both(task.x[BATCH]), for_both(task.y[BATCH])
     mixed_x, mixed_y = arm.techniques[0].batch(arm, x, y)
     for member in range(2):
         draws = stream(3, member, "mixup")
@@ -372,7 +377,7 @@ def test_mixup_mixes_inputs_and_targets_alike_within_each_member(task):
 
 def test_batch_mixing_leaves_the_labels(task):
     arm = run(task, "batch-mixing", p=0.7)
-    x, y = arm.expand_to_members(task.x[BATCH]), arm.expand_to_members(task.y[BATCH])
+    x, y = for_both(task.x[BATCH]), for_both(task.y[BATCH])
     mixed, labels = arm.techniques[0].batch(arm, x, y)
     order = torch.randperm(20, generator=stream(3, 1, "batch-mixing"))
     torch.testing.assert_close(mixed[1], 0.7 * x[1] + 0.3 * x[1][order])
@@ -424,15 +429,13 @@ def test_noise_on_weights_has_its_mean_and_variance_and_leaves_biases(task, name
     noise = arm.weight(torch.ones(2, 200, 100, dtype=torch.float64)) - 1
     assert noise.mean().item() == pytest.approx(0, abs=6 * (variance / 40_000) ** 0.5)
     assert noise.var().item() == pytest.approx(variance, rel=0.1)
-    assert not arm.eval_forward(arm.expand_to_members(task.test_x)).equal(
-        arm.forward(arm.expand_to_members(task.test_x))
-    )
+    assert not arm.eval_forward(for_both(task.test_x)).equal(arm.forward(for_both(task.test_x)))
     biases = deepcopy(arm.parameters[1::2])
     with torch.no_grad():
         for w in arm.parameters[::2]:
             w.zero_()
     if name == "drop-connect":
-        assert torch.equal(arm.forward(arm.expand_to_members(task.test_x))[0, 0], biases[-1][0, 0])
+        assert torch.equal(arm.forward(for_both(task.test_x))[0, 0], biases[-1][0, 0])
 
 
 def test_the_calibration_error_is_the_gap_of_confidence_and_accuracy_bin_by_bin(task):

@@ -75,7 +75,7 @@ def test_batched_gpts_are_the_module_with_their_weights():
 
 def test_a_long_test_is_judged_in_parts_that_make_the_whole(task, monkeypatch):
     run = TrainingRun(task, Recipe("none"), [0, 1], seed=0)
-    ids = run.expand_to_members(task.x)
+    ids = task.x.expand(2, *task.x.shape)
     whole = run.eval_forward(ids)
     monkeypatch.setattr("regdemo.lab.gpts.EVAL_BATCH", 7)
     torch.testing.assert_close(run.eval_forward(ids), whole)
@@ -145,7 +145,7 @@ def test_attention_dropout_leaves_the_other_sites(task):
 
 def test_token_masking_corrupts_what_is_read_and_not_what_is_predicted(task):
     run = TrainingRun(task, Recipe("", (TECHNIQUES["token-masking"](p=0.5),)), [0, 1], seed=0)
-    x, y = (run.expand_to_members(part) for part in (task.x, task.y))
+    x, y = (part.expand(2, *part.shape) for part in (task.x, task.y))
     read, predicted = run.techniques[0].batch(run, x, y)
     assert torch.equal(predicted, y)
     changed = read[read != x]
@@ -155,7 +155,7 @@ def test_token_masking_corrupts_what_is_read_and_not_what_is_predicted(task):
 
 def test_word_dropout_is_the_librarys_at_each_members_own_coins(task):
     run = TrainingRun(task, Recipe("", (TECHNIQUES["word-dropout"](p=0.5),)), [0, 1], seed=3)
-    ids = run.expand_to_members(task.x)
+    ids = task.x.expand(2, *task.x.shape)
     found = run.tokens(run.model.embed(ids), ids)
     for member in range(2):
         coins = stream(3, member, "word-dropout")
