@@ -102,7 +102,7 @@ def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[f
 
 
 def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) -> ExperimentReport:
-    n, every, seeds = len(names), subsets(len(names)), results.experiment.seeds
+    n, every, seeds = len(names), subsets(len(names)), results.seeds
     lost = [results.diverged(i) for i in range(len(results.places))]
     kept = [k for k in range(seeds) if not any(k in some for some in lost)]
     primary, judged = results.metrics[0], results.judged

@@ -114,9 +114,8 @@ def seeds_of(seeds: int, folds: int, repeats: int | None) -> int:
 
 def training_values(results: Results) -> dict[str, Any]:
     """What a report shows of the training itself."""
-    experiment = results.experiment
-    found: dict[str, Any] = {"seeds": experiment.seeds, "epochs": results.places[0].setting.epochs}
-    found |= {"seed": experiment.seed} | ({"tune": experiment.tune} if experiment.tune > 1 else {})
+    found: dict[str, Any] = {"seeds": results.seeds, "epochs": results.places[0].setting.epochs}
+    found |= {"seed": results.seed} | ({"tune": results.tune} if results.tune > 1 else {})
     return found | ({"stopped_at_epoch": results.epoch} if results.stopped else {})
 
 
@@ -125,9 +124,9 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
 
     converged: whether a linear model's coefficients can be held against scikit-learn's.
     """
-    task, experiment = results.task, results.experiment
+    task = results.task
     which, kept, gone = findings.kept_seeds(results)
-    names = [recipe.name for recipe in experiment.arms[1:]]
+    names = [recipe.name for recipe in results.arms[1:]]
     primary = results.metrics[0]
     blocks: list[Block] = [*_verdicts(results, which, kept), *map(Text, gone)]
     if len(kept) > 1 and len(which) > 1:
@@ -143,8 +142,8 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
         claims += coefficients.agreement(results)
     return ExperimentReport.of(
         results,
-        title=f"{findings.capital(findings.joined(names))} against {experiment.arms[0].name} on {task.title}, "
-        f"{experiment.seeds} paired seeds{findings.ended(results)}",
+        title=f"{findings.capital(findings.joined(names))} against {results.arms[0].name} on {task.title}, "
+        f"{results.seeds} paired seeds{findings.ended(results)}",
         parameters=parameters,
         claims=claims,
         blocks=blocks,
@@ -198,7 +197,7 @@ def _differences(results: Results, which: Sequence[int], kept: Sequence[int]) ->
         columns = [primary, *_secondary(results)[:MOST_COLUMNS]]
         yield findings.level_table(results, title, which, kept, columns)
         yield findings.changes_table(
-            f"Differences from {results.experiment.arms[0].name}",
+            f"Differences from {results.arms[0].name}",
             [results.places[i].recipe.name for i in compared],
             [_changes(results, i, columns, kept, len(compared)) for i in compared],
             note,

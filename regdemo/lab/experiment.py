@@ -222,7 +222,10 @@ def _in_step(
         for line in store.lines_of(cell, run, start, latest):
             networks[cell.place][line["seed"]] = store.network_of(line)
     return Results(
-        experiment,
+        experiment.arms,
+        experiment.seeds,
+        experiment.seed,
+        experiment.tune,
         plan.places,
         networks,
         evaluations=evaluations,
@@ -338,7 +341,10 @@ def _in_cells(
     if stopped and not any(networks):
         raise KeyboardInterrupt
     return Results(
-        experiment,
+        experiment.arms,
+        experiment.seeds,
+        experiment.seed,
+        experiment.tune,
         plan.places,
         networks,
         stopped=stopped,

@@ -178,7 +178,7 @@ def kept_seeds(results: Results) -> tuple[list[int], list[int], list[str]]:
 
     Seeds at which an arm diverged are left out of all arms; an arm that has fewer than two others left is left out.
     """
-    seeds, said = results.experiment.seeds, []
+    seeds, said = results.seeds, []
     lost = [results.diverged(place) for place in range(len(results.places))]
     for place, some in zip(results.places, lost, strict=True):
         if some:
@@ -243,7 +243,7 @@ def training_blocks(results: Results) -> list[Block]:
     if results.tuned:
         rows: list[list[Cell]] = []
         for i, place in enumerate(results.places):
-            chosen = [results.tuned[i, k] for k in range(results.experiment.seeds) if (i, k) in results.tuned]
+            chosen = [results.tuned[i, k] for k in range(results.seeds) if (i, k) in results.tuned]
             rates, lengths = sorted(s.learning_rate for s in chosen), sorted(s.epochs for s in chosen)
             middle = len(chosen) // 2
             rows.append([place.recipe.name, rates[middle], lengths[middle], lengths[0], lengths[-1]])
@@ -252,7 +252,7 @@ def training_blocks(results: Results) -> list[Block]:
                 "What tuning chose",
                 ["", "learning rate, median", "epochs, median", "least", "most"],
                 rows,
-                note=f"Each network tried {results.experiment.tune} learning rates and 10 lengths of training on a "
+                note=f"Each network tried {results.tune} learning rates and 10 lengths of training on a "
                 "fifth of its own training examples, then trained on all of them with the best. Every arm had the same "
                 "tries; the test examples had no part in it.",
             )

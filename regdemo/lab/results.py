@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,30 +28,6 @@ if TYPE_CHECKING:
 
 FORMATS = (".json", ".csv", ".parquet")
 PACKAGES = ("regdemo", "torch", "numpy", "scipy", "scikit-learn", "pandas")
-
-
-class Design(Protocol):
-    """What results need to know of their `experiment.Experiment`."""
-
-    @property
-    def arms(self) -> Sequence[Recipe]:
-        """The arms, the reference first."""
-        ...
-
-    @property
-    def seeds(self) -> int:
-        """Networks of each arm."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of every random draw."""
-        ...
-
-    @property
-    def tune(self) -> int:
-        """How many learning rates each arm tries."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,12 +70,16 @@ class Pilot:
 class Results:
     """Every network's values, by place (an arm at a size, the reference first) and member.
 
+    arms, seeds, seed, tune: of the experiment.
     evaluations, runs, pilot, footprints: of experiments that were trained in step.  timed: whether seconds mean
     anything.  shared: test examples that were trained on, which there must not be.  tuned: settings that tuning chose.
     lost: cells that could not be trained, and why.  kept_in: the file that has the networks.  cut: its damaged lines.
     """
 
-    experiment: Design
+    arms: Sequence[Recipe]
+    seeds: int
+    seed: int
+    tune: int
     places: list[Place]
     networks: list[dict[int, Network]]
     evaluations: list[Evaluation] = field(default_factory=list)
@@ -122,7 +102,7 @@ class Results:
     @property
     def per_size(self) -> int:
         """How many arms there are at each size."""
-        return len(self.experiment.arms)
+        return len(self.arms)
 
     @property
     def metrics(self) -> list[str]:
@@ -270,15 +250,15 @@ class Results:
             "asked": first.as_dict()["source"],
             "data_digest": first.digest,
             "arms": {place.recipe.name: place.setting.arm for place in self.places[: self.per_size]},
-            "seeds": self.experiment.seeds,
-            "seed": self.experiment.seed,
+            "seeds": self.seeds,
+            "seed": self.seed,
             "epochs": first.epochs,
             "learning_rate": first.learning_rate,
             "batch_size": task.batch,
             "optimizer": task.optimizer,
             "network": task.network,
             "precision": task.precision,
-            "tune": self.experiment.tune,
+            "tune": self.tune,
             "primary_metric": self.metrics[0],
             "split": "each seed its own" if task.resplit else "one test set",
             "folds": task.split.folds if task.split is not None else 0,

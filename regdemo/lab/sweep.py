@@ -94,9 +94,9 @@ def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentRep
         at = f" at {places[i].setting.train_size:,} examples" if many else ""
         return f"{places[i].recipe.name}{at}"
 
-    own = list(dict.fromkeys(m for r in results.experiment.arms for t in r.techniques for m in t.measures()))
+    own = list(dict.fromkeys(m for r in results.arms for t in r.techniques for m in t.measures()))
     changes = {m: {i: results.change(i, m, comparisons=len(compared)) for i in compared} for m in [*judged, *own]}
-    scope = findings.scope_of(results.task, results.experiment.seeds)
+    scope = findings.scope_of(results.task, results.seeds)
     blocks: list[Block] = [*map(Text, _verdicts(results, {name(i): changes[primary][i] for i in compared}, scope))]
     for i, some in enumerate(results.networks):
         if gone := results.diverged(i):
@@ -141,7 +141,7 @@ def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentRep
     paired = [i for i in compared if changes[primary][i].n > 1]
     blocks += findings.spread_blocks(results, paired, None, primary, comparisons=len(compared), name=name)
     blocks += _curves(results, sizes, primary)
-    have, wanted = len(every), len(places) * results.experiment.seeds
+    have, wanted = len(every), len(places) * results.seeds
     blocks.append(Text(_state(results, {n.by for n in every}, have, wanted)))
     blocks += findings.training_blocks(results)
     pairs = sum(len(results.networks[i].keys() & results.networks[i - i % per].keys()) for i in compared)
@@ -151,7 +151,7 @@ def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentRep
     return ExperimentReport.of(
         results,
         title=f"A grid of {per} arms{f' and {len(sizes)} sizes' if many else ''} on {results.task.title}, "
-        f"{results.experiment.seeds} paired seeds" + (" (stopped)" if results.stopped else ""),
+        f"{results.seeds} paired seeds" + (" (stopped)" if results.stopped else ""),
         parameters=parameters_shown,
         claims=claims,
         blocks=blocks,
@@ -231,7 +231,7 @@ def _reason(error: BaseException) -> str:
 
 def _curves(results: Results, sizes: Sequence[int], primary: str) -> list[Block]:
     """Over the size where there are several, and over a technique's first parameter where that has several values."""
-    per, recipes = results.per_size, list(results.experiment.arms)
+    per, recipes = results.per_size, list(results.arms)
     title, unit = capital(what(primary)), primary.partition(", ")[2]
     note = "Means over seeds; a band is the 95% interval."
 
