@@ -22,6 +22,7 @@ from regdemo.lab.statistics import Change, change
 from regdemo.lab.store import GridCell, Network, Setting
 from regdemo.lab.task import Task
 from regdemo.lab.training import TrainingRun
+from regdemo.storage import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,13 +284,15 @@ class Results:
         kind = path.suffix.lower()
         if kind not in FORMATS:
             raise ArgumentError(f"{path} must end in {', '.join(FORMATS)}")
+        data: str | bytes
         try:
             if kind == ".json":
-                path.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+                data = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
             elif kind == ".csv":
-                self.to_pandas().to_csv(path, index=False)
+                data = self.to_pandas().to_csv(index=False)
             else:
-                self.to_pandas().to_parquet(path, index=False)
+                data = self.to_pandas().to_parquet(index=False)
+            atomic_write(path, data)
         except ImportError:
             raise ArgumentError(f"{path} needs the package pyarrow: pip install 'regdemo[tables]'") from None
         except OSError as error:
