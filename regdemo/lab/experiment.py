@@ -85,10 +85,12 @@ class Experiment:
             return _in_step(self, plan, clock, progress, cancel)
         return _in_cells(self, plan, executor, store, workers, check, progress, cancel)
 
-    def check_memory(self) -> list[tuple[int, int]]:
-        """What each arm takes in memory; raises ArgumentError if all networks together do not fit."""
-        plan = self.plan()
-        task = plan.task
+    def check_memory(self, plan: ExperimentPlan | None = None) -> list[tuple[int, int]]:
+        """What each arm takes in memory; raises ArgumentError if all networks together do not fit.
+
+        plan: this experiment's, if it is known already.
+        """
+        task = (plan or self.plan()).task
         one = {held: task.examples([0], self.seed, hold_out=held) for held in {arm.validates for arm in self.arms}}
         footprints = [memory.footprint(task, arm, one[arm.validates]) for arm in self.arms]
         memory.check_memory(task, footprints, self.seeds)
@@ -178,13 +180,13 @@ def _in_step(
 ) -> Results:
     """All arms together, evaluated ten times on the way."""
     members, seed = list(range(experiment.seeds)), experiment.seed
-    task, recipes = plan.places[0].task, [place.recipe for place in plan.places]
-    footprints = experiment.check_memory()
+    task = plan.places[0].task
+    footprints = experiment.check_memory(plan)
     tick = clock or (lambda: 0.0)
-    tuning = experiment.tune if experiment.tune > 1 else 0
-    part = _Part(progress, tuning + 1)
-    if tuning:
-        _tune(plan, members, seed, tuning, part, cancel)
+    tries = experiment.tune if experiment.tune > 1 else 0
+    if tries:
+        _tune(plan, members, seed, tries, progress, cancel)
+    told = _part(progress, tries, tries + 1)
     cells = plan.cells(members, seed, {}, training.group_size(task))
     examples: dict[Any, Any] = {}
     runs = []
@@ -196,17 +198,12 @@ def _in_step(
         made = replace(place.task, learning_rate=cell.setting.learning_rate)
         runs.append(cell.begin(made, examples=examples[key]))
     starts = [store.checksums(run) for run in runs]
-    pilot = None
-    if not recipes[0].validates and "validation" in task.offers:
-        first = plan.setting(0, 0)
-        made = replace(task, learning_rate=first.learning_rate)
-        few = store.chunks(task, members, seed, min(PILOTS, training.group_size(task)))[0]
-        pilot = TrainingRun(made, recipes[0], few, seed=seed, epochs=first.epochs, judge_held_out=True)
+    pilot = _pilot(plan, members, seed)
     evaluations: list[Evaluation] = []
     losses: list[tuple[int, float]] = []
     stopped = False
     try:
-        for scores in training.in_step([*runs, *([pilot] if pilot else [])], clock=tick, progress=part, cancel=cancel):
+        for scores in training.in_step([*runs, *([pilot] if pilot else [])], clock=tick, progress=told, cancel=cancel):
             evaluations.append(_evaluation(plan, cells, runs, scores))
             if pilot is not None:
                 losses.append((pilot.epoch_count, fmean(scores[-1][metrics.VALIDATION_LOSS])))
@@ -239,6 +236,16 @@ def _in_step(
     )
 
 
+def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingRun | None:
+    """A run that shows where the reference is best on validation data, unless it holds out some itself, or can't."""
+    task, recipe, setting = plan.places[0].task, plan.places[0].recipe, plan.setting(0, 0)
+    if recipe.validates or "validation" not in task.offers:
+        return None
+    made = replace(task, learning_rate=setting.learning_rate)
+    few = store.chunks(task, members, seed, min(PILOTS, training.group_size(task)))[0]
+    return TrainingRun(made, recipe, few, seed=seed, epochs=setting.epochs, judge_held_out=True)
+
+
 def _evaluation(
     plan: ExperimentPlan, cells: Sequence[GridCell], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
 ) -> Evaluation:
@@ -251,16 +258,9 @@ def _evaluation(
     return Evaluation(max(epochs), found)
 
 
-class _Part:
-    """Progress in equal parts: called for one part after the other, it reports the whole."""
-
-    def __init__(self, progress: Progress, parts: int) -> None:
-        self.progress, self.parts, self.number = progress, parts, 0
-
-    def __call__(self, done: int, total: int) -> None:
-        self.progress(self.number * total + done, self.parts * total)
-        if done >= total:
-            self.number = min(self.number + 1, self.parts - 1)
+def _part(progress: Progress, number: int, parts: int) -> Progress:
+    """The progress of one of several equal parts, numbered from 0, told as that of the whole."""
+    return lambda done, total: progress(number * total + done, parts * total)
 
 
 def _tune(
@@ -273,14 +273,15 @@ def _tune(
     random = np.random.default_rng((seed, 7))
     factors = [1.0, *np.exp(random.uniform(-np.log(SPREAD), np.log(SPREAD / 2), tries - 1)).tolist()]
     best: dict[tuple[int, int], tuple[float, Setting]] = {}
-    for factor in factors:
+    for number, factor in enumerate(factors):
+        told = _part(progress, number, tries + 1)
         cells = plan.cells(members, seed, {}, training.group_size(plan.task))
         runs = []
         for cell in cells:
             task = plan.places[cell.place].task
             made = replace(task, learning_rate=task.learning_rate * factor)
             runs.append(cell.begin(made, judge_held_out=True))
-        for scores in training.in_step(runs, progress=progress, cancel=cancel):
+        for scores in training.in_step(runs, progress=told, cancel=cancel):
             for cell, run, some in zip(cells, runs, scores, strict=True):
                 setting = replace(cell.setting, learning_rate=run.task.learning_rate, epochs=run.epoch_count)
                 for member, loss in zip(cell.members, some[metrics.VALIDATION_LOSS], strict=True):
@@ -372,5 +373,4 @@ class _Memory:
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
         """Keep the lines of some networks."""
         for line in lines:
-            setting = Setting(**line["setting"] | {"source": tuple(line["setting"]["source"].items())})
-            self.done.setdefault(setting.key, {})[line["seed"]] = store.network_of(line)
+            self.done.setdefault(store.key_of(line), {})[line["seed"]] = store.network_of(line)

@@ -271,6 +271,11 @@ def network_of(line: dict[str, Any]) -> Network:
     return Network(**values | {"scores": scores})
 
 
+def key_of(line: dict[str, Any]) -> str:
+    """The key of a line's setting; raises as `network_of` does."""
+    return Setting(**line["setting"] | {"source": tuple(line["setting"]["source"].items())}).key
+
+
 class Store:
     """A file of finished networks, only ever appended to; a context manager, made if it is not there.
 
@@ -339,8 +344,7 @@ class Store:
             ) from error
 
     def _read(self, line: dict[str, Any]) -> None:
-        setting = Setting(**line["setting"] | {"source": tuple(line["setting"]["source"].items())})
-        networks = self.done.setdefault(setting.key, {})
+        networks = self.done.setdefault(key_of(line), {})
         if line["seed"] in networks:
             raise ValueError(f"seed {line['seed']} of the same setting is in a line before")
         networks[line["seed"]] = network_of(line)
