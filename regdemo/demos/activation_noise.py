@@ -1,7 +1,7 @@
 """Activation noise: add Gaussian noise of one size.
 
 Measures the noise, and the penalty on the next layer's weights that it amounts to. Then shows how the noise matters
-less as the activations grow, which noise that multiplies does not.
+less as the activations grow, unlike multiplicative noise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Augmentation: delete and swap words, or rewrite.
 
 Deletes and swaps words of a text at random, as "easy data augmentation" does, and counts what is left, what moved and
-how often a negation is lost. With translation models on this machine it also translates there and back, with another
-sequence-to-sequence model it paraphrases; nothing is downloaded.
+how often a negation is lost. With translation models on this machine it also translates there and back; with another
+sequence-to-sequence model it paraphrases. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the sentences "
-    "with one 'not' and keeps their label. Nor is it dropout on embeddings, which leaves the places: "
+    "with one 'not' and keeps their label. Nor is it dropout on embeddings, which keeps every position: "
     "deletion shortens the text. In language modeling the edited text is the target as well, so the model learns "
     "broken text."
 )
@@ -124,8 +124,8 @@ def augmentation(
                     [f"deletion, p = {p:g}", *_left(deleted, n)],
                     [f"swap, swaps = {swaps}", *_left(swapped, n)],
                 ],
-                note="Fractions of the words that are left, of the words still at their place, and of the pairs "
-                "of neighbors that are left. A bag-of-words model sees no difference after a swap.",
+                note="The fractions of words left, of words still at their place, and of pairs of neighbors left. "
+                "A bag-of-words model sees no difference after a swap.",
             ),
             *_rewritten(text, model, back_model, prompt),
         ],

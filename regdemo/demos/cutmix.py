@@ -1,7 +1,7 @@
 """CutMix: paste a box, mix the labels by area.
 
-Draws boxes and checks that a label's weight is the area that is really left of its image, which is not the area drawn
-where the edge cuts the box. Then it compares the area left with its exact mean.
+Draws boxes and checks that a label's weight is the area really left of its image; where the edge cuts the box, that is
+not the area drawn. Then it compares the area left with its exact mean.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def cutmix(
                 title=f"The fraction pasted into an image of side {side}, on average",
                 columns=["alpha", "drawn", "pasted", "excess"],
                 rows=[[f"{a:g}", 0.5, _area(a, side), 0.5 - _area(a, side)] for a in sorted({*ALPHAS, alpha})],
-                note="Last column: how much too heavy the pasted image's label would be with the area that was drawn.",
+                note="Last column: how much too heavy the pasted image's label would be, weighted by the area drawn.",
             ),
         ],
     )

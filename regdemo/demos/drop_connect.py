@@ -31,8 +31,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call drop_connect. "
-    "Close second: 'at inference use the mean weights, that is the same': through a nonlinearity $f$ it is in "
-    "general not, since $f(E[u])$ and $E[f(u)]$ differ."
+    "Close second: 'at inference the mean weights give the mean output'. Through a nonlinearity $f$ in general "
+    "they do not, since $f(E[u])$ and $E[f(u)]$ differ."
 )
 CARDS = (
     "Q18.30",

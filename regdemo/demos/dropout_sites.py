@@ -52,7 +52,7 @@ IN_USE = (
     ("Transformer", "65M / 213M", "0.1 / 0.3", "arXiv 1706.03762"),
     ("GPT-1", "117M", "0.1 (embd, attn, resid)", "Radford et al. 2018"),
     ("BERT", "110M, 340M", "0.1", "arXiv 1810.04805"),
-    ("T5 1.1", "77M to 11B", "0; on to fine-tune", "T5: released_checkpoints.md"),
+    ("T5 1.1", "77M to 11B", "0; on in fine-tuning", "T5: released_checkpoints.md"),
     ("OPT", "125M to 175B", "0.1, embeddings 0", "arXiv 2205.01068"),
     ("PaLM", "8B to 540B", "0; 0.1 to fine-tune", "arXiv 2204.02311"),
     ("Pythia", "12B", "0", "Pythia: pythia-12b.yml"),

@@ -1,7 +1,7 @@
 """Embedding noise: NEFTune's uniform noise on embedded tokens.
 
-Measures the size of the noise, number by number and for a sequence as a whole, and that the second does not depend on
-length. Then what padding does to it when the padded length is taken for the length.
+Measures the size of the noise, number by number and for a sequence as a whole, where it does not depend on length. Then
+shows what padding does to the noise when the padded length is taken for the length.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def embedding_noise(
             size(counted),
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers),
         ),
-        Claim("With the mask padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
+        Claim("With the mask, padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
-            "Without the mask the tokens get only a part of that square, padding the rest",
+            "Without the mask the tokens get only a part of the squared norm, padding the rest",
             third * part,
             rf"$\alpha^2 / 3 \cdot {int(real.sum())}/{tokens}$",
             size(blind[:, real]),
@@ -127,7 +127,7 @@ def embedding_noise(
             ),
             Table(
                 title=f"The norm of a sequence's noise, d = {width}",
-                columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at {FIXED} a number"],
+                columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at {FIXED} per number"],
                 rows=[_norms(length, width, alpha, generator) for length in LENGTHS],
                 note="At a fixed size for each number, the norm grows with the root of the length.",
             ),

@@ -73,7 +73,7 @@ def gpt2(
             total,
             *EXACT,
         ),
-        Claim("Bytes that its tensors hold", 0, "none on the meta device = 0", held, *EXACT),
+        Claim("Bytes that the model's tensors hold", 0, "none on the meta device = 0", held, *EXACT),
         Claim("An untied head would add", VOCABULARY * width, "$V d$", tied, *EXACT),
         Claim("Dropout draws in a training pass", 1 + 3 * depth, "$1 + 3 L$", sum(calls.values()), *EXACT),
         Claim(
@@ -245,14 +245,18 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
     losses = [output.loss is not None for output in (real(ids), real(ids, labels=ids))]
     claims = [
         Claim("Parameters of transformers' GPT2LMHeadModel", expected, "as ours", _parameters(real), *EXACT),
-        Claim("torch.nn.Dropout modules in it", 1 + 3 * depth, "$1 + 3 L$", _dropout_modules(real), *EXACT),
+        Claim(
+            "torch.nn.Dropout modules in GPT2LMHeadModel", 1 + 3 * depth, "$1 + 3 L$", _dropout_modules(real), *EXACT
+        ),
         Claim("Blocks with an `attn.dropout`, the name that is guessed", 0, "none = 0", guessed, *EXACT),
         Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
-        Claim("Losses it returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
-        Claim("Losses it returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),
-        Claim("Rates set in a Llama of 4 layers", 4, "one a layer, a float = 4", llama_counts[1], *EXACT),
+        Claim("Losses that GPT2LMHeadModel returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
+        Claim("Losses that GPT2LMHeadModel returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),
+        Claim("Rates set in a Llama of 4 layers", 4, "one per layer, a float = 4", llama_counts[1], *EXACT),
         Claim("torch.nn.Dropout modules in the Llama", 0, "none = 0", llama_counts[0], *EXACT),
-        Claim("With a schedule, passes differ: models", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT),
+        Claim(
+            "Models whose passes differ under a schedule", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT
+        ),
         Claim("With all rates 0, the largest std of passes", 0, "0", max(gpt["off"], other["off"]), *EXACT),
         Claim(
             "A loop over torch.nn.Dropout alone leaves Llama random", 1, "yes = 1", int(other["by_loop"] > 0), *EXACT
@@ -264,7 +268,8 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             columns=["model", "torch.nn.Dropout", "set", "rates", "std, set", "std, loop to 0", "std, set to 0"],
             rows=rows,
             note=(
-                f"Std of the output over {PASSES} passes in training. Outside the layers GPT-2 has one more rate, "
+                f"Std of the output over {PASSES} passes in training; the loop is over torch.nn.Dropout alone. "
+                "Outside the layers GPT-2 has one more rate, "
                 "transformer.drop, which a schedule leaves alone. Built from configurations, with random weights."
             ),
         ),

@@ -193,7 +193,7 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
             for name in exact
         ),
         Claim(
-            "weight_decay = strength and AdamW end elsewhere",
+            "SGD with weight_decay = strength gives other weights, and so does AdamW",
             2,
             "differences above 1e-6",
             sum(value > 1e-6 for name, value in found.items() if name not in exact),
@@ -201,7 +201,7 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
         ),
     ]
     block = Table(
-        title=rf"$\lambda |w|^2$ in the loss against the optimizer's own, {STEPS} steps at lr = {LR:g}",
+        title=rf"$\lambda |w|^2$ in the loss against weight_decay, {STEPS} steps at lr = {LR:g}",
         columns=["optimizer", "largest difference"],
         rows=[[name, value] for name, value in found.items()],
         note="Adam's weight_decay is the L2 penalty too; AdamW's decay bypasses the gradients.",

@@ -138,7 +138,7 @@ def r_drop(
                     ["sum over all (the authors' README)", summed, float(examples)],
                     ["mean over all (kl_div's default)", over_all, 1 / CLASSES],
                 ],
-                note="A value of alpha that was tuned for one reduction is another strength with the next.",
+                note="A value of alpha that was tuned for one reduction means another strength under the next.",
             ),
         ],
     )

@@ -23,7 +23,7 @@ SAY = (
     "running statistics belong to other weights, so one pass over the data, `update_bn`, must compute them again."
 )
 WRONG_ANSWER = (
-    "Averaging the weights and evaluating at once: with batch norm, the statistics are those of the last model, "
+    "Averaging the weights and evaluating right away: with batch norm, the statistics are those of the last model, "
     "so the outputs of the norms are off. Close second: averaging predictions. That is an ensemble, and costs a "
     "forward pass per model."
 )

@@ -1,7 +1,7 @@
 """Word dropout: drop words of the vocabulary, not tokens.
 
-Drops rows of an embedding table under a text in which some words are frequent and most are rare. The occurrences of
-a word share its draw: what that does to the noise, compared with a draw for each number or for each token.
+Drops rows of an embedding table, for a text in which some words are frequent and most are rare. The occurrences of a
+word share its draw; the noise is compared with that of a draw for each number or for each token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SAY = (
 WRONG_ANSWER = (
     "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: a word is "
     "hardly ever missing as a whole, and two copies of one word get different masks. Nor is it replacing tokens by "
-    "<unk>, one draw a token, though that has the same name in papers on text VAEs."
+    "<unk>, one draw per token, though that has the same name in papers on text VAEs."
 )
 CARDS = (
     "Q18.140",

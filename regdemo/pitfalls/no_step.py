@@ -1,8 +1,8 @@
 """No step: a "private" optimizer that never updates.
 
 The snippet subclasses Optimizer, and its `step()` clips the gradients and adds noise. Nothing applies them: there is no
-inner optimizer and no update, so the weights stay as they were, and the flat loss is blamed on the noise. The fix makes
-it step; it does not make it private, since it clips the batch's gradient (see `regdemo pitfalls clipped-batch`).
+inner optimizer and no update, so the weights stay as they were, and the flat loss is blamed on the noise. The fix adds
+the step; the optimizer still isn't private, since it clips the batch's gradient (see `regdemo pitfalls clipped-batch`).
 """
 
 import torch
@@ -70,7 +70,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim(f"How much nearer {STEPS} steps lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT),
         fixed_claim(
-            f"How much nearer {STEPS} steps of length lr C lead",
+            f"How much nearer {STEPS} steps of length lr C lead to the minimum",
             STEPS * LR * C,
             r"$n \eta C$",
             moved(fixed),

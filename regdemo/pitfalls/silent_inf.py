@@ -21,7 +21,8 @@ SAY = (
     "finds an inf."
 )
 WRONG_ANSWER = (
-    "'Clipping protects against exploding gradients.' It shortens long ones; by norm, an infinite entry becomes NaN."
+    "'Clipping protects against exploding gradients.' It shortens long gradients; clipped by norm, an infinite entry "
+    "becomes NaN."
 )
 
 SIZE = 5
@@ -64,13 +65,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         Claim(
-            "Weights that are as they were under a GradScaler",
+            "Weights left unchanged under a GradScaler",
             SIZE,
             f"all = {SIZE}",
             (run(broken, inf, scaled=True) == 1).sum().item(),
             *EXACT,
         ),
-        fixed_claim("Weights that are as they were", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
+        fixed_claim("Weights left unchanged", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
         fixed_claim("A finite gradient still makes a step of length", 1, "c", moved, 1e-5, "the 1e-6 next to the norm"),
     ], []
 
