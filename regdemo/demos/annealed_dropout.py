@@ -1,6 +1,6 @@
 """Annealed dropout: the rate falls toward 0 as training goes on.
 
-And its relatives: early dropout, which only the first part of training has, and late dropout, which only the rest has.
+Its relatives are early dropout, on in the first part of training only, and late dropout, on in the rest only.
 Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once per
 epoch.
 """
@@ -20,14 +20,14 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "schedules"
 SAY = (
     "Annealed dropout lowers the rate toward 0 during training. Early dropout, for models that underfit, switches "
-    "it off after the first part; late dropout, for models that overfit, leaves it off until then. The rate is a "
+    "dropout off after the first part; late dropout, for models that overfit, leaves it off until then. The rate is a "
     "function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ the last training "
     "step, $T-1$, still has $p/T$: the rate is 0 from step $T$ on."
 )
 WRONG_ANSWER = (
     "'Lower p after each epoch.' With $p(1-e/E)$ over three epochs of fine-tuning that makes three stairs, and the "
-    "last one is at $p/3$. And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or of an "
-    "attention's float, where it was."
+    "last one is at $p/3$. And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or one that "
+    "attention holds as a float, as it was."
 )
 CARDS = ("Q18.204", "Q18.205", "Q18.206", "Q18.207")
 

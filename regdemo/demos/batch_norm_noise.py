@@ -93,7 +93,7 @@ def batch_norm_noise(
             *rounding(1),
         ),
         Claim(
-            "In a batch of two the mean output is the chance to be the larger, less that to be the smaller",
+            "In a batch of two the mean output is the chance of being the larger minus that of being the smaller",
             erf(value / 2**0.5),
             r"$\mathrm{erf}(x/\sqrt{2})$",
             pairs.mean().item(),

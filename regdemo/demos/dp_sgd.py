@@ -2,7 +2,7 @@
 
 Computes every example's own gradient, clips it, sums, and adds noise. Checks that against a loop over examples,
 measures how far one outlier moves the update, how large the noise is, and how far the outlier moves a clipped batch
-gradient. With the extra `privacy`, an accountant says what a whole training spends: epsilon at a delta.
+gradient. With the extra `privacy`, an accountant says what a whole run spends: epsilon at a delta.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTS_ON = "gradients"
 SAY = (
     r"DP-SGD clips the gradient of each example to a norm $C$, sums, adds Gaussian noise of deviation $\sigma C$, "
     "and divides by the expected batch size. Clipping bounds how far one example can move the update, the noise "
-    r"hides it, and a privacy accountant adds up $\epsilon$ over the steps. It usually costs accuracy, and "
+    r"hides that move, and a privacy accountant adds up $\epsilon$ over the steps. It usually costs accuracy, and "
     "memory or time for the gradients of each example."
 )
 WRONG_ANSWER = (
@@ -73,7 +73,7 @@ def dp_sgd(
                 f"Clipped to {max_norm:g}, one example of a batch of {batch} moves the update by at most "
                 f"{max_norm / batch:.4g}. Then noise of deviation {noise_multiplier:g} times that, {deviation:.4g}, is "
                 "added to each weight's update. A privacy accountant computes how well that hides an "
-                "example over a whole training."
+                "example over a whole run."
             ),
             table,
             *budget_blocks,
@@ -193,7 +193,9 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
     if not sigma:
         return [], [Text("Without noise there is no privacy to count: epsilon is infinite from the first step.")]
     if not privacy.has_accountant():
-        return [], [Text(f"What a training spends, epsilon at a delta, needs an accountant: {privacy.INSTALL}.")]
+        return [], [
+            Text(f"To compute what a run spends, epsilon at a delta, you need an accountant: {privacy.INSTALL}.")
+        ]
     after = sorted({max(1, steps // 100), max(1, steps // 10), steps})
     sampled, whole = ({n: privacy.epsilon(sigma, q, n, delta) for n in after} for q in (sample_rate, 1.0))
     exact = {n: privacy.exact_epsilon(sigma, n, delta) for n in after}
@@ -214,7 +216,7 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
             *EXACT,
         ),
         Claim(
-            "Sampling the batches costs no more privacy",
+            "Sampling the batches costs no more privacy than using all the data",
             len(after),
             "numbers of steps at which sampled <= whole",
             sum(sampled[n] <= whole[n] for n in after),

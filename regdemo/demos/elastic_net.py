@@ -28,10 +28,10 @@ SAY = (
     r"threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
-    "'The lasso keeps the important one of two correlated features.' Of two copies, every split of the weight "
-    "with the same sum and sign is an optimum of the lasso, and of two nearly equal features noise can settle which "
-    "is kept. Close second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` between the "
-    "two penalties."
+    "'The lasso keeps the important one of two correlated features.' With two copies, every split of their "
+    "total weight into parts of the same sign is an optimum of the lasso, and of two nearly equal features noise can "
+    "settle which is kept. Close second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` "
+    "between the two penalties."
 )
 CARDS = ("Q18.904", "Q18.905", "Q18.906", "Q18.907", "Q18.546")
 
@@ -89,7 +89,7 @@ def elastic_net(
             *rounding(10),
         ),
         Claim(
-            "A proximal step shrinks a weight by the penalty at the result",
+            "A proximal step shrinks a weight by the penalty's slope at the result",
             0,
             r"$v + l_1 \mathrm{sign}(v) + 2 l_2 v = w$",
             gap((near * (1 + 2 * l2) + l1 * near.sign() - far)[near != 0]),
@@ -133,8 +133,8 @@ def elastic_net(
                 x_label="l2",
                 y_label="weight",
                 series=[
-                    Series("one", list(SHOWN), [fit[2].item() for fit in path]),
-                    Series("the other", list(SHOWN), [fit[3].item() for fit in path]),
+                    Series("feature 3", list(SHOWN), [fit[2].item() for fit in path]),
+                    Series("feature 4", list(SHOWN), [fit[3].item() for fit in path]),
                 ],
                 note=f"At the left end, with L1 alone, the two differ by {gap(last[2], last[3]):.3f}; at the right "
                 f"end by {gap(path[0][2], path[0][3]):.3f}.",
@@ -147,7 +147,7 @@ def elastic_net(
             ),
             Table(
                 title="The weights, from a start that favors the first copy and from one that favors the second",
-                columns=["fit", "copy 1", "copy 2", "one", "the other", "alone", "exact zeros"],
+                columns=["fit", "copy 1", "copy 2", "feature 3", "feature 4", "feature 5", "exact zeros"],
                 rows=[
                     [name, *fit[:5].tolist(), int((fit == 0).sum())]
                     for name, fits in (("L1 alone", lasso), ("elastic net", nets))

@@ -1,7 +1,7 @@
 """FGSM: the small step in the inputs that hurts most.
 
-Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse. Compares it with
-random signs of the same size.
+Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse than FGSM's.
+Compares FGSM with random signs of the same size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SAY = (
     "this attack, for a second forward and backward pass and often some clean accuracy."
 )
 WRONG_ANSWER = (
-    r"'It is training with noise.' Random signs of that size move a logit by about $\epsilon |w|_2$, FGSM by "
-    r"$\epsilon |w|_1$. Nor is it L1 decay: the term is inside the softplus, so it fades for examples that are "
+    r"'It is training with noise.' Random signs times $\epsilon$ move a logit by about $\epsilon |w|_2$, FGSM by "
+    r"$\epsilon |w|_1$. Nor is it L1 decay: $\epsilon |w|_1$ is inside the softplus, so it fades for examples that are "
     "classified with a large margin. And loss.backward() for the attack adds to the parameters' .grad: use "
     "autograd.grad."
 )
@@ -82,7 +82,7 @@ def fgsm(
             *rounding(1 + epsilon),
         ),
         Claim(
-            "The loss after it is the formula's worst case",
+            "The loss after the attack is the formula's worst case",
             worst,
             r"mean softplus$(\epsilon |w|_1 - t\,w x)$",
             hurt,
@@ -118,7 +118,7 @@ def fgsm(
             ),
             Table(
                 title="Loss and accuracy on the model's own random task",
-                columns=["inputs", "mean loss", "right"],
+                columns=["inputs", "mean loss", "accuracy"],
                 rows=[
                     ["clean", clean, right[0]],
                     ["random signs", noisy, "-"],

@@ -1,7 +1,8 @@
 """Input noise: a ridge penalty in disguise.
 
 Adds noise to the inputs of a linear model and goes through Bishop's identity: the average loss is the plain loss plus a
-penalty on the weights, and its best weights are those of ridge regression. Then noise where it cannot be: on token ids.
+penalty on the weights, and its best weights are those of ridge regression. Then adds noise where it makes no sense: to
+token ids.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def input_noise(
     claims = [
         Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
         Claim(
-            "The fraction of it within one standard deviation",
+            "The fraction of the noise within one standard deviation",
             _within(),
             r"$2 \Phi(1) - 1$",
             (noise.abs() <= std).double().mean().item(),

@@ -1,6 +1,6 @@
 """LayerDrop: skip whole layers, to prune them later.
 
-Counts how many layers run, shows for layers that add 1 that nothing is rescaled, unlike in DropPath, and checks
+Counts how many layers run, shows on layers that compute x + 1 that nothing is rescaled, unlike in DropPath, and checks
 that a network pruned to every other layer computes what one of the masks computes.
 """
 
@@ -135,7 +135,7 @@ def layer_drop(
                 high=1.0,
                 row_label="layer",
                 column_label="pass",
-                note=f"On average {ran.sum(1).mean().item():.4g} of {depth} run, {int(ran.sum(1).min())} at least.",
+                note=f"On average {ran.sum(1).mean().item():.4g} of {depth} run, and at least {int(ran.sum(1).min())}.",
             ),
         ],
         blocks=[

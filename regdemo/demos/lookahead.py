@@ -1,7 +1,7 @@
 """Lookahead: k steps forward, one step back.
 
-Lets a base optimizer take k steps, then moves back to a point between where it was and where it is. Checks that line,
-and measures how much of SGD's noise is left against its formula.
+Lets a base optimizer take k steps, then moves back to a point between where it was and where it is. Checks where that
+point is, and compares what is left of SGD's noise with its formula.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SAY = (
     "1$ that reduces the noise in the weights; it costs one more copy of them and hardly any time."
 )
 WRONG_ANSWER = (
-    "Storing the slow weights for the first time at the first synchronization. They begin at the initial weights; "
+    "Storing the slow weights for the first time at the first synchronization. They must begin at the initial weights; "
     "stored later, they do not pull back the first k steps. Close second: 'it is an EMA of the weights'. An EMA "
     "does not change training; Lookahead resets the weights that are trained."
 )
@@ -110,7 +110,7 @@ def lookahead(
             ),
             Table(
                 title=f"Variance of the weights around the minimum after {SYNCS * k} noisy steps, k = {k}",
-                columns=["alpha", "measured", "formula", "of SGD's"],
+                columns=["alpha", "measured", "formula", "ratio to SGD's"],
                 rows=[[f"{a:g}", v, _variance(k, a), v / by_alpha[1.0]] for a, v in by_alpha.items()],
                 note=r"$\alpha = 1$ is SGD itself. Less noise costs speed: a move back takes a fraction $1 - "
                 r"\alpha$ of the progress of $k$ steps.",

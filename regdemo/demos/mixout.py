@@ -1,7 +1,7 @@
 """Mixout: drop what fine-tuning has changed.
 
 Puts single weights back to their pretrained values in training and rescales the rest. Checks mean, variance and the
-fixed point, and compares it with dropout of the weights.
+fixed point, and compares Mixout with dropout of the weights.
 """
 
 from __future__ import annotations

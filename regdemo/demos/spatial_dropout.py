@@ -1,8 +1,8 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
 In a smooth feature map neighbors resemble each other, so what element dropout removes can often be guessed from its
-neighbors. Draws both masks, measures how they differ and how much of each a straight line restores, and shows the trap:
-on a batch laid out (B, T, C) the same call drops whole tokens.
+neighbors. Draws both masks, measures how they differ and how much of what each drops a straight line restores, and
+shows the trap: on a batch laid out (B, T, C) the same call drops whole tokens.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def spatial_dropout(
                 title="The same rate, another distribution",
                 columns=["fraction or variance", "element", "formula", "spatial", "formula"],
                 rows=rows,
-                note=f"All of value 1; (examples, channels, positions) = ({examples}, {channels}, {length}).",
+                note=f"All activations are 1; (examples, channels, positions) = ({examples}, {channels}, {length}).",
             ),
             _restored_table(p, channels, generator),
             *trap_blocks,

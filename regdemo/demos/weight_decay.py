@@ -29,7 +29,7 @@ SAY = (
     r"AdamW multiplies each weight by $1 - \eta \lambda$ and takes Adam's step on the gradient alone. Under plain "
     "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by the gradients' running "
     "scale, so the larger a weight's gradients, the less it is decayed. By convention biases and norm parameters are "
-    "exempt, but AdamW's defaults decay them too: to exempt them takes parameter groups."
+    "exempt, but AdamW's defaults decay them too: exempting them takes parameter groups."
 )
 WRONG_ANSWER = (
     r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "
@@ -160,7 +160,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         ),
         *(
             Claim(
-                f"AdamW decays with gradients of scale {scale:g}",
+                f"What AdamW leaves of a weight of 1, at gradients of scale {scale:g}",
                 keep,
                 rf"$(1 - \eta \lambda)^{{{STEPS}}}$",
                 value,
@@ -189,7 +189,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         for name, path in (("AdamW", decayed), ("Adam with L2", by_l2_path))
     }
     curves = Curves(
-        title="What is left of a weight of 1, whose gradients have three scales",
+        title="What is left of a weight of 1, for gradients of three scales",
         x_label="step",
         y_label="left",
         series=[

@@ -86,7 +86,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 [name, y.mean(0).abs().max().item(), y.var(0).mean().item()]
                 for name, y in (("broken", wrong), ("fixed", right))
             ],
-            "It should be 0 and 1.",
+            "The two columns should be 0 and 1.",
         )
     ]
 

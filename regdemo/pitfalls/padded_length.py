@@ -70,7 +70,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     claims.append(fixed_claim("The padding gets no noise", 0, "largest", padding, *EXACT))
     return claims, [
         Table(
-            f"Norm of the noise over a text, alpha = {ALPHA:g}, meant {sqrt(meant):.3g}",
+            f"Norm of the noise over a text, alpha = {ALPHA:g}, intended {sqrt(meant):.3g}",
             ["tokens", "broken", "fixed"],
             [
                 [length, sqrt(wrong), sqrt(right)]

@@ -20,7 +20,7 @@ SAY = (
     "zeros."
 )
 WRONG_ANSWER = (
-    "'L1 gives sparsity, so add it to the loss.' The corner at zero gives it, and a gradient step jumps "
+    "'L1 gives sparsity, so add it to the loss.' The corner at zero gives sparsity, and a gradient step jumps "
     "over the corner."
 )
 

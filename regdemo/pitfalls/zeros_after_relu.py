@@ -1,7 +1,7 @@
 """Zeros after ReLU: a count of dropped neurons that finds 75% at p = 0.5.
 
 To show dropout at work, the snippet counts zeros after it. If the ReLU's inputs are symmetric about 0, half of the
-activations were zero before dropout: it reports $1 - (1-p)/2$ as the fraction that dropout has dropped.
+activations were zero before dropout: the snippet reports $1 - (1-p)/2$ as the fraction that dropout has dropped.
 """
 
 import torch

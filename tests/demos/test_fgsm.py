@@ -29,7 +29,7 @@ def by_random_signs(x, loss, epsilon):
 def test_another_direction_is_not_the_worst_case(monkeypatch, wrong):
     monkeypatch.setattr(regularizers, "fgsm", wrong)
     assert {
-        "The loss after it is the formula's worst case",
+        "The loss after the attack is the formula's worst case",
         "None of 1,000 random corners of the box is worse",
     } == {*broken(fgsm())}
 

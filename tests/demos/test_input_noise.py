@@ -28,7 +28,7 @@ def multiplied(x, std, *, training=True, generator=None, noise=None):
         (multiplied, "The loss averaged over the noise is the loss plus $\\sigma^2 |w|^2$"),
         (lambda x, std, **kw: RIGHT(x, std**2, **kw), "The best weights under the noise are those of ridge regression"),
         (lambda x, std, **kw: RIGHT(x, std, **kw) + 0.1 * kw.get("training", True), "The mean of the noise is 0"),
-        (lambda x, std, **kw: RIGHT(x, 2 * std, **kw), "The fraction of it within one standard deviation"),
+        (lambda x, std, **kw: RIGHT(x, 2 * std, **kw), "The fraction of the noise within one standard deviation"),
         (lambda x, std, training=True, **kw: RIGHT(x, std, **kw), "In eval nothing changes"),
     ],
 )
