@@ -32,7 +32,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
 import torch
 
@@ -61,6 +61,7 @@ FOLDER = Path(__file__).parent
 class Listing:
     """What the file of a demo or of a pitfall says about itself."""
 
+    folder: ClassVar[str]
     stem: str
     title: str
     help: str
@@ -83,6 +84,16 @@ class Listing:
         """The title without the name: what it does, or what goes wrong."""
         return self.title.partition(": ")[2]
 
+    @property
+    def module(self) -> ModuleType:
+        """The imported file."""
+        return import_module(f"regdemo.{self.folder}.{self.stem}")
+
+    @property
+    def wrong(self) -> list[Wrong]:
+        """Wrong implementations, or fixes that people propose and that do not help: each fails one of the claims."""
+        return list(getattr(self.module, "WRONG", []))
+
 
 @dataclass(frozen=True)
 class Demo(Listing):
@@ -92,6 +103,7 @@ class Demo(Listing):
     `Annotated[type, Parameter or Words]` with a default, and WRONG, the wrong implementations that its claims notice.
     """
 
+    folder = "demos"
     acts_on: str
     provided_by: str
 
@@ -101,22 +113,12 @@ class Demo(Listing):
         return f"regdemo {self.name}"
 
     @property
-    def module(self) -> ModuleType:
-        """The imported file."""
-        return import_module(f"regdemo.demos.{self.stem}")
-
-    @property
     def function(self) -> FunctionType:
         """What measures. Raises FileError if the file has no function of its stem."""
         function = getattr(self.module, self.stem, None)
         if not isinstance(function, FunctionType):
             raise FileError(f"demos/{self.stem}.py has no function {self.stem}: write one that returns a Measurement")
         return function
-
-    @property
-    def wrong(self) -> list[Wrong]:
-        """Wrong implementations, each of which fails one of the demo's claims."""
-        return list(getattr(self.module, "WRONG", []))
 
     @property
     def signature(self) -> inspect.Signature:
@@ -182,6 +184,7 @@ class Pitfall(Listing):
     Besides its head, the file has `broken` and `fixed`, functions or classes, and measure() -> (claims, blocks).
     """
 
+    folder = "pitfalls"
     technique: Demo
 
     @property
@@ -190,19 +193,9 @@ class Pitfall(Listing):
         return f"regdemo pitfalls {self.name}"
 
     @property
-    def wrong(self) -> list[Wrong]:
-        """Fixes that people propose and that do not help: each, in place of `fixed`, fails one of the claims."""
-        return list(getattr(self.module, "WRONG", []))
-
-    @property
     def acts_on(self) -> str:
         """Where the technique acts that it gets wrong."""
         return self.technique.acts_on
-
-    @property
-    def module(self) -> ModuleType:
-        """The imported file."""
-        return import_module(f"regdemo.pitfalls.{self.stem}")
 
     def run(self, *, seed: int = 0) -> Report:
         """Run the snippet and its fix, and report what each does. The code in the report is the code that ran.
@@ -252,7 +245,7 @@ def run_pitfall(name: str, seed: int = 0) -> Report:
 def demos() -> tuple[Demo, ...]:
     """Every demo by where it acts, then by name: the map of the field. Raises FileError for a file that is none."""
     found = []
-    for path in _files("demos"):
+    for path in _files(Demo.folder):
         head, listing = _head(path), _listing(path)
         acts_on = head.get("ACTS_ON")
         if acts_on not in PLACES:
@@ -266,7 +259,7 @@ def pitfalls() -> tuple[Pitfall, ...]:
     """Every pitfall, in the order of the techniques that they break. Raises FileError for a file that is none."""
     techniques = {demo.stem: demo for demo in demos()}
     found = []
-    for path in _files("pitfalls"):
+    for path in _files(Pitfall.folder):
         breaks = _head(path).get("BREAKS")
         if breaks not in techniques:
             raise FileError(f"pitfalls/{path.name} has BREAKS = {breaks!r}: name the stem of a demo")
