@@ -13,11 +13,10 @@ from rich.style import Style
 from rich.text import Text as Line
 from rich.theme import Theme
 
-from regdemo.render import markup
+from regdemo.render import WIDEST_PROSE, markup
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
 from regdemo.text import clean
 
-WIDEST_PROSE = 100  # columns; longer lines of prose are hard to read
 BAR = 24  # columns of the longest bar
 
 _ADDRESS = re.compile(r"(https?://[^\s<>`]+[^\s<>`.,;)])")
@@ -149,12 +148,12 @@ class Page:
             grid.add_row(Line(mark, style=CODE), markup.rendered(markdown, colored=self._colored))
         self._print(grid)
 
-    def sources(self, items: Sequence[str], title: str = "") -> None:
+    def sources(self, items: Sequence[str]) -> None:
         """Where more can be read. On a terminal each address has a line of its own, which is never broken."""
         if self._plain or not items:
-            self.listed([("·", item) for item in items], title)
+            self.listed([("·", item) for item in items])
             return
-        self._print(Line(f"\n{title}" if title else "", style="bold"))
+        self._print(Line("", style="bold"))
         for item in items:
             for number, part in enumerate(_ADDRESS.split(clean(item))):
                 if number % 2:

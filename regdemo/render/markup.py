@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from mdit_py_plugins.amsmath import amsmath_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.texmath import texmath_plugin
 from rich.markdown import Markdown
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme
 from rich.table import Table
 
 from regdemo.render.colors import SYNTAX
+from regdemo.render.formulas import find_formulas
 from regdemo.render.mathematics import plain
 from regdemo.text import clean
 
@@ -44,13 +41,8 @@ def rendered(text: str, *, colored: bool) -> Markdown:
 
 
 def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
-    r"""The tokens of a text, its formulas turned to text: `$x$`, `$$x$$`, `\(x\)`, `\[x\]` and `\begin{align}`.
-
-    `$5 and $10` isn't a formula, which has no space inside its dollars and no digit next to them.
-    """
-    parser.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
-    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
-    parser.core.ruler.before("inline", "end_in_space", _end_in_space)
+    """The tokens of a text, its formulas turned to text."""
+    find_formulas(parser)
     tokens = []
     for block in parser.parse(text):
         for token in block.children or ():
@@ -65,10 +57,3 @@ def _with_formulas(parser: MarkdownIt, text: str) -> list[Token]:
         else:
             tokens.append(block)
     return tokens
-
-
-def _end_in_space(state: StateCore) -> None:
-    """Otherwise the plugin takes a digit that ends a paragraph for one before the dollar that begins it: a price."""
-    for token in state.tokens:
-        if token.type == "inline":
-            token.content += " "

@@ -19,7 +19,7 @@ from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
-from regdemo.render import mathematics
+from regdemo.render import WIDEST_PROSE, mathematics
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES, SYNTAX, fraction, scale_color
 from regdemo.render.format import (
     about,
@@ -41,7 +41,6 @@ from regdemo.report import Block, Boxes, Claim, Code, Curves, HeatMap, Report, S
 from regdemo.text import clean
 
 SCREEN = 40  # lines of a short report at 80 columns
-WIDEST_PROSE = 100  # longer lines of prose are hard to read
 SHADES = " ░▒▓█"
 MARKERS = "●▲■◆▼"
 LONG_WORD = 20  # a longer one in a table may be cut

@@ -17,15 +17,13 @@ import pygments
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from mdit_py_plugins.amsmath import amsmath_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.texmath import texmath_plugin
 from pygments.formatter import Formatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name
 from pygments.util import ClassNotFound
 
 from regdemo.quiz.text import slug
+from regdemo.render.formulas import find_formulas
 
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
@@ -141,8 +139,7 @@ def _render(text: str, resolve: Resolve | None, *, inline: bool) -> str:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("js-default", {"html": False, "linkify": False})
-    parser.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
-    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
+    find_formulas(parser)
     rules: dict[str, Any] = {
         "fence": lambda tokens, at, options, env: _fence(tokens[at]),
         "code_block": lambda tokens, at, options, env: block(tokens[at].content, ""),
@@ -168,15 +165,7 @@ def _parser() -> MarkdownIt:
     }
     assert isinstance(parser.renderer, RendererHTML)
     parser.renderer.rules |= rules
-    parser.core.ruler.before("inline", "end_in_space", _end_in_space)
     return parser
-
-
-def _end_in_space(state: Any) -> None:
-    """For the plugin, a digit that ends a paragraph comes before the dollar that begins it, and makes it a price."""
-    for token in state.tokens:
-        if token.type == "inline":
-            token.content += " "
 
 
 def _fence(token: Token) -> str:
