@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import fsrs
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
+from regdemo.storage import atomic_write
 
 PARAMETERS_FILE = "fsrs.json"
 NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
@@ -162,10 +162,9 @@ def forget(home: Path) -> bool:
 def adopt(home: Path, fitted: FsrsFit) -> Path:
     """Keep fitted parameters for this learner's schedule. Returns the file; without it, the defaults hold again."""
     file = home / PARAMETERS_FILE
-    part = file.with_suffix(f".{os.getpid()}")
+    text = json.dumps({"parameters": fitted.parameters, "gain": fitted.gain}, indent=2) + "\n"
     try:
-        part.write_text(json.dumps({"parameters": fitted.parameters, "gain": fitted.gain}, indent=2) + "\n", "utf-8")
-        part.replace(file)
+        atomic_write(file, text)
     except OSError as error:
         raise FileError(
             f"{file} could not be written ({error.strerror}): check the permissions of its folder"
