@@ -176,7 +176,7 @@ class TerminalDesk:
                 self._page.quiet(str(error))
                 continue
             assert found
-            self._page.verdict(found.verdict is outcome.AnswerVerdict.RIGHT, verdict_line(found))
+            self._page.verdict(found.verdict is outcome.AnswerVerdict.RIGHT, found.verdict_text)
             self._page.text(found.why)
             if not found.options and found.verdict is not outcome.AnswerVerdict.RIGHT:
                 self._page.text(found.answer, "The answer")
@@ -498,14 +498,6 @@ def edit(say: Callable[[str], None]) -> str | None:
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             say(f"The editor {command!r} failed ({error}): set the variable EDITOR to another one.")
     return None
-
-
-def verdict_line(found: Outcome) -> str:
-    """Right or wrong, and how much of it was right."""
-    right, parts = found.parts
-    if found.verdict is not outcome.AnswerVerdict.PARTLY:
-        return str(found.verdict.value)
-    return f"{found.verdict.value}: {right} of {counted(parts, 'right option' if found.options else 'gap')}"
 
 
 def feedback(found: Outcome) -> str:

@@ -43,7 +43,7 @@ def mock(
         if history.notice:
             page.quiet(history.notice)
         practice = learner.practice(loaded, history, folder)
-        askable = [card for card in wanted if card.kind != "code"]
+        askable = [card for card in wanted if card.askable]
         begun = learner.clock()
         session = practice.mock(askable, minutes=minutes, limit=limit, seed=seed)
         if not askable:

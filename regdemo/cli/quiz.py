@@ -62,17 +62,15 @@ def quiz(
             wanted = [card for card in wanted if card.id in marked]
         if tonight:
             wanted = [card for card in wanted if "tonight" in card.tags]
-        askable = [card for card in wanted if card.kind != "code"]
-        code = [card.id for card in wanted if card.kind == "code"]
+        askable = [card for card in wanted if card.askable]
+        code = [card.id for card in wanted if not card.askable]
         if tonight and code:
             page.quiet(f"Afterwards: `regdemo kata start {code[0]}`{''.join(f', then {id}' for id in code[1:])}.")
         # Of a whole bank they are not missed; of cards that were chosen they would be.
         elif code and (len(wanted) < len(loaded.cards) or not askable):
             page.quiet(learner.katas(len(code), bank))
-        if ids is not None or flagged or tonight:
-            cards = askable[:limit]
-        else:
-            cards = practice.choose(askable, new=new, limit=limit, cram=cram)
+        named = ids is not None or flagged or tonight
+        cards = practice.choose(askable, new=new, limit=limit, cram=cram, named=named)
         if not cards:
             why = ": no such card is flagged, and f flags one at any prompt" if flagged and not wanted else ""
             today = practice.today(askable, new)

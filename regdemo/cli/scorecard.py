@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain, verdict_line
+from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain
 from regdemo.cli.learner import asking, topic_title
 from regdemo.quiz import interview
 from regdemo.quiz.outcome import AnswerVerdict
@@ -92,7 +92,7 @@ class Scorecard:
         page.text(reply.question.asked.question)
         page.text(reply.review.response or "(passed)", "You said")
         if not reply.question.self_graded and found.verdict is not AnswerVerdict.SKIPPED:
-            page.verdict(found.verdict is AnswerVerdict.RIGHT, verdict_line(found))
+            page.verdict(found.verdict is AnswerVerdict.RIGHT, found.verdict_text)
         page.text(found.why)
         for one in found.options:
             reason = one.why if one in found.reasons else ""

@@ -28,6 +28,7 @@ from regdemo.quiz.session import Policy, Reply, Session
 # A failed card does not come again within an interview; the schedule brings it back.
 ASSISTANT = Policy(Mode.QUIZ, repeats=False)
 GRADER = "assistant"
+LONGEST_QUIZ = 20  # cards
 LONGEST_RESPONSE = 20_000  # characters of a response
 REPORTS = 5  # that are kept
 
@@ -63,7 +64,7 @@ class McpDesk:
 
     # Questions
 
-    def next_question(self, topic: str = "", level: str = "", kind: str = "", limit: int = 20) -> dict[str, Any]:
+    def next_question(self, topic: str = "", level: str = "", kind: str = "") -> dict[str, Any]:
         """The next question, without its answer: what is due, then new cards, as every other face asks them.
 
         While a mock interview lasts, its next question; topic, level and kind then change nothing.
@@ -72,7 +73,7 @@ class McpDesk:
         if session is None:
             wanted = (topic, level, kind)
             if self._quiz is None or self._quiz.question is None or wanted != self._wanted:
-                self._quiz, self._wanted = self._new_quiz(topic, level, kind, limit), wanted
+                self._quiz, self._wanted = self._new_quiz(topic, level, kind), wanted
             session = self._quiz
         question = session.question
         if question is None:
@@ -160,7 +161,7 @@ class McpDesk:
 
     def undo(self) -> dict[str, Any]:
         """Take back the last answer; its question comes next."""
-        session = self._mock or self._quiz or self._new_quiz("", "", "", 20)
+        session = self._mock or self._quiz or self._new_quiz()
         self._quiz = self._quiz or session
         review = session.undo()
         return {"undone": review.card if review else None}
@@ -273,19 +274,18 @@ class McpDesk:
         return practices.Practice(self._bank, self._history, self._home, self._now)
 
     def _narrow(self, topic: str, level: str, kind: str) -> list[Card]:
-        cards = selection.narrow(
+        return selection.narrow(
             self._bank,
             topics=[topic] if topic else [],
             tags=[level] if level else [],
             kinds=[kind] if kind else [],
             groups=catalog.stems_by_place(),
         )
-        return [card for card in cards if card.kind != "code"]
 
-    def _new_quiz(self, topic: str, level: str, kind: str, limit: int) -> Session:
+    def _new_quiz(self, topic: str = "", level: str = "", kind: str = "") -> Session:
         practice = self._practice()
-        chosen = bool(topic or level or kind)
-        cards = practice.choose(self._narrow(topic, level, kind), new=limit if chosen else None, limit=limit)
+        new = LONGEST_QUIZ if topic or level or kind else None
+        cards = practice.choose(self._narrow(topic, level, kind), new=new, limit=LONGEST_QUIZ)
         return practice.session(cards, seed=self._seed, policy=ASSISTANT)
 
     def _session_of(self, token: str) -> Session:
@@ -293,7 +293,7 @@ class McpDesk:
         if self._mock is not None:
             return self._mock
         if self._quiz is None:
-            self._quiz = self._new_quiz("", "", "", 20)
+            self._quiz = self._new_quiz()
         return self._quiz
 
     def _not_in_a_mock(self, rule: str) -> None:
@@ -303,8 +303,8 @@ class McpDesk:
 
 def _find(session: Session, token: str) -> Reply | None:
     """The reply to the question of a token, if there is one."""
-    review = session.question_of(token).review
-    return next((reply for reply in session.replies if reply.question.review == review), None)
+    review_id = session.question_of(token).review_id
+    return next((reply for reply in session.replies if reply.question.review_id == review_id), None)
 
 
 def score_card(replies: Sequence[Reply]) -> dict[str, Any]:

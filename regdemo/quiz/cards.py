@@ -115,6 +115,11 @@ class Card:
     vary: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     code: tuple[CodeBlock, ...] = ()
 
+    @property
+    def askable(self) -> bool:
+        """Whether a quiz asks it: a card of code is a kata, which its own command judges."""
+        return self.kind != "code"
+
     def ask(self, rng: Random) -> Asked:
         """Draw a value for each parameter and an order for the options. The same rng state asks the same."""
         values = {name: rng.choice(choices) for name, choices in self.vary.items()}

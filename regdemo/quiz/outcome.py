@@ -86,6 +86,14 @@ class Outcome:
     again: bool = False
 
     @property
+    def verdict_text(self) -> str:
+        """The verdict in words, with how many right options or gaps were found where only a part is right."""
+        found, parts = self.parts
+        if self.verdict is not AnswerVerdict.PARTLY or parts < 2:
+            return self.verdict.value
+        return f"{self.verdict.value}: {found} of {parts} {'right options' if self.options else 'gaps'}"
+
+    @property
     def reasons(self) -> tuple[OptionResult, ...]:
         """The options to explain: each wrong pick, each missed one, and of a single choice the right one."""
         right = [option for option in self.options if option.pick in (Pick.RIGHT, Pick.MISSED)]

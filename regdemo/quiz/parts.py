@@ -84,11 +84,11 @@ class Parts:
         self.question: list[MarkdownBlock] = self.parts["question"]
         self.answer: list[MarkdownBlock] = self.parts["answer"]
 
-    def fault(self, place: MarkdownBlock | int, message: str, at: str = "") -> None:
-        """Note a fault at a block, or at a line counted from 0: where `at` is in it, or where its text begins."""
+    def fault(self, place: MarkdownBlock | int, message: str) -> None:
+        """Note a fault where the text of a block begins, or of a line counted from 0."""
         line = place if isinstance(place, int) else place.start
         written = self.page.lines[line]
-        column = max(written.find(at) if at else -1, len(written) - len(written.lstrip()))
+        column = len(written) - len(written.lstrip())
         self.faults.append(Fault(self.file, line + 1, f"{self.section.id} {message}", column + 1))
 
     def points(self, part: str) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Practice:
         self.goal = goals.read(home) if goal is None else goal
         self.plan = plan_for(home, self.goal, now(), retention)
         self.states = card_states(history, self.plan, home / CACHE)
-        self.askable = [card for card in bank.cards if card.kind != "code"]
+        self.askable = [card for card in bank.cards if card.askable]
 
     def introduced(self) -> int:
         """How many cards were answered for the first time today, where the learner is."""
@@ -80,11 +80,11 @@ class Practice:
         new: int | None = None,
         states: Mapping[str, CardState] | None = None,
     ) -> Today:
-        """What there is to do with these cards, by default all.
+        """What a quiz has to do with these cards, by default all.
 
         new: cards per day, by default the goal's.  states: after a session, those that it leaves.
         """
-        cards = self.askable if cards is None else cards
+        cards = self._askable_of(cards)
         states = self.states if states is None else states
         now, introduced = self.now(), self.introduced()
         coming = sorted((states[card.id].due, card.id) for card in cards if card.id in states)
@@ -106,12 +106,16 @@ class Practice:
         new: int | None = None,
         limit: int | None = None,
         cram: bool = False,
+        named: bool = False,
     ) -> list[Card]:
         """The cards that a session asks: those due, then new ones within what today still allows; `limit` in all.
 
         new: cards per day that were never answered, by default the goal's.  cram: as in `selection.pick`.
+        named: the learner named these cards: they are asked in their order, due or not.
         """
-        cards = self.askable if cards is None else cards
+        cards = self._askable_of(cards)
+        if named:
+            return cards[:limit]
         left = self._new_left(new, self.introduced())
         return selection.pick(cards, self.states, self.now(), new=left, limit=limit, cram=cram)
 
@@ -129,19 +133,17 @@ class Practice:
     ) -> Session:
         """A mock interview: weak topics more often, follow-ups, no feedback until its end, no question after it."""
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-        cards = self.askable if cards is None else cards
-        asked = interview.questions(cards, self.states, self.now(), random.Random(seed))
+        asked = interview.questions(self._askable_of(cards), self.states, self.now(), random.Random(seed))
         end = self.now() + timedelta(minutes=minutes)
         return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
 
-    def forecast(self, minutes: int, new: int | None = None, cards: Sequence[Card] | None = None) -> forecast.Forecast:
+    def forecast(self, minutes: int, new: int | None = None) -> forecast.Forecast:
         """The days until the goal's interview with so many minutes each. See `forecast.plan_ahead`."""
-        cards = self.askable if cards is None else cards
         reviews = self.history.reviews()
         passed = {review.card for review in reviews if review.kind == "code" and Rating(review.rating).right}
-        katas = sum(card.kind == "code" and card.id not in passed for card in self.bank.cards)
-        known = [card for card in cards if card.id in self.states]
-        fresh = selection.new_order(card for card in cards if card.id not in self.states)
+        katas = sum(not card.askable and card.id not in passed for card in self.bank.cards)
+        known = [card for card in self.askable if card.id in self.states]
+        fresh = selection.new_order(card for card in self.askable if card.id not in self.states)
         return forecast.plan_ahead(
             [*known, *fresh],
             self.states,
@@ -165,6 +167,9 @@ class Practice:
             bank=self.bank.cards,
             deadline=deadline,
         )
+
+    def _askable_of(self, cards: Sequence[Card] | None) -> list[Card]:
+        return self.askable if cards is None else [card for card in cards if card.askable]
 
     def _new_left(self, new: int | None, introduced: int) -> int:
         return max(0, (self.goal.new_per_day if new is None else new) - introduced)

@@ -240,7 +240,7 @@ def retention(predictions: Sequence[Prediction], plan: Plan) -> Retention:
 
 def katas(practice: Practice, reviews: Iterable[Review]) -> Katas:
     """The katas of a bank: reviews in the order of time."""
-    codes = {card.id for card in practice.bank.cards if card.kind == "code"}
+    codes = {card.id for card in practice.bank.cards if not card.askable}
     last = {review.card: Rating(review.rating) for review in reviews if review.card in codes}
     now = practice.now()
     return Katas(

@@ -93,14 +93,14 @@ class Note(Enum):
 
 @dataclass(frozen=True)
 class Question:
-    """A card as it is asked. hints: those shown so far; number, left: progress; review: the id of its review to be."""
+    """A card as it is asked. hints: those shown so far; number, left: progress; review_id: of its review to be."""
 
     asked: Asked
     number: int
     left: int
     notes: tuple[Note, ...] = ()
     hints: tuple[str, ...] = ()
-    review: str = field(default_factory=lambda: uuid4().hex, compare=False)
+    review_id: str = field(default_factory=lambda: uuid4().hex, compare=False)
     session: str = ""
     seed: int = 0
     draw: int = 1
@@ -130,7 +130,7 @@ class Question:
     @property
     def token(self) -> str:
         """All that is needed to take the answer later, in another session too."""
-        parts = [self.card.id, self.session, self.review, self.seed, self.draw, self.since, len(self.hints)]
+        parts = [self.card.id, self.session, self.review_id, self.seed, self.draw, self.since, len(self.hints)]
         text = json.dumps([*parts, fingerprint(self.card)], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -210,7 +210,7 @@ class Session:
         self._id = uuid4().hex
         self._number = 0
         self._times: Counter[str] = Counter()
-        self._asked: list[Card] = []  # in their order, to know what follows up what
+        self._asked_cards: list[Card] = []  # in their order, to know what follows up what
         self._question: Question | None = None
         self._response = ""  # to a recall card that waits for its grade
         self._retaken: str | None = (
@@ -229,11 +229,6 @@ class Session:
         return self._question
 
     @property
-    def saved(self) -> list[Review]:
-        """The reviews of this session, in their order."""
-        return [reply.review for reply in self.replies]
-
-    @property
     def right(self) -> int:
         """How many answers of this session count as recalled."""
         return sum(reply.right for reply in self.replies)
@@ -245,24 +240,31 @@ class Session:
 
     def grades(self, token: str | None = None) -> tuple[outcome.GradeChoice, ...]:
         """The ratings that the question can still get, each with when the card would be due."""
-        return self._grades(self._open(token))
+        return self._grades(self.question_of(token))
 
     def suggest(self, made: int, question: Question | None = None) -> Rating:
         """The rating that so many key points come to: all is Good, half of them Hard, fewer Again; at most `best`."""
         question = question or self._current()
         points = len(question.asked.key_points)
-        rating = Rating[grading.grade_recall(made, points).upper()] if points else Rating.GOOD
+        rating = grading.grade_recall(made, points) if points else Rating.GOOD
         return min(rating, question.best)
 
-    def question_of(self, token: str) -> Question:
-        """The question of a token; of the current one's token, the current one. Raises StaleQuestion."""
-        return self._open(token)
+    def question_of(self, token: str | None = None) -> Question:
+        """The question of a token; of the current one's token, or without one, the current one.
+
+        Raises StaleQuestion for a token that can no longer be answered, ArgumentError where nothing waits.
+        """
+        if token is None:
+            return self._current()
+        read = self._read(token)
+        current = self._question
+        return current if current and current.review_id == read.review_id else read
 
     # What was entered
 
     def hint(self, token: str | None = None) -> str | None:
         """The next hint of the card, or None when there is no more. Each lowers `question.best` by one."""
-        question = self._open(token)
+        question = self.question_of(token)
         if question is not self._question:
             raise StaleQuestion(f"{question.card.id} isn't the current question: hints are given to that one")
         if not question.hints_left:
@@ -279,11 +281,11 @@ class Session:
         """
         if (settled := self._find_settled(token)) is not None:
             return settled[0]
-        question = self._open(token)
+        question = self.question_of(token)
         asked = question.asked
         if not question.self_graded:
             grade = grading.grade(asked, response)
-            rating = min(Rating[grade.rating.upper()], question.best)
+            rating = min(Rating.GOOD if grade.correct else Rating.AGAIN, question.best)
             return self._feedback(self._save(question, rating, grade.share, response, sure, grade))
         if self.policy.feedback_at_end:
             return self._feedback(self._save(question, Rating.AGAIN, 0.0, response, sure, graded=not response.strip()))
@@ -315,7 +317,7 @@ class Session:
         """
         if (settled := self._find_settled(token)) is not None:
             return settled[0]
-        question = self._open(token)
+        question = self.question_of(token)
         said = self._response if response is None and question is self._question else response or ""
         rating, share = self._rated(question, rating, made)
         return self._feedback(self._save(question, rating, share, said, sure, made=made, graded_by=graded_by))
@@ -324,7 +326,7 @@ class Session:
         """Go on without an answer; the outcome says what would have been right. In an interview it counts as failed."""
         if (settled := self._find_settled(token)) is not None:
             return settled[0]
-        question = self._open(token)
+        question = self.question_of(token)
         if self.policy.feedback_at_end:
             return self._feedback(
                 self._save(question, Rating.AGAIN, 0.0, "", None, verdict=outcome.AnswerVerdict.SKIPPED)
@@ -373,7 +375,7 @@ class Session:
             key_points=outcome.key_points(question.asked, made),
             due=self._due(question.card),
         )
-        self._settled[question.review] = self._feedback(reply)
+        self._settled[question.review_id] = self._feedback(reply)
         return reply
 
     def undo(self) -> Review | None:
@@ -391,8 +393,8 @@ class Session:
                 self.states[card.id] = reply.before
             else:
                 self.states.pop(card.id, None)
-            self._undone.add(reply.question.review)
-            self._settled.pop(reply.question.review, None)
+            self._undone.add(reply.question.review_id)
+            self._settled.pop(reply.question.review_id, None)
             self._put_back_question()
             if reply.again and card in self._queue:
                 self._queue.remove(card)
@@ -440,11 +442,11 @@ class Session:
         notes = []
         if card.id in self.states and self._has_changed(card):
             notes.append(Note.ANSWER_CHANGED)
-        if self._asked and card.id in self._asked[-1].follow_ups:
+        if self._asked_cards and card.id in self._asked_cards[-1].follow_ups:
             notes.append(Note.FOLLOW_UP)
         if self._times[card.id] > 1:
             notes.append(Note.COMES_AGAIN)
-        self._asked.append(card)
+        self._asked_cards.append(card)
         draw = self._times[card.id]
         self._response = ""
         self._question = Question(
@@ -472,7 +474,7 @@ class Session:
         self._queue.appendleft(card)
         self._times[card.id] -= 1
         self._number -= 1
-        self._asked.pop()
+        self._asked_cards.pop()
 
     def _move_to_front(self, card: Card) -> None:
         if card in self._queue:
@@ -480,11 +482,11 @@ class Session:
         self._queue.appendleft(card)
 
     def _last_review(self) -> Review | None:
-        askable = {id for id, card in self._bank.items() if card.kind != "code"}
+        askable = {id for id, card in self._bank.items() if card.askable}
         return next((review for review in self._history.newest_first() if review.card in askable), None)
 
     def _follow_ups(self, card: Card) -> tuple[str, ...]:
-        return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].kind != "code")
+        return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].askable)
 
     def _grades(self, question: Question) -> tuple[outcome.GradeChoice, ...]:
         dates = schedule.due_dates(self.states.get(question.card.id), self.now(), self._plan)
@@ -502,22 +504,14 @@ class Session:
         chosen = min(Rating(rating), question.best)
         return chosen, len(set(made)) / points if made is not None and points else float(chosen.right)
 
-    def _open(self, token: str | None) -> Question:
-        """The question of a token that can still be answered."""
-        if token is None:
-            return self._current()
-        read = self._read(token)
-        current = self._question
-        return current if current and current.review == read.review else read
-
     def _find_settled(self, token: str | None) -> tuple[outcome.Outcome | None] | None:
         """What a question came to that was answered or skipped before, in a tuple of one; None for one that was not."""
         if token is None:
             return None
         question = self._read(token)
-        if question.review in self._settled:
-            return (self._settled[question.review],)
-        if question.review in self._undone:
+        if question.review_id in self._settled:
+            return (self._settled[question.review_id],)
+        if question.review_id in self._undone:
             raise StaleQuestion(
                 f"the answer to {question.card.id} was taken back: answer the question as it comes again"
             )
@@ -529,7 +523,7 @@ class Session:
         """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
         if question.session == self._id:
             return None
-        found = self._history.find(question.review)
+        found = self._history.find(question.review_id)
         if found and not found[1]:
             raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
         return found[0] if found else None
@@ -588,7 +582,7 @@ class Session:
             mode=self.policy.mode,
             sure=sure,
             graded_by=graded_by,
-            id=question.review,
+            id=question.review_id,
         )
         with self._history.transaction():  # so that of two processes that hold the token one saves it
             if known := self._find_kept(question):
@@ -637,7 +631,7 @@ class Session:
 
     def _settle(self, question: Question, found: outcome.Outcome | None) -> None:
         """Note what a question came to. It, or its card if it comes from an earlier session, is asked no more."""
-        self._settled[question.review] = found
+        self._settled[question.review_id] = found
         self._retaken = None
         if self._question and question.card == self._question.card:
             self._question = None

@@ -141,11 +141,8 @@ class WebDesk:
         if wanted.flagged:
             marked = self.history.flagged()
             cards = [card for card in cards if card.id in marked]
-        cards = [card for card in cards if card.kind != "code"]
-        if wanted.ids or wanted.flagged:
-            cards = cards[: wanted.limit]
-        else:
-            cards = now.choose(cards, new=wanted.new, limit=wanted.limit, cram=wanted.cram)
+        named = bool(wanted.ids or wanted.flagged)
+        cards = now.choose(cards, new=wanted.new, limit=wanted.limit, cram=wanted.cram, named=named)
         self.quiz = now.session(cards, policy=session.CRAM if wanted.cram else session.QUIZ)
         self.drafts.clear()
 
@@ -160,7 +157,7 @@ class WebDesk:
         """Take an answer; return the id of its outcome. Raises UnreadableAnswer, StaleQuestion."""
         quiz = self.session()
         question = quiz.question_of(token)
-        self.drafts[question.review] = response
+        self.drafts[question.review_id] = response
         return self._keep(question, quiz.answer(response, token=token))
 
     def rate(self, token: str, rating: int | None, made: Sequence[int], response: str) -> str:
@@ -181,7 +178,7 @@ class WebDesk:
         quiz = self.session()
         quiz.hint(token=token)
         if quiz.question:
-            self.drafts[quiz.question.review] = response
+            self.drafts[quiz.question.review_id] = response
 
     def undo(self) -> None:
         """Take the last answer back."""
@@ -216,20 +213,19 @@ class WebDesk:
 
     def _keep(self, question: Question, found: Outcome | None) -> str:
         assert found  # a quiz tells at once
-        self.answered[question.review] = AnsweredQuestion(question, found)
-        self.answered.move_to_end(question.review)
+        self.answered[question.review_id] = AnsweredQuestion(question, found)
+        self.answered.move_to_end(question.review_id)
         while len(self.answered) > MOST_KEPT:
             self.answered.popitem(last=False)
         if found.rating is not None:
-            self.drafts.pop(question.review, None)
-        return question.review
+            self.drafts.pop(question.review_id, None)
+        return question.review_id
 
     # The interview
 
     def start_mock(self, minutes: float, limit: int | None, topics: Sequence[str], tags: Sequence[str]) -> None:
         """Begin an interview."""
         cards = selection.narrow(self.site.bank, topics=topics, tags=tags, groups=catalog.stems_by_place())
-        cards = [card for card in cards if card.kind != "code"]
         self.mock = self.practice().mock(cards, minutes=minutes, limit=limit)
 
     def answer_mock(self, token: str, response: str, sure: float | None) -> None:

@@ -68,9 +68,7 @@ def meter(fraction: float) -> Markup:
     )
 
 
-def plot(
-    points: Sequence[tuple[float, float, float, float]], x_label: str, y_label: str, title: str, *, line: bool = False
-) -> Markup:
+def plot(points: Sequence[tuple[float, float, float, float]], x_label: str, y_label: str, title: str) -> Markup:
     """Fractions from 0 to 1: (x, y, low, high), each a dot with its interval, over the diagonal where the two agree."""
     left, top, side, wide = 48, 12, 240, 360
     parts = []

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,24 +72,17 @@ def first_line(card: Card) -> Markup:
     return _mdi(card.ask(random.Random(0)).question.partition("\n")[0])
 
 
-def clock() -> datetime:
-    """The clock of every page."""
-    return datetime.now(UTC)
-
-
 class Site:
     """What the pages share. bank: None for the bundled one; folder: where the katas are edited.
 
     Everything that touches the history runs in one thread, in the order in which it was asked for.
     """
 
-    def __init__(
-        self, *, home: Path, bank: Path | None = None, folder: Path = Path("katas"), now: Callable[[], datetime] = clock
-    ) -> None:
+    def __init__(self, *, home: Path, bank: Path | None = None, folder: Path = Path("katas")) -> None:
         self.home = home
         self.bank_path = bank
         self.folder = folder
-        self.now = now
+        self.now: Callable[[], datetime] = partial(datetime.now, UTC)
         self.practice = ThreadPoolExecutor(1, "practice")
         self.at_end: list[Callable[[], None]] = []  # called when the server ends
         self.demos = Bench()
@@ -112,15 +105,11 @@ class Site:
         self.tabs.append(tab)
         return tab
 
-    @property
-    def cache(self) -> Path:
-        """Where what was worked out before is kept."""
-        return self.home / "cache"
-
     @cached_property
     def bank(self) -> Bank:
         """The cards. Read in the practice thread, at the first need."""
-        loaded = decks.load(self.bank_path or decks.bundled(), cache=self.cache if self.home.is_dir() else None)
+        cache = self.home / practices.CACHE if self.home.is_dir() else None
+        loaded = decks.load(self.bank_path or decks.bundled(), cache=cache)
         return identity.keep_ids(loaded, self.home, write=True)[0]
 
     async def aside(self, function: Callable[[Practice], T]) -> T:

@@ -141,9 +141,10 @@ def test_no_example_that_a_help_shows_is_an_accepted_answer_of_the_bundled_bank(
     accepted = []
     for card in decks.load(decks.bundled()).cards:
         for seed in range(8):
-            asked = card.ask(Random(seed))
-            parts = grading.example(asked).split(" or ") if grading.example(asked) else []
-            parts += re.findall(r"\d[\d./%]*", find_kind(card.kind).allowed)
+            asked, kind = card.ask(Random(seed)), find_kind(card.kind)
+            example = kind.example(asked)
+            parts = example.split(" or ") if example else []
+            parts += re.findall(r"\d[\d./%]*", kind.allowed)
             accepted += [card.id for part in parts if grading.grade(asked, part).correct]
     assert accepted == []
 

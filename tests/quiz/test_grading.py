@@ -10,13 +10,19 @@ from hypothesis import strategies as st
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
-from regdemo.quiz.grading import Grade, UnreadableAnswer, example, grade, grade_recall
+from regdemo.quiz.grading import Grade, UnreadableAnswer, grade, grade_recall
+from regdemo.quiz.kinds import find_kind
 from regdemo.quiz.kinds.predict import difference, same_output
+from regdemo.quiz.schedule import AGAIN, GOOD, HARD
 
 
 def asked(kind, **parts):
     card = Card(id="Q1", kind=kind, question="?", answer="!", file=Path("d.md"), line=1, fixed_order=True, **parts)
     return card.ask(Random(0))
+
+
+def example(asked):
+    return find_kind(asked.card.kind).example(asked)
 
 
 def numeric(expression="10/9", tolerance=0.005, relative=True, **parts):
@@ -264,7 +270,7 @@ def test_an_empty_output_is_asked_again():
 
 @pytest.mark.parametrize(
     ("ticked", "total", "rating"),
-    [(3, 3, "good"), (2, 3, "hard"), (1, 3, "again"), (1, 2, "hard"), (0, 1, "again"), (1, 1, "good")],
+    [(3, 3, GOOD), (2, 3, HARD), (1, 3, AGAIN), (1, 2, HARD), (0, 1, AGAIN), (1, 1, GOOD)],
 )
 def test_the_key_points_said_suggest_a_rating(ticked, total, rating):
     assert grade_recall(ticked, total) == rating
@@ -282,9 +288,9 @@ def test_a_card_that_the_learner_grades_cannot_be_graded_here(kind):
         grade(asked(kind), "a")
 
 
-def test_what_is_not_right_in_full_was_not_recalled():
-    assert grade(MULTI, "ac").rating == "good"
-    assert grade(MULTI, "a").rating == "again"
+def test_what_is_not_right_in_full_is_not_correct():
+    assert grade(MULTI, "ac").correct
+    assert not grade(MULTI, "a").correct
 
 
 @given(

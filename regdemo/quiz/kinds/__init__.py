@@ -57,15 +57,3 @@ def question(asked: Asked) -> str:
     """The question as markdown, with the code that is given below it."""
     code = given(asked.card).strip("\n")
     return f"{asked.question}\n\n```python\n{code}\n```" if code else asked.question
-
-
-def example(asked: Asked) -> str:
-    """What an answer to this card may look like: one that is not right. Empty where its form needs no example.
-
-    >>> from pathlib import Path
-    >>> from regdemo.quiz.cards import Card, Numeric
-    >>> card = Card("Q1", "numeric", "What is 3 / 8?", "0.375", Path("d.md"), 1, numeric=Numeric("3/8"))
-    >>> example(Asked(card, {}, card.question, card.answer))
-    '-2/7 or 1e-3'
-    """
-    return find_kind(asked.card.kind).example(asked)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from regdemo.quiz.blocks import MarkdownBlock
     from regdemo.quiz.parts import Parts
 
-SuggestedRating = Literal["again", "hard", "good"]
 Severity = Literal["error", "warning"]
 
 
@@ -28,19 +27,13 @@ class UnreadableAnswer(ArgumentError):
 class Grade:
     """share is the fraction that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
 
-    picked holds the places of the options that the answer named. rating is what the scheduler should record: a card
-    not answered in full was not recalled, so it is "again".
+    picked holds the places of the options that the answer named.
     """
 
     correct: bool
     share: float
     feedback: str = ""
     picked: frozenset[int] = frozenset()
-
-    @property
-    def rating(self) -> SuggestedRating:
-        """ "good" if it was right, else "again"."""
-        return "good" if self.correct else "again"
 
 
 class Flaw(NamedTuple):

@@ -15,7 +15,7 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.session import Reply, StaleQuestion
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import _names, _response, intervals, verdict_text
+from regdemo.web.pages.quiz import _names, _response, intervals
 from regdemo.web.site import Site, field, form, see_other, whole
 
 
@@ -41,7 +41,7 @@ def routes(site: Site) -> list[Route]:
         values = await site.in_practice(gather)
         common: dict[str, Any] = {"here": "/mock", "problem": problem, "letters": LETTERS, **values}
         if values["mock"] is None:
-            cards = [card for card in site.bank.cards if card.kind != "code"]
+            cards = [card for card in site.bank.cards if card.askable]
             return site.page(
                 request,
                 "mock_start.html",
@@ -145,6 +145,6 @@ def scorecard(replies: list[Reply]) -> dict[str, Any]:
         "topics": score.topics,
         "calibration": found,
         "plot": plot,
-        "said": [verdict_text(reply.outcome) for reply in replies],
+        "said": [reply.outcome.verdict_text for reply in replies],
         "see": [next(filter(None, map(see.link, reply.question.asked.see_it)), None) for reply in replies],
     }

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds
-from regdemo.quiz.cards import LETTERS, Asked, Card
+from regdemo.quiz.cards import LETTERS, Card
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
@@ -40,7 +40,7 @@ def routes(site: Site) -> list[Route]:
 
     async def begin(request: Request) -> Response:
         query = request.query_params
-        cards = [card for card in site.bank.cards if card.kind != "code"]
+        cards = [card for card in site.bank.cards if card.askable]
         chosen = {name: [w for each in query.getlist(name) for w in each.split(",") if w] for name in
                   ("ids", "topic", "kind", "tag")}  # fmt: skip
         counts = await site.in_practice(desk.today)
@@ -87,7 +87,7 @@ def routes(site: Site) -> list[Route]:
                 "quiz": quiz,
                 "question": question,
                 "flagged": flagged,
-                "draft": desk.drafts.get(question.review, "") if question and draft is None else draft or "",
+                "draft": desk.drafts.get(question.review_id, "") if question and draft is None else draft or "",
                 "notice": desk.say_once(),
                 "counts": desk.today() if question is None else None,
             }
@@ -138,7 +138,7 @@ def routes(site: Site) -> list[Route]:
             outcome=outcome,
             place=_place(values["quiz"], question) if question.number else question.card.id,
             total=question.number + question.left,
-            verdict=verdict_text(outcome),
+            verdict=outcome.verdict_text,
             when=when(site, outcome),
             intervals=intervals(site, outcome.grades),
             see=[found for command in outcome.see_it if (found := see.link(command))],
@@ -232,15 +232,6 @@ def routes(site: Site) -> list[Route]:
     ]
 
 
-def verdict_text(outcome: Outcome) -> str:
-    """The verdict in words, with what was found of a multi or cloze card."""
-    found, of = outcome.parts
-    if outcome.verdict is AnswerVerdict.PARTLY and of > 1:
-        noun = "right options" if outcome.options else "gaps"
-        return f"{outcome.verdict.value}: {found} of {of} {noun}"
-    return outcome.verdict.value
-
-
 def interval_text(time: timedelta) -> str:
     """How far off a time is, as a grade button says it: 10 min, 3 d."""
     minutes = time / timedelta(minutes=1)
@@ -285,6 +276,3 @@ def _names(sent: dict[str, list[str]], name: str) -> tuple[str, ...]:
 def _known(site: Site, ids: tuple[str, ...]) -> list[Card]:
     known = {card.id: card for card in site.bank.cards}
     return [known[id] for id in ids if id in known]
-
-
-__all__ = ["Asked", "interval_text", "routes"]
