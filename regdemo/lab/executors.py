@@ -1,4 +1,4 @@
-"""Where cells are trained: processes of this machine, or a Dask cluster; and what becomes of one whose worker dies."""
+"""Where jobs are done: processes of this machine, or a Dask cluster; and what becomes of one whose worker dies."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from regdemo.errors import ArgumentError, RegdemoError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-CELLS_AHEAD = 2  # cells handed out for each worker, so that none waits for its next
+JOBS_AHEAD = 2  # jobs handed out for each worker, so that none waits for its next
 TIMEOUT = 10  # seconds for a Dask scheduler to answer, and for it to have a worker
 SEEN = "CUDA_VISIBLE_DEVICES"  # which GPUs a process sees, by number or name
-PULSE = 1.0  # seconds between two looks at whether what trains the cells is there
+PULSE = 1.0  # seconds between two looks at whether what does the jobs is there
 
 T = TypeVar("T")
 Make = Callable[[int], Executor]  # an executor with so many workers
@@ -72,7 +72,7 @@ def _begin(begun: Any = None, gpus: int = 0) -> None:
     if gpus:
         seen = (os.environ.get(SEEN) or ",".join(map(str, range(gpus)))).split(",")
         with begun.get_lock():
-            os.environ[SEEN] = seen[begun.value % gpus]  # read when CUDA starts, in a cell
+            os.environ[SEEN] = seen[begun.value % gpus]  # read when CUDA starts, in a job
             begun.value += 1
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -98,7 +98,7 @@ def run_all(
     to_retry: list[T] = []
     waiting = deque(items)
     while waiting:
-        yield from _until_broken(call, waiting, to_retry, make, workers, CELLS_AHEAD * workers, check)
+        yield from _until_broken(call, waiting, to_retry, make, workers, JOBS_AHEAD * workers, check)
     for item in to_retry:
         broken: list[T] = []
         yield from _until_broken(call, deque([item]), broken, make, 1, 1, check)
@@ -179,7 +179,7 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Make, int, Callable[[], None]]]:
-    """A Dask cluster: what makes an executor on it, how many cells it trains at a time, and a check that it is there.
+    """A Dask cluster: what makes an executor on it, how many jobs it does at a time, and a check that it is there.
 
     The scheduler reruns what a worker that died had, and gives up what has killed several (`KilledWorker`).
     Raises ArgumentError without the package or if the address isn't one, RegdemoError if no scheduler with a worker

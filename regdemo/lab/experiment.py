@@ -22,7 +22,7 @@ from regdemo.lab.choices import EPOCHS, SEEDS, TUNE
 from regdemo.lab.recipe import Recipe, overriding
 from regdemo.lab.results import Evaluation, Pilot, Place, Results
 from regdemo.lab.source import Source
-from regdemo.lab.store import GridCell, Network, Setting, Store
+from regdemo.lab.store import Job, Network, Setting, Store
 from regdemo.lab.task import Task
 from regdemo.lab.training import Cancelled, TrainingRun
 from regdemo.parameters import SEED
@@ -69,10 +69,10 @@ class Experiment:
     ) -> Results:
         """Train what is missing, print nothing, and return every network's values.
 
-        executor: makes a `concurrent.futures.Executor` with so many workers, for cells of a few networks each; without
+        executor: makes a `concurrent.futures.Executor` with so many workers, for jobs of a few networks each; without
         one, all arms are trained in step on torch's threads, and the results have learning curves.
         store: a file that finished networks are appended to; those that it has are not trained again.
-        check: called while no cell ends, to raise if none will any more.
+        check: called while no job ends, to raise if none will any more.
         clock: to time networks by, such as `store.clock_on(device)`; without one there are no times, and the same seed
         gives the same results.
         progress: called with how much is done, and of how much.  cancel: if set, training ends within a second.
@@ -83,7 +83,7 @@ class Experiment:
         plan = self.plan(elsewhere=executor is not None)
         if executor is None and store is None:
             return _in_step(self, plan, clock, progress, cancel)
-        return _in_cells(self, plan, executor, store, workers, check, progress, cancel)
+        return _in_jobs(self, plan, executor, store, workers, check, progress, cancel)
 
     def check_memory(self, plan: ExperimentPlan | None = None) -> list[tuple[int, int]]:
         """What each arm takes in memory; raises ArgumentError if all networks together do not fit.
@@ -144,14 +144,14 @@ class ExperimentPlan:
         """What a network is trained with."""
         return self.tuned.get((place, member), self.places[place].setting)
 
-    def cells(
+    def jobs(
         self, members: Sequence[int], seed: int, done: dict[str, dict[int, Network]], size: int, small: bool = False
-    ) -> list[GridCell]:
-        """The cells that are not done, of at most `size` networks; the first seeds first, so that they can be paired.
+    ) -> list[Job]:
+        """The jobs that are not done, of at most `size` networks; the first seeds first, so that they can be paired.
 
         small: fewer where a network takes long, and the longest first, so that no worker waits for another at the end.
         """
-        found: list[tuple[int, float, GridCell]] = []
+        found: list[tuple[int, float, Job]] = []
         recipes = [place.recipe for place in self.places]
         measured = tuple(overriding([t for recipe in recipes for t in recipe.techniques], "measures"))
         for number, place in enumerate(self.places):
@@ -166,9 +166,9 @@ class ExperimentPlan:
                     block = [k for k in some if start <= k < start + size]
                     for chunk in store.chunks(place.task, block, seed, most):
                         expensive = store.cost(place.task, setting.epochs) * len(chunk) if small else 0.0
-                        cell = GridCell(setting, chunk, place.made_from, place.recipe, number, measured)
-                        found.append((start, -expensive, cell))
-        return [cell for *_, cell in sorted(found, key=lambda item: item[:2])]
+                        job = Job(setting, chunk, place.made_from, place.recipe, number, measured)
+                        found.append((start, -expensive, job))
+        return [job for *_, job in sorted(found, key=lambda item: item[:2])]
 
 
 def _in_step(
@@ -187,16 +187,16 @@ def _in_step(
     if tries:
         _tune(plan, members, seed, tries, progress, cancel)
     told = _part(progress, tries, tries + 1)
-    cells = plan.cells(members, seed, {}, training.group_size(task))
+    jobs = plan.jobs(members, seed, {}, training.group_size(task))
     examples: dict[Any, Any] = {}
     runs = []
-    for cell in cells:
-        place = plan.places[cell.place]
-        key = (place.setting.train_size, cell.members, place.recipe.validates)
+    for job in jobs:
+        place = plan.places[job.place]
+        key = (place.setting.train_size, job.members, place.recipe.validates)
         if key not in examples:
-            examples[key] = place.task.examples(cell.members, seed, hold_out=place.recipe.validates)
-        made = replace(place.task, learning_rate=cell.setting.learning_rate)
-        runs.append(cell.begin(made, examples=examples[key]))
+            examples[key] = place.task.examples(job.members, seed, hold_out=place.recipe.validates)
+        made = replace(place.task, learning_rate=job.setting.learning_rate)
+        runs.append(job.begin(made, examples=examples[key]))
     starts = [store.checksums(run) for run in runs]
     pilot = _pilot(plan, members, seed)
     evaluations: list[Evaluation] = []
@@ -204,7 +204,7 @@ def _in_step(
     stopped = False
     try:
         for scores in training.in_step([*runs, *([pilot] if pilot else [])], clock=tick, progress=told, cancel=cancel):
-            evaluations.append(_evaluation(plan, cells, runs, scores))
+            evaluations.append(_evaluation(plan, jobs, runs, scores))
             if pilot is not None:
                 losses.append((pilot.epoch_count, fmean(scores[-1][metrics.VALIDATION_LOSS])))
     except (KeyboardInterrupt, Cancelled):
@@ -213,11 +213,11 @@ def _in_step(
         stopped = True
     networks: list[dict[int, Network]] = [{} for _ in plan.places]
     last = evaluations[-1]
-    for cell, run, start in zip(cells, runs, starts, strict=True):
-        known = last.of(cell.place)
-        latest = {name: [known[k][name] for k in cell.members] for name in known[cell.members[0]]}
-        for line in store.lines_of(cell, run, start, latest):
-            networks[cell.place][line["seed"]] = store.network_of(line)
+    for job, run, start in zip(jobs, runs, starts, strict=True):
+        known = last.of(job.place)
+        latest = {name: [known[k][name] for k in job.members] for name in known[job.members[0]]}
+        for line in store.lines_of(job, run, start, latest):
+            networks[job.place][line["seed"]] = store.network_of(line)
     return Results(
         experiment.arms,
         experiment.seeds,
@@ -226,7 +226,7 @@ def _in_step(
         plan.places,
         networks,
         evaluations=evaluations,
-        runs=[[r for c, r in zip(cells, runs, strict=True) if c.place == i] for i in range(len(plan.places))],
+        runs=[[r for c, r in zip(jobs, runs, strict=True) if c.place == i] for i in range(len(plan.places))],
         stopped=stopped,
         pilot=Pilot(losses, len(pilot.members), pilot.hold_out) if pilot and len(losses) > 1 else None,
         footprints=footprints,
@@ -247,14 +247,14 @@ def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingR
 
 
 def _evaluation(
-    plan: ExperimentPlan, cells: Sequence[GridCell], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
+    plan: ExperimentPlan, jobs: Sequence[Job], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
 ) -> Evaluation:
     found: list[dict[int, dict[str, float]]] = [{} for _ in plan.places]
     epochs = [0] * len(plan.places)
-    for cell, run, some in zip(cells, runs, scores, strict=False):
-        epochs[cell.place] = max(epochs[cell.place], run.epoch_count)
-        for i, member in enumerate(cell.members):
-            found[cell.place][member] = {name: values[i] for name, values in some.items()}
+    for job, run, some in zip(jobs, runs, scores, strict=False):
+        epochs[job.place] = max(epochs[job.place], run.epoch_count)
+        for i, member in enumerate(job.members):
+            found[job.place][member] = {name: values[i] for name, values in some.items()}
     return Evaluation(max(epochs), found)
 
 
@@ -275,23 +275,23 @@ def _tune(
     best: dict[tuple[int, int], tuple[float, Setting]] = {}
     for number, factor in enumerate(factors):
         told = _part(progress, number, tries + 1)
-        cells = plan.cells(members, seed, {}, training.group_size(plan.task))
+        jobs = plan.jobs(members, seed, {}, training.group_size(plan.task))
         runs = []
-        for cell in cells:
-            task = plan.places[cell.place].task
+        for job in jobs:
+            task = plan.places[job.place].task
             made = replace(task, learning_rate=task.learning_rate * factor)
-            runs.append(cell.begin(made, judge_held_out=True))
+            runs.append(job.begin(made, judge_held_out=True))
         for scores in training.in_step(runs, progress=told, cancel=cancel):
-            for cell, run, some in zip(cells, runs, scores, strict=True):
-                setting = replace(cell.setting, learning_rate=run.task.learning_rate, epochs=run.epoch_count)
-                for member, loss in zip(cell.members, some[metrics.VALIDATION_LOSS], strict=True):
-                    known = best.get((cell.place, member))
+            for job, run, some in zip(jobs, runs, scores, strict=True):
+                setting = replace(job.setting, learning_rate=run.task.learning_rate, epochs=run.epoch_count)
+                for member, loss in zip(job.members, some[metrics.VALIDATION_LOSS], strict=True):
+                    known = best.get((job.place, member))
                     if not isnan(loss) and (known is None or loss < known[0]):
-                        best[cell.place, member] = loss, setting
+                        best[job.place, member] = loss, setting
     plan.tuned.update({key: setting for key, (_, setting) in best.items()})
 
 
-def _in_cells(
+def _in_jobs(
     experiment: Experiment,
     plan: ExperimentPlan,
     executor: Callable[[int], Executor] | None,
@@ -301,7 +301,7 @@ def _in_cells(
     progress: Progress,
     cancel: Event | None,
 ) -> Results:
-    """Cell by cell, each in a worker; what ends is kept at once."""
+    """Job by job, each in a worker; what ends is kept at once."""
     if experiment.tune > 1:
         raise ArgumentError(
             f"tune = {experiment.tune} is for experiments in step: run it without an executor or a file"
@@ -310,29 +310,29 @@ def _in_cells(
     device = experiment.task.device if isinstance(experiment.task, Source) else str(task.device)
     gpus = torch.cuda.device_count() if device == "cuda" else 0  # for the workers: none, where one is named
     size = training.group_size(task, plan.places[0].setting.device)
-    lost: list[tuple[GridCell, BaseException]] = []
+    lost: list[tuple[Job, BaseException]] = []
     stopped = False
     kept: AbstractContextManager[Store | _Memory] = nullcontext(_Memory()) if path is None else Store(path)
     with kept as file:
-        cells = plan.cells(members, experiment.seed, file.done, size, small=True)
-        if cells and executor is None:
+        jobs = plan.jobs(members, experiment.seed, file.done, size, small=True)
+        if jobs and executor is None:
             largest = max(plan.places, key=lambda place: place.setting.train_size).task
             each = [memory.footprint(largest, recipe) for recipe in experiment.arms]
             memory.check_workers(largest, each, -(-workers // max(gpus, 1)))
         make = executor or partial(executors.Processes, gpus=gpus)
         total = len(plan.places) * len(members)
-        done = total - sum(len(cell.members) for cell in cells)
+        done = total - sum(len(job.members) for job in jobs)
         try:
             progress(done, total)
-            for cell, lines, error in executors.run_all(
-                store.train_cell, cells, make, workers, partial(_watch, check, cancel)
+            for job, lines, error in executors.run_all(
+                store.train_job, jobs, make, workers, partial(_watch, check, cancel)
             ):
                 if error is None:
                     file.add(lines)
                     done += len(lines)
                     progress(done, total)
                 else:
-                    lost.append((cell, error))
+                    lost.append((job, error))
         except (KeyboardInterrupt, Cancelled):
             stopped = True
         networks = [

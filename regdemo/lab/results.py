@@ -19,7 +19,7 @@ from regdemo.lab import metrics
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.source import Source
 from regdemo.lab.statistics import Change, change
-from regdemo.lab.store import GridCell, Network, Setting
+from regdemo.lab.store import Job, Network, Setting
 from regdemo.lab.task import Task
 from regdemo.lab.training import TrainingRun
 from regdemo.storage import atomic_write
@@ -33,7 +33,7 @@ PACKAGES = ("regdemo", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 
 @dataclass(frozen=True)
 class Place:
-    """An arm at a size of the training data.  made_from: what another machine makes the task from."""
+    """An arm at a size of training data.  made_from: what another machine makes its task from."""
 
     recipe: Recipe
     task: Task
@@ -74,7 +74,7 @@ class Results:
     arms, seeds, seed, tune: of the experiment.
     evaluations, runs, pilot, footprints: of experiments that were trained in step.  timed: whether seconds mean
     anything.  shared: test examples that were trained on, which there must not be.  tuned: settings that tuning chose.
-    lost: cells that could not be trained, and why.  kept_in: the file that has the networks.  cut: its damaged lines.
+    lost: jobs that could not be done, and why.  kept_in: the file that has the networks.  cut: its damaged lines.
     """
 
     arms: Sequence[Recipe]
@@ -91,7 +91,7 @@ class Results:
     timed: bool = False
     shared: int = 0
     tuned: dict[tuple[int, int], Setting] = field(default_factory=dict)
-    lost: list[tuple[GridCell, BaseException]] = field(default_factory=list)
+    lost: list[tuple[Job, BaseException]] = field(default_factory=list)
     kept_in: Path | None = None
     cut: int = 0
 

@@ -1,4 +1,4 @@
-"""The cells of a grid: some networks of one arm on one task, trained anywhere, and kept in a file, a line each."""
+"""The jobs of a grid: some members of one arm on one task, trained anywhere, and kept in a file, a line each."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from regdemo.lab.task import Task, device_type
 from regdemo.lab.training import TrainingRun
 
 BEGINNING = '{"sweep": 2, '  # of each line of a results file, its format's number with it
-QUICK_CELL_SECONDS = (
-    5.0  # seconds that a cell should take at most; more networks than one are trained together if they are quick
+QUICK_JOB_SECONDS = (
+    5.0  # seconds that a job should take at most; more networks than one are trained together if they are quick
 )
 RATE = 1e10  # multiplications a second, a rough guess
 
@@ -65,8 +65,8 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class GridCell:
-    """Some networks of one setting, trained as one.
+class Job:
+    """Some members of one setting, trained as one: what a worker is given, and what the command line calls a cell.
 
     task: what they learn, or how to make it.  recipe: the arm.  place: which of the experiment's settings it is.
     measured: the techniques of the grid that have more to measure in every arm; it changes nothing of the training.
@@ -81,14 +81,14 @@ class GridCell:
 
     @property
     def name(self) -> str:
-        """The cell in words."""
+        """The job in words."""
         first, last = self.members[0], self.members[-1]
         run = len(self.members) > 2 and last - first + 1 == len(self.members)
         seeds = f"{first} to {last}" if run else ", ".join(map(str, self.members))
         return f"{self.recipe.name} at {self.setting.train_size:,} examples, seeds {seeds}"
 
     def prepared(self) -> Task:
-        """The task as this cell's networks learn it."""
+        """The task as this job's networks learn it."""
         whole = self.task if isinstance(self.task, Task) else _prepared(self.task, self.setting.digest)
         return replace(whole, learning_rate=self.setting.learning_rate)
 
@@ -170,7 +170,7 @@ def digest_of(task: Task | Source) -> str:
 
 @lru_cache(4)
 def _prepared(source: Source, digest: str) -> Task:
-    """The task, made again where a cell is trained; the same for the cells that follow.
+    """The task, made again where a job is done; the same for the jobs that follow.
 
     Raises FileError if the data file is another one than the grid was made for, ArgumentError if there is no such GPU.
     """
@@ -192,8 +192,8 @@ def chunks(task: Task, members: Sequence[int], seed: int, most: int) -> list[tup
 
 
 def quick_enough(task: Task, epochs: int, most: int) -> int:
-    """How many networks a cell may have, at most `most`, so that a kill costs about QUICK_CELL_SECONDS."""
-    return max(1, min(most, int(QUICK_CELL_SECONDS / max(1e-9, cost(task, epochs)))))
+    """How many networks a job may have, at most `most`, so that a kill costs about QUICK_JOB_SECONDS."""
+    return max(1, min(most, int(QUICK_JOB_SECONDS / max(1e-9, cost(task, epochs)))))
 
 
 def cost(task: Task, epochs: int) -> float:
@@ -204,20 +204,20 @@ def cost(task: Task, epochs: int) -> float:
     return 6 * products * places * task.train_size * epochs / RATE
 
 
-def train_cell(cell: GridCell) -> list[dict[str, Any]]:
-    """Train a cell's networks and return their lines. Leaves torch with one thread: cells run in processes.
+def train_job(job: Job) -> list[dict[str, Any]]:
+    """Train a job's networks and return their lines. Leaves torch with one thread: jobs run in processes.
 
-    Each network's result is the one that `compare` has for it, with any other networks in the cell.
+    Each network's result is the one that `compare` has for it, with any other networks in the job.
     """
     torch.set_num_threads(1)
-    run = cell.begin()
+    run = job.begin()
     starts = checksums(run)
     clock = clock_on(str(run.task.device))
     start = clock()
     for _ in range(run.epochs):
         run.epoch()
     run.seconds = clock() - start
-    return lines_of(cell, run, starts, run.scores())
+    return lines_of(job, run, starts, run.scores())
 
 
 def checksums(run: TrainingRun) -> list[int]:
@@ -226,11 +226,11 @@ def checksums(run: TrainingRun) -> list[int]:
     return [crc32(member.tobytes()) for member in weights]
 
 
-def lines_of(cell: GridCell, run: TrainingRun, starts: Sequence[int], scores: metrics.Scores) -> list[dict[str, Any]]:
-    """A line for each network of a cell, as it is kept in a file."""
+def lines_of(job: Job, run: TrainingRun, starts: Sequence[int], scores: metrics.Scores) -> list[dict[str, Any]]:
+    """A line for each network of a job, as it is kept in a file."""
     return [
         {
-            "setting": cell.setting.as_dict(),
+            "setting": job.setting.as_dict(),
             "seed": member,
             "scores": {name: some[i] if isfinite(some[i]) else None for name, some in scores.items()},
             "seconds": round(run.seconds / len(run.members), 4),

@@ -20,7 +20,7 @@ from regdemo.lab.findings import MOST_CURVES, capital, conclusion, joined, p_cel
 from regdemo.lab.recipe import parameters
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change, mean_interval
-from regdemo.lab.store import GridCell
+from regdemo.lab.store import Job
 from regdemo.report import Block, Cell, Claim, Curves, Series, Table, Text
 
 HEADS = ["", "examples"]  # of a table's first columns: the arm, and its size where there are several
@@ -42,14 +42,14 @@ def sweep(
     cancel: Event | None = None,
     **options: Any,
 ) -> ExperimentReport:
-    """Train what is missing of a grid, each cell in a worker, and report each arm against none.
+    """Train what is missing of a grid, each job in a worker, and report each arm against none.
 
     The grid is none and the arms, each at every combination of its values, at every size, over paired seeds. Networks
     are appended to `out` as they end; those that are there are not trained again.
     out: the results file.  train_sizes: how many training examples, all if empty.
     executor: what makes a `concurrent.futures.Executor` with so many workers; processes of this machine if not given.
     device: the workers'. With an executor of your own it need not be on this machine. Processes divide its GPUs.
-    check: called while no cell ends, to raise if none will any more.
+    check: called while no job ends, to raise if none will any more.
     progress: called with how many networks are done, and of how many; the first time how many were there before.
     The rest is as in `compare`. The report depends on the grid, what is in the file and what was lost, on nothing else.
     What a technique itself measures is measured in each network that is trained; one in the file may lack it.
@@ -215,12 +215,12 @@ def _state(results: Results, by: set[str], have: int, wanted: int) -> str:
     text += "."
     if results.cut:
         text += f" {results.cut} line{'s' * (results.cut > 1)} cut short, by a kill or a full disk, skipped."
-    reasons: dict[str, list[GridCell]] = {}
-    for cell, error in results.lost:
-        reasons.setdefault(_reason(error), []).append(cell)
-    for reason, cells in reasons.items():
-        rest = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
-        text += f" Lost, {reason}: {'; '.join(cell.name for cell in cells[:3])}{rest}."
+    reasons: dict[str, list[Job]] = {}
+    for job, error in results.lost:
+        reasons.setdefault(_reason(error), []).append(job)
+    for reason, jobs in reasons.items():
+        rest = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
+        text += f" Lost, {reason}: {'; '.join(job.name for job in jobs[:3])}{rest}."
     return text + (" The same command again trains what is missing." if have < wanted else "")
 
 

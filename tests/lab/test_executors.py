@@ -15,7 +15,7 @@ import pytest
 
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab import executors
-from regdemo.lab.executors import CELLS_AHEAD, Processes, cluster, run_all
+from regdemo.lab.executors import JOBS_AHEAD, Processes, cluster, run_all
 from regdemo.lab.store import Store
 from regdemo.lab.sweep import sweep
 
@@ -80,7 +80,7 @@ def test_no_more_is_handed_out_than_a_little_ahead_of_the_workers():
 
     for _ in run_all(abs, range(20), Counting, 2):
         Counting.flying -= 1
-    assert Counting.most == 2 * CELLS_AHEAD
+    assert Counting.most == 2 * JOBS_AHEAD
 
 
 def test_processes_share_out_the_gpus_that_their_parent_sees(monkeypatch, tmp_path):

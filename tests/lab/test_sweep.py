@@ -16,7 +16,7 @@ from regdemo.lab.compare import Stopped
 from regdemo.lab.metrics import TEST_ACCURACY
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.statistics import change, mean_interval
-from regdemo.lab.store import BEGINNING, Store, train_cell
+from regdemo.lab.store import BEGINNING, Store, train_job
 from regdemo.lab.sweep import sweep
 from regdemo.lab.techniques import TECHNIQUES
 from regdemo.lab.training import GROUP
@@ -111,7 +111,7 @@ def test_each_network_is_a_line_of_its_own(tmp_path):
 
 
 def test_networks_that_take_long_are_trained_in_smaller_cells_the_longest_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("regdemo.lab.store.QUICK_CELL_SECONDS", 5 * store.cost(data.load("digits"), 2))
+    monkeypatch.setattr("regdemo.lab.store.QUICK_JOB_SECONDS", 5 * store.cost(data.load("digits"), 2))
     cells = []
     quick(tmp_path, cells, train_sizes=[30, 60])
     assert [(cell.setting.train_size, len(cell.members)) for cell in cells[:3]] == [(60, 5), (30, 8), (60, 5)] or [
@@ -279,7 +279,7 @@ def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path,
     assert "1 of 8 runs of 'dropout 0.2' diverged (a metric is not finite): seed 3" in texts(report)
     assert next(block for block in report.blocks if isinstance(block, Table)).rows[0][1] == 7
     monkeypatch.setattr("regdemo.lab.training.TrainingRun.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
-    assert [line["scores"] for line in train_cell(cells[0])] == [{TEST_ACCURACY: None}] * 8
+    assert [line["scores"] for line in train_job(cells[0])] == [{TEST_ACCURACY: None}] * 8
 
 
 def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_worker_is_refused(tmp_path):
@@ -294,7 +294,7 @@ def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_w
     assert len(cells) == 4
     store._prepared.cache_clear()
     with pytest.raises(FileError, match="another file here than where the sweep was started"):
-        train_cell(cells[0])
+        train_job(cells[0])
 
 
 def test_of_a_text_the_loss_is_the_headline_and_the_accuracy_is_in_the_rest(tmp_path, monkeypatch):
