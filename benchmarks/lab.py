@@ -64,7 +64,7 @@ def _loop(task: Task, seed: int, epochs: int) -> float:
         nn.Linear(second, task.classes),
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=task.learning_rate)
-    loader = DataLoader(TensorDataset(task.x, task.y), batch_size=task.batch, shuffle=True)
+    loader = DataLoader(TensorDataset(task.x, task.y), batch_size=task.batch_size, shuffle=True)
     loss = nn.CrossEntropyLoss()
     for _ in range(epochs):
         for x, y in loader:
@@ -113,11 +113,11 @@ def against_the_loop(task: Task, seeds: int, epochs: int) -> None:
 def against_its_products(task: Task) -> None:
     """Print how many times its own matrix products and optimizer a step takes, on one thread."""
     run = TrainingRun(task, DROPOUT, range(GROUP), seed=0)
-    batches = [torch.randint(len(task.x), (GROUP, task.batch)) for _ in range(STEPS_PER_LOOK)]
+    batches = [torch.randint(len(task.x), (GROUP, task.batch_size)) for _ in range(STEPS_PER_LOOK)]
     run.steps_on(batches)
     sizes = (task.x.shape[1], *task.hidden, task.classes)
     weights = [w.detach() for w in run.model.weights]
-    values = [torch.randn(GROUP, task.batch, n) for n in sizes]
+    values = [torch.randn(GROUP, task.batch_size, n) for n in sizes]
 
     def products() -> None:
         for layer, weight in enumerate(weights):
@@ -143,7 +143,7 @@ def growth(task: Task) -> None:
         (
             "rows",
             [
-                (rows, lambda rows=rows: batched(replace(task.first(rows), batch=task.batch), 16, 4))
+                (rows, lambda rows=rows: batched(replace(task.first(rows), batch_size=task.batch_size), 16, 4))
                 for rows in (2000, 4000)
             ],
         ),

@@ -205,7 +205,7 @@ def _diabetes() -> Task:
         y[test],
         classes=0,
         hidden=(),
-        batch=len(train),
+        batch_size=len(train),
         epochs=2000,
         learning_rate=0.15,
         optimizer="sgd",

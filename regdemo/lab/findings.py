@@ -223,7 +223,7 @@ def training_blocks(results: Results) -> list[Block]:
     text = (
         f"The data: {task.origin} Trained on {trained}{held}, tested on {max(tested, default=0):,}. The network: "
         f"{task.network}, trained by {kinds[task.optimizer]} at learning rate {first.setting.learning_rate:g} on "
-        f"batches of {min(task.batch, max(sizes, default=task.batch))} for {first.setting.epochs} epochs, judged in "
+        f"batches of {min([task.batch_size, *sizes[:1]])} for {first.setting.epochs} epochs, judged in "
         "eval mode unless the technique says otherwise."
     )
     blocks: list[Block] = [Text(" ".join([text, *task.notes]))]

@@ -132,7 +132,7 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
     late = text[: (FINETUNED + TESTED) * (CONTEXT + 1)]
     symbols = alphabet(early + late)
     x, y = sequences(early, symbols)
-    corpus = TextTask("", "", x, y, x[:1], y[:1], len(symbols) + 1, batch=32, learning_rate=3e-3)
+    corpus = TextTask("", "", x, y, x[:1], y[:1], len(symbols) + 1, batch_size=32, learning_rate=3e-3)
     x, y = sequences(late, symbols)
     new = unseen(x, FINETUNED, title)
     fresh = replace(
@@ -145,7 +145,7 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
         y=y[:FINETUNED],
         test_x=x[new],
         test_y=y[new],
-        batch=BATCH,
+        batch_size=BATCH,
         epochs=FINETUNING_EPOCHS,
         learning_rate=2e-3,
         offers=OFFERS | {"pretrained"},

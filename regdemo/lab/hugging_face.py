@@ -119,7 +119,7 @@ def task(name: str, text: str, title: str) -> ModelTask:
         x[new],
         y[new],
         classes=module.get_input_embeddings().num_embeddings,
-        batch=10,
+        batch_size=10,
         epochs=EPOCHS,
         learning_rate=LEARNING_RATE,
         offers=OFFERS - {"blocks"} | {"pretrained"},

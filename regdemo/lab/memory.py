@@ -43,7 +43,7 @@ def footprint(task: Task, recipe: Recipe, examples: Examples | None = None) -> t
         return kept
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept.tensor):
-        run.step(run.examples.train[:, : task.batch])
+        run.step(run.examples.train[:, : task.batch_size])
     state = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _held(run)}
     return sum(state.values()), most
 

@@ -255,7 +255,7 @@ class Results:
             "seed": self.seed,
             "epochs": first.epochs,
             "learning_rate": first.learning_rate,
-            "batch_size": task.batch,
+            "batch_size": task.batch_size,
             "optimizer": task.optimizer,
             "network": task.network,
             "precision": task.precision,

@@ -69,7 +69,7 @@ class Task:
     x: (N, ...), floating point for a perceptron.  y: (N,): int64 from 0 to classes - 1, or floating point where classes
     is 0, a regression.  test_x, test_y: a fixed test set; empty where `split` draws one from x for each seed.
     origin: a sentence on where the examples come from.
-    hidden, batch, epochs, learning_rate, optimizer: of the network and its training; optimizer is one of OPTIMIZERS.
+    hidden, batch_size, epochs, learning_rate, optimizer: of the network and its training; optimizer: one of OPTIMIZERS.
     resampled: each member trains on a bootstrap sample of its own.  scale: the size of a unit of y.
     features: names of the inputs.  labels: names of the classes.
     offers: what techniques may need.  together: how many members can be trained as one, if that is limited.
@@ -88,7 +88,7 @@ class Task:
     test_y: Tensor
     classes: int
     hidden: tuple[int, ...] = (128, 128)
-    batch: int = 100
+    batch_size: int = 100
     epochs: int = 40
     learning_rate: float = 3e-3
     optimizer: str = "adam"
@@ -217,7 +217,7 @@ class Task:
 
     def steps(self, epochs: int, n: int | None = None) -> int:
         """How many steps so many epochs over n examples are."""
-        return epochs * ceil((self.train_size if n is None else n) / self.batch)
+        return epochs * ceil((self.train_size if n is None else n) / self.batch_size)
 
     def on(self, device: str, precision: str = "float32") -> Self:
         """The task with its examples on a device, and its products to be computed in a precision.
@@ -263,11 +263,11 @@ class Task:
         most = self.train_size
         if not 2 <= n <= most:
             raise ArgumentError(f"train_size = {n:,} is not allowed: {self.title} has from 2 to {most:,}")
-        batch = min(self.batch, max(LEAST_BATCH, round(self.batch * n / most)))
+        batch = min(self.batch_size, max(LEAST_BATCH, round(self.batch_size * n / most)))
         if self.split is not None:
-            return replace(self, batch=batch, split=replace(self.split, train_size=n))
+            return replace(self, batch_size=batch, split=replace(self.split, train_size=n))
         labels = None if self.training_y is None else self.training_y[:n]
-        return replace(self, batch=batch, x=self.x[:n], y=self.y[:n], training_y=labels)
+        return replace(self, batch_size=batch, x=self.x[:n], y=self.y[:n], training_y=labels)
 
     def trained_with(
         self,
@@ -285,7 +285,7 @@ class Task:
         if optimizer is not None and optimizer not in OPTIMIZERS:
             raise ArgumentError(f"optimizer = {optimizer!r} is not allowed: it must be {' or '.join(OPTIMIZERS)}")
         task = self if width is None and depth is None else self._resized(width, depth)
-        given: dict[str, Any] = {"learning_rate": learning_rate, "batch": batch_size, "optimizer": optimizer}
+        given: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size, "optimizer": optimizer}
         return replace(task, **{name: value for name, value in given.items() if value is not None})
 
     def _resized(self, width: int | None, depth: int | None) -> Self:

@@ -105,7 +105,7 @@ def task(text: str, title: str, origin: str) -> TextTask:
         x[new],
         y[new],
         classes=len(symbols) + 1,
-        batch=16,
+        batch_size=16,
         epochs=30,
         learning_rate=5e-3,
     )

@@ -282,7 +282,7 @@ class TrainingRun:
         between: called after every few steps with their number; what it raises ends the epoch.
         """
         order = self._batches.order(self.examples.train.shape[1]).to(self.task.device)
-        batches = torch.split(self.examples.train.gather(1, order), self.task.batch, dim=1)
+        batches = torch.split(self.examples.train.gather(1, order), self.task.batch_size, dim=1)
         for start in range(0, len(batches), STEPS_PER_LOOK):
             part = batches[start : start + STEPS_PER_LOOK]
             self.steps_on(part)

@@ -25,7 +25,7 @@ QUICK = ["compare", "dropout", "--task", "digits", "--epochs", "1"]
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """A small network and 60 examples, but for the child processes."""
-    few = replace(data.load("digits").first(60), hidden=(16, 8), batch=20)
+    few = replace(data.load("digits").first(60), hidden=(16, 8), batch_size=20)
     monkeypatch.setitem(data.TASKS, "digits", lambda: few)
 
 

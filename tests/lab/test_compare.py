@@ -32,7 +32,7 @@ from regdemo.report import Table
 def small(monkeypatch):
     """The digits, but 60 training and 40 test examples of them, and a small network."""
     whole = data.load("digits")
-    few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch=20)
+    few = replace(whole.first(60), test_x=whole.test_x[:40], test_y=whole.test_y[:40], hidden=(16, 8), batch_size=20)
     few = replace(few, epochs=4)
     monkeypatch.setitem(data.TASKS, "digits", lambda: few)
 
@@ -240,7 +240,7 @@ def test_label_noise_and_size_are_part_of_what_it_ran_with():
 def test_fewer_examples_make_smaller_batches_and_so_fewer_steps_in_the_same_epochs():
     report = compare("dropout", task="digits", seeds=8, train_size=51)
     assert report.parameters["epochs"] == data.load("digits").epochs
-    assert report.results.task.batch == 17
+    assert report.results.task.batch_size == 17
 
 
 def test_the_global_random_state_is_left_as_found():

@@ -66,7 +66,7 @@ def perceptron(dtype=torch.float32, **options):
         y[40:],
         classes=4,
         hidden=(12, 8),
-        batch=10,
+        batch_size=10,
         metric=metrics.BALANCED,
         **options,
     )
@@ -75,7 +75,7 @@ def perceptron(dtype=torch.float32, **options):
 def gpt(**options):
     ids = torch.randint(7, (40, 9), generator=torch.Generator().manual_seed(0))
     x, y = ids[:, :-1], ids[:, 1:]
-    task = TextTask("noise", "", x[:10], y[:10], x[30:], y[30:], classes=8, width=8, heads=2, batch=5, **options)
+    task = TextTask("noise", "", x[:10], y[:10], x[30:], y[30:], classes=8, width=8, heads=2, batch_size=5, **options)
     start = tuple(p.detach() for p in task.model([torch.Generator()]).parameters)
     return replace(task, start=start, offers=OFFERS | {"pretrained"})
 

@@ -96,7 +96,7 @@ def results():
     """Two arms against none on 24 points, trained for two epochs."""
     x = torch.randn(48, 3, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long()
-    task = Task("a task", "From nowhere.", x[:24], y[:24], x[24:], y[24:], 2, hidden=(4,), batch=8)
+    task = Task("a task", "From nowhere.", x[:24], y[:24], x[24:], y[24:], 2, hidden=(4,), batch_size=8)
     return Experiment(task, arms("none", "dropout:0.2", "dropout:0.5"), seeds=8, epochs=2).run()
 
 

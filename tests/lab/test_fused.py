@@ -47,7 +47,7 @@ def test_the_gradients_are_autograds(sizes, p):
 def task():
     x = torch.randn(90, 5, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0) + 2 * (x[:, 1] > 0).long()
-    return Task("quadrants", "", x[:50], y[:50], x[50:], y[50:], classes=4, hidden=(16, 8), batch=12)
+    return Task("quadrants", "", x[:50], y[:50], x[50:], y[50:], classes=4, hidden=(16, 8), batch_size=12)
 
 
 FAST = ["none", "dropout", "mc-dropout", "weight-decay", "swa", "early-stopping", "dropout+weight-decay"]

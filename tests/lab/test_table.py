@@ -235,9 +235,9 @@ def test_without_pandas_the_extra_is_named(write):
 
 def test_batches_and_epochs_follow_the_number_of_rows(write):
     few = read_table(write(usual()))
-    assert (few.batch, few.epochs) == (16, 40)
+    assert (few.batch_size, few.epochs) == (16, 40)
     many = read_table(write({"height": np.arange(4000) ** 1.5, "label": np.arange(4000) % 3}))
-    assert (many.batch, many.epochs) == (75, 40)
+    assert (many.batch_size, many.epochs) == (75, 40)
 
 
 def test_unequal_classes_have_the_metrics_that_accuracy_hides_and_one_is_primary(write):

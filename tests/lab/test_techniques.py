@@ -28,7 +28,9 @@ def task():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(90, 5, dtype=torch.float64, generator=generator)
     y = torch.randint(4, (90,), generator=generator)
-    return Task("noise", "", x[:60], y[:60], x[60:], y[60:], classes=4, hidden=(12, 8), batch=20, learning_rate=0.05)
+    return Task(
+        "noise", "", x[:60], y[:60], x[60:], y[60:], classes=4, hidden=(12, 8), batch_size=20, learning_rate=0.05
+    )
 
 
 def run(task, *names, members=(0, 1), steps=10, **values):

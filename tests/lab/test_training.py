@@ -27,7 +27,7 @@ def task():
     """45 training and 30 test points in the plane, labelled by their quadrant, in float64."""
     x = torch.randn(75, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     y = 2 * (x[:, 0] > 0) + (x[:, 1] > 0)
-    return Task("quadrants", "", x[:45], y[:45], x[45:], y[45:], classes=4, hidden=(16, 8), batch=10)
+    return Task("quadrants", "", x[:45], y[:45], x[45:], y[45:], classes=4, hidden=(16, 8), batch_size=10)
 
 
 def trained(task, recipes, members, epochs=3):
