@@ -21,8 +21,8 @@ def survival(results: Results, places: Sequence[int], kept: Sequence[int]) -> Ta
     """Each feature's coefficient in each arm, and in what percentage of its networks it is not exactly 0."""
     arms = []
     for i in places:
-        members = [k for run in results.runs[i] for k in run.members]
-        order = [members.index(k) for k in kept]
+        members = [member for run in results.runs[i] for member in run.members]
+        order = [members.index(member) for member in kept]
         arms.append(torch.cat([run.parameters[0].detach()[:, :, 0] for run in results.runs[i]])[order])
     rows: list[list[Cell]] = []
     for i, name in enumerate(results.task.features):

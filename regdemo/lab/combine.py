@@ -104,7 +104,7 @@ def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[f
 def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) -> ExperimentReport:
     n, every, seeds = len(names), subsets(len(names)), results.seeds
     lost = [results.diverged(i) for i in range(len(results.places))]
-    kept = [k for k in range(seeds) if not any(k in some for some in lost)]
+    kept = [member for member in range(seeds) if not any(member in some for some in lost)]
     primary, judged = results.metrics[0], results.judged
     scope = findings.scope_of(results.task, len(kept))
     blocks: list[Block] = []
@@ -185,8 +185,8 @@ def _verdicts(
                     both, size = f"{names[a]} and {names[b]}", _size(found, metric)
                     texts.append(f"No interaction shown in {what(metric)} between {both}: {size}.")
                 continue
-            alone = [results.change(place[(i,)], metric, seeds=kept) for i in (a, b)]
-            together = results.change(place[a, b], metric, seeds=kept)
+            alone = [results.change(place[(i,)], metric, members=kept) for i in (a, b)]
+            together = results.change(place[a, b], metric, members=kept)
             better = findings.names_better(results)[metric]
             texts.append(_interaction(f"{names[a]} and {names[b]}", found, alone, together, metric, better))
     return texts

@@ -125,7 +125,7 @@ def report_of(results: Results, parameters: dict[str, Any], converged: bool = Fa
     converged: whether a linear model's coefficients can be held against scikit-learn's.
     """
     task = results.task
-    which, kept, gone = findings.kept_seeds(results)
+    which, kept, gone = findings.kept_members(results)
     names = [recipe.name for recipe in results.arms[1:]]
     primary = results.metrics[0]
     blocks: list[Block] = [*_verdicts(results, which, kept), *map(Text, gone)]
@@ -164,10 +164,10 @@ def _verdicts(results: Results, which: Sequence[int], kept: Sequence[int]) -> It
     compared, primary = which[1:], results.metrics[0]
     scope = findings.scope_of(results.task, len(kept))
     for i in compared:
-        found = results.change(i, primary, seeds=kept, comparisons=len(compared))
+        found = results.change(i, primary, members=kept, comparisons=len(compared))
         alone = None
         if results.overlap:
-            alone = change(results.differences(i, primary, seeds=kept), comparisons=len(compared))
+            alone = change(results.differences(i, primary, members=kept), comparisons=len(compared))
         text = findings.conclusion(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
         if len(kept) > 1 and (secondary := _secondary(results)):
             text += " " + findings.secondary_findings(_changes(results, i, secondary, kept, len(compared)))
@@ -217,4 +217,4 @@ def _changes(
     results: Results, i: int, metrics: Sequence[str], kept: Sequence[int], comparisons: int
 ) -> dict[str, Change]:
     """How arm i differs from the first in each metric."""
-    return {name: results.change(i, name, seeds=kept, comparisons=comparisons) for name in metrics}
+    return {name: results.change(i, name, members=kept, comparisons=comparisons) for name in metrics}

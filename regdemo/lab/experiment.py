@@ -156,14 +156,14 @@ class ExperimentPlan:
         measured = tuple(overriding([t for recipe in recipes for t in recipe.techniques], "measures"))
         for number, place in enumerate(self.places):
             wanted: dict[Setting, list[int]] = {}
-            for k in members:
-                setting = self.setting(number, k)
-                if k not in done.get(setting.key, {}):
-                    wanted.setdefault(setting, []).append(k)
+            for member in members:
+                setting = self.setting(number, member)
+                if member not in done.get(setting.key, {}):
+                    wanted.setdefault(setting, []).append(member)
             for setting, some in wanted.items():
                 most = store.quick_enough(place.task, setting.epochs, size) if small else size
                 for start in range(0, max(members) + 1, size):
-                    block = [k for k in some if start <= k < start + size]
+                    block = [member for member in some if start <= member < start + size]
                     for chunk in store.chunks(place.task, block, seed, most):
                         expensive = store.cost(place.task, setting.epochs) * len(chunk) if small else 0.0
                         job = Job(setting, chunk, place.made_from, place.recipe, number, measured)
@@ -215,7 +215,7 @@ def _in_step(
     last = evaluations[-1]
     for job, run, start in zip(jobs, runs, starts, strict=True):
         known = last.of(job.place)
-        latest = {name: [known[k][name] for k in job.members] for name in known[job.members[0]]}
+        latest = {name: [known[member][name] for member in job.members] for name in known[job.members[0]]}
         for line in store.lines_of(job, run, start, latest):
             networks[job.place][line["seed"]] = store.network_of(line)
     return Results(
@@ -226,7 +226,7 @@ def _in_step(
         plan.places,
         networks,
         evaluations=evaluations,
-        runs=[[r for c, r in zip(jobs, runs, strict=True) if c.place == i] for i in range(len(plan.places))],
+        runs=[[run for job, run in zip(jobs, runs, strict=True) if job.place == i] for i in range(len(plan.places))],
         stopped=stopped,
         pilot=Pilot(losses, len(pilot.members), pilot.hold_out) if pilot and len(losses) > 1 else None,
         footprints=footprints,
@@ -336,7 +336,11 @@ def _in_jobs(
         except (KeyboardInterrupt, Cancelled):
             stopped = True
         networks = [
-            {k: network for k in members if (network := file.done.get(plan.setting(i, k).key, {}).get(k)) is not None}
+            {
+                member: network
+                for member in members
+                if (network := file.done.get(plan.setting(i, member).key, {}).get(member)) is not None
+            }
             for i in range(len(plan.places))
         ]
     if stopped and not any(networks):

@@ -173,8 +173,8 @@ def claims_of(results: Results) -> list[Claim]:
     return found
 
 
-def kept_seeds(results: Results) -> tuple[list[int], list[int], list[str]]:
-    """The places and seeds that a report of all arms together uses, and what it says of the rest.
+def kept_members(results: Results) -> tuple[list[int], list[int], list[str]]:
+    """The places and members that a report of all arms together uses, and what it says of the rest.
 
     Seeds at which an arm diverged are left out of all arms; an arm that has fewer than two others left is left out.
     """
@@ -184,7 +184,7 @@ def kept_seeds(results: Results) -> tuple[list[int], list[int], list[str]]:
         if some:
             said.append(lost_runs(place.recipe.name, some, seeds))
     which = [i for i, some in enumerate(lost) if i == 0 or seeds - len(some) > 1]
-    return which, [k for k in range(seeds) if not any(k in lost[i] for i in which)], said
+    return which, [member for member in range(seeds) if not any(member in lost[i] for i in which)], said
 
 
 def lost_runs(name: str, diverged: Sequence[int], seeds: int) -> str:
@@ -243,7 +243,7 @@ def training_blocks(results: Results) -> list[Block]:
     if results.tuned:
         rows: list[list[Cell]] = []
         for i, place in enumerate(results.places):
-            chosen = [results.tuned[i, k] for k in range(results.seeds) if (i, k) in results.tuned]
+            chosen = [results.tuned[i, member] for member in range(results.seeds) if (i, member) in results.tuned]
             rates, lengths = sorted(s.learning_rate for s in chosen), sorted(s.epochs for s in chosen)
             middle = len(chosen) // 2
             rows.append([place.recipe.name, rates[middle], lengths[middle], lengths[0], lengths[-1]])
@@ -277,25 +277,25 @@ def test_set_text(results: Results, places: Sequence[int]) -> str:
 
 
 def level_table(
-    results: Results, title: str, places: Sequence[int], seeds: Sequence[int], names: Sequence[str]
+    results: Results, title: str, places: Sequence[int], members: Sequence[int], names: Sequence[str]
 ) -> Table:
     """A row an arm: the mean of each metric with its interval."""
     rows: list[list[Cell]] = [
-        [results.places[i].recipe.name, *(_level(results, i, name, seeds) for name in names)] for i in places
+        [results.places[i].recipe.name, *(_level(results, i, name, members) for name in names)] for i in places
     ]
     return Table(title, ["", *names], rows)
 
 
-def _level(results: Results, place: int, metric: str, seeds: Sequence[int] | None = None) -> Interval:
-    return mean_interval(list(results.values(place, metric, seeds).values()), overlap=results.overlap)
+def _level(results: Results, place: int, metric: str, members: Sequence[int] | None = None) -> Interval:
+    return mean_interval(list(results.values(place, metric, members).values()), overlap=results.overlap)
 
 
-def one_change(results: Results, title: str, seeds: Sequence[int], note: str) -> Table:
+def one_change(results: Results, title: str, members: Sequence[int], note: str) -> Table:
     """A row a metric: both arms, and the difference."""
     rows: list[list[Cell]] = []
     for name in results.metrics:
-        found = results.change(1, name, seeds=seeds)
-        rows.append([name, *(_level(results, i, name, seeds) for i in (0, 1)), found.interval, p_cell(found.p)])
+        found = results.change(1, name, members=members)
+        rows.append([name, *(_level(results, i, name, members) for i in (0, 1)), found.interval, p_cell(found.p)])
     return Table(
         title, ["", *(place.recipe.name for place in results.places), "difference", "p-value"], rows, note=note
     )
@@ -314,12 +314,12 @@ def changes_table(title: str, names: Sequence[str], changes: Sequence[dict[str, 
     return Table(title, ["", *columns], rows, note=note)
 
 
-def pairs_table(results: Results, places: Sequence[int], seeds: Sequence[int], metric: str) -> Table:
+def pairs_table(results: Results, places: Sequence[int], members: Sequence[int], metric: str) -> Table:
     """Every arm against every other but the first, by one metric."""
     pairs = list(combinations(places[1:], 2))
     rows: list[list[Cell]] = []
     for a, b in pairs:
-        found = results.change(b, metric, a, seeds, comparisons=len(pairs))
+        found = results.change(b, metric, a, members, comparisons=len(pairs))
         rows.append([results.places[b].recipe.name, results.places[a].recipe.name, found.interval, p_cell(found.p)])
     many = len(pairs) > 1
     return Table(
@@ -330,12 +330,12 @@ def pairs_table(results: Results, places: Sequence[int], seeds: Sequence[int], m
     )
 
 
-def curves(results: Results, metric: str, places: Sequence[int], seeds: Sequence[int]) -> Curves:
+def curves(results: Results, metric: str, places: Sequence[int], members: Sequence[int]) -> Curves:
     """The metric's mean over the seeds after each evaluated epoch, with its 95% interval as the band."""
     series = []
     for i in places:
         points = [
-            mean_interval([evaluation.of(i)[k][metric] for k in seeds], overlap=results.overlap)
+            mean_interval([evaluation.of(i)[member][metric] for member in members], overlap=results.overlap)
             for evaluation in results.evaluations
         ]
         series.append(
@@ -356,7 +356,7 @@ def curves(results: Results, metric: str, places: Sequence[int], seeds: Sequence
 def spread_blocks(
     results: Results,
     places: Sequence[int],
-    seeds: Sequence[int] | None,
+    members: Sequence[int] | None,
     metric: str,
     *,
     comparisons: int,
@@ -364,15 +364,15 @@ def spread_blocks(
 ) -> list[Block]:
     """Each pair's difference in a metric, as a box an arm, with the mean in its interval; nothing for many arms.
 
-    seeds: those that count, or all.  name: of a place; that of its arm, if not given.
+    members: those that count, or all.  name: of a place; that of its arm, if not given.
     """
     if not places or len(places) > MOST_BOXES:
         return []
     boxes = [
         Box(
             name(i) if name else results.places[i].recipe.name,
-            results.differences(i, metric, seeds=seeds),
-            results.change(i, metric, seeds=seeds, comparisons=comparisons).interval,
+            results.differences(i, metric, members=members),
+            results.change(i, metric, members=members, comparisons=comparisons).interval,
         )
         for i in places
     ]
@@ -404,7 +404,7 @@ def calibration_curves(results: Results, places: Sequence[int]) -> Curves:
     )
 
 
-def cost_table(results: Results, places: Sequence[int], seeds: Sequence[int]) -> list[Block]:
+def cost_table(results: Results, places: Sequence[int], members: Sequence[int]) -> list[Block]:
     """What each arm took next to what it gained, as a table and, where networks were timed, as a picture."""
     if not results.footprints:
         return []
@@ -412,8 +412,8 @@ def cost_table(results: Results, places: Sequence[int], seeds: Sequence[int]) ->
     seconds = [mean_seconds(results.networks[i]) for i in places]
     timed, time = results.timed and seconds[0] > 0, "processor time" if results.task.device.type == "cpu" else "time"
     primary = results.metrics[0]
-    gains = [results.change(i, primary, seeds=seeds) for i in places]
-    shows_gain = len(seeds) > 1
+    gains = [results.change(i, primary, members=members) for i in places]
+    shows_gain = len(members) > 1
     columns = ["", *(["training, s", "time ratio"] if timed else []), "memory, MB", "memory ratio"]
     columns += [f"change in {primary.replace('%', 'points')}"] if shows_gain else []
     rows: list[list[Cell]] = []
@@ -446,9 +446,9 @@ def cost_table(results: Results, places: Sequence[int], seeds: Sequence[int]) ->
     return blocks
 
 
-def spread_text(results: Results, seeds: Sequence[int]) -> str:
+def spread_text(results: Results, members: Sequence[int]) -> str:
     """How much seeds alone move a run."""
-    values = list(results.values(0, results.metrics[0], seeds).values())
+    values = list(results.values(0, results.metrics[0], members).values())
     if len(values) < 2:
         return ""
     name = results.places[0].recipe.name

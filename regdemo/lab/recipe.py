@@ -166,7 +166,10 @@ def parameters(technique: type[Technique]) -> dict[str, tuple[type, Any, Paramet
 
 @dataclass(frozen=True)
 class Recipe:
-    """The techniques of one arm, in the order in which they act where two act at the same site."""
+    """What defines an arm: its techniques, in the order in which they act where two act at the same site.
+
+    An experiment's `arms` are recipes; the networks that are trained with one are the members of the arm.
+    """
 
     name: str
     techniques: tuple[Technique, ...] = ()

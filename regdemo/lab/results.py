@@ -133,38 +133,38 @@ class Results:
         test = self.task.split.sizes(0, 0)[1]
         return test / (self.task.split.n - test)
 
-    def values(self, place: int, metric: str, seeds: Sequence[int] | None = None) -> dict[int, float]:
+    def values(self, place: int, metric: str, members: Sequence[int] | None = None) -> dict[int, float]:
         """A metric of a place's networks that did not diverge, by member."""
         return {
-            k: n.scores[metric]
-            for k, n in sorted(self.networks[place].items())
-            if n.finite and metric in n.scores and (seeds is None or k in seeds)
+            member: n.scores[metric]
+            for member, n in sorted(self.networks[place].items())
+            if n.finite and metric in n.scores and (members is None or member in members)
         }
 
     def differences(
-        self, place: int, metric: str, against: int | None = None, seeds: Sequence[int] | None = None
+        self, place: int, metric: str, against: int | None = None, members: Sequence[int] | None = None
     ) -> list[float]:
         """How much more of a metric a place has than another, the reference at its size if not given, seed by seed."""
         base = place - place % self.per_size if against is None else against
-        own, other = self.values(place, metric, seeds), self.values(base, metric, seeds)
-        return [own[k] - other[k] for k in own if k in other]
+        own, other = self.values(place, metric, members), self.values(base, metric, members)
+        return [own[member] - other[member] for member in own if member in other]
 
     def change(
         self,
         place: int,
         metric: str,
         against: int | None = None,
-        seeds: Sequence[int] | None = None,
+        members: Sequence[int] | None = None,
         *,
         comparisons: int = 1,
     ) -> Change:
         """The mean difference with its interval: over new splits of rows, if that is what the seeds are."""
-        found = self.differences(place, metric, against, seeds)
+        found = self.differences(place, metric, against, members)
         return change(found, overlap=self.overlap, comparisons=comparisons)
 
     def diverged(self, place: int) -> list[int]:
         """The members of a place that have a metric that is not a finite number."""
-        return [k for k, network in sorted(self.networks[place].items()) if not network.finite]
+        return [member for member, network in sorted(self.networks[place].items()) if not network.finite]
 
     def test_set_error(self, place: int) -> float | None:
         """The standard error that a fixed test set leaves in a difference in the primary metric.
@@ -202,11 +202,11 @@ class Results:
 
     def _pairs(self) -> list[tuple[Network, Network]]:
         return [
-            (self.networks[i - i % self.per_size][k], network)
+            (self.networks[i - i % self.per_size][member], network)
             for i, some in enumerate(self.networks)
             if i % self.per_size
-            for k, network in some.items()
-            if k in self.networks[i - i % self.per_size]
+            for member, network in some.items()
+            if member in self.networks[i - i % self.per_size]
         ]
 
     # What comes out.
@@ -216,14 +216,14 @@ class Results:
         folds = self.task.split.folds if self.task.split is not None else 0
         found = []
         for place, some in zip(self.places, self.networks, strict=True):
-            for k, network in sorted(some.items()):
-                split = {"repeat": k // folds, "fold": k % folds} if folds else {}
+            for member, network in sorted(some.items()):
+                split = {"repeat": member // folds, "fold": member % folds} if folds else {}
                 found.append(
                     {
                         "arm": place.recipe.name,
                         "train_size": place.setting.train_size,
-                        "seed": k,
-                        "split": k if self.task.resplit else 0,
+                        "seed": member,
+                        "split": member if self.task.resplit else 0,
                         **split,
                         **network.scores,
                         "epochs": network.epochs,

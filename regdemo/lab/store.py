@@ -37,7 +37,7 @@ RATE = 1e10  # multiplications a second, a rough guess
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, but for which members: all that a network's result depends on, but for its number.
+    """What is trained, but for which members: all that a member's result depends on, but for its number.
 
     arm: the recipe in words, with the value of each parameter, those at their default too: a default may change.
     train_size: training examples of a network.  digest: of your own data, so that other data are another setting.
@@ -104,7 +104,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Network:
-    """What became of one network: each metric, its time, and marks that are equal in a network paired with it.
+    """What became of one member: each metric, its time, and marks that are equal in a member paired with it.
 
     trained_on, tested_on: how many examples.  start: a checksum of its initial weights.  seen: a number made of the
     batches that it saw, in order.  by: the versions, and the hardware, that trained it.
@@ -231,7 +231,7 @@ def lines_of(job: Job, run: TrainingRun, starts: Sequence[int], scores: metrics.
     return [
         {
             "setting": job.setting.as_dict(),
-            "seed": member,
+            "seed": member,  # as a file and a report call its number; that of the setting is of every random draw
             "scores": {name: some[i] if isfinite(some[i]) else None for name, some in scores.items()},
             "seconds": round(run.seconds / len(run.members), 4),
             "trained_on": run.examples.train.shape[1],

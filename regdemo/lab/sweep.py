@@ -200,7 +200,7 @@ def _differences(
     rows: list[list[Cell]] = []
     for i in compared:
         base, own = results.values(i - i % results.per_size, metric), results.values(i, metric)
-        without = change([base[k] for k in base if k in own], overlap=results.overlap)
+        without = change([base[member] for member in base if member in own], overlap=results.overlap)
         rows.append([*head(i), changes[i].n, _cell(without), _cell(changes[i]), p_cell(changes[i].p)])
     unit = unit_of(metric).replace(" ", ", ", 1)
     columns = ["pairs", metric.replace(what(metric), NONE, 1), f"difference{unit}", "p"]  # none, with the unit
