@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from regdemo.quiz.session import Question, Reply, Session
     from regdemo.render.cards import Page
 
-KEYS = "h hint · s skip · f flag · u undo · q quit · ? help"
-KEYS_OF_A_MOCK = "s I don't know · f flag · u undo · q end it now · ? help"
+KEYS = {"h": "hint", "s": "skip", "f": "flag", "u": "undo", "q": "quit", "?": "help"}
+KEYS_OF_A_MOCK = {"s": "I don't know", "f": "flag", "u": "undo", "q": "end it now", "?": "help"}
 RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
 MARKS = {"right": "✓", "wrong": "✗", "missed": "→", "left out": " "}  # by what was done with an option
 ESCAPE = "\\"  # before an answer that would be taken for a key
@@ -74,6 +74,8 @@ class TerminalDesk:
         self._streak = streak
         self._interviewer = interviewer
         self._mock = session.policy.feedback_at_end
+        self._keys = KEYS_OF_A_MOCK if self._mock else KEYS
+        self._key_line = " · ".join(f"{key} {what}" for key, what in self._keys.items())
         self._answered: Outcome | None = None  # whose command `!` runs
         self._news = ""  # to be said on the next screen
 
@@ -117,9 +119,8 @@ class TerminalDesk:
         self.transcript.append(asked_as_plain(question))
         page.fresh()
         if question.number == 1:
-            keys = KEYS_OF_A_MOCK if self._mock else KEYS
             enter = "" if asked.options or not self._keyboard.at_once else "  (each with Enter)"
-            page.quiet(f"{f'{RULES}{chr(10)}' if self._mock else ''}{keys}{enter}")
+            page.quiet(f"{f'{RULES}{chr(10)}' if self._mock else ''}{self._key_line}{enter}")
         if self._mock:
             follows = " · follow-up" if Note.FOLLOW_UP in question.notes else ""
             page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
@@ -324,17 +325,17 @@ class TerminalDesk:
 
         letters: characters that are answers even where a key has the same.  counts: characters that need no Enter.
         """
-        at_once = {*counts, "?", *(set("sfuqh") - set(letters) if letters or counts else ())}
+        keys = {*self._keys, *("e" if editor else "")} - set(letters)
+        at_once = {*counts, "?", *(set(KEYS) - set(letters) if letters or counts else ())}
         before = " left · " if self._session.deadline and hints else ""
         while True:
             text = self._keyboard.read(
                 f"{before}{prompt}", lambda text: text in at_once, self._time_left if before else None
             )
-            keys = set("sfuq?") | (set("h") if not self._mock else set()) | (set("e") if editor else set())
             if text.startswith("!") and text[1:] in ("", *"123456789") and not self._mock:
                 self._see(text)
-            elif text not in keys - set(letters):
-                return text[1:] if text[:1] == ESCAPE and text[1:] in tuple("sfuq?h!e") else text
+            elif text not in keys:
+                return text[1:] if text[:1] == ESCAPE and text[1:] in (*KEYS, "!", "e") else text
             elif text == "q":
                 raise EOFError
             elif text == "s":
@@ -445,7 +446,7 @@ class TerminalDesk:
         lines = [
             allowed,
             *(["e opens your editor ($EDITOR); a paste of several lines is one answer, too."] if editor else []),
-            KEYS_OF_A_MOCK if self._mock else KEYS,
+            self._key_line,
             *([] if self._mock else ["Each hint lowers the best grade by one. ! runs the last card's See it."]),
             "Where an option or a grade is asked for, a key needs no Enter; where a text is, it does.",
             f"{ESCAPE}s answers s, and so for each key.{f' {self._time_left()} left.' if self._mock else ''}",
