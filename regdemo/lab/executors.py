@@ -89,7 +89,7 @@ def run_all(
 ) -> Iterator[tuple[T, Any, BaseException | None]]:
     """Call it on every item, each in a worker; yield the item with its result or what it raised, as they end.
 
-    At most CELLS_AHEAD items a worker are handed out at a time. If a worker dies, the executor is broken: the items
+    At most JOBS_AHEAD items a worker are handed out at a time. If a worker dies, the executor is broken: the items
     that were not handed out are done first, in new executors, then each of the others in an executor of its own. So
     an item is lost, with BrokenExecutor as its error, if it kills a worker that has nothing else to do. A call that
     raises is not tried again.

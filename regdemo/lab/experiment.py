@@ -22,7 +22,7 @@ from regdemo.lab.choices import EPOCHS, SEEDS, TUNE
 from regdemo.lab.recipe import Recipe, overriding
 from regdemo.lab.results import Evaluation, Pilot, Place, Results
 from regdemo.lab.source import Source
-from regdemo.lab.store import Job, Network, Setting, Store
+from regdemo.lab.store import Network, Setting, Store, TrainingJob
 from regdemo.lab.task import Task
 from regdemo.lab.training import Cancelled, TrainingRun
 from regdemo.parameters import SEED
@@ -146,12 +146,12 @@ class ExperimentPlan:
 
     def jobs(
         self, members: Sequence[int], seed: int, done: dict[str, dict[int, Network]], size: int, small: bool = False
-    ) -> list[Job]:
+    ) -> list[TrainingJob]:
         """The jobs that are not done, of at most `size` networks; the first seeds first, so that they can be paired.
 
         small: fewer where a network takes long, and the longest first, so that no worker waits for another at the end.
         """
-        found: list[tuple[int, float, Job]] = []
+        found: list[tuple[int, float, TrainingJob]] = []
         recipes = [place.recipe for place in self.places]
         measured = tuple(overriding([t for recipe in recipes for t in recipe.techniques], "measures"))
         for number, place in enumerate(self.places):
@@ -166,7 +166,7 @@ class ExperimentPlan:
                     block = [member for member in some if start <= member < start + size]
                     for chunk in store.chunks(place.task, block, seed, most):
                         expensive = store.cost(place.task, setting.epochs) * len(chunk) if small else 0.0
-                        job = Job(setting, chunk, place.made_from, place.recipe, number, measured)
+                        job = TrainingJob(setting, chunk, place.made_from, place.recipe, number, measured)
                         found.append((start, -expensive, job))
         return [job for *_, job in sorted(found, key=lambda item: item[:2])]
 
@@ -247,7 +247,7 @@ def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingR
 
 
 def _evaluation(
-    plan: ExperimentPlan, jobs: Sequence[Job], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
+    plan: ExperimentPlan, jobs: Sequence[TrainingJob], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
 ) -> Evaluation:
     found: list[dict[int, dict[str, float]]] = [{} for _ in plan.places]
     epochs = [0] * len(plan.places)
@@ -310,7 +310,7 @@ def _in_jobs(
     device = experiment.task.device if isinstance(experiment.task, Source) else str(task.device)
     gpus = torch.cuda.device_count() if device == "cuda" else 0  # for the workers: none, where one is named
     size = training.group_size(task, plan.places[0].setting.device)
-    lost: list[tuple[Job, BaseException]] = []
+    lost: list[tuple[TrainingJob, BaseException]] = []
     stopped = False
     kept: AbstractContextManager[Store | _Memory] = nullcontext(_Memory()) if path is None else Store(path)
     with kept as file:

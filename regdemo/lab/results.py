@@ -19,7 +19,7 @@ from regdemo.lab import metrics
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.source import Source
 from regdemo.lab.statistics import Change, change
-from regdemo.lab.store import Job, Network, Setting
+from regdemo.lab.store import Network, Setting, TrainingJob
 from regdemo.lab.task import Task
 from regdemo.lab.training import TrainingRun
 from regdemo.storage import atomic_write
@@ -91,7 +91,7 @@ class Results:
     timed: bool = False
     shared: int = 0
     tuned: dict[tuple[int, int], Setting] = field(default_factory=dict)
-    lost: list[tuple[Job, BaseException]] = field(default_factory=list)
+    lost: list[tuple[TrainingJob, BaseException]] = field(default_factory=list)
     kept_in: Path | None = None
     cut: int = 0
 

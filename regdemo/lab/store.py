@@ -65,7 +65,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """Some members of one setting, trained as one: what a worker is given, and what the command line calls a cell.
 
     task: what they learn, or how to make it.  recipe: the arm.  place: which of the experiment's settings it is.
@@ -204,7 +204,7 @@ def cost(task: Task, epochs: int) -> float:
     return 6 * products * places * task.train_size * epochs / RATE
 
 
-def train_job(job: Job) -> list[dict[str, Any]]:
+def train_job(job: TrainingJob) -> list[dict[str, Any]]:
     """Train a job's networks and return their lines. Leaves torch with one thread: jobs run in processes.
 
     Each network's result is the one that `compare` has for it, with any other networks in the job.
@@ -226,7 +226,7 @@ def checksums(run: TrainingRun) -> list[int]:
     return [crc32(member.tobytes()) for member in weights]
 
 
-def lines_of(job: Job, run: TrainingRun, starts: Sequence[int], scores: metrics.Scores) -> list[dict[str, Any]]:
+def lines_of(job: TrainingJob, run: TrainingRun, starts: Sequence[int], scores: metrics.Scores) -> list[dict[str, Any]]:
     """A line for each network of a job, as it is kept in a file."""
     return [
         {

@@ -20,7 +20,7 @@ from regdemo.lab.findings import MOST_CURVES, capital, conclusion, joined, p_cel
 from regdemo.lab.recipe import parameters
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change, mean_interval
-from regdemo.lab.store import Job
+from regdemo.lab.store import TrainingJob
 from regdemo.report import Block, Cell, Claim, Curves, Series, Table, Text
 
 HEADS = ["", "examples"]  # of a table's first columns: the arm, and its size where there are several
@@ -215,7 +215,7 @@ def _state(results: Results, by: set[str], have: int, wanted: int) -> str:
     text += "."
     if results.cut:
         text += f" {results.cut} line{'s' * (results.cut > 1)} cut short, by a kill or a full disk, skipped."
-    reasons: dict[str, list[Job]] = {}
+    reasons: dict[str, list[TrainingJob]] = {}
     for job, error in results.lost:
         reasons.setdefault(_reason(error), []).append(job)
     for reason, jobs in reasons.items():
