@@ -48,10 +48,10 @@ def sweep(
 ) -> None:
     """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
 
-    A cell is up to 8 seeds of one arm at one size, fewer where a network takes long, on a GPU up to 256. Each network
-    is kept in a file, a line of its own, when its cell ends. The
+    A job is up to 8 seeds of one arm at one size, fewer where a network takes long, on a GPU up to 256. Each network
+    is kept in a file, a line of its own, when its job ends. The
     same command again trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own
-    cell only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
+    job only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
     precision, is kept separately.
 
     On a cluster: `pip install 'regdemo[dask]'` on every machine, the same version. On one of them run `dask scheduler`,
@@ -86,7 +86,7 @@ def sweep(
             )
 
     try:
-        watch(ran, "Training cells")
+        watch(ran, "Training")
     finally:
         if counts:
             before, done, total = counts

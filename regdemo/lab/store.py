@@ -66,7 +66,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """Some members of one setting, trained as one: what a worker is given, and what the command line calls a cell.
+    """Some members of one setting, trained as one: what a worker is given.
 
     task: what they learn, or how to make it.  recipe: the arm.  place: which of the experiment's settings it is.
     measured: the techniques of the grid that have more to measure in every arm; it changes nothing of the training.
