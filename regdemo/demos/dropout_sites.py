@@ -148,9 +148,10 @@ def dropout_sites(
                 ],
                 low=0.0,
                 high=1.0,
-                row_label=", ".join(map(_words, sites)),
-                column_label=", ".join(STAGES),
-                note="Left of its own stage a site leaves exact zeros."
+                row_label="site",
+                column_label="stage",
+                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages from the left: {', '.join(STAGES)}. "
+                "Left of its own stage a site leaves exact zeros."
                 + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
             )
         ],

@@ -27,9 +27,9 @@ SAY = (
     "backward pass, and without dropout or other noise the term is 0."
 )
 WRONG_ANSWER = (
-    "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be log q, the divergence is one-sided, "
-    "and the default reduction divides by the number of classes too. Close second: the same mask in both passes, as "
-    "from one reseeded generator. Then the term is 0."
+    "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be a log-probability, the divergence is "
+    "one-sided, and the default reduction divides by the number of classes too. Close second: the same mask in both "
+    "passes, as from one reseeded generator. Then the term is 0."
 )
 CARDS = (
     "Q18.114",
