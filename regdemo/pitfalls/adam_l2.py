@@ -64,16 +64,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
             r"$\epsilon$ next to $\lambda$",
         ),
         Claim(
-            "With a data gradient of 1, Adam decays the weight by next to nothing",
+            "At a data gradient of 1, Adam's first step decays it by next to nothing",
             0,
             r"at most $\eta\epsilon$",
             moved(broken, least, 1.0),
             1e-11,
             r"$\eta\epsilon$",
         ),
-        fixed_claim("AdamW decays the weight by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact),
         fixed_claim(
-            "With a data gradient of 1, AdamW decays the weight by",
+            "AdamW's first step decays the weight by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact
+        ),
+        fixed_claim(
+            "At a data gradient of 1, AdamW's first step decays it by",
             LR * least,
             r"$\eta\lambda$",
             moved(fixed, least, 1.0),
