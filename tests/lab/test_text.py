@@ -40,7 +40,7 @@ def task():
     """10 training and 10 test sequences of 6 characters, and a GPT of width 8."""
     stretches = torch.randint(9, (20, 7), generator=torch.Generator().manual_seed(0))
     x, y = stretches[:, :-1], stretches[:, 1:]
-    small = {"batch": 5, "width": 8, "heads": 2, "offers": text.OFFERS | {"pretrained"}}
+    small = {"batch_size": 5, "width": 8, "heads": 2, "offers": text.OFFERS | {"pretrained"}}
     return Precise("letters", "", x[:10], y[:10], x[10:], y[10:], classes=10, **small)
 
 
