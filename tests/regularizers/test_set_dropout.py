@@ -320,7 +320,8 @@ def test_the_names_that_are_guessed_are_no_ones(transformers):
     assert not hasattr(layer, "attn")
 
 
-def test_a_number_below_0_is_no_rate():
+@pytest.mark.parametrize(("value", "is_rate"), [(-0.5, False), (0, True), (1, True), (1.5, False)])
+def test_a_rate_is_from_0_to_1(value, is_rate):
     module = nn.Identity()
-    module.p = -0.5
-    assert list(find_rates(module)) == []
+    module.dropout = value
+    assert [name for name, _, _ in find_rates(module)] == ["dropout"] * is_rate
