@@ -153,7 +153,7 @@ def batch_norm_noise(
 
 
 def _batches(value: float, size: int, draws: int, generator: torch.Generator) -> Tensor:
-    """Batches of standard normal activations, one a column, whose first example has this value."""
+    """Batches of standard normal activations, one per column, whose first example has this value."""
     batches = normal(generator, size, draws)
     batches[0] = value
     return batches

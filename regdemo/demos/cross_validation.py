@@ -1,7 +1,8 @@
 """Cross-validation: select inside the folds.
 
 Cross-validates a classifier on data sets of pure noise. With the features selected inside each fold the score is
-chance; selected once on all of the data it is far above, and on fresh data the same model is back at chance.
+at chance. With the features selected once on all of the data the score is far above chance, and on fresh data the same
+model is back at chance.
 """
 
 from __future__ import annotations
@@ -115,10 +116,10 @@ def cross_validation(
             ),
             Table(
                 title=f"Mean accuracy, by the number of features from which {selected} are selected",
-                columns=["features", "inside", "outside"],
+                columns=["features", "inside the folds", "on all of the data"],
                 rows=rows,
-                note="Where every feature is selected, both are at chance. The more features there are to select "
-                "from, the larger the leak.",
+                note="Where every feature is selected, both scores are at chance. The more features there are to "
+                "select from, the larger the leak.",
             ),
         ],
     )

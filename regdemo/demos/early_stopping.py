@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "schedules"
 SAY = (
-    "Early stopping watches a validation metric, stops when it has not improved for `patience` evaluations, and "
-    "restores the best weights. Fewer steps usually leave the weights nearer to where they began. For gradient descent "
-    "on a quadratic loss this acts much like an L2 penalty on the distance from the start. The best weights must be "
-    "copied, since training changes them in place."
+    "Early stopping watches a validation metric, stops when the metric has not improved for `patience` "
+    "evaluations, and restores the best weights. Fewer steps usually leave the weights nearer to where they began. For "
+    "gradient descent on a quadratic loss this acts much like an L2 penalty on the distance from the start. The best "
+    "weights must be copied, since training changes them in place."
 )
 WRONG_ANSWER = (
     "'best = model.state_dict()', loaded at the end. Those are references to the live weights: the weights loaded "

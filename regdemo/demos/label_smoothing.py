@@ -23,7 +23,7 @@ ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
     r"Label smoothing trains towards $(1-e)\,onehot + e/K$: its loss is $1-e$ times cross entropy plus $e$ times the "
-    r"mean of $-\ln p$ over the classes. The logits then have a best finite gap, $\ln(1 + K(1-e)/e)$: the loss "
+    r"mean of $-\ln p$ over the classes. The logits then have a finite best gap, $\ln(1 + K(1-e)/e)$: the loss "
     "punishes more confidence than that. It often helps calibration, and sometimes accuracy. Whether a smoothed "
     "model is a worse teacher for distillation is disputed."
 )

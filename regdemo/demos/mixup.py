@@ -25,7 +25,7 @@ ACTS_ON = "inputs"
 SAY = (
     r"Mixup trains on $l x_1 + (1-l) x_2$ with the target $l y_1 + (1-l) y_2$, $l$ from Beta$(\alpha, \alpha)$. "
     "For cross entropy that is $l$ times the loss on $y_1$ plus $1-l$ times the loss on $y_2$, so no one-hot is "
-    r"needed. It asks for linear behavior between examples; a small $\alpha$ such as 0.2 mixes gently."
+    r"needed. Mixup asks for linear behavior between examples; a small $\alpha$ such as 0.2 mixes gently."
 )
 WRONG_ANSWER = (
     "'Mix the inputs and keep the labels.' Since $l$ and $1-l$ are equally likely, the label of the first example "
@@ -146,7 +146,7 @@ def mixup(
             Text(
                 "Mixup replaces each example by l times itself plus 1-l times another one, and does the same to the "
                 f"targets. l comes from Beta({alpha}, {alpha}): usually one draw for the batch, in the measurements "
-                "here one for each example."
+                "of l here one for each example."
             ),
             Table(
                 title="The weight at several alphas, by formula",

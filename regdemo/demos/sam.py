@@ -49,7 +49,7 @@ def sam(
     curves = Curves(
         title="A valley, sharp on the left and flat on the right, with the same loss all along its bottom",
         x_label=r"along the valley, in units of $\rho$",
-        y_label="across",
+        y_label=r"across, in units of $\rho$",
         series=[
             *(Series(name, along, across) for name, (along, across) in paths.items()),
             Series("equal loss", at, walls),
@@ -148,7 +148,7 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
             *CLOSE,
         ),
         Claim(
-            "On this quadratic the loss there is higher by the penalty and a term of second order",
+            "On this quadratic the loss uphill is higher by the penalty and a term of second order",
             rho * g.norm().item() + second_order,
             r"$\rho |g| + \rho^2/2 \, g^\top H g/|g|^2$",
             gained,
@@ -165,13 +165,13 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
     once = -(LR - rho / g.norm().item())
     table = Table(
         title=f"A step from $|w|$ = {start.norm().item():.4g}, where $|g|$ = {g.norm().item():.4g}, lr = {LR:g}",
-        columns=["step", "along g", "its length"],
+        columns=["step", "multiple of g", "length"],
         rows=[
             ["plain SGD", -LR, LR * g.norm().item()],
             ["SAM", (step @ g / g.square().sum()).item(), step.norm().item()],
             [r"one gradient, no return: $-(\eta - \rho/|g|)$", once, abs(once) * g.norm().item()],
         ],
-        note="Above 0 a step climbs.",
+        note="A step that is a positive multiple of g climbs.",
     )
     return claims, table
 

@@ -64,7 +64,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             r"$\epsilon$ next to $\lambda$",
         ),
         Claim(
-            "At a data gradient of 1, Adam's first step decays it by next to nothing",
+            "At a data gradient of 1, Adam's first step decays the weight by next to nothing",
             0,
             r"at most $\eta\epsilon$",
             moved(broken, least, 1.0),
@@ -75,7 +75,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "AdamW's first step decays the weight by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact
         ),
         fixed_claim(
-            "At a data gradient of 1, AdamW's first step decays it by",
+            "At a data gradient of 1, AdamW's first step decays the weight by",
             LR * least,
             r"$\eta\lambda$",
             moved(fixed, least, 1.0),

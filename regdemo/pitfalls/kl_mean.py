@@ -52,14 +52,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
     one_token = fixed(first[:, 0], second[:, 0]).item()
     return [
         Claim(
-            f"On logits ({B}, {T}, {K}) the default mean is too small by the factor",
+            f"On logits ({B}, {T}, {K}) the default mean, in units of the divergence",
             1 / K,
             "$1/K$",
             wrong / divergence,
             *exact,
         ),
         Claim("Warnings of torch about the default", 1, "warnings = 1", len(said), 0, "exact"),
-        Claim("Batchmean is too large by the factor", T, "$T$", batchmean / divergence, *exact),
+        Claim("Batchmean, in units of the divergence", T, "$T$", batchmean / divergence, *exact),
         fixed_claim(
             "The KL term, equal to the divergence",
             divergence,

@@ -73,7 +73,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     ], [
         Table(
             f"Targets at e = {E}, {K} classes",
-            ["rule", "right class", "each other"],
+            ["rule", "right class", "each wrong class"],
             [row("broken", wrong), row("fixed", right), row("torch", by_torch)],
         )
     ]

@@ -62,7 +62,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "Exact zeros",
             FEATURES - LARGE,
-            rf"where $|b| \le \lambda$ = {FEATURES - LARGE}",
+            rf"{FEATURES - LARGE} least-squares weights have $|b| \le \lambda$",
             (right == 0).sum().item(),
             *EXACT,
         ),
