@@ -75,7 +75,7 @@ def elastic_net(
             *rounding(1 + pull.abs().max().item(), digits=DIGITS),
         ),
         Claim(
-            "The exact zeros are the features that pull less than $l_1$",
+            "The exact zeros are where the data's pull is below $l_1$",
             int((pull.abs() < l1 * (1 - DIGITS)).sum()),
             "count",
             int((w == 0).sum()),

@@ -84,7 +84,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             [
                 Series("validation", steps, losses),
                 Series("restored by broken", steps, [restored] * STEPS),
-                Series("by fixed", steps, [restored_fixed] * STEPS),
+                Series("restored by fixed", steps, [restored_fixed] * STEPS),
             ],
         )
     ]

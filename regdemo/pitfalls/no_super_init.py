@@ -138,12 +138,12 @@ def measure() -> tuple[list[Claim], list[Block]]:
     scheduled = w.item()
     return [
         Claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(broken), *EXACT),
-        Claim(f"Uses of an optimizer that fail, of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
+        Claim(f"Failing uses of an optimizer, of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
         fixed_claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(fixed), *EXACT),
-        fixed_claim("Uses that fail", 0, "none = 0", failed_fixed, *EXACT),
+        fixed_claim("Failing uses", 0, "none = 0", failed_fixed, *EXACT),
         fixed_claim("With lr set to 0.1 by a scheduler, a step moves by", 0.1, "lr", scheduled, *rounding(1)),
         fixed_claim(
-            "With Adam, resumed inside a cycle: the weight is off by", 0, "nothing = 0", _resumed(fixed), *EXACT
+            "With Adam, resumed between slow updates, the weight is off by", 0, "nothing = 0", _resumed(fixed), *EXACT
         ),
     ], [Table("What a training loop asks of an optimizer", ["use", "broken", "fixed"], rows)]
 

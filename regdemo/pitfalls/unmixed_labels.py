@@ -72,7 +72,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(1, digits=1e-5),
         ),
         fixed_claim(
-            "The fraction of a target that differs from its input",
+            "The fraction of a target that differs from its mixed input",
             0,
             "fraction that differs",
             wrong_fixed,
@@ -80,8 +80,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"A batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",
-            ["code", "of other classes in the input", "target that differs"],
+            f"Fractions in a batch of {EXAMPLES}, {CLASSES} classes, alpha = {ALPHA:g}",
+            ["code", "other classes in the input", "wrong classes in the target"],
             [list(result) for result in results],
             "Each snippet draws its own weight.",
         )
