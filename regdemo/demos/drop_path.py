@@ -1,8 +1,8 @@
 """DropPath: skip residual branches, one example at a time.
 
 Also called stochastic depth. Draws masks per example and per batch, counts how deep a network is when its rates grow
-with depth, compares this convention with the original paper's, and counts the work that is saved when a dropped branch
-is not computed at all.
+with depth, compares inverted rescaling with the original paper's, and counts the work that is saved when a dropped
+branch is not computed at all.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _conventions(p: float, kept: Tensor) -> Table:
         ("mixed: both", "m/(1-p)", mean_mask * scale, "1-p", 1 - p),
     ]
     return Table(
-        title="Where the rescale is",
+        title="Where the rescale is: the factor on the branch, in training and in eval",
         columns=["convention", "training", "mean", "eval", "value", "training / eval"],
         rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
         note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. In the first two, training agrees "

@@ -75,7 +75,7 @@ def gpt2(
         ),
         Claim("Bytes that the model's tensors hold", 0, "none on the meta device = 0", held, *EXACT),
         Claim("An untied head would add", VOCABULARY * width, "$V d$", tied, *EXACT),
-        Claim("Dropout draws in a training pass", 1 + 3 * depth, "$1 + 3 L$", sum(calls.values()), *EXACT),
+        Claim("Dropout calls in a training pass", 1 + 3 * depth, "$1 + 3 L$", sum(calls.values()), *EXACT),
         Claim(
             f"Numbers drawn for one text of {CONTEXT:,} tokens",
             CONTEXT * width + depth * heads * CONTEXT**2 + depth * 2 * CONTEXT * width,
@@ -265,7 +265,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
     blocks: list[Block] = [
         Table(
             title="Layer-wise rates set by set_dropout in Hugging Face's models, 4 layers each",
-            columns=["model", "torch.nn.Dropout", "set", "rates", "std, set", "std, loop to 0", "std, set to 0"],
+            columns=["model", "torch.nn.Dropout", "rates set", "values", "std, set", "std, loop to 0", "std, set to 0"],
             rows=rows,
             note=(
                 f"Std of the output over {PASSES} passes in training; the loop is over torch.nn.Dropout alone. "

@@ -1,7 +1,7 @@
 """Locked dropout: one mask for all time steps.
 
 Draws masks for a batch of sequences and checks that a unit is dropped at every time step or at none. Then it compares
-what is left of a state after many steps, and the noise on an average over time, with a fresh mask at each step.
+what is left of a state after many steps, and the noise on an average over time, with those under fresh masks.
 """
 
 from __future__ import annotations

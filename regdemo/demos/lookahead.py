@@ -65,7 +65,7 @@ def lookahead(
             *CLOSE,
         ),
         Claim(
-            "One step before, the weights are those of the base optimizer",
+            "After k - 1 steps the weights are those of the base optimizer",
             0,
             "largest difference",
             gap(ours[k - 1], fast[k - 1]),
@@ -112,7 +112,7 @@ def lookahead(
                 title=f"Variance of the weights around the minimum after {SYNCS * k} noisy steps, k = {k}",
                 columns=["alpha", "measured", "formula", "ratio to SGD's"],
                 rows=[[f"{a:g}", v, _variance(k, a), v / by_alpha[1.0]] for a, v in by_alpha.items()],
-                note=r"$\alpha = 1$ is SGD itself. Less noise costs speed: a move back takes a fraction $1 - "
+                note=r"$\alpha = 1$ is SGD itself. Less noise costs speed: a move back undoes a fraction $1 - "
                 r"\alpha$ of the progress of $k$ steps.",
             ),
         ],

@@ -1,8 +1,8 @@
 """Weight decay: shrink weights outside the gradient.
 
 AdamW shrinks each weight directly; Adam with L2 in the loss divides the penalty's gradient by the gradients' running
-scale, so the decay depends on the gradients. Measures both on the same gradients, checks AdamW's formula and when the
-two agree, and shows which parameters are exempt.
+scale, so the decay depends on the gradients. Measures both on the same gradients, checks AdamW's formula and that
+under SGD decay and penalty agree, and shows which parameters are exempt.
 """
 
 from __future__ import annotations

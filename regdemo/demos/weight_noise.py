@@ -175,7 +175,7 @@ def weight_noise(
             ),
             Table(
                 title="The squared error of a linear model",
-                columns=["weights", "without noise", "with", "added", r"$\sigma^2$ mean $|x|^2$"],
+                columns=["weights", "without noise", "with noise", "added", r"$\sigma^2$ mean $|x|^2$"],
                 rows=rows,
                 note="The same is added whatever the weights: on a linear model with squared error weight noise "
                 "does not regularize.",

@@ -78,7 +78,7 @@ def zoneout(
         Claim(
             "The mean state in training is the one that eval uses",
             0,
-            r"$E[h] = (1-p) h_{new} + p h_{old}$",
+            r"mean of $h - ((1-p) h_{new} + p h_{old})$",
             (state - mean).mean().item(),
             *mean_of_bounded(p * (1 - p) * (new - previous).square().mean().item(), span, size),
         ),
@@ -111,7 +111,8 @@ def zoneout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"How old each unit's state is, in steps: {int((shown > 0).sum())} of {shown.numel()} were kept",
+                title=f"How old each unit's state is, in steps: {int((shown > 0).sum())} of {shown.numel()} states "
+                "were kept",
                 values=shown.tolist(),
                 low=0,
                 high=max(1.0, shown.max().item()),

@@ -49,18 +49,18 @@ def measure() -> tuple[list[Claim], list[Block]]:
         rows.append([snippet.__name__, left[snippet], (passes[0] - passes[1]).abs().max().item()])
     return [
         Claim(
-            f"With all rates set to 0, the number that are still {P}",
+            f"Rates still at {P} after the code has tried to set all to 0",
             LAYERS,
             f"one per layer = {LAYERS}",
             left[broken],
             *EXACT,
         ),
         Claim("Two passes in training differ (1 = yes)", 1, "yes = 1", random[broken], *EXACT),
-        fixed_claim(f"With all rates set to 0, the number that are still {P}", 0, "none = 0", left[fixed], *EXACT),
+        fixed_claim(f"Rates still at {P} after the code has tried to set all to 0", 0, "none = 0", left[fixed], *EXACT),
         fixed_claim("Two passes in training differ (0 = no)", 0, "no = 0", random[fixed], *EXACT),
     ], [
         Table(
-            f"A TransformerEncoder of {LAYERS} layers, all rates set to 0",
+            f"A TransformerEncoder of {LAYERS} layers: what each code leaves on",
             ["code", f"rates left at {P}", "two passes differ by"],
             rows,
         )

@@ -54,7 +54,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim("The mean of ones after one layer, in training", 1 - P, "$1 - p$", through(broken, 1), *bound(1, 1)),
         Claim(
-            f"After {DEPTH} layers", (1 - P) ** DEPTH, f"$(1-p)^{{{DEPTH}}}$", through(broken, DEPTH), *bound(DEPTH, 1)
+            f"The mean of ones after {DEPTH} layers, in training",
+            (1 - P) ** DEPTH,
+            f"$(1-p)^{{{DEPTH}}}$",
+            through(broken, DEPTH),
+            *bound(DEPTH, 1),
         ),
         Claim("In eval the mean of ones", 1, "mean", broken(torch.ones(N), P, False).mean().item(), *EXACT),
         fixed_claim(

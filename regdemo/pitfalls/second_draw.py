@@ -1,8 +1,8 @@
 """Second draw: 2% random words where BERT has 10%.
 
-Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each step, the second
-draw is made for the 20% that the first has left over, so its probability must be 0.5. With the 0.1 of the paper, 0.1 of
-20%, which is 2%, become random words.
+Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each choice, the
+second draw is made for the 20% that the first has left over, so its probability must be 0.5. With the 0.1 of the paper,
+0.1 of 20%, which is 2%, become random words.
 """
 
 import torch

@@ -40,7 +40,7 @@ def test_a_sublayer_without_dropout_breaks_the_count_of_draws(monkeypatch):
         return x + self.contract(nn.functional.gelu(self.expand(self.norm2(x))))
 
     monkeypatch.setattr(transformer.TransformerBlock, "forward", forward)
-    assert "Dropout draws in a training pass" in broken(gpt2(depth=2, heads=1))
+    assert "Dropout calls in a training pass" in broken(gpt2(depth=2, heads=1))
 
 
 def test_without_transformers_hf_is_told_what_to_install(monkeypatch):
