@@ -143,7 +143,7 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             *rounding(scale**2),
         ),
         Claim(
-            "Under DropConnect their noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty",
+            "Under DropConnect the two units' noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty",
             2 * penalty,
             r"$2 p/(1-p) \sum w^2 E[x^2]$",
             between["DropConnect"],
@@ -195,8 +195,8 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
             columns=["masks", "draws", "std within batch", "variance of the mean"],
             rows=rows,
             note=(
-                r"The last column is $p/(1-p) \sum w^2 x^2$, for separate masks divided by B: one mask for the "
-                "batch has B times their variance. But separate masks take B times the memory of the weights; "
+                r"The last column is $p/(1-p) \sum w^2 x^2$, divided by B for separate masks: under one mask for the "
+                "batch the mean has B times the variance. But separate masks take B times the memory of the weights; "
                 "AWD-LSTM uses one."
             ),
         )

@@ -137,7 +137,7 @@ def dropout_batch_norm(
                 rows=[
                     ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],
                     ["dropout, batch norm, update_bn", by_update_bn / variance, after_update_bn],
-                    ["the same, dropout in eval", _stored(norm, size) / variance, _variance(network(x))],
+                    ["dropout off for the statistics", _stored(norm, size) / variance, _variance(network(x))],
                     ["batch norm, dropout", _stored(before, size) / variance, _variance(before(x))],
                 ],
                 note="Put dropout behind the last batch norm, or compute the statistics again with dropout in eval.",

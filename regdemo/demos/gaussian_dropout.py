@@ -90,10 +90,10 @@ def gaussian_dropout(
         Claim("An activation of 0 stays 0", 0, r"$\max |y|$ at x = 0", gap(at_zero), *EXACT),
     ]
     rows: list[list[Cell]] = [
-        ["dropout", 1.0, variance, p, 0.0],
-        ["measured", *_moments(dropped)],
-        ["Gaussian", 1.0, variance, 0.0, _flips(p)],
-        ["measured", *_moments(noisy)],
+        ["dropout, by formula", 1.0, variance, p, 0.0],
+        ["dropout, measured", *_moments(dropped)],
+        ["Gaussian, by formula", 1.0, variance, 0.0, _flips(p)],
+        ["Gaussian, measured", *_moments(noisy)],
     ]
     return Measurement(
         title=f"Gaussian dropout at p = {p}",
@@ -126,7 +126,7 @@ def gaussian_dropout(
                 title="Two moments agree, zeros and signs need not",
                 columns=["noise", "mean", "variance", "exactly zero", "sign flipped"],
                 rows=rows,
-                note=f"By formula, and measured; draws: {size:,}.",
+                note=f"Draws: {size:,}.",
             ),
             _rates_table(p, size, generator),
         ],

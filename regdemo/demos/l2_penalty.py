@@ -68,7 +68,7 @@ def l2_penalty(
             Text(
                 f"The loss gains {strength:g} times $|w|^2$. Its pull is proportional to the weight, so it shrinks "
                 "every direction by a factor: the less the inputs vary along a direction, the smaller the factor, "
-                "which is above 0."
+                "though it stays above 0."
             ),
             *blocks[1:],
             *decay_blocks,
@@ -135,7 +135,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
     curves = Curves(
         title="What the penalty leaves of the least-squares fit along each direction of the inputs",
         x_label="log2 of the inputs' standard deviation s along the direction",
-        y_label="left of the fit",
+        y_label="fraction of the fit that is left",
         series=[
             Series("measured", [log2(spread) for spread in SPREADS], ratios.tolist(), style="points"),
             Series(r"$s^2/(s^2 + 2\lambda)$", [log2(s) for s in at], [s * s / (s * s + 2 * strength) for s in at]),
@@ -144,7 +144,7 @@ def _ridge(strength: float, generator: Generator) -> tuple[list[Claim], list[Blo
     )
     block = Table(
         title="What the penalty leaves of the least-squares fit along each direction of the inputs",
-        columns=["std s", "left", r"$s^2/(s^2 + 2\lambda)$"],
+        columns=["std s", "fraction left", r"$s^2/(s^2 + 2\lambda)$"],
         rows=rows,
         note="Standardize inputs first: the same penalty means another thing for meters than for millimeters.",
     )

@@ -107,7 +107,7 @@ def layerwise_dropout(
             Text(
                 "The rate, of dropout or of DropPath, grows with depth, since later layers build on the features "
                 "of early ones. Two rules are in use. They differ most at the first layer: `linspace` (timm) begins "
-                "at 0, $l/L$ (Huang et al.) at $p_{max}/L$. From two layers on, both end at $p_{max}$."
+                "at 0, $l/L$ (Huang et al.) at $p_{max}/L$. With at least two layers both end at $p_{max}$."
             ),
             Table(
                 title="Rates, and the fraction of networks that dropped the layer",

@@ -62,7 +62,7 @@ def test_dropping_inputs_instead_of_weights_breaks_only_what_needs_a_second_unit
 
     monkeypatch.setattr(regularizers, "drop_connect", like_dropout)
     assert broken(drop_connect()) == [
-        "Under DropConnect their noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty"
+        "Under DropConnect the two units' noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty"
     ]
 
 
