@@ -150,7 +150,7 @@ def drop_block(
                 high=max(often.max().item(), p),
                 row_label="row",
                 column_label="column",
-                note="A block must fit inside the map, so where it is larger than one position, fewer centers "
+                note="A block must fit inside the map, so if blocks are larger than one position, fewer centers "
                 "reach the border.",
             ),
         ],

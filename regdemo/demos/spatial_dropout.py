@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ACTS_ON = "activations"
 SAY = (
-    "Spatial dropout makes one draw for each example and channel and drops the whole feature map. Where "
+    "Spatial dropout makes one draw for each example and channel: the feature map is dropped whole or kept. Where "
     "neighboring positions are correlated, what element dropout removes can often be guessed from the neighbors; with "
     "the channel gone the feature is gone, and the next layer must do without it."
 )
@@ -81,7 +81,13 @@ def spatial_dropout(
             *proportion(p**2, examples // 2 * channels),
         ),
         identity_in_eval(in_eval, x),
-        Claim("Spatial dropout drops two neighbors at once", p, "$p$", _pairs(by_channel), *proportion(p, draws)),
+        Claim(
+            "The fraction of pairs of neighbors dropped at once is p",
+            p,
+            "$p$",
+            _pairs(by_channel),
+            *proportion(p, draws),
+        ),
     ]
     rows: list[list[Cell]] = [
         ["elements dropped", _fraction(by_element), p, _fraction(by_channel), p],

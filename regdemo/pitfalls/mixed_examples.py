@@ -1,7 +1,7 @@
 """Mixed examples: a "MixOut" that mixes the batch, not the weights.
 
 Mixout sets weights back to their pretrained values at random while fine-tuning. The snippet of that name mixes each
-example with another one of its batch: that reduces the variance in training alone, leaves the labels as they were, and
+example with another one of its batch: that reduces the variance in training only, leaves the labels as they were, and
 lets one example influence another's prediction. The snippet uses no pretrained weight.
 """
 
