@@ -54,7 +54,7 @@ def test_cards_quote_the_tables_and_numbers_of_their_run(name):
         if card.topic == "diagnosis":
             assert [table for table in tables(text) if table not in [[b.columns, *b.rows] for b in blocks]] == []
         cells = " ".join(cell for block in blocks for row in [*block.rows, [block.note]] for cell in row)
-        measured = [part for part in text.split("\n\n") if re.search(r"\brun\b[^.]*below|\bMeasured\b", part)]
+        measured = [part for part in text.split("\n\n") if re.search(r"\bruns?\s+under\s+See\s+it|\bMeasured\b", part)]
         numbers = [number for part in measured for number in QUOTED.findall(part)]
         assert [number for number in numbers if number not in cells] == [], card.id
     assert torch.equal(torch.get_rng_state(), state)

@@ -150,7 +150,8 @@ def dropout_sites(
                 high=1.0,
                 row_label="site",
                 column_label="stage",
-                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages from the left: {', '.join(STAGES)}. "
+                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages, of the first block, from the left: "
+                f"{', '.join(STAGES)}. "
                 "Left of its own stage a site leaves exact zeros."
                 + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
             )

@@ -65,7 +65,7 @@ def lookahead(
             *CLOSE,
         ),
         Claim(
-            "After k - 1 steps the weights are those of the base optimizer",
+            "Just before it moves back, the weights are those of the base optimizer",
             0,
             "largest difference",
             gap(ours[k - 1], fast[k - 1]),

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "targets"
 SAY = (
-    r"R-Drop passes each batch twice under different dropout masks and adds $\alpha$ times the mean of the two "
-    "KL divergences between the predictions to the two cross entropies. It trains the subnetworks to agree, which is "
-    "meant to narrow the gap between training with dropout and inference without it. It costs a second forward and "
-    "backward pass, and without dropout or other noise the term is 0."
+    r"R-Drop passes each batch twice under different dropout masks. Its loss is the two cross entropies plus "
+    r"$\alpha$ times the mean of the two KL divergences between the predictions. It trains the subnetworks to "
+    "agree, which is meant to narrow the gap between training with dropout and inference without it. It costs a second "
+    "forward and backward pass, and without dropout or other noise the term is 0."
 )
 WRONG_ANSWER = (
     "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be a log-probability, the divergence is "

@@ -24,9 +24,9 @@ SAY = (
     "identity."
 )
 WRONG_ANSWER = (
-    "'Zoneout is dropout on the hidden state, so eval switches it off.' Of the units whose cell stores a value, "
-    "dropout on the state leaves $(1-p)^T$ after $T$ steps; zoneout loses none. And a network that was trained with "
-    "zoneout and runs without it updates its state faster than in training: eval needs the mean."
+    "'Zoneout is dropout on the hidden state, so eval switches it off.' Where units are to hold a value "
+    "for $T$ steps, dropout on the state spares a fraction $(1-p)^T$ of them, zoneout all. And a network that was "
+    "trained with zoneout and runs without it updates its state faster than in training: eval needs the mean."
 )
 CARDS = ("Q18.900", "Q18.901", "Q18.902", "Q18.903")
 
@@ -111,8 +111,8 @@ def zoneout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"How old each unit's state is, in steps: {int((shown > 0).sum())} of {shown.numel()} states "
-                "were kept",
+                title=f"How old each unit's state is over {SHOWN} steps: {int((shown > 0).sum())} of {shown.numel()} "
+                "states were kept",
                 values=shown.tolist(),
                 low=0,
                 high=max(1.0, shown.max().item()),

@@ -70,7 +70,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim(f"How much nearer {STEPS} steps lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT),
         fixed_claim(
-            f"How much nearer {STEPS} steps of length lr C lead to the minimum",
+            f"How much nearer {STEPS} steps lead to the minimum",
             STEPS * LR * C,
             r"$n \eta C$",
             moved(fixed),

@@ -66,21 +66,21 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1)
     return [
         Claim(
-            rf"At $|g| = \rho/\eta$ = {far:g} the weight stays at",
+            rf"On $|w|^2/2$ with $\rho$ = {RHO:g}, $\eta$ = {LR:g}: at $|g| = \rho/\eta$ = {far:g}, $|w|$ stays at",
             far,
             r"$|w| = \rho/\eta$",
             after[broken, far],
             *exact,
         ),
         Claim(
-            f"From $|w|$ = {near:g}, next to the minimum, {STEPS} steps lead away to",
+            f"From $|w|$ = {near:g}, next to the minimum, {STEPS} steps lead $|w|$ away to",
             far - (far - near) * shrink,
             r"$\rho/\eta - (\rho/\eta - |w|)(1-\eta)^n$",
             after[broken, near],
             *exact,
         ),
         fixed_claim(
-            f"From $|w|$ = {far:g}, {STEPS} steps lead down to",
+            f"From $|w|$ = {far:g}, {STEPS} steps lead $|w|$ down to",
             (far + RHO) * shrink - RHO,
             r"$(|w| + \rho)(1-\eta)^n - \rho$",
             after[fixed, far],
