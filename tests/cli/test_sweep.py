@@ -70,7 +70,7 @@ def test_workers_are_one_a_core_or_one_a_gpu(monkeypatch):
 
 
 def begun(path, command):
-    """The command at a terminal of its own, once it has kept a cell and goes on."""
+    """The command at a terminal of its own, once it has kept a job and goes on."""
     main, terminal = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "regdemo", *command, "--out", str(path)],

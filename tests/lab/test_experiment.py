@@ -44,17 +44,17 @@ def test_every_network_is_a_row_with_its_split_and_metrics():
     assert frame["trained_on"].unique().tolist() == [112]
 
 
-def test_cells_in_an_executor_give_the_networks_that_training_in_step_gives(tmp_path):
+def test_jobs_in_an_executor_give_the_networks_that_training_in_step_gives(tmp_path):
     task = from_arrays(X, Y, **QUICK)
     experiment = Experiment(task, arms("none", "dropout:0.3"), seeds=8)
     in_step = experiment.run()
-    in_cells = experiment.run(ThreadPoolExecutor, tmp_path / "s.jsonl")
-    for one, other in zip(in_step.records(), in_cells.records(), strict=True):
+    in_jobs = experiment.run(ThreadPoolExecutor, tmp_path / "s.jsonl")
+    for one, other in zip(in_step.records(), in_jobs.records(), strict=True):
         assert one["test loss, nats"] == pytest.approx(other["test loss, nats"], abs=1e-6)
         assert (one["arm"], one["seed"], one["trained_on"]) == (other["arm"], other["seed"], other["trained_on"])
     again = experiment.run(ThreadPoolExecutor, tmp_path / "s.jsonl")
-    assert again.records() == in_cells.records()
-    assert in_cells.unequal_batches() == in_cells.unequal_starts() == 0
+    assert again.records() == in_jobs.records()
+    assert in_jobs.unequal_batches() == in_jobs.unequal_starts() == 0
 
 
 def test_a_module_of_your_own_is_trained_and_compared():

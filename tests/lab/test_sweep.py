@@ -28,62 +28,62 @@ pytestmark = pytest.mark.usefixtures("small")
 class Here(Executor):
     """An executor that does each call at once, where it is, and notes what it was of."""
 
-    def __init__(self, cells, fail=lambda cell: None):
-        self.cells, self.fail = cells, fail
+    def __init__(self, jobs, fail=lambda job: None):
+        self.jobs, self.fail = jobs, fail
 
-    def submit(self, call, cell):
-        self.cells.append(cell)
+    def submit(self, call, job):
+        self.jobs.append(job)
         future = Future()
         try:
-            self.fail(cell)
-            future.set_result(call(cell))
+            self.fail(job)
+            future.set_result(call(job))
         except Exception as error:
             future.set_exception(error)
         return future
 
 
-def quick(out, cells=None, fail=lambda cell: None, **options):
-    cells = [] if cells is None else cells
-    options = {"task": "digits", "seeds": 8, "epochs": 2, "executor": lambda workers: Here(cells, fail)} | options
+def quick(out, jobs=None, fail=lambda job: None, **options):
+    jobs = [] if jobs is None else jobs
+    options = {"task": "digits", "seeds": 8, "epochs": 2, "executor": lambda workers: Here(jobs, fail)} | options
     return sweep(options.pop("techniques", "dropout"), out / "s.jsonl", **options)
 
 
 def test_the_grid_is_none_and_every_technique_at_every_value_and_size_the_first_seeds_first(tmp_path):
-    cells = []
-    quick(tmp_path, cells, techniques=["dropout", "sam"], p=[0.1, 0.5], train_sizes=[30, 60], seeds=GROUP + 2)
+    jobs = []
+    quick(tmp_path, jobs, techniques=["dropout", "sam"], p=[0.1, 0.5], train_sizes=[30, 60], seeds=GROUP + 2)
     arms = ["none", "dropout 0.1", "dropout 0.5", "sam 0.2"]
-    assert [(c.members[0], c.members[-1] + 1, c.setting.train_size, c.recipe.name) for c in cells] == [
+    assert [(c.members[0], c.members[-1] + 1, c.setting.train_size, c.recipe.name) for c in jobs] == [
         (*block, size, arm) for block in [(0, GROUP), (GROUP, GROUP + 2)] for size in (60, 30) for arm in arms
     ]
 
 
 def test_each_member_has_the_result_that_compare_has_for_it(tmp_path):
-    cells = []
-    quick(tmp_path, cells, seeds=10)
+    jobs = []
+    quick(tmp_path, jobs, seeds=10)
     recipes = [Recipe("none"), Recipe("dropout 0.2", (TECHNIQUES["dropout"](),))]
     training = PairedTraining(data.load("digits"), recipes, range(10), seed=0, epochs=2)
     *_, last = training.run()
     with Store(tmp_path / "s.jsonl") as results:
-        for cell, scores in zip(cells[:2], last.scores, strict=True):
-            found = results.done[cell.setting.key]
+        for job, scores in zip(jobs[:2], last.scores, strict=True):
+            found = results.done[job.setting.key]
             for name, values in scores.items():
                 assert [found[k].scores[name] for k in range(10)] == pytest.approx(values, abs=1e-5)
 
 
 def test_a_rerun_trains_nothing_and_gives_the_same_report(tmp_path):
-    first, cells = quick(tmp_path, p=[0.1, 0.5]), []
+    first, jobs = quick(tmp_path, p=[0.1, 0.5]), []
     kept = (tmp_path / "s.jsonl").read_bytes()
-    assert quick(tmp_path, cells, p=[0.1, 0.5]) == first
-    assert cells == []
+    assert quick(tmp_path, jobs, p=[0.1, 0.5]) == first
+    assert jobs == []
     assert (tmp_path / "s.jsonl").read_bytes() == kept
 
 
 def test_more_seeds_values_and_sizes_train_only_what_is_missing(tmp_path):
     quick(tmp_path, seeds=10)
-    cells = []
-    report = quick(tmp_path, cells, seeds=13, p=[0.2, 0.4], train_sizes=[60, 30])
-    new = [(c.recipe.name, c.setting.train_size, c.members[0], c.members[-1] + 1) for c in cells]
-    assert sorted(cell for cell in new if cell[1] == 60) == [
+    jobs = []
+    report = quick(tmp_path, jobs, seeds=13, p=[0.2, 0.4], train_sizes=[60, 30])
+    new = [(c.recipe.name, c.setting.train_size, c.members[0], c.members[-1] + 1) for c in jobs]
+    assert sorted(job for job in new if job[1] == 60) == [
         ("dropout 0.2", 60, 10, 13),
         ("dropout 0.4", 60, 0, 8),
         ("dropout 0.4", 60, 8, 13),
@@ -93,14 +93,14 @@ def test_more_seeds_values_and_sizes_train_only_what_is_missing(tmp_path):
 
 
 def test_what_is_missing_within_a_block_is_filled(tmp_path):
-    cells = []
-    quick(tmp_path, cells)
+    jobs = []
+    quick(tmp_path, jobs)
     path = tmp_path / "s.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for i, line in enumerate(lines) if i not in (1, 4, 5, 10)))
-    cells = []
-    assert quick(tmp_path, cells).holds
-    assert [(cell.recipe.name, cell.members) for cell in cells] == [("none", (1, 4, 5)), ("dropout 0.2", (2,))]
+    jobs = []
+    assert quick(tmp_path, jobs).holds
+    assert [(job.recipe.name, job.members) for job in jobs] == [("none", (1, 4, 5)), ("dropout 0.2", (2,))]
 
 
 def test_each_network_is_a_line_of_its_own(tmp_path):
@@ -110,42 +110,42 @@ def test_each_network_is_a_line_of_its_own(tmp_path):
     assert {line["setting"]["arm"] for line in lines} == {"none", "dropout:p=0.2"}
 
 
-def test_networks_that_take_long_are_trained_in_smaller_cells_the_longest_first(tmp_path, monkeypatch):
+def test_networks_that_take_long_are_trained_in_smaller_jobs_the_longest_first(tmp_path, monkeypatch):
     monkeypatch.setattr("regdemo.lab.store.QUICK_JOB_SECONDS", 5 * store.cost(data.load("digits"), 2))
-    cells = []
-    quick(tmp_path, cells, train_sizes=[30, 60])
-    assert [(cell.setting.train_size, len(cell.members)) for cell in cells[:3]] == [(60, 5), (30, 8), (60, 5)] or [
-        (cell.setting.train_size, len(cell.members)) for cell in cells[:2]
+    jobs = []
+    quick(tmp_path, jobs, train_sizes=[30, 60])
+    assert [(job.setting.train_size, len(job.members)) for job in jobs[:3]] == [(60, 5), (30, 8), (60, 5)] or [
+        (job.setting.train_size, len(job.members)) for job in jobs[:2]
     ] == [(60, 5), (60, 5)]
 
 
-def test_the_order_in_which_cells_ended_changes_nothing(tmp_path):
+def test_the_order_in_which_jobs_ended_changes_nothing(tmp_path):
     first, path = quick(tmp_path, p=[0.1, 0.5]), tmp_path / "s.jsonl"
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
     assert quick(tmp_path, p=[0.1, 0.5]) == first
 
 
 @pytest.mark.parametrize("left", [1, len(BEGINNING) - 3, len(BEGINNING) + 20])
-def test_a_line_cut_short_is_passed_over_and_its_cell_trained_again_on_a_new_line(tmp_path, left):
+def test_a_line_cut_short_is_passed_over_and_its_job_trained_again_on_a_new_line(tmp_path, left):
     quick(tmp_path)
     path = tmp_path / "s.jsonl"
     *most, second = path.read_text().splitlines(keepends=True)
     first = "".join(most)
     path.write_text(first + second[:left])
-    cells = []
-    report = quick(tmp_path, cells)
-    assert [(cell.recipe.name, cell.members) for cell in cells] == [("dropout 0.2", (7,))]
+    jobs = []
+    report = quick(tmp_path, jobs)
+    assert [(job.recipe.name, job.members) for job in jobs] == [("dropout 0.2", (7,))]
     assert "1 line cut short" in texts(report)
     assert path.read_text().startswith(first + second[:left] + "\n" + BEGINNING)
     assert quick(tmp_path, executor=None) == report
 
 
 def test_a_whole_last_line_without_its_end_counts(tmp_path):
-    first, path, cells = quick(tmp_path), tmp_path / "s.jsonl", []
+    first, path, jobs = quick(tmp_path), tmp_path / "s.jsonl", []
     path.write_text(path.read_text().removesuffix("\n"))
-    assert quick(tmp_path, cells) == first
-    assert cells == []
-    assert quick(tmp_path, cells, seeds=9).holds
+    assert quick(tmp_path, jobs) == first
+    assert jobs == []
+    assert quick(tmp_path, jobs, seeds=9).holds
     assert len(path.read_text().splitlines()) == 18
 
 
@@ -186,9 +186,9 @@ def test_a_file_that_cannot_be_is_refused(tmp_path):
         sweep("dropout", "/dev/null")
 
 
-def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path):
-    def fail(cell):
-        if cell.setting.arm == "dropout:p=0.5":
+def test_a_job_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path):
+    def fail(job):
+        if job.setting.arm == "dropout:p=0.5":
             raise OSError("disk on fire\nwith more lines")
 
     report = quick(tmp_path, fail=fail, p=[0.1, 0.5])
@@ -197,22 +197,22 @@ def test_a_cell_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path
     shown = [
         row for block in report.blocks if isinstance(block, Table) for row in block.rows if row[0] == "dropout 0.5"
     ]
-    assert {cell for row in shown for cell in row[1:]} == {0, "–"}
+    assert {job for row in shown for job in row[1:]} == {0, "–"}
     assert [claim.holds for claim in report.claims] == [True, True, True, False]
-    cells = []
-    assert quick(tmp_path, cells, p=[0.1, 0.5]).holds
-    assert [cell.setting.arm for cell in cells] == ["dropout:p=0.5"]
+    jobs = []
+    assert quick(tmp_path, jobs, p=[0.1, 0.5]).holds
+    assert [job.setting.arm for job in jobs] == ["dropout:p=0.5"]
 
 
 def test_where_all_is_lost_there_is_no_report_but_the_reason(tmp_path):
-    def fail(cell):
+    def fail(job):
         raise OSError("disk on fire")
 
     with pytest.raises(RegdemoError, match="all were lost, the first by OSError: disk on fire"):
         quick(tmp_path, fail=fail)
 
 
-def test_ctrl_c_keeps_and_reports_the_finished_cells(tmp_path):
+def test_ctrl_c_keeps_and_reports_the_finished_jobs(tmp_path):
     def press(done, total):
         if done == 16:
             raise KeyboardInterrupt
@@ -221,12 +221,12 @@ def test_ctrl_c_keeps_and_reports_the_finished_cells(tmp_path):
         quick(tmp_path, p=[0.1, 0.5], progress=press)
     assert caught.value.report.title.endswith("(stopped)")
     assert "16 of the grid's 24 networks" in texts(caught.value.report)
-    cells = []
-    quick(tmp_path, cells, p=[0.1, 0.5])
-    assert len(cells) == 1
+    jobs = []
+    quick(tmp_path, jobs, p=[0.1, 0.5])
+    assert len(jobs) == 1
 
 
-def test_ctrl_c_before_the_first_cell_has_nothing_to_report(tmp_path):
+def test_ctrl_c_before_the_first_job_has_nothing_to_report(tmp_path):
     def press(done, total):
         if done == 0:
             raise KeyboardInterrupt
@@ -269,8 +269,8 @@ def test_curves_are_drawn_over_what_has_several_values(tmp_path):
 
 
 def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path, monkeypatch):
-    cells = []
-    quick(tmp_path, cells)
+    jobs = []
+    quick(tmp_path, jobs)
     path = tmp_path / "s.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[11]["scores"][TEST_ACCURACY] = None
@@ -279,22 +279,22 @@ def test_a_member_that_diverged_is_null_in_the_file_named_and_left_out(tmp_path,
     assert "1 of 8 runs of 'dropout 0.2' diverged (a metric is not finite): seed 3" in texts(report)
     assert next(block for block in report.blocks if isinstance(block, Table)).rows[0][1] == 7
     monkeypatch.setattr("regdemo.lab.training.TrainingRun.scores", lambda self: {TEST_ACCURACY: [nan] * 8})
-    assert [line["scores"] for line in train_job(cells[0])] == [{TEST_ACCURACY: None}] * 8
+    assert [line["scores"] for line in train_job(jobs[0])] == [{TEST_ACCURACY: None}] * 8
 
 
 def test_a_data_file_that_changed_is_another_setting_and_one_that_differs_on_a_worker_is_refused(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "".join(f"{i * 7 % 60},{'xy'[i % 2]}\n" for i in range(60)))
-    cells = []
-    quick(tmp_path, cells, data=table, epochs=1)
-    quick(tmp_path, cells, data=table, epochs=1)
-    assert len(cells) == 2
+    jobs = []
+    quick(tmp_path, jobs, data=table, epochs=1)
+    quick(tmp_path, jobs, data=table, epochs=1)
+    assert len(jobs) == 2
     table.write_text(table.read_text().replace("\n7,", "\n7.5,"))
-    quick(tmp_path, cells, data=table, epochs=1)
-    assert len(cells) == 4
+    quick(tmp_path, jobs, data=table, epochs=1)
+    assert len(jobs) == 4
     store._prepared.cache_clear()
     with pytest.raises(FileError, match="another file here than where the sweep was started"):
-        train_job(cells[0])
+        train_job(jobs[0])
 
 
 def test_of_a_text_the_loss_is_the_headline_and_the_accuracy_is_in_the_rest(tmp_path, monkeypatch):
@@ -354,14 +354,14 @@ def test_a_measure_that_was_not_asked_for_is_not_shown(tmp_path):
 
 
 def test_what_another_precision_has_trained_is_kept_apart(tmp_path):
-    first, cells = quick(tmp_path), []
-    report = quick(tmp_path, cells, precision="bfloat16")
-    assert len(cells) == 2
+    first, jobs = quick(tmp_path), []
+    report = quick(tmp_path, jobs, precision="bfloat16")
+    assert len(jobs) == 2
     assert report.parameters["precision"] == "bfloat16"
     assert report.blocks != first.blocks
-    assert quick(tmp_path, cells, precision="bfloat16") == report
-    assert quick(tmp_path, cells) == first
-    assert len(cells) == 2
+    assert quick(tmp_path, jobs, precision="bfloat16") == report
+    assert quick(tmp_path, jobs) == first
+    assert len(jobs) == 2
 
 
 def test_two_versions_that_trained_a_grid_are_named_but_not_what_trained_another(tmp_path):
@@ -378,11 +378,11 @@ def test_two_versions_that_trained_a_grid_are_named_but_not_what_trained_another
 def test_a_gpu_is_the_workers_and_one_without_it_says_so_in_a_line_with_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr("platform.node", lambda: "host-7")
-    cells = []
+    jobs = []
     with pytest.raises(RegdemoError, match=r"ArgumentError: on host-7, device = 'cuda:1' is not there: .*") as caught:
-        quick(tmp_path, cells, device="cuda:1", seeds=GROUP + 2)
+        quick(tmp_path, jobs, device="cuda:1", seeds=GROUP + 2)
     assert "\n" not in str(caught.value)
-    assert [(cell.setting.device, cell.task.device, len(cell.members)) for cell in cells] == [
+    assert [(job.setting.device, job.task.device, len(job.members)) for job in jobs] == [
         ("cuda", "cuda:1", GROUP + 2)
     ] * 2
 
@@ -403,7 +403,7 @@ def test_processes_share_out_the_gpus_unless_one_is_named(tmp_path, monkeypatch)
 
     def processes(workers, gpus):
         shared.append((workers, gpus))
-        return Here([], fail=lambda cell: 1 / 0)
+        return Here([], fail=lambda job: 1 / 0)
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(data.Task, "on", lambda self, device, precision: self)
