@@ -49,10 +49,9 @@ def sweep(
     """Run a grid: techniques, at several values, at several sizes of training data, over paired seeds.
 
     A job is up to 8 seeds of one arm at one size, fewer where a network takes long, on a GPU up to 256. Each network
-    is kept in a file, a line of its own, when its job ends. The
-    same command again trains only what is missing, after Ctrl-C, a power cut or a worker that died, which costs its own
-    job only. More seeds, values or sizes are added to the same file; what another kind of device trained, or another
-    precision, is kept separately.
+    is kept in a file, a line of its own, when its job ends. The same command again trains only what is missing, after
+    Ctrl-C, a power cut or a worker that died, which costs its own job only. More seeds, values or sizes are added to
+    the same file; what another kind of device trained, or another precision, is kept separately.
 
     On a cluster: `pip install 'regdemo[dask]'` on every machine, the same version. On one of them run `dask scheduler`,
     on each of the others `dask worker tcp://HOST:8786`, and then `regdemo sweep ... --dask tcp://HOST:8786` from

@@ -153,7 +153,7 @@ class Page:
         if self._plain or not items:
             self.listed([("·", item) for item in items])
             return
-        self._print(Line("", style="bold"))
+        self._print(Line())
         for item in items:
             for number, part in enumerate(_ADDRESS.split(clean(item))):
                 if number % 2:
