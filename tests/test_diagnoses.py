@@ -87,7 +87,7 @@ def test_a_run_that_does_not_exist_is_told_the_nearest_names():
 
 def test_the_command_prints_the_log(capsys):
     assert app.run(["diagnose", "recurrent-dropout"]) == 0
-    assert "one mask a sequence" in capsys.readouterr().out
+    assert "one mask per sequence" in capsys.readouterr().out
 
 
 def test_without_a_name_all_are_listed(capsys):

@@ -47,7 +47,7 @@ def cross_validation(
     folds: Annotated[int, count("Number of folds.", 2, 10)] = 5,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Cross-validate on SETS data sets of noise, with the selection inside the folds and outside."""
+    """Cross-validate on many data sets of noise, with the selection inside the folds and outside."""
     generator = seeded(seed)
     x = torch.randn(SETS, EXAMPLES, features, generator=generator)
     y = signs(generator, SETS, EXAMPLES).float()
@@ -64,7 +64,7 @@ def cross_validation(
         Claim("Each example is tested once", EXAMPLES, "examples tested once", int((tested == 1).sum()), *EXACT),
         Claim("No example is trained on and tested in one fold", 0, "examples in both", both, *EXACT),
         Claim(
-            "With the selection inside the folds the score is chance",
+            "With the selection inside the folds the score is at chance",
             0.5,
             "accuracy 1/2: labels are independent of predictions",
             inside.mean().item(),
@@ -106,7 +106,7 @@ def cross_validation(
                     Series("selected inside the folds", middles, _histogram(inside), style="bars"),
                     Series("selected on all of the data", middles, _histogram(outside), style="bars"),
                 ],
-                note="The labels have nothing to do with the features: the truth is 0.5.",
+                note="The labels have nothing to do with the features: the true accuracy is 0.5.",
             )
         ],
         blocks=[

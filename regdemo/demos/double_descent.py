@@ -1,6 +1,6 @@
 """Double descent: test error peaks where a fit just succeeds.
 
-Fits least squares of least norm to 40 rows, on the first few of 400 Gaussian features. The threshold is where there are
+Fits least squares of least norm to 40 rows, on the first p of 400 Gaussian features. The threshold is where there are
 as many features as rows. Compares the mean test error below and above the threshold, and the median at the threshold,
 with exact formulas; then a ridge penalty is added.
 """
@@ -99,7 +99,7 @@ def double_descent(
             "a range, not an estimate",
         ),
         Claim(
-            "A tiny ridge penalty leaves the solution of least norm",
+            "A tiny ridge penalty gives the solution of least norm, up to rounding",
             0,
             r"$\max |\hat{w}(\lambda) - \hat{w}|$ at $\lambda = 10^{-9}$",
             gap(_fit(x, y, 1e-9), least),
@@ -136,12 +136,12 @@ def double_descent(
                 f"The target is linear in {FEATURES} independent standard normal features, plus noise of variance "
                 rf"$\sigma^2$ = {noise**2:.4g}. The squared weight of feature $j$ is proportional to $1/j$; the "
                 f"squares add up to {LENGTH:g}. The model uses the first $p$ features, of weights $w$, and is fitted "
-                rf"to {ROWS} rows; $s^2$ is $\sigma^2$ plus the squared weights left out. The ridge penalty is "
+                rf"to $n$ = {ROWS} rows; $s^2$ is $\sigma^2$ plus the squared weights left out. The ridge penalty is "
                 "$s^2 p / |w|^2$, the best one on average for weights of this length in a random direction."
             ),
             Table(
                 title=f"Test error over the number of features, {DRAWN} training sets",
-                columns=["features", "training", "mean, by formula", "median", "median, ridge"],
+                columns=["features", "training error", "mean, by formula", "median", "median, ridge"],
                 rows=rows,
                 note="The mean is larger than the median near the peak, where a few training sets do very badly.",
             ),

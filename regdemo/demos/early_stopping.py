@@ -28,7 +28,7 @@ SAY = (
     "weights must be copied, since training changes them in place."
 )
 WRONG_ANSWER = (
-    "'best = model.state_dict()', loaded at the end. Those are references to the live weights: the weights loaded "
+    "'best = model.state_dict()', loaded at the end. The state dict refers to the live weights: the weights loaded "
     "are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of the "
     "state does not copy the tensors either."
 )
@@ -146,7 +146,7 @@ def early_stopping(
                 note=f"{EXAMPLES} training examples; with a wrong label: {int(wrong.sum())}.",
             ),
             Table(
-                title="Which weights are used in the end",
+                title="Scores by the weights that are used in the end",
                 columns=["weights", "validation loss", "test loss", "test accuracy"],
                 rows=[[name, *score] for name, score in scores.items()],
                 note=(

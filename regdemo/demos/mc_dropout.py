@@ -27,7 +27,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other "
-    "examples of the batch, and its running statistics move with the test data. And average probabilities, not "
+    "examples of the batch, and the norm's running statistics move with the test data. And average probabilities, not "
     "logits: where only a linear layer follows the dropout, the mean of the logits is plain eval's, up to sampling "
     "noise."
 )
@@ -47,7 +47,7 @@ def mc_dropout(
     samples: Annotated[int, count("Passes through the network.", 2, 5_000)] = 500,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Predict a batch in `samples` passes through a random network with dropout at rate p behind batch norm."""
+    """Predict a batch in `samples` passes through a random network with dropout at rate p after batch norm."""
 
     generator = torch.Generator().manual_seed(seed)
     first, last = (
@@ -88,7 +88,7 @@ def mc_dropout(
             *mean_of_bounded(p / (1 - p) * weights.square().sum().item(), furthest, samples),
         ),
         Claim(
-            "The variance of the log-odds over the passes is that of the masks",
+            "The variance of the log-odds over the passes is that caused by the masks",
             p / (1 - p) * weights.square().sum().item(),
             r"$p/(1-p) \sum w^2$",
             (odds - log_odds).square().mean().item(),
@@ -185,7 +185,7 @@ def mc_dropout(
                 "else is in eval."
             ),
             Table(
-                title=f"The class that eval prefers, for {EXAMPLES} examples and a random network",
+                title=f"The class that eval prefers and its probability, for {EXAMPLES} examples and a random network",
                 columns=["example", "class", "eval", "mean of passes", "std", "nats"],
                 rows=rows,
                 note="Last column, in nats: the entropy of the mean less the mean entropy, a measure of how much "

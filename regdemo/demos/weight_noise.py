@@ -1,8 +1,8 @@
 """Weight noise: Gaussian noise on the weights.
 
-Measures what it does to a linear layer's outputs, and to the squared error of a linear model: it adds nothing that
-depends on the weights. Then a network of two layers, where the weights matter: two networks that compute the same
-function need not be equally sensitive to the noise.
+Measures what it does to a linear layer's outputs, and to the squared error of a linear model: on average it adds
+nothing that depends on the weights. Then a network of two layers, where the weights matter: two networks that compute
+the same function need not be equally sensitive to the noise.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def weight_noise(
             *mean_of_squares([one], draws),
         ),
         Claim(
-            "Two examples of a batch share the noise: their covariance",
+            "Two examples of a batch share the noise: the covariance of their outputs",
             between,
             r"$\sigma^2 x \cdot x'$",
             (first * second).mean().item(),
@@ -134,14 +134,14 @@ def weight_noise(
         spread.append([a, 1 / a, (y - 1).square().mean().item(), std**2 * (a**2 + 1 / a**2) + std**4])
     claims += [
         Claim(
-            "Two layers y = b a x with b a = 1: the noise's mean square",
+            "Two layers y = b a x with b a = 1: the mean square of the change of y",
             0,
             r"$\sigma^2 (a^2 + b^2) + \sigma^4$, max difference",
             max(abs(row[2] - row[3]) for row in spread),
             *rounding(1),
         ),
         Claim(
-            "Of these, all the same function, the balanced one is disturbed least",
+            "Among these networks, which compute the same function, the balanced one is disturbed least",
             1,
             "a = b = 1",
             min(spread, key=lambda row: row[2])[0],

@@ -23,7 +23,7 @@ from regdemo.report import Block
 
 @diagnosis("Q18.511")
 def batch_norm_noise() -> list[Block]:
-    """What batch norm makes of one example depends on its batch mates, less so in larger batches."""
+    """What batch norm in training makes of one example depends on its batch mates, less so in larger batches."""
     generator = torch.Generator().manual_seed(0)
     example = torch.randn(1, 100, dtype=torch.float64, generator=generator)
     batch, layer = nn.BatchNorm1d(100).double(), nn.LayerNorm(100).double()
@@ -88,7 +88,7 @@ def recurrent_dropout() -> list[Block]:
     return [
         table(
             "Fraction of the state's units not yet dropped, p = 0.5",
-            ["steps", "a fresh mask at each step", "one mask a sequence"],
+            ["steps", "a fresh mask at each step", "one mask per sequence"],
             rows,
         )
     ]
@@ -96,7 +96,7 @@ def recurrent_dropout() -> list[Block]:
 
 @diagnosis("Q18.557")
 def digits_augmented() -> list[Block]:
-    """Augmentation that deployment shows helps; one that changes the class harms."""
+    """Augmentation that matches deployment helps; one that changes the class harms."""
     x, y = load_digits(return_X_y=True)
     train_x, test_x, train_y, test_y = train_test_split(x / 16, y, train_size=300, random_state=0)
 
@@ -124,12 +124,12 @@ def digits_augmented() -> list[Block]:
             ]
         )
     columns = ["training images", "test", "test, moved by one pixel", "test, 6 and 9 only"]
-    return [table("An SVM on 300 digits", columns, rows)]
+    return [table("Accuracy of an SVM trained on 300 digits", columns, rows)]
 
 
 @diagnosis("Q18.563")
 def few_examples() -> list[Block]:
-    """Twenty examples of a new task, from scratch and from a pretrained network: a new head, all weights."""
+    """Twenty examples of a new task: training from scratch, a new head on a pretrained network, or all its weights."""
     data = digits(train=900)
     body = mlp(64, 64, 64, 10)
     fit(body, data, epochs=[40], rate=3e-3)
@@ -152,7 +152,7 @@ def few_examples() -> list[Block]:
             last = fit(model, target, epochs=[100], rate=3e-3, batch=10).last
             scores.append([last["train acc"], last["val acc"]])
         rows.append([name, *map(float, np.mean(scores, axis=0))])
-    title = "Odd or even, after pretraining on the ten digits: mean of five draws of 20 examples"
+    title = "Odd or even, from scratch or pretrained on the ten digits: mean of five draws of 20 examples"
     return [table(title, ["trained", "train acc", "val acc"], rows)]
 
 
@@ -176,7 +176,7 @@ def separable() -> list[Block]:
                 seen.append(w.norm().item())
         norms.append(seen)
     rows = [[mark, *pair] for mark, *pair in zip(marks, *norms, strict=True)]
-    return [table("|w| under gradient descent, step 1", ["steps", "no penalty", "penalty 0.01/2 |w|²"], rows)]
+    return [table("|w| under gradient descent, step size 1", ["steps", "no penalty", "penalty 0.01/2 |w|²"], rows)]
 
 
 @diagnosis("Q18.477")
@@ -193,7 +193,7 @@ def one_batch() -> list[Block]:
         log = fit(model, data, epochs=[10, 100, 300], rate=1e-2, batch=20, loss=loss)
         rows.append([name, *(f"{row['train loss']:.3f}" for row in log.rows)])
     floor = math.log(math.e + 9) - 1
-    note = f"With two softmaxes the least possible is ln(e + 9) - 1 = {floor:.2f}."
+    note = f"With two softmaxes the least possible loss is ln(e + 9) - 1 = {floor:.2f}."
     return [table("Training loss on 20 digits", ["loop", "step 10", "step 100", "step 300"], rows, note)]
 
 
@@ -211,7 +211,7 @@ def random_search() -> list[Block]:
         ["grid of 4 × 4", 4, f"{error(grid).min():.3f}"],
         ["random, median of 1,000 searches", 16, f"{np.median(found):.3f}"],
     ]
-    return [table("Best error of 16 trials", ["search", "values tried of the one that matters", "error"], rows)]
+    return [table("Best error of 16 trials", ["search", "values tried of the setting that matters", "error"], rows)]
 
 
 @diagnosis("Q18.495")

@@ -16,12 +16,12 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "dropout_batch_norm"
 CARDS = ("Q18.200", "Q18.201")
 SAY = (
-    "Put dropout after the last batch norm, not before one: directly after dropout, the variance that the norm stores "
+    "Put dropout after the last batch norm, not before one: the variance that a norm directly after dropout stores "
     "in training is $1 + p/(1-p) E[x^2]/Var[x]$ times the variance in eval."
 )
 WRONG_ANSWER = (
-    "'Inverted dropout makes training and eval agree.' Their means agree; a batch norm divides by the root of the "
-    "variance."
+    "'Inverted dropout makes training and eval agree.' Their means agree, their variances do not, and a batch norm "
+    "divides by the root of the variance."
 )
 
 N, RATES = 100_000, (0.1, 0.3, 0.5)

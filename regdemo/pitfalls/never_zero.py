@@ -1,8 +1,8 @@
 """Never zero: a rate that anneals by epoch and ends at p/E.
 
-The rate $p (1 - e/E)$ is set at the start of each epoch, counted from 0. So the whole last epoch runs at $p/E$: a third
-of $p$ in a fine-tuning of three epochs. Set before each step, as $p (1 - t/T)$, the rate of the last of $T$ steps is
-$p/T$, and it would be 0 at step $T$, which is not run.
+The rate $p (1 - e/E)$ is set at the start of epoch $e$ of $E$, counted from 0. So the whole last epoch runs at $p/E$: a
+third of $p$ in a fine-tuning of three epochs. Set before each step, as $p (1 - t/T)$, the rate of the last of $T$ steps
+is $p/T$, and it would be 0 at step $T$, which is not run.
 """
 
 from regdemo.bounds import EXACT, rounding
@@ -12,8 +12,8 @@ from regdemo.report import Block, Claim, Curves, Series
 BREAKS = "annealed_dropout"
 CARDS = ("Q18.205", "Q18.204")
 SAY = (
-    "Anneal by the step, not by the epoch: $p (1 - t/T)$, set before each step. Its last step still has $p/T$; "
-    "annealed by the epoch, the whole last epoch has $p/E$."
+    "Anneal by the step, not by the epoch: $p (1 - t/T)$, set before step $t$ of $T$, counted from 0. The last "
+    "step still has $p/T$; annealed by the epoch, the whole last one of $E$ epochs has $p/E$."
 )
 WRONG_ANSWER = (
     "'1 - epoch/epochs runs from 1 to 0.' It runs from 1 to 1/E: the epoch that would have rate 0 is not run. By the "

@@ -81,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"How far the weights have moved, std = {STD}",
+            f"How far the weights have moved, with noise of std {STD}",
             ["code", "after 1 pass", f"after {STEPS}"],
             rows,
             "Root mean square; no optimizer has run.",

@@ -346,7 +346,7 @@ def test_a_text_that_an_address_brings_is_not_run(learner):
 def test_a_run_to_diagnose_has_a_page_with_its_tables(learner):
     assert learner.get("/diagnose/recurrent-dropout").page.status_code == 200
     learner.get("/diagnose/recurrent-dropout/report")
-    assert "one mask a sequence" in learner.page.text
+    assert "one mask per sequence" in learner.page.text
 
 
 @pytest.mark.parametrize(
