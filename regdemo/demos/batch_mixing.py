@@ -20,7 +20,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "models"
 SAY = (
     "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so that "
-    "the mean weight is unchanged. Mixing the examples of a batch is another technique: if you want that, use "
+    "each weight keeps its mean. Mixing the examples of a batch is another technique: if you want that, use "
     "mixup, which mixes the labels in the same proportion."
 )
 WRONG_ANSWER = (

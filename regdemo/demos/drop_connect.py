@@ -26,13 +26,13 @@ ACTS_ON = "weights"
 SAY = (
     "DropConnect drops weights where dropout drops activations. For one linear output the two are the same noise "
     r"and, for a squared error, the same penalty $p/(1-p) \sum w^2 E[x^2]$; with several outputs they differ, since "
-    "dropout takes the same input away from all of them. The paper draws a mask for each example, B masks of the "
-    "size of the weights, and at inference averages over a Gaussian with the matched mean and variance."
+    "dropout takes the same input away from all of them. The paper draws a mask of the size of the weights for "
+    "each example, and at inference averages over a Gaussian with the matched mean and variance."
 )
 WRONG_ANSWER = (
     "'DropConnect skips a layer or a residual branch.' That is DropPath, which some code does call drop_connect. "
     "Close second: 'at inference the mean weights give the mean output'. Through a nonlinearity $f$ in general "
-    "they do not, since $f(E[u])$ and $E[f(u)]$ differ."
+    "they do not: for its input $u$, $f(E[u])$ and $E[f(u)]$ differ."
 )
 CARDS = (
     "Q18.30",
@@ -161,8 +161,8 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             rows=rows,
             note=(
                 f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2, each weight weighted by "
-                "the mean square of its input, and the same for both. A second unit of the same weights shows the "
-                "difference: dropout drops the same inputs for both units."
+                "the mean square of its input, and the same for dropout and DropConnect. A second unit of the same "
+                "weights shows the difference: dropout drops the same inputs for both units."
             ),
         )
     ]
@@ -192,12 +192,12 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
     blocks: list[Block] = [
         Table(
             title=f"{BATCH} copies of one example, weights: {inputs}",
-            columns=["masks", "draws", "std within batch", "variance of the mean"],
+            columns=["masks", "mask elements", "std within batch", "variance of the mean"],
             rows=rows,
             note=(
                 r"The last column is $p/(1-p) \sum w^2 x^2$, divided by B for separate masks: under one mask for the "
                 "batch the mean has B times the variance. But separate masks take B times the memory of the weights; "
-                "AWD-LSTM uses one."
+                "AWD-LSTM uses one mask."
             ),
         )
     ]
@@ -218,7 +218,11 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     exact = _mean_of_relu(p, terms[0])
     claims = [
         Claim(
-            "The mean of u over masks", mean, "$w x + b$", u.mean().item(), *mean_of_bounded(variance, furthest, draws)
+            "The mean of a unit's sum u over masks",
+            mean,
+            "$w x + b$",
+            u.mean().item(),
+            *mean_of_bounded(variance, furthest, draws),
         ),
         Claim(
             "The variance of u over masks",
@@ -243,9 +247,9 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     naive = [max(at, 0.0) for at in means]
     blocks: list[Block] = [
         Text(
-            "At inference a plain layer uses the mean weights: $relu(E[u])$. But relu bends, so $E[relu(u)]$ is "
-            "at least that. The paper's answer is moment matching: with many inputs u is close to a Gaussian with "
-            r"mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
+            "At inference a plain layer uses the mean weights: $relu(E[u])$ for a unit's sum u. But relu bends, "
+            "so $E[relu(u)]$ is at least that. The paper's answer is moment matching: with many inputs u is close to a "
+            r"Gaussian with mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
         ),
         Curves(
             title="E[relu(u)] as the mean of u moves through 0",

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 ACTS_ON = "activations"
 SAY = (
     "Gaussian dropout multiplies each activation by a draw from $N(1, p/(1-p))$: the mean and the variance of "
-    "dropout's noise, without its zeros. In eval it is the identity; in the paper it regularizes about as well as "
-    "dropout."
+    "dropout's noise, without its zeros. In eval it is the identity; in the dropout paper it regularizes about as "
+    "well as dropout."
 )
 WRONG_ANSWER = (
     "'It adds Gaussian noise.' It multiplies, so the noise grows with the activation and an activation of 0 stays "
-    "0; added noise has one size everywhere. Nor is its variance $p$: it is $p/(1-p)$, so that $p = 0.5$ means a "
-    "standard deviation as large as the signal."
+    "0; added noise has one size everywhere. Nor is the noise's variance $p$: it is $p/(1-p)$, so that $p = 0.5$ "
+    "means a standard deviation as large as the signal."
 )
 CARDS = (
     "Q18.70",
@@ -80,7 +80,7 @@ def gaussian_dropout(
             *proportion(1e-7, size),
         ),
         Claim(
-            "The fraction whose sign Gaussian dropout flips",
+            "The fraction of activations whose sign Gaussian dropout flips",
             _flips(p),
             r"$\Phi(-\sqrt{(1-p)/p})$",
             flipped,
@@ -144,7 +144,7 @@ def _rates_table(p: float, size: int, generator: Generator) -> Table:
         rows.append([str(rate_), deviation, (y - 1).square().mean().sqrt().item(), _flips(rate_), _fraction(y < 0)])
     return Table(
         title="How strong the noise is at several rates",
-        columns=["p", r"$\sqrt{p/(1-p)}$", "measured", "signs flipped", "measured"],
+        columns=["p", r"$\sqrt{p/(1-p)}$", "std, measured", "signs flipped", "flips, measured"],
         rows=rows,
         note="At p = 0.5 the noise is as large as the signal: about one activation in six changes its sign.",
     )

@@ -29,7 +29,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'It is gradient clipping.' That bounds the gradient; max-norm bounds the weights. Nor is it L2, which pulls "
-    "short weights too, or a clamp of single weights, which can change their direction. And the norm is that of one "
+    "short weights too, or a clamp of single weights, which can change the direction. And the norm is that of one "
     "unit's incoming weights, a row of nn.Linear's (out, in) matrix, not that of the whole matrix."
 )
 CARDS = (
@@ -96,7 +96,7 @@ def max_norm(
             *rounding(limit),
         ),
         Claim(
-            f"None of {TRIED:,} random points of the ball is nearer to the old weights",
+            f"None of {TRIED:,} random points of the ball is nearer to the old weights than the projection",
             0,
             "nearer points",
             int(((weight[-1] - inside).norm(dim=1) < nearest * (1 - 1e-12)).sum()),

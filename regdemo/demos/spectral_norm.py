@@ -124,7 +124,7 @@ def spectral_norm(
                     Series("divided by the spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
                     Series("divided by the Frobenius norm", places, frobenius.tolist()),
                 ],
-                note="The spectral norm makes the largest singular value 1, the Frobenius norm makes it smaller.",
+                note="Dividing by the spectral norm makes the largest singular value 1, by the Frobenius norm smaller.",
             )
         ],
         blocks=[

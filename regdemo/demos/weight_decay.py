@@ -180,8 +180,8 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         title=f"What {STEPS} steps leave of a weight of 1, lr = {LR:g}, coefficient {wd:g}",
         columns=["scale of its gradients", "AdamW", "Adam with L2"],
         rows=[[f"{s:g}", ours, theirs] for s, ours, theirs in zip(SCALES, left, left_by_l2, strict=True)],
-        note=rf"AdamW leaves $(1 - \eta \lambda)^{{{STEPS}}}$ = {keep:.4g} at each scale. Under L2 it depends on "
-        "the scale of the gradients.",
+        note=rf"AdamW leaves $(1 - \eta \lambda)^{{{STEPS}}}$ = {keep:.4g} at each scale. Under L2 what is left "
+        "depends on the scale of the gradients.",
     )
     at = [float(step) for step in range(STEPS + 1)]
     remains = {
@@ -199,7 +199,8 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
                 for scale, left in zip(SCALES, remains["Adam with L2"], strict=True)
             ),
         ],
-        note="AdamW decays a weight at one rate; under L2 the decay depends on the scale of its gradients.",
+        note="What is left is the path from 1 less the path from 0 on the same gradients. AdamW decays a weight at one "
+        "rate; under L2 the decay depends on the scale of its gradients.",
     )
     return claims, [curves, block]
 

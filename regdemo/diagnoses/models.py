@@ -109,7 +109,7 @@ def edge_of_the_grid() -> list[Block]:
 
 @diagnosis("Q18.664")
 def neighbors() -> list[Block]:
-    """k nearest neighbors over k: a small k has variance, a large k has bias."""
+    """k nearest neighbors over k: a small k has more variance, a large k has more bias."""
     train_x, val_x, train_y, val_y = _moons()
     rows = []
     for k in (1, 5, 15, 50, 150, 399):
@@ -120,7 +120,7 @@ def neighbors() -> list[Block]:
 
 @diagnosis("Q18.665")
 def double_descent() -> list[Block]:
-    """Least squares over the number of features: the error peaks where they equal the examples."""
+    """Least squares over the number of features: the test error peaks where there are as many features as examples."""
     rng = np.random.default_rng(0)
     n, runs = 40, 50
     counts = (5, 20, 35, 40, 45, 80, 400)
@@ -144,7 +144,7 @@ def double_descent() -> list[Block]:
     columns = ["features", "training error", "test error", "test error, ridge 30"]
     return [
         table("Least squares of least norm, 40 examples (medians of 50 draws)", columns[:3], [row[:3] for row in rows]),
-        table("With a penalty", columns, rows),
+        table("Without and with a ridge penalty", columns, rows),
     ]
 
 

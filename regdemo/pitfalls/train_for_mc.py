@@ -69,7 +69,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim("The running mean has moved by", 0, "nothing = 0", moved_fixed, *EXACT),
         fixed_claim("The prediction in eval has changed by", 0, "nothing = 0", change_fixed, *EXACT),
         fixed_claim(
-            "Where kept, largest difference from 1/(1-p) times the prediction in eval",
+            "Where dropout keeps a value, largest difference from 1/(1-p) times the prediction in eval",
             0,
             "largest difference",
             off,

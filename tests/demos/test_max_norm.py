@@ -29,7 +29,10 @@ def test_every_claim_holds_over_the_ranges(limit, units, inputs):
         (lambda w, limit: RIGHT(w, limit, dim=1), "The projection is that of torch.renorm"),
         (lambda w, limit: RIGHT(w, 1.01 * limit), "No unit's weight vector is longer than the limit"),
         (lambda w, limit: w, "Trained at lr = 10, no step ends beyond the limit"),
-        (lambda w, limit: RIGHT(w, limit / 2), "None of 2,000 random points of the ball is nearer to the old weights"),
+        (
+            lambda w, limit: RIGHT(w, limit / 2),
+            "None of 2,000 random points of the ball is nearer to the old weights than the projection",
+        ),
     ],
 )
 def test_another_bound_breaks_a_claim(monkeypatch, wrong, statement):
