@@ -1,6 +1,6 @@
 """DP-SGD: clip each example's gradient, add noise.
 
-Computes every example's own gradient, clips it, sums, and adds noise. Checks that against a loop over examples,
+Computes every example's own gradient, clips it, sums, and adds noise. Checks the result against a loop over examples,
 measures how far one outlier moves the update, how large the noise is, and how far the outlier moves a clipped batch
 gradient. With the extra `privacy`, an accountant says what a whole run spends: epsilon at a delta.
 """
@@ -25,7 +25,7 @@ ACTS_ON = "gradients"
 SAY = (
     r"DP-SGD clips the gradient of each example to a norm $C$, sums, adds Gaussian noise of deviation $\sigma C$, "
     "and divides by the expected batch size. Clipping bounds how far one example can move the update, the noise "
-    r"hides that move, and a privacy accountant adds up $\epsilon$ over the steps. It usually costs accuracy, and "
+    r"hides that move, and a privacy accountant computes $\epsilon$ over all steps. It usually costs accuracy, and "
     "memory or time for the gradients of each example."
 )
 WRONG_ANSWER = (
@@ -49,7 +49,7 @@ NOISY = 30_000  # weights whose noise is measured
 def dp_sgd(
     *,
     max_norm: Annotated[float, Parameter("The norm that each example's gradient is clipped to.", 0.01, 10)] = 1.0,
-    noise_multiplier: Annotated[float, Parameter("Noise, in units of max_norm.", 0, 10)] = 1.0,
+    noise_multiplier: Annotated[float, Parameter("Deviation of the noise, in units of max_norm.", 0, 10)] = 1.0,
     batch: Annotated[int, count("Examples in a batch, on average.", 2, 512)] = 64,
     examples: Annotated[int, count("Examples to sample the batches from.", 1_000, 10**9)] = 60_000,
     steps: Annotated[int, count("Steps of the training.", 1, 1_000_000)] = 10_000,

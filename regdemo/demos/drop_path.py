@@ -1,6 +1,6 @@
 """DropPath: skip residual branches, one example at a time.
 
-Also called stochastic depth. Draws masks per example and per batch, counts how deep a network is when its rates grow
+Also called stochastic depth. Draws masks per example and per batch, counts how many blocks run when the rates grow
 with depth, compares inverted rescaling with the original paper's, and counts the work that is saved when a dropped
 branch is not computed at all.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACTS_ON = "paths"
 SAY = (
     "DropPath zeroes a residual branch for whole examples and divides the branch of the others by $1-p$, so that "
-    "the mean in training is what eval computes. Each example has an independent draw, so the noise averages out "
+    "a block's mean in training is what eval computes. Each example has an independent draw, so the noise averages out "
     "over the batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the "
     "kept rows alone saves a fraction $p$ of it on average."
 )
@@ -49,7 +49,7 @@ def drop_path(
     ] = 0.2,
     examples: Annotated[int, count("Examples in a batch.", 1, 64)] = 8,
     depth: Annotated[int, count("Blocks in the network.", 1, 64)] = 12,
-    draws: Annotated[int, count("Batches drawn in each measurement.", 10, 50_000)] = 20_000,
+    draws: Annotated[int, count("Batches drawn to measure the factors and the depth.", 10, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DropPath at rate p: its draws, the depth it leaves, and the work it can save."""
@@ -135,7 +135,7 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
         )
         for mode, factors, note in (
             ("per sample", per_sample[:, :8], "Each example has its own draw."),
-            ("per batch", per_batch[:, :8], "One draw for all, as in the first paper."),
+            ("per batch", per_batch[:, :8], "One draw for all, as in the original paper."),
         )
     ]
     table = Table(
@@ -161,10 +161,10 @@ def _conventions(p: float, kept: Tensor) -> Table:
     ]
     return Table(
         title="Where the rescale is: the factor on the branch, in training and in eval",
-        columns=["convention", "training", "mean", "eval", "value", "training / eval"],
+        columns=["convention", "training", "its mean", "eval", "its value", "training / eval"],
         rows=[[name, rule, mean, in_eval, value, mean / value] for name, rule, mean, in_eval, value in rows],
-        note=f"m is 1 when the branch is kept. Measured on {len(kept):,} draws. In the first two, training agrees "
-        "on average with eval.",
+        note=f"m is 1 if the branch is kept, else 0. Measured on {len(kept):,} draws. In the first two, training "
+        "agrees on average with eval.",
     )
 
 

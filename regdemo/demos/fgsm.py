@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if "
-    r"the loss is linear there. For a logistic model with labels $t = \pm 1$ it is exact: the loss becomes "
+    r"the loss is linear there. For a logistic model with labels $t = \pm 1$ it is exactly that: the loss becomes "
     r"softplus$(\epsilon |w|_1 - t\,w x)$. Training on such inputs is adversarial training; it buys robustness to "
     "this attack, for a second forward and backward pass and often some clean accuracy."
 )
@@ -117,15 +117,15 @@ def fgsm(
                 f"{inputs:,})."
             ),
             Table(
-                title="Loss and accuracy on the model's own random task",
+                title="Loss and accuracy of the random model on random labels",
                 columns=["inputs", "mean loss", "accuracy"],
                 rows=[
                     ["clean", clean, right[0]],
                     ["random signs", noisy, "-"],
                     ["FGSM", hurt, right[1]],
                 ],
-                note="Weights and labels are random here, so about half are right before the attack: it is the "
-                "change that counts.",
+                note="Weights and labels are random here, so about half of the predictions are right before the "
+                "attack: it is the change that counts.",
             ),
         ],
     )
@@ -148,8 +148,8 @@ def _reaches(epsilon: float, generator: Generator) -> Curves:
             Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),
             Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in norms.values()]),
         ],
-        note="Many small changes, all one way: for these random weights the ratio grows like the root of the "
-        "number of inputs.",
+        note="FGSM's small changes all move the logit the same way: for these random weights the ratio of the two "
+        "moves grows like the root of the number of inputs.",
     )
 
 

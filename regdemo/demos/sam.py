@@ -21,7 +21,7 @@ ACTS_ON = "optimizers"
 SAY = (
     r"SAM minimizes, to first order, the worst loss within $\rho$ of the weights: it goes $\rho$ uphill, takes the "
     r"gradient there, and applies it at the starting point. That adds about $\rho |g|$ to the loss, and favors "
-    "flat valleys. Each step takes two forward and backward passes, so about twice the time."
+    "flat valleys. Each step takes two forward and backward passes, so about twice a plain step's time."
 )
 WRONG_ANSWER = (
     "'Perturb the weights and call optimizer.step() with the same gradient.' Without a second gradient and the "
@@ -171,7 +171,7 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
             ["SAM", (step @ g / g.square().sum()).item(), step.norm().item()],
             [r"one gradient, no return: $-(\eta - \rho/|g|)$", once, abs(once) * g.norm().item()],
         ],
-        note="A step that is a positive multiple of g climbs.",
+        note="For SAM, the multiple describes the part of the step along g. A positive multiple climbs.",
     )
     return claims, table
 

@@ -1,8 +1,9 @@
 """Fresh labels: validation data that follow a different rule.
 
-To compare with and without dropout, the snippet makes data: random inputs, random weights, labels by the sign. It is
-called once for training and once for validation, and draws new weights each time. The rule to learn is then not the
-rule that is tested: over many such draws the weights that labeled the training set score 50% on average.
+To compare training with and without dropout, the snippet makes data: random inputs, random weights, and the sign of
+their product as the label. Its function `data` is called once for training and once for validation, and draws new
+weights each time. The rule to learn is then not the rule that is tested: over many such draws the weights that labeled
+the training set score 50% on the validation set on average.
 """
 
 import torch
@@ -15,7 +16,7 @@ BREAKS = "dropout"
 CARDS = ("Q18.325", "Q18.90", "Q18.92")
 SAY = (
     "Synthetic training and validation data need one rule and separate inputs: draw the weights once. Before asking "
-    "whether dropout helps, check that the weights that labeled the training set score well on the validation set."
+    "whether dropout helps, check that the weights behind the training labels score well on the validation set."
 )
 WRONG_ANSWER = (
     "'Dropout made no difference, so it does not help here.' The labels of the validation set follow "
@@ -45,7 +46,7 @@ def fixed(inputs, rows):
 
 def measure() -> tuple[list[Claim], list[Block]]:
     def perfect(snippet) -> torch.Tensor:
-        """Accuracy on the validation data of the weights that labelled the training data, over many tasks."""
+        """Accuracy on the validation data of the weights that labeled the training data, over many tasks."""
         scores = []
         for _ in range(TASKS):
             (_, _, w), (x, labels, _) = snippet(INPUTS, ROWS)

@@ -1,9 +1,9 @@
 """Guessed names: attention rates that are never set.
 
-The snippet sets rates by names that sound right. In Hugging Face's GPT-2 there is no `attn.dropout`: a block has
-`attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without the `hasattr` the first assignment raises
-AttributeError. With it, the rates in attention stay as they were, and nothing says so. The blocks here have GPT-2's
-names; `regdemo gpt2 --hf` looks at the real class.
+The snippet sets rates by names that sound right, each behind a `hasattr`. In Hugging Face's GPT-2 there is no
+`attn.dropout`: a block has `attn.attn_dropout`, `attn.resid_dropout` and `mlp.dropout`. Without `hasattr` the first
+assignment raises AttributeError. With it, the rates in attention stay as they were, and nothing says so. The blocks
+here have GPT-2's names; `regdemo gpt2 --hf` looks at the real class.
 """
 
 import torch

@@ -1,8 +1,9 @@
 """Token noise: noise on token ids turns them into other words.
 
-A token id is a name, not a quantity: the next id need not be a similar word. The snippet adds Gaussian noise of 0.01 to
-the ids and cuts the fraction off. Half of the noise is negative, and cutting then leads to the id below, however small
-the noise is, except at id 0 and where float32 rounds the noise away, since its numbers are coarse near large ids.
+A token id is a name, not a quantity: the next id need not be a similar word. The snippet adds Gaussian noise of
+standard deviation 0.01 to the ids and cuts the fraction off. Half of the noise is negative, and cutting then leads to
+the id below, however small the noise is, except at id 0 and where float32 rounds the noise away, since its numbers are
+coarse near large ids.
 """
 
 from math import sqrt
@@ -55,7 +56,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("The mean change of the ids that change", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
         Claim(
-            "The fraction of ids 0 that change",
+            "The fraction of tokens with id 0 that change",
             0,
             "fraction changed",
             (broken(torch.zeros(10_000, dtype=torch.long), STD, VOCABULARY) != 0).double().mean().item(),
