@@ -25,7 +25,7 @@ ACTS_ON = "activations"
 SAY = (
     "DropBlock is dropout for convolutional features: it drops contiguous squares, because single elements can often "
     r"be guessed from their neighbors. Centers are drawn at a rate $\gamma$ that without overlaps would drop a "
-    "fraction $p$ of the map, and what stays is divided by the fraction that was really kept. In the paper the rate is "
+    "fraction $p$ of the map, and what stays is divided by the fraction that was really kept. In the paper $p$ is "
     "raised slowly during training."
 )
 WRONG_ANSWER = (
@@ -134,7 +134,7 @@ def drop_block(
             ),
             Table(
                 title=f"What is really dropped at a nominal p = {p}",
-                columns=["map", "gamma", "dropped", "measured", "with 1/(1-p)"],
+                columns=["map", "gamma", "formula", "measured", "with 1/(1-p)"],
                 rows=rows,
                 note=(
                     f"Maps of ones drawn: {maps:,}. The formula is the mean over positions of $1 - (1 - "

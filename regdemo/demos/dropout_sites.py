@@ -150,8 +150,8 @@ def dropout_sites(
                 high=1.0,
                 row_label="site",
                 column_label="stage",
-                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages, of the first block, from the left: "
-                f"{', '.join(STAGES)}. "
+                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages from the left: "
+                f"{', '.join(STAGES)}; the middle three are those of the first block. "
                 "Left of its own stage a site leaves exact zeros."
                 + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
             )
@@ -168,8 +168,8 @@ def dropout_sites(
                 columns=["site", *STAGES],
                 rows=[[_words(site), *row] for site, row in [*spreads.items(), ("none", spread(off))]],
                 note=(
-                    "Stages of the first block, in order: embeddings, attention weights, the residual stream "
-                    "after attention, the FFN's hidden layer; last the logits."
+                    "Stages in order: embeddings; in the first block the attention weights, the residual stream "
+                    "after attention and the FFN's hidden layer; last the logits."
                 ),
             ),
             *_in_use(),
@@ -212,7 +212,7 @@ def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
     return Claim(
         f"The variance that {_words(site)} dropout adds at its own stage",
         odds * touched.square().mean().item(),
-        "$p/(1-p)$ mean $t^2$",
+        "$p/(1-p)$ mean $t^2$, t what the mask multiplies,",
         noise.square().mean().item(),
         *mean_of_bounded(max(0.0, variance), furthest, noise.numel()),
     )
@@ -226,7 +226,12 @@ def _own_mean(noise: Tensor, touched: Tensor, p: float) -> Claim:
     )
     measured, scale = (noise * touched).mean().item(), square.mean().item()
     return Claim(
-        "The embedding site keeps the mean", 0, "E[noise t] / E[$t^2$]", measured / scale, bound / scale, reason
+        "The embedding site keeps the mean",
+        0,
+        "E[noise t] / E[$t^2$], t the embeddings,",
+        measured / scale,
+        bound / scale,
+        reason,
     )
 
 

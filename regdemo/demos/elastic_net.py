@@ -24,8 +24,8 @@ ACTS_ON = "weights"
 SAY = (
     "An elastic net adds an L1 and an L2 penalty, $l_1 |w|_1$ and $l_2 |w|^2$. L1 can set weights to exactly 0; of "
     "nearly equal features it may keep one, and noise can settle which. The L2 part makes the optimum unique and pulls "
-    "the weights of highly correlated features together, the grouping effect. One proximal step does both: soft "
-    r"threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
+    r"the weights of highly correlated features together, the grouping effect. One proximal step of size $\eta$ does "
+    r"both: soft threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
     "'The lasso keeps the important one of two correlated features.' With two copies, every split of their "
@@ -95,8 +95,20 @@ def elastic_net(
             gap((near * (1 + 2 * l2) + l1 * near.sign() - far)[near != 0]),
             *rounding(1 + 3 * l1),
         ),
-        Claim("Two copies of a feature get the same weight", 0, "$w_1 - w_2$", gap(w[0], w[1]), *rounding(1)),
-        Claim("Both starts lead to the same weights", 0, r"$\max |w - w'|$", gap(*nets), *rounding(1)),
+        Claim(
+            "The elastic net gives two copies of a feature the same weight",
+            0,
+            "$w_1 - w_2$",
+            gap(w[0], w[1]),
+            *rounding(1),
+        ),
+        Claim(
+            "From both starts the elastic net reaches the same weights",
+            0,
+            r"$\max |w - w'|$",
+            gap(*nets),
+            *rounding(1),
+        ),
         Claim(
             "L1 alone leaves copies as unequal as they began",
             2,

@@ -140,7 +140,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         Claim(
             "With each tensor clipped alone, the direction turns too",
             _cosine(each, flat),
-            "cosine of g and its unit rows",
+            "cosine of g and its tensors over their norms",
             _cosine(ways["each alone"], flat),
             *ROUNDING,
         ),
@@ -160,7 +160,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
     )
     at = [float(i + 1) for i in range(min(16, size))]
     curves = Curves(
-        title="The first entries of the gradient, relative to the largest, after each way of clipping",
+        title="The first entries of the gradient, relative to the largest, after clipping by norm and by value",
         x_label="entry",
         y_label="entry over the largest",
         series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],
@@ -198,8 +198,8 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
         Claim("By value, an inf becomes the bound", max_norm, "c", by_value[0].item(), *rounding(max_norm)),
         Claim("By value, a NaN stays NaN", 1, "entries that are NaN", int(by_value[1].isnan()), *EXACT),
         Claim("By norm, the inf becomes a NaN", 1, "inf * 0 = NaN", after.isnan().sum().item(), *EXACT),
-        Claim("Every finite entry becomes 0", size - 1, "g * c/inf = 0", (after == 0).sum().item(), *EXACT),
-        Claim("error_if_nonfinite=True refuses it", 1, "errors raised", refused, *EXACT),
+        Claim("By norm, every finite entry becomes 0", size - 1, "g * c/inf = 0", (after == 0).sum().item(), *EXACT),
+        Claim("error_if_nonfinite=True refuses the inf", 1, "errors raised", refused, *EXACT),
         Claim("check_gradients names the parameter", 1, "errors that say weight", int("weight" in said), *EXACT),
     ]
     block = Text(

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 SAY = (
     r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the fit along "
-    r"each principal direction of centered inputs by $s^2/(s^2 + 2\lambda)$, s their standard deviation along it: what "
-    "the data hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the weights. It is "
-    r"weight_decay = $2\lambda$ in SGD and Adam, not in AdamW."
+    r"each principal direction of centered inputs by $s^2/(s^2 + 2\lambda)$, where s is the inputs' standard deviation "
+    "along it: what the data hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the "
+    r"weights. It is weight_decay = $2\lambda$ in SGD and Adam, not in AdamW."
 )
 WRONG_ANSWER = (
     "'It shrinks large weights and leaves small ones.' It shrinks along the principal directions of the inputs, most "
     r"where the inputs vary least. And 'weight_decay = $\lambda$': the gradient of $\lambda w^2$ is $2 \lambda w$. Nor "
-    "does it select, as L1 does: in general, no weight becomes exactly 0."
+    "does the penalty select, as L1 does: in general, no weight becomes exactly 0."
 )
 CARDS = (
     "Q18.424",
@@ -66,9 +66,9 @@ def l2_penalty(
         picture=blocks[:1],
         blocks=[
             Text(
-                f"The loss gains {strength:g} times $|w|^2$. Its pull is proportional to the weight, so it shrinks "
-                "every direction by a factor: the less the inputs vary along a direction, the smaller the factor, "
-                "though it stays above 0."
+                f"The loss gains {strength:g} times $|w|^2$. The penalty pulls in proportion to the weight, so it "
+                "shrinks every direction by a factor: the less the inputs vary along a direction, the smaller the "
+                "factor, though it stays above 0."
             ),
             *blocks[1:],
             *decay_blocks,
@@ -175,12 +175,16 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
 
     found = {
         "SGD, weight_decay = 2 strength": difference(sgd, 2 * strength),
-        "SGD with momentum, 2 strength": difference(sgd, 2 * strength, momentum=0.9),
+        "SGD with momentum, weight_decay = 2 strength": difference(sgd, 2 * strength, momentum=0.9),
         "SGD, weight_decay = strength": difference(sgd, strength),
         "Adam, weight_decay = 2 strength": difference(adam, 2 * strength),
         "AdamW, weight_decay = 2 strength": difference(adamw, 2 * strength),
     }
-    exact = ["SGD, weight_decay = 2 strength", "SGD with momentum, 2 strength", "Adam, weight_decay = 2 strength"]
+    exact = [
+        "SGD, weight_decay = 2 strength",
+        "SGD with momentum, weight_decay = 2 strength",
+        "Adam, weight_decay = 2 strength",
+    ]
     claims = [
         *(
             Claim(
@@ -201,7 +205,7 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
         ),
     ]
     block = Table(
-        title=rf"$\lambda |w|^2$ in the loss against weight_decay, {STEPS} steps at lr = {LR:g}",
+        title=f"strength $|w|^2$ in the loss against weight_decay, {STEPS} steps at lr = {LR:g}",
         columns=["optimizer", "largest difference"],
         rows=[[name, value] for name, value in found.items()],
         note="Adam's weight_decay is the L2 penalty too; AdamW's decay bypasses the gradients.",

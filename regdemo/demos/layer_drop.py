@@ -28,9 +28,9 @@ SAY = (
     "its time. DropPath drops branches by example and rescales."
 )
 WRONG_ANSWER = (
-    "'Its mean in training is what eval computes.' That holds for one block under DropPath, which divides by 1-p. "
-    "LayerDrop in the paper's code does not: eval runs all layers, more than a training pass does on average. And a "
-    "draw made once, when the network is built, is pruning, not LayerDrop."
+    "'The mean output in training is what eval computes.' That holds for one block under DropPath, which divides by "
+    "1-p. LayerDrop in the paper's code does not: eval runs all layers, more than a training pass does on average. And "
+    "a draw made once, when the network is built, is pruning, not LayerDrop."
 )
 CARDS = (
     "Q18.220",
@@ -98,7 +98,7 @@ def layer_drop(
                 Claim(
                     "Passes run different sets of layers",
                     1,
-                    "sets beyond the first",
+                    "1 if any differs from the first",
                     float((ran != ran[0]).any()),
                     *EXACT,
                 )
@@ -141,9 +141,9 @@ def layer_drop(
         ],
         blocks=[
             Text(
-                f"Each pass skips each layer with probability p = {p}: one draw for a layer and the whole batch, "
-                "drawn again each time. A layer that is skipped is not computed, and its input goes on to the next "
-                "one. A network trained like this can be pruned afterwards."
+                f"Each training pass skips each layer with probability p = {p}: one draw for a layer and the whole "
+                "batch, drawn again each time. A layer that is skipped is not computed, and its input goes on to the "
+                "next one. A network trained like this can be pruned afterwards."
             ),
             Table(
                 title="Layers run in a pass",
@@ -152,8 +152,8 @@ def layer_drop(
                 note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
             ),
             Table(
-                title=f"Layers that each add 1, L = {depth}",
-                columns=["method", "draws for", "rescaled", "training", "eval"],
+                title=f"Mean output of L = {depth} layers that each add 1 to an input of 0",
+                columns=["method", "one draw per", "rescaled", "training", "eval"],
                 rows=[
                     ["LayerDrop", "layer", "no", mean, in_eval],
                     ["DropPath", "layer and example", "by $1/(1-p)$", by_drop_path, in_eval],

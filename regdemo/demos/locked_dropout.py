@@ -19,8 +19,8 @@ from regdemo.report import Claim, Curves, HeatMap, Measurement, Series, Table
 ACTS_ON = "activations"
 SAY = (
     "Locked, or variational, dropout draws one mask for each sequence and uses it at every time step, scaled by "
-    "$1/(1-p)$ as usual. A unit is missing throughout a sequence, so the noise is not averaged out over time, and a "
-    "recurrent state loses the same units at each step, not new ones."
+    "$1/(1-p)$ as usual. A dropped unit is missing throughout its sequence, so the noise is not averaged out over "
+    "time, and a recurrent state loses the same units at each step, not new ones."
 )
 WRONG_ANSWER = (
     "'Put nn.Dropout after each step of the recurrent layer.' That draws a fresh mask at each step: on "

@@ -18,7 +18,7 @@ from regdemo.report import Block
 
 @diagnosis("Q18.600")
 def overfitting() -> list[Block]:
-    """A network with more capacity than its few examples can hold: overfitting."""
+    """A network with more capacity than its few examples can constrain: overfitting."""
     large = digits(train=900, wrong=0.2)
     data = replace(digits(train=150, wrong=0.2), val_x=large.val_x, val_y=large.val_y)
     log = fit(mlp(64, 128, 10), data, epochs=[1, 5, 10, 20, 40, 80], rate=3e-3)
@@ -51,19 +51,19 @@ def underfitting() -> list[Block]:
 
 @diagnosis("Q18.602")
 def stopped_too_early() -> list[Block]:
-    """Both losses still fall side by side: trained too briefly, or with too small a step."""
+    """Both losses still fall side by side: trained too briefly, or with too small a learning rate."""
     data = digits(train=600)
     log = fit(mlp(64, 64, 10), data, epochs=[1, 5, 10, 15, 20], rate=0.01, optimizer=torch.optim.SGD)
     longer = fit(mlp(64, 64, 10), data, epochs=[1, 5, 10, 15, 20], rate=0.3, optimizer=torch.optim.SGD)
     return [
-        table("Training log, SGD with step 0.01", *log.columns(*LOSSES_AND_ACCURACIES)),
-        table("Step 0.3, all else the same", *longer.columns(*LOSSES_AND_ACCURACIES)),
+        table("Training log, SGD at a learning rate of 0.01", *log.columns(*LOSSES_AND_ACCURACIES)),
+        table("A learning rate of 0.3, all else the same", *longer.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
 @diagnosis("Q18.603")
 def four_curves() -> list[Block]:
-    """Four runs on the same digits: good, underfitting, overfitting, diverging."""
+    """Four runs on digits: a good one, one that underfits, one that overfits, one that diverges."""
     epochs = [1, 5, 10, 20, 40]
     large = digits(train=900)
     small = replace(digits(train=100, wrong=0.2), val_x=large.val_x, val_y=large.val_y)
@@ -131,7 +131,7 @@ def half_an_epoch_late() -> list[Block]:
             "Training log, without dropout", ["epoch", "train loss", "val loss"], log.columns("running", "val loss")[1]
         ),
         table(
-            "Both measured after the epoch",
+            "The training loss as logged, and after the epoch",
             ["epoch", "train loss, as logged", "train loss, after the epoch", "val loss"],
             log.columns("running", "train loss", "val loss")[1],
         ),
@@ -173,7 +173,7 @@ def more_data() -> list[Block]:
 
 @diagnosis("Q18.610")
 def rate_cut() -> list[Block]:
-    """The loss falls at once at one epoch: the learning rate was cut there."""
+    """The loss drops suddenly at one epoch: the learning rate was cut there."""
     data = digits(train=900, wrong=0.1)
     model = mlp(64, 32, 10)
     sgd = torch.optim.SGD

@@ -1,8 +1,8 @@
 """No rescale: a hand-written dropout whose mean falls in training.
 
-The mask alone lowers the mean by the factor $1-p$, in training and not in eval. Inverted dropout divides by $1-p$, so
+The mask alone multiplies the mean by $1-p$, in training and not in eval. Inverted dropout divides by $1-p$, so
 that the mean is the same in both; the original paper multiplied by $1-p$ in eval instead. The snippet does neither, and
-linear layers pass the shift on.
+linear layers pass the difference on.
 """
 
 import torch
@@ -14,8 +14,9 @@ from regdemo.report import Block, Claim
 BREAKS = "dropout"
 CARDS = ("Q18.322", "Q18.2", "Q18.3")
 SAY = (
-    "Dropout should keep the mean: divide the survivors by $1-p$ in training, and do nothing in eval. Without that, "
-    "after L such layers in a linear stack without biases, eval's mean is $(1-p)^{-L}$ times that of training."
+    "Dropout should keep the mean: divide the survivors by $1-p$ in training, and do nothing in eval. Without the "
+    "division, after L dropout layers in a linear stack without biases, eval's mean is $(1-p)^{-L}$ times that of "
+    "training."
 )
 WRONG_ANSWER = (
     "'Dropout just zeroes activations.' It also divides the survivors by $1-p$, which is why eval can leave "

@@ -19,11 +19,11 @@ BREAKS = "drop_path"
 CARDS = ("Q18.22", "Q18.20")
 SAY = (
     "DropPath draws independently for each example, from torch's generator, and divides the branch by "
-    "$1-p$, so that its mean in training is that of eval. The original stochastic depth left it unscaled "
-    "in training and multiplied by $1-p$ in eval. Do one of the two."
+    "$1-p$, so that its mean in training is that of eval. The original stochastic depth left the branch unscaled "
+    "in training and multiplied it by $1-p$ in eval. Do one of the two."
 )
 WRONG_ANSWER = (
-    "'If it is not skipped it runs as usual.' Then eval adds all branches, while a training pass adds a fraction "
+    "'A branch that is not skipped runs as usual.' Then eval adds all branches, while a training pass adds a fraction "
     "$1-p$ of them on average."
 )
 
@@ -96,7 +96,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         Claim(
-            "The fraction of passes under the same torch seed that agree",
+            "The fraction of pairs of passes under the same torch seed that agree",
             by_chance,
             "sum of squared binomial probabilities",
             repeats(broken, PAIRS),
@@ -110,7 +110,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *mean_of_bounded(variance / (1 - P) ** 2, DEPTH / (1 - P), right.numel()),
         ),
         fixed_claim(
-            "The fraction of passes under the same torch seed that agree",
+            "The fraction of pairs of passes under the same torch seed that agree",
             1,
             "fraction that agree = 1",
             repeats(fixed, 20),

@@ -1,8 +1,9 @@
 r"""Padded length: NEFTune's noise scaled by the length of the longest text.
 
-NEFTune scales uniform noise by $\alpha/\sqrt{L d}$ for a text of $L$ tokens, so that the expected squared norm of the
-noise over the text is $\alpha^2/3$ whatever its length. The snippet takes $L$ from the shape of the batch, which is the
-padded length $T$: the noise of a text is $\sqrt{L/T}$ times what was asked for, and depends on its batch.
+NEFTune scales noise uniform on $(-1, 1)$ by $\alpha/\sqrt{L d}$ for a text of $L$ tokens of width $d$, so that the
+expected squared norm of the noise over the text is $\alpha^2/3$ whatever its length. The snippet takes $L$ from
+the shape of the batch, which is the padded length $T$: the noise of a text is $\sqrt{L/T}$ times what was asked for,
+and depends on its batch.
 """
 
 from math import sqrt
@@ -17,8 +18,8 @@ BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
     "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the "
-    "padded length T, and a text of L tokens then gets $\\sqrt{L/T}$ times the noise. Packed batches need the same "
-    "care (transformers, issue 34659)."
+    "padded length T, and a text of L tokens then gets $\\sqrt{L/T}$ times the intended noise. Packed batches need "
+    "the same care (transformers, issue 34659)."
 )
 WRONG_ANSWER = "'x.shape[1] is the length.' It is the batch's padded length; the formula has the text's own length."
 
