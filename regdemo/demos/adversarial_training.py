@@ -125,7 +125,7 @@ def adversarial_training(
             ),
             Table(
                 title=f"Accuracy on {EXAMPLES} new examples, and the training losses",
-                columns=["trained on", "clean", "attacked", "loss", "worst loss", "on weak inputs"],
+                columns=["trained on", "clean", "attacked", "clean loss", "worst loss", "on weak inputs"],
                 rows=[list(row) for row in rows],
                 note="Last column: the fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
                 "accuracies vary with the seed.",

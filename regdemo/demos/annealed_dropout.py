@@ -1,8 +1,8 @@
 """Annealed dropout: the rate falls toward 0 as training goes on.
 
 Its relatives are early dropout, on in the first part of training only, and late dropout, on in the rest only.
-Draws the schedules, follows them on a model step by step, and shows what goes wrong when the rate is set once per
-epoch.
+Draws the schedules, follows the annealed one on a model step by step, and shows what goes wrong when the rate is set
+once per epoch.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Lower p after each epoch.' With $p(1-e/E)$ over three epochs of fine-tuning that makes three stairs, and the "
-    "last one is at $p/3$. And 'set .p on every nn.Dropout' leaves the rate of an F.dropout call, or one that "
-    "attention holds as a float, as it was."
+    "last one is at $p/3$. And 'set .p on every nn.Dropout' changes neither the rate of an F.dropout call nor "
+    "a rate that attention holds as a float."
 )
 CARDS = ("Q18.204", "Q18.205", "Q18.206", "Q18.207")
 

@@ -25,8 +25,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "
-    "the average at 0 without a correction, which makes it too small by a fraction $d^n$ after n updates of equal "
-    "weights."
+    "the average at 0 without a correction, which makes it too small by a fraction $d^n$ after n updates with "
+    "unchanged weights."
 )
 CARDS = ("Q18.170", "Q18.171", "Q18.172", "Q18.173")
 

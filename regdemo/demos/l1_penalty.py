@@ -1,7 +1,7 @@
 """L1 penalty: pull weights to exactly zero.
 
-Fits a sparse linear model twice: with the penalty in the loss, and with a proximal step after each gradient step
-instead. Counts exact zeros, checks the proximal fit against the optimum, which is known for orthonormal inputs, and
+Fits a sparse linear model with the penalty in the loss, with a proximal step after each gradient step instead, and
+under L2. Counts exact zeros, checks the proximal fit against the optimum, which is known for orthonormal inputs, and
 draws the weights over the strength next to L2's.
 """
 
@@ -115,7 +115,7 @@ def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block
         ),
         Claim("With the penalty in the loss there are no exact zeros", 0, "exact zeros", zeros["subgradient"], *EXACT),
         Claim(
-            "The subgradient fit ends at most two of its steps from the optimum",
+            "The subgradient fit ends at most two steps of the penalty away from the optimum",
             0,
             "largest difference",
             (fits["subgradient"] - expected).abs().max().item(),

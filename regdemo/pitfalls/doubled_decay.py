@@ -2,7 +2,7 @@ r"""Doubled decay: lam times the sum of squares is weight_decay 2 lam.
 
 The gradient of $\lambda |w|^2$ is $2 \lambda w$. SGD's weight_decay $\lambda$ adds $\lambda w$ to the gradient, as the
 penalty $\lambda/2\, |w|^2$ does. Moving a number from the loss into the optimizer without looking at the factor halves
-the decay; moving it back doubles it. Both are called "L2 with 0.01", and neither raises an error.
+the decay; moving it back doubles it. Both decays are called "L2 with 0.01", and neither raises an error.
 """
 
 import torch
@@ -16,7 +16,7 @@ CARDS = ("Q18.152",)
 SAY = (
     "Look at the factor: $\\lambda |w|^2$ has the gradient $2\\lambda w$, $\\lambda/2\\, |w|^2$ has $\\lambda w$. "
     "weight_decay in torch's SGD and Adam is the second, a term in the gradient. In AdamW it is neither: there the "
-    "decay bypasses Adam's division."
+    "decay bypasses Adam's division by the root of the second moment."
 )
 WRONG_ANSWER = (
     "'L2 with 0.01 is weight_decay=0.01.' With SGD or Adam it is 0.02, unless the penalty has a half in front."
@@ -54,9 +54,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1)
     return [
         Claim(
-            f"With lam = {LAM} the weights are pulled by",
+            f"Decay in one step at lam = {LAM}, in units of lr w",
             2 * LAM,
-            r"$2\lambda$, times $\eta w$",
+            r"$2\lambda$",
             pull(step(broken)),
             *exact,
         ),
@@ -67,7 +67,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (step(broken) - step(plain, 2 * LAM)).abs().max().item(),
             *exact,
         ),
-        fixed_claim("The weights are pulled by", LAM, r"$\lambda$, times $\eta w$", pull(step(fixed)), *exact),
+        fixed_claim("Decay in one step, in units of lr w", LAM, r"$\lambda$", pull(step(fixed)), *exact),
         fixed_claim(
             "The step differs from SGD's with weight_decay = lam by",
             0,

@@ -16,11 +16,11 @@ BREAKS = "lookahead"
 CARDS = ("Q18.328", "Q18.164", "Q18.165")
 SAY = (
     "A wrapper around an optimizer calls super().__init__ with the wrapped optimizer's groups and shares them, so "
-    "that zero_grad and schedulers reach both. Its checkpoint holds the slow weights, the step count and the wrapped "
-    "optimizer's state, such as Adam's moments."
+    "that zero_grad and schedulers reach both. Lookahead's checkpoint holds the slow weights, the step count and the "
+    "wrapped optimizer's state, such as Adam's moments."
 )
 WRONG_ANSWER = (
-    "'It trains, so it works.' Until the first call of zero_grad(), state_dict() or a scheduler: each "
+    "'It trains, so it works.' It works until the first call of zero_grad(), state_dict() or a scheduler: each "
     "raises AttributeError."
 )
 
@@ -138,7 +138,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     scheduled = w.item()
     return [
         Claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(broken), *EXACT),
-        Claim(f"Failing uses of an optimizer, of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
+        Claim(f"Failing uses of an optimizer, out of {len(USES)}", len(USES), f"all = {len(USES)}", failed, *EXACT),
         fixed_claim(f"The weight after {K} steps of 1 from 0", ALPHA * K, r"$\alpha k$", after_k_steps(fixed), *EXACT),
         fixed_claim("Failing uses", 0, "none = 0", failed_fixed, *EXACT),
         fixed_claim("With lr set to 0.1 by a scheduler, a step moves by", 0.1, "lr", scheduled, *rounding(1)),

@@ -16,9 +16,9 @@ from regdemo.report import Block, Claim
 BREAKS = "gradient_clipping"
 CARDS = ("Q18.329", "Q18.156", "Q18.154")
 SAY = (
-    "Clipping by norm does not cure an inf: it makes a NaN of it and zeros of the finite rest. Look at the norm that "
-    "clip_grad_norm_ returns, and skip the step if it is not finite. A GradScaler skips the step by itself when it "
-    "finds an inf."
+    "Clipping by norm does not cure an inf: the inf becomes NaN and the finite entries become 0. Look at the norm "
+    "that clip_grad_norm_ returns, and skip the step if it is not finite. A GradScaler skips the step by itself when "
+    "it finds an inf."
 )
 WRONG_ANSWER = (
     "'Clipping protects against exploding gradients.' It shortens long gradients; clipped by norm, an infinite entry "

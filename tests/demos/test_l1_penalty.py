@@ -16,7 +16,7 @@ def test_every_claim_holds_over_the_range(strength):
 def test_a_penalty_of_squares_breaks_the_claim_of_the_subgradient(monkeypatch):
     monkeypatch.setattr(regularizers, "l1_penalty", lambda weights, s: s / 2 * sum(w.square().sum() for w in weights))
     assert {
-        "The subgradient fit ends at most two of its steps from the optimum",
+        "The subgradient fit ends at most two steps of the penalty away from the optimum",
         "Two subgradient steps near 0 lead back",
     } <= {*broken(l1_penalty())}
 
