@@ -25,8 +25,8 @@ ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
 SAY = (
     "Text augmentation makes new training texts that should keep their label: delete or swap words at random "
-    "(EDA), which costs almost nothing, or paraphrase or translate there and back, which needs a model. It usually "
-    "helps most with few labeled examples, and often little on top of a pretrained model."
+    "(easy data augmentation, EDA), which costs almost nothing, or paraphrase or translate there and back, which needs "
+    "a model. It usually helps most with few labeled examples, and often little on top of a pretrained model."
 )
 WRONG_ANSWER = (
     "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the sentences "
@@ -124,8 +124,8 @@ def augmentation(
                     [f"deletion, p = {p:g}", *_left(deleted, n)],
                     [f"swap, swaps = {swaps}", *_left(swapped, n)],
                 ],
-                note="The fractions of words left, of words still at their place, and of pairs of neighbors left. "
-                "A bag-of-words model sees no difference after a swap.",
+                note="The columns are the fractions of words left, of words still at their place, and of pairs of "
+                "neighbors left. A bag-of-words model sees no difference after a swap.",
             ),
             *_rewritten(text, model, back_model, prompt),
         ],

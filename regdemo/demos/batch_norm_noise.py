@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 PROVIDED_BY = "torch.nn.BatchNorm1d"
 SAY = (
-    "In training batch norm normalizes by the statistics of the batch, so an example's output depends on the examples "
+    "In training, batch norm normalizes by the statistics of the batch, so an example's output depends on the examples "
     "that it happens to share the batch with. If the others are standard normal, the output of an activation $x$ has a "
     "variance of about $(1 + x^2/2)/B$ at a large batch size $B$: noise from the batch's mean, and from its scale. "
     "This noise can act as a weak regularizer. It fades in large batches, and in eval it is gone."
@@ -31,7 +31,7 @@ WRONG_ANSWER = (
     "'Batch norm is deterministic: it draws no random numbers.' The batch is the random draw: in the next, "
     "shuffled epoch the same image meets other images and gets other activations. Close second: taking a larger batch "
     "to be a pure gain in speed. It also takes away noise: at large sizes, four times the batch roughly halves the "
-    "standard deviation."
+    "noise's standard deviation."
 )
 CARDS = ("Q18.511", "Q18.512", "Q18.516", "Q18.513", "Q18.628")
 
@@ -78,13 +78,13 @@ def batch_norm_noise(
             *_bound(value, 4 * batch, DRAWS // 4),
         ),
         Claim(
-            "Over the batch each feature has a mean square of 1",
+            "Over each batch the outputs have a mean square of 1",
             0,
             r"$\max |\overline{y^2} - 1|$",
             gap(whole.square().mean(0), 1.0),
             *rounding(1),
         ),
-        Claim("Over the batch each feature has mean 0", 0, r"$\max |\overline{y}|$", gap(whole.mean(0)), *rounding(1)),
+        Claim("Over each batch the outputs have mean 0", 0, r"$\max |\overline{y}|$", gap(whole.mean(0)), *rounding(1)),
         Claim(
             "In a batch of two only the sign is left",
             1,
@@ -93,7 +93,7 @@ def batch_norm_noise(
             *rounding(1),
         ),
         Claim(
-            "In a batch of two the mean output is the chance of being the larger minus that of being the smaller",
+            "In a batch of two the mean output is the example's chance of being larger minus that of being smaller",
             erf(value / 2**0.5),
             r"$\mathrm{erf}(x/\sqrt{2})$",
             pairs.mean().item(),

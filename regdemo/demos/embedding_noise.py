@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$, so that "
-    r"the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; in eval it is off. It "
-    "is data augmentation in embedding space. The paper reports large gains on AlpacaEval, where a model "
-    "judges the answers; check it on your own task."
+    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$ for $L$ tokens "
+    r"of width $d$, so that the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; "
+    "in eval it is off. It is data augmentation in embedding space. The paper reports large gains on AlpacaEval, "
+    "where a model judges the answers; check it on your own task."
 )
 WRONG_ANSWER = (
     r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the root mean square norm for the whole "
@@ -71,7 +71,7 @@ def embedding_noise(
     # u^2 of a uniform u has mean 1/3 and variance 4/45, and lies no further than 2/3 from its mean.
     claims = [
         Claim(
-            r"No number is larger than $\alpha/\sqrt{L d}$",
+            r"No number of the noise is beyond $\pm\alpha/\sqrt{L d}$",
             0,
             "largest excess",
             max(0.0, noise.abs().max().item() - half**0.5),
@@ -88,7 +88,7 @@ def embedding_noise(
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
         ),
         Claim(
-            "With the mask the norm is the same next to padding",
+            "With a mask of the real tokens, their noise has the same mean squared norm next to padding",
             third,
             r"$\alpha^2 / 3$",
             size(counted),
@@ -96,7 +96,7 @@ def embedding_noise(
         ),
         Claim("With the mask, padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
         Claim(
-            "Without the mask the tokens get only a part of the squared norm, padding the rest",
+            "Without the mask the real tokens get only a part of the squared norm, padding the rest",
             third * part,
             rf"$\alpha^2 / 3 \cdot {int(real.sum())}/{tokens}$",
             size(blind[:, real]),

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$, and nearly a third in the token "
-    "embedding, which is the head as well. It drops at three sites: the sum of the embeddings, the attention "
-    "weights, and the output of each sublayer, with 0.1 in transformers' configuration. If each head draws "
-    "for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
+    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$ at width $d = 768$, and nearly a "
+    "third in the token embedding, which is the head as well. GPT-2 drops at three sites: the sum of the embeddings, "
+    "the attention weights, and the output of each sublayer, with 0.1 in transformers' configuration. If each head "
+    "draws for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
 )
 WRONG_ANSWER = (
     "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied matrix twice. Close second: 'the "
@@ -257,7 +257,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
         Claim(
             "Models whose passes differ under a schedule", 2, "both = 2", (gpt["on"] > 0) + (other["on"] > 0), *EXACT
         ),
-        Claim("With all rates 0, the largest std of passes", 0, "0", max(gpt["off"], other["off"]), *EXACT),
+        Claim("With all rates 0, the largest std over passes", 0, "0", max(gpt["off"], other["off"]), *EXACT),
         Claim(
             "A loop over torch.nn.Dropout alone leaves Llama random", 1, "yes = 1", int(other["by_loop"] > 0), *EXACT
         ),

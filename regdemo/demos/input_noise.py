@@ -173,7 +173,7 @@ def _ids_table(generator: Generator) -> Table:
         for before, value, after in zip(ids.tolist(), moved.tolist(), moved.long().tolist(), strict=True)
     ]
     return Table(
-        title=f"Noise of {ID_NOISE} on token ids",
+        title=f"Noise of standard deviation {ID_NOISE} on token ids",
         columns=["id", "with noise", ".long()", "which is"],
         rows=rows,
         note="An id above 0 that the noise moves down becomes the id before it, which need not be a related word.",

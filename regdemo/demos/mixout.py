@@ -28,7 +28,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Mixout mixes examples of a batch.' That is nearer to mixup. Close second: leaving out the $-p W_0$ of "
-    "$((1-m) W_0 + m W - p W_0)/(1-p)$. The mean of the weight then depends on $p$."
+    "$((1-m) W_0 + m W - p W_0)/(1-p)$, with $m = 0$ where a weight is put back and 1 elsewhere. The mean of the "
+    "weight then depends on $p$."
 )
 CARDS = (
     "Q18.184",
@@ -147,7 +148,7 @@ def _next_to_dropout(p: float, size: int, generator: Generator) -> Table:
             ]
         )
     return Table(
-        title=f"Noise on a weight moved from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}",
+        title=f"Variance of the noise on a weight moved from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}",
         columns=["p", "Mixout", "$p/(1-p) (W-W_0)^2$", "dropout", "$p/(1-p) W^2$"],
         rows=rows,
         note="Dropout of the weights is Mixout with $W_0 = 0$: it disturbs all of the weight, Mixout the change alone.",

@@ -162,15 +162,15 @@ def _batch_norm(models: int, generator: torch.Generator) -> tuple[list[Claim], T
         ),
         Claim("With update_bn the average's output is centered", 0, "largest mean of a unit", after[0], *CLOSE),
         Claim(
-            "With update_bn the output's deviation is that of the average's own activations",
+            "With update_bn the average's own activations set the output's deviation",
             spread,
-            r"std / $\sqrt{v}$, v the mean variance of the batches",
+            r"activations' std / $\sqrt{v}$, v their mean variance in a batch",
             after[1],
             *CLOSE,
         ),
     ]
     table = Table(
-        title="Output of batch norm in eval, on the data it should normalize",
+        title="Output of the average's batch norm in eval, on the data it should normalize",
         columns=["statistics", "largest mean of a unit", "standard deviation"],
         rows=[["of the last model", *before], ["after update_bn(data, average)", *after]],
         note="The mean should be 0, the deviation about 1. update_bn calls train(), so a dropout before batch "

@@ -55,7 +55,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     return [
         Claim("SGD's step at lr = 1 from a gradient of norm 3", C / SCALE, "$c/S$", step(broken), *rounding(C / SCALE)),
         Claim(
-            "SGD's step from a gradient of norm 0.5, below $c$",
+            "SGD's step at lr = 1 from a gradient of norm 0.5, below $c$",
             C / SCALE,
             "$c/S$",
             step(broken, C / 2),
@@ -69,9 +69,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
             0.2,
             "entries below eps hardly move",
         ),
-        fixed_claim("SGD's step from a gradient of norm 3", C, "$c$", step(fixed), *rounding(C)),
+        fixed_claim("SGD's step at lr = 1 from a gradient of norm 3", C, "$c$", step(fixed), *rounding(C)),
         fixed_claim(
-            "SGD's step from a gradient of norm 0.5", C / 2, "unclipped = 0.5", step(fixed, C / 2), *rounding(C)
+            "SGD's step at lr = 1 from a gradient of norm 0.5",
+            C / 2,
+            "unclipped = 0.5",
+            step(fixed, C / 2),
+            *rounding(C),
         ),
     ], []
 

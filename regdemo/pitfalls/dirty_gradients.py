@@ -2,7 +2,7 @@
 
 An attack needs the gradient for the input alone. `backward()` adds to the `.grad` of every leaf that requires one, the
 weights included, and the sum stays there until zero_grad. If the loop calls zero_grad before the attack, not after it,
-the optimizer steps along the sum of the clean and the attacked batch's gradients.
+the optimizer uses the sum of the clean and the attacked batch's gradients.
 """
 
 import torch
@@ -59,21 +59,21 @@ def measure() -> tuple[list[Claim], list[Block]]:
     meant, clean = gradient(attacked[0]), gradient(x)
     return [
         Claim(
-            "The optimizer's gradient is off by the clean batch's, of size",
+            "The optimizer's gradient is off by the clean batch's gradient, of norm",
             clean.norm().item(),
             "$|g(x)|$",
             (by_broken - meant).norm().item(),
             *rounding(1),
         ),
         Claim(
-            "The optimizer's gradient minus the gradients of both batches",
+            "Largest difference of the optimizer's gradient from the sum of both batches' gradients",
             0,
             "max |g - (g(x) + g(x'))|",
             (by_broken - meant - clean).abs().max().item(),
             *rounding(1),
         ),
         fixed_claim(
-            "The optimizer's gradient minus the attacked batch's",
+            "Largest difference of the optimizer's gradient from the attacked batch's gradient",
             0,
             "max |g - g(x')|",
             (by_fixed - meant).abs().max().item(),

@@ -61,7 +61,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     ], [
         Table(
             f"A TransformerEncoder of {LAYERS} layers: what each code leaves on",
-            ["code", f"rates left at {P}", "two passes differ by"],
+            ["code", f"rates left at {P}", "two passes differ by up to"],
             rows,
         )
     ]

@@ -53,22 +53,22 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim(
-            f"Positions that change with the last token, of {LENGTH}",
+            f"Outputs that change with the last token, of {LENGTH}",
             LENGTH,
             f"all = {LENGTH}",
             moved(broken, last),
             *EXACT,
         ),
-        fixed_claim("Positions that change with the last token", 1, "itself = 1", moved(fixed, last), *EXACT),
+        fixed_claim("Outputs that change with the last token", 1, "its own = 1", moved(fixed, last), *EXACT),
         fixed_claim(
-            f"Positions that change with token {LENGTH // 2}, counted from 0",
+            f"Outputs that change with token {LENGTH // 2}, counted from 0",
             LENGTH - LENGTH // 2,
-            f"itself and the later ones = {LENGTH - LENGTH // 2}",
+            f"its own and the later ones = {LENGTH - LENGTH // 2}",
             moved(fixed, middle),
             *EXACT,
         ),
         fixed_claim(
-            "Positions that change with the first token",
+            "Outputs that change with the first token",
             LENGTH,
             f"all = {LENGTH}",
             moved(fixed, first),

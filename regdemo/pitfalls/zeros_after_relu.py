@@ -14,7 +14,7 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "dropout"
 CARDS = ("Q18.6",)
 SAY = (
-    "A zero after a ReLU need not be a dropped neuron: with symmetric inputs half were zero anyway. To "
+    "A zero after a ReLU need not be a dropped neuron: if the inputs are symmetric about 0, half were zero anyway. To "
     "see what dropout dropped, count zeros among the activations that were not zero before it."
 )
 WRONG_ANSWER = (
