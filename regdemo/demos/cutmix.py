@@ -1,7 +1,7 @@
 """CutMix: paste a box, mix the labels by area.
 
-Draws boxes and checks that a label's weight is the area really left of its image; where the edge cuts the box, that is
-not the area drawn. Then it compares the area left with its exact mean.
+Draws boxes and checks that a label's weight is the fraction of pixels left of its image; where the edge cuts the box,
+that is not the fraction drawn. Then it compares the mean of the area pasted with its exact value.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def cutmix(
             *EXACT,
         ),
         Claim(
-            "The mean of the area pasted is that of the exact sum",
+            "The mean of the area pasted agrees with the exact sum",
             mean,
             "sum over sides and centers, cut at the edge",
             1 - left.mean().item(),
@@ -101,7 +101,7 @@ def cutmix(
                 title=f"The fraction pasted into an image of side {side}, on average",
                 columns=["alpha", "drawn", "pasted", "excess"],
                 rows=[[f"{a:g}", 0.5, _area(a, side), 0.5 - _area(a, side)] for a in sorted({*ALPHAS, alpha})],
-                note="Last column: how much too heavy the pasted image's label would be, weighted by the area drawn.",
+                note="Last column: how much too heavy the pasted image's label would be with the area drawn as weight.",
             ),
         ],
     )
@@ -149,13 +149,13 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
-        title=f"A box of one image (0.7 to 1) in another (0 to 0.3), whose label keeps {weight:.0%}",
+        title="A box of one image (pixels of 0.7 to 1) in another (0 to 0.3)",
         values=images[0].tolist(),
         low=0,
         high=1,
         row_label="row",
         column_label="column",
-        note=f"The target is {weight:.3g} of the label of the image around the box and {1 - weight:.3g} of the other.",
+        note=f"The target is {weight:.3g} of the outer image's label and {1 - weight:.3g} of the pasted image's.",
     )
 
 

@@ -72,7 +72,9 @@ def lora_dropout(
     spread = (fourth - 3 * (p / (1 - p)) ** 2) * squares.square().sum().item() + 2 * variance**2
     most = parts.abs().sum().item() * max(1.0, p / (1 - p))
     claims = [
-        Claim("In the first step the output is that of the frozen layer", 0, "$B = 0$", gap(first, frozen(x)), *EXACT),
+        Claim(
+            "In the first step the output is that of the frozen layer", 0, "difference", gap(first, frozen(x)), *EXACT
+        ),
         Claim(
             "In the first step the gradient of $B$ is not 0, here with half of the inputs dropped",
             1,
@@ -80,7 +82,7 @@ def lora_dropout(
             float(gap(towards_b) > 0),
             *EXACT,
         ),
-        Claim("In the first step the gradient of $A$ is 0", 0, "$B = 0$", gap(towards_a), *EXACT),
+        Claim("In the first step the gradient of $A$ is 0", 0, "largest entry", gap(towards_a), *EXACT),
         Claim(
             "The mean output is that of the merged weight",
             merged.item(),
@@ -136,7 +138,7 @@ def lora_dropout(
             ),
             Table(
                 title="The two parts of the output",
-                columns=["part", "value", "standard deviation"],
+                columns=["part", "value in eval", "standard deviation in training"],
                 rows=[
                     ["frozen layer", frozen(x).item(), 0.0],
                     ["update", (merged - frozen(x)).item(), noise.std().item()],

@@ -24,7 +24,7 @@ SAY = (
     r"R-Drop passes each batch twice under different dropout masks. Its loss is the two cross entropies plus "
     r"$\alpha$ times the mean of the two KL divergences between the predictions. It trains the subnetworks to "
     "agree, which is meant to narrow the gap between training with dropout and inference without it. It costs a second "
-    "forward and backward pass, and without dropout or other noise the term is 0."
+    "forward and backward pass, and without dropout or other noise the KL term is 0."
 )
 WRONG_ANSWER = (
     "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be a log-probability, the divergence is "
@@ -101,7 +101,7 @@ def r_drop(
             *rounding((1 + alpha) * largest),
         ),
         Claim("At p = 0 the KL term is 0", 0, "KL", disagreement(*same), *EXACT),
-        Claim("In eval the KL term is 0 as well", 0, "KL", disagreement(*in_eval), *EXACT),
+        Claim("In eval the KL term is 0", 0, "KL", disagreement(*in_eval), *EXACT),
         Claim(
             "With the mean of the two cross entropies instead of their sum, alpha counts double",
             regularizers.r_drop(first, second, target, 2 * alpha).item(),
@@ -120,7 +120,7 @@ def r_drop(
                 x_label="p",
                 y_label="(KL + KL) / 2",
                 series=[Series("measured", rates, [disagreement(forward(q), forward(q)) for q in rates])],
-                note=f"A network with random weights; examples: {examples:,}. No gain from training is measured.",
+                note=f"A network with random weights; examples: {examples:,}. Whether R-Drop helps is not measured.",
             )
         ],
         blocks=[
@@ -132,7 +132,7 @@ def r_drop(
             _predictions(first, second),
             Table(
                 title=f"The KL term by three reductions; the KL itself is {kl:.4g}",
-                columns=["reduction", "value", "factor"],
+                columns=["reduction", "value", "value / KL"],
                 rows=[
                     ["sum over classes, mean over examples", kl, 1.0],
                     ["sum over all (the authors' README)", summed, float(examples)],

@@ -108,7 +108,7 @@ def token_masking(
         ),
         Claim("Special tokens are not chosen", 0, "number", float((chosen & ~ordinary).sum()), *EXACT),
         Claim(
-            "Unprotected, [CLS] and [SEP] are changed too",
+            "The fraction of [CLS] and [SEP] that is changed if they are not protected",
             p * (0.9 - 0.1 / v),
             "$p (0.9 - 0.1/V)$",
             (unprotected != ids)[~ordinary].double().mean().item(),
@@ -125,7 +125,7 @@ def token_masking(
                 "stay; the model must predict the original at all of them and is not asked about the rest."
             ),
             Table(
-                title="What becomes of a token",
+                title="What becomes of the tokens other than [CLS] and [SEP], in fractions",
                 columns=["way", "[MASK]", "another token", "unchanged"],
                 rows=[
                     ["by formula", p * hidden, p * swapped, 1 - p * (0.9 - 0.1 / v)],

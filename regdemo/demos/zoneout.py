@@ -90,7 +90,7 @@ def zoneout(
             *mean_of_bounded(variance, steps, size),
         ),
         Claim(
-            f"The fraction of stored values still there at time step {steps}",
+            f"The fraction of stored values that zoneout leaves at time step {steps}",
             1,
             "fraction = 1",
             kept[-1],

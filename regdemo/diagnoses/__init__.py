@@ -1,7 +1,7 @@
 """Runs to diagnose: each trains something small, in seconds, and returns the table or the log that a card asks about.
 
-A run is a function without arguments that is noted by `@run`; its docstring's first line is the title of its report and
-names the cause. It returns the tables: first what one sees, then what the next experiment shows.
+A run is a function without arguments that is noted by `@diagnosis`; its docstring's first line is the title of its
+report and names the cause. It returns the tables: first what one sees, then what the next experiment shows.
 """
 
 from __future__ import annotations

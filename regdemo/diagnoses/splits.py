@@ -151,7 +151,7 @@ def target_leak() -> list[Block]:
             [[names[i], float(model.feature_importances_[i])] for i in order],
         ),
         table(
-            "The same examples as on the day of the prediction",
+            "The same examples, as they are on the day of the prediction",
             ["model", "accuracy"],
             [
                 ["with follow_up_booked, which is still 0 for everybody", float(model.score(deployed, val_y))],
@@ -163,7 +163,7 @@ def target_leak() -> list[Block]:
 
 @diagnosis("Q18.645")
 def imbalance() -> list[Block]:
-    """Accuracy on imbalanced classes: the model says the frequent class."""
+    """Accuracy on imbalanced classes: the model predicts the frequent class."""
     x, y = _rare()
     train_x, val_x, train_y, val_y = train_test_split(x, y, stratify=y, random_state=0)
     rows = []
@@ -190,7 +190,7 @@ def imbalance() -> list[Block]:
 
 @diagnosis("Q18.646")
 def within_noise() -> list[Block]:
-    """Two settings differ by less than one of them differs between seeds."""
+    """Two settings differ less, on average, than two seeds of the same setting."""
     x, y = load_digits(return_X_y=True)
     rows, differences = [], []
     for seed in range(8):
@@ -217,7 +217,7 @@ def within_noise() -> list[Block]:
 
 @diagnosis("Q18.647")
 def best_of_many() -> list[Block]:
-    """The best of many submissions is chosen by the test set: it was used to choose."""
+    """The best of many submissions is chosen on the test set, so its score there is biased upwards."""
     rng = np.random.default_rng(0)
     labels, fresh = rng.integers(2, size=200), rng.integers(2, size=200)
     rows, best = [], (0.0, 0.0)
@@ -276,7 +276,7 @@ def shift() -> list[Block]:
 
 @diagnosis("Q18.649")
 def scaling_forgotten() -> list[Block]:
-    """Distances between features in different units: the one with the largest spread dominates."""
+    """Distances over features in different units: the feature with the largest spread dominates."""
     x, y = load_breast_cancer(return_X_y=True)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     rows = []

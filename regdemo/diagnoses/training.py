@@ -91,7 +91,9 @@ def no_zero_grad() -> list[Block]:
     ]
     return [
         Code("The change", diff, "diff"),
-        table("SGD, step 0.1", ["epoch", "loss before", "loss after", "gradient before", "gradient after"], rows),
+        table(
+            "SGD, learning rate 0.1", ["epoch", "loss before", "loss after", "gradient before", "gradient after"], rows
+        ),
     ]
 
 

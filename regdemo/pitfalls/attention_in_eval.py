@@ -1,7 +1,7 @@
 """Attention in eval: scaled_dot_product_attention knows no eval mode.
 
-The function applies dropout whenever `dropout_p` is above 0. If a module passes self.p itself, its attention weights
-are dropped in eval as well, and printing the module shows no dropout layer. PyTorch's issue 124464 reports the
+The function applies dropout whenever `dropout_p` is above 0. If a module passes self.p in both modes, its attention
+weights are dropped in eval as well, and printing the module shows no dropout layer. PyTorch's issue 124464 reports the
 surprise; timm's pull request 1978 fixes the same fault in timm's models, where the rate is 0 unless it is set.
 """
 
@@ -17,8 +17,8 @@ from regdemo.report import Block, Claim
 BREAKS = "attention_dropout"
 CARDS = ("Q18.13", "Q18.10")
 SAY = (
-    "F.scaled_dot_product_attention drops whenever dropout_p > 0: pass self.p if self.training else 0.0. To check, "
-    "compare two passes in eval."
+    "F.scaled_dot_product_attention drops weights whenever dropout_p > 0: pass self.p if self.training else 0.0. To "
+    "check, compare two passes in eval."
 )
 WRONG_ANSWER = (
     "'model.eval() has switched it off.' It sets a flag on modules; here the rate is an argument of a function."
@@ -60,7 +60,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "The fraction of attention weights dropped in eval", P, "$p$", dropped(wrong), *proportion(P, query.numel())
         ),
         Claim(
-            "nn.Dropout modules, which eval() would switch off",
+            "The number of nn.Dropout modules, which eval() would switch off",
             0,
             "none = 0",
             sum(isinstance(module, nn.Dropout) for module in wrong.modules()),

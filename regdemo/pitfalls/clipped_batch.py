@@ -2,7 +2,7 @@
 
 Differential privacy needs a bound on what adding or removing one example can change. Clipping the batch's gradient
 comes too late: the mean has been taken, and one outlier may be nearly all of it. Clipping each example's own gradient
-to C bounds what it contributes to the mean by C/B, and the noise is scaled to that.
+to C bounds what the example contributes to the mean by C/B, and the noise is scaled to that.
 """
 
 import torch

@@ -67,7 +67,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         fixed_claim(f"After {K} steps the weight is at", ALPHA * K, r"$\alpha k$", right[K], *EXACT),
         Claim(
-            f"After {STEPS} steps the weight is ahead by",
+            f"After {STEPS} steps the weight is ahead of the fixed code's weight by",
             (1 - ALPHA) * K,
             r"$(1-\alpha) k$",
             wrong[-1] - right[-1],

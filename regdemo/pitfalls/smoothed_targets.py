@@ -63,7 +63,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
         Claim("Largest difference from torch's targets", E / K, "$e/K$", gap(wrong, by_torch), *exact),
         Claim(
-            "Largest difference from torch's targets at $e K/(K-1)$ = 0.125",
+            "Largest difference from torch's targets with label_smoothing = $e K/(K-1)$ = 0.125",
             0,
             "max difference",
             gap(wrong, stronger),
