@@ -20,13 +20,13 @@ ACTS_ON = "attention"
 SAY = (
     "Attention dropout zeroes entries of the attention matrix after the softmax and scales the rest by $1/(1-p)$, "
     r"without renormalizing. So a row sums to 1 only on average: the variance of its sum is $p/(1-p) \sum a^2$, "
-    "largest where attention is peaked. With SDPA I pass 0 in eval myself, since a function does not know about "
-    "model.eval()."
+    "largest where attention is peaked. To F.scaled_dot_product_attention I pass dropout_p=0 in eval myself, since a "
+    "function does not know about model.eval()."
 )
 WRONG_ANSWER = (
-    "'The dropped rows are renormalized, so they still sum to 1.' They are not: renormalizing would in general bias "
-    "the output, and a row that is dropped whole would be divided by 0. Close second: 'model.eval() turns it off', "
-    "true of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
+    "'After dropout the rows are renormalized, so they still sum to 1.' They are not: renormalizing would in general "
+    "bias the output, and a row that is dropped whole would be divided by 0. Close second: 'model.eval() turns the "
+    "dropout off', true of a module such as nn.Dropout, false of F.scaled_dot_product_attention."
 )
 CARDS = ("Q18.10", "Q18.11", "Q18.12")
 
@@ -122,7 +122,7 @@ def attention_dropout(
             ),
             Table(
                 title="One input, passed twice in eval",
-                columns=["call", "weights dropped", "differ between calls"],
+                columns=["call", "fraction dropped", "fraction that differs"],
                 rows=[
                     ["SDPA(dropout_p=self.p)", fraction((theirs == 0)[..., visible]), differ],
                     ["AttentionDropout(p), here", fraction((in_eval == 0)[visible]), 0.0],

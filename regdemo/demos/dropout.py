@@ -35,7 +35,7 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'At test time you multiply by 1-p.' The paper of 2014 did, since it did not scale in training. Today's "
-    "frameworks scale in training (inverted dropout). If you do both, eval shrinks by 1-p at each layer: after 12 "
+    "frameworks scale in training (inverted dropout). If you do both, eval loses a factor 1-p at each layer: after 12 "
     "linear layers at p = 0.1, 28% of the signal is left."
 )
 CARDS = ("Q18", "Q18.1", "Q18.2", "Q18.3", "Q18.4")
@@ -48,7 +48,7 @@ LAYERS = 12
 def dropout(
     *,
     p: Annotated[float, rate("Probability that an activation is dropped.")] = 0.1,
-    size: Annotated[int, count("Activations dropped in each measurement.", 1_000, 1_000_000)] = 30_000,
+    size: Annotated[int, count("Activations in each measurement.", 1_000, 1_000_000)] = 30_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure dropout at rate p on `size` activations of value X."""

@@ -89,7 +89,7 @@ def ensembles(
             *mean_of_squares([_formula(noise**2, rho, members)], DRAWS - 1),
         ),
         Claim(
-            r"The correlation $\rho$ is the chance that two bootstrap samples have the same nearest row",
+            r"The correlation $\rho$ is the chance that the nearest row is the same in two bootstrap samples",
             float(np.square(missed[:-1] - missed[1:]).sum()),
             r"$\sum_k ((1 - (k-1)/n)^n - (1 - k/n)^n)^2$",
             rho,

@@ -1,7 +1,7 @@
 """Label smoothing: a little of the target goes to every class.
 
 Reads the targets off torch's own loss, splits that loss into its two parts, and compares the two conventions for
-the wrong classes. Then the point of it: how large a logit may usefully become.
+the wrong classes. Then it shows the point: how large a logit may usefully become.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
     r"Label smoothing trains towards $(1-e)\,onehot + e/K$: its loss is $1-e$ times cross entropy plus $e$ times the "
-    r"mean of $-\ln p$ over the classes. The logits then have a finite best gap, $\ln(1 + K(1-e)/e)$: the loss "
-    "punishes more confidence than that. It often helps calibration, and sometimes accuracy. Whether a smoothed "
-    "model is a worse teacher for distillation is disputed."
+    r"mean of $-\ln p$ over the classes. The right logit then has a finite best gap to the others, "
+    r"$\ln(1 + K(1-e)/e)$: the loss punishes more confidence than that. Label smoothing often helps calibration, and "
+    "sometimes accuracy. Whether a smoothed model is a worse teacher for distillation is disputed."
 )
 WRONG_ANSWER = (
     "'With e = 0.1 over five classes the target is [.9, .025, .025, .025, .025].' That is fairseq's $e/(K-1)$. "
@@ -94,7 +94,7 @@ def label_smoothing(
             *rounding(scale),
         ),
         Claim(
-            "With $e/(K-1)$ on the wrong classes it is another loss",
+            "$e/(K-1)$ on the wrong classes gives another loss",
             e / (k - 1) * (uniform - hard).mean().item(),
             r"$e/(K-1)$ (mean of $-\ln p$ - CE)",
             (loss_over_others - theirs).mean().item(),
@@ -133,7 +133,7 @@ def label_smoothing(
         Claim(
             "A logit twice as far above the others costs more",
             _loss_at(2 * gap, e, k),
-            r"$\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
+            r"$\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$, $z$ twice the best gap",
             further.item(),
             *rounding(1 + 2 * gap),
         ),

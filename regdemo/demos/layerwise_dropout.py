@@ -1,8 +1,8 @@
 """Layer-wise dropout: rates that grow with depth, in two conventions.
 
 Compares two rules for rates that grow linearly, linspace from 0 (timm) and l/L (Huang et al.): their rates, and the
-depth they leave in networks drawn at random. Then sets the rates of a model, refuses one that has none, and shows the
-rate that a loop over every nn.Dropout does not reach.
+depth they leave in networks drawn at random. Then sets the rates of a model, refuses a layer that has none, and shows
+the rate that a loop over every nn.Dropout does not reach.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def layerwise_dropout(
             max(abs(ours - theirs) for ours, theirs in zip(linspace, by_torch, strict=True)),
             *rounding(1),
         ),
-        Claim("With $l/L$ the first layer has the rate", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)),
+        Claim(
+            "With $l/L$ the first layer has the rate $p_{max}/L$", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)
+        ),
         Claim(
             "Layers left by linspace",
             deep,
@@ -83,7 +85,7 @@ def layerwise_dropout(
             sum(kept_huang),
             *_sum_of_draws(huang, networks),
         ),
-        Claim("A layer alone, L = 1, has rate 0 in linspace", 0, "no division by L - 1 = 0", alone, *EXACT),
+        Claim("A layer alone, L = 1, has rate 0 in linspace", 0, "the rate", alone, *EXACT),
         Claim("A layer alone has rate $p_{max}$ in $l/L$", p_max, "$p_{max}$", alone_huang, *EXACT),
     ]
     shown = sorted({round(i * (depth - 1) / (ROWS - 1)) for i in range(ROWS)})
@@ -188,7 +190,7 @@ def _set_rates(p_max: float, rates: list[float]) -> tuple[list[Claim], list[Bloc
         Text(
             "Setting the rates by hand, over every nn.Dropout, fails silently where a rate is not a module. "
             "`layerwise_dropout` finds the floats too, as `set_dropout` does for a whole model, and raises when a "
-            f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets models of Hugging Face.'
+            f'layer has no rate at all: "{refused}". `regdemo gpt2 --hf` sets the rates of Hugging Face models.'
         ),
         Table(
             title=f"nn.TransformerEncoderLayer, built with {built}, then set to {p_max}",

@@ -31,9 +31,10 @@ SAY = (
     "features left out contribute."
 )
 WRONG_ANSWER = (
-    "'The test error is too high, so we need more data.' In this fit more data reduces the variance alone. Look at the "
-    "gap: where training and test error have nearly met, ten times the rows change little. Close second: 'the training "
-    "error rises with more rows, so something is wrong'. It rises in a sound fit too: more rows are harder to fit."
+    "'The test error is too high, so we need more data.' In this demo's fit more data reduces only the variance. Look "
+    "at the gap: where training and test error have nearly met, ten times the rows change little. Close second: 'the "
+    "training error rises with more rows, so something is wrong'. It rises in a sound fit too: more rows are harder to "
+    "fit."
 )
 CARDS = ("Q18.608", "Q18.609", "Q18.252", "Q18.240", "Q18.475")
 

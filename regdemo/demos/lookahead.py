@@ -81,7 +81,8 @@ def lookahead(
         Claim(
             "The variance of the weights after noisy steps",
             expected,
-            r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
+            r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$ after $n$ moves back, $\rho = 1 - \alpha + \alpha r$, "
+            "$v$: SGD's variance after $k$ steps",
             by_alpha[alpha],
             # A squared Gaussian of variance v has the standard deviation v sqrt(2).
             *mean_of_normal(2**0.5 * expected, size),

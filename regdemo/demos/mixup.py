@@ -1,7 +1,7 @@
 """Mixup: train on mixtures of two examples.
 
-Checks that mixing the targets is mixing the losses, and measures the distribution of the mixing weight. And the usual
-mistake: mix the inputs, keep the labels.
+Checks that mixing the targets is mixing the losses, and measures the distribution of the mixing weight. Then it shows
+the usual mistake: mix the inputs, keep the labels.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SAY = (
     r"needed. Mixup asks for linear behavior between examples; a small $\alpha$ such as 0.2 mixes gently."
 )
 WRONG_ANSWER = (
-    "'Mix the inputs and keep the labels.' Since $l$ and $1-l$ are equally likely, the label of the first example "
-    "then says nothing about which part of the mixture is larger."
+    "'Mix the inputs and keep the labels.' Since $l$ is as likely to be below 1/2 as above, the label of the first "
+    "example then says nothing about which part of the mixture is larger."
 )
 CARDS = (
     "Q18.120",

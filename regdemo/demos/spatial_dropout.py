@@ -1,8 +1,8 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
 In a smooth feature map neighbors resemble each other, so what element dropout removes can often be guessed from its
-neighbors. Draws both masks, measures how they differ and how much of what each drops a straight line restores, and
-shows the trap: on a batch laid out (B, T, C) the same call drops whole tokens.
+neighbors. Draws both masks, measures how they differ and how much of the signal a straight line restores, and shows
+the trap: on a batch laid out (B, T, C) the same call drops whole tokens.
 """
 
 from __future__ import annotations

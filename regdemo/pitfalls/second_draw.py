@@ -1,8 +1,8 @@
 """Second draw: 2% random words where BERT has 10%.
 
 Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each choice, the
-second draw is made for the 20% that the first has left over, so its probability must be 0.5. With the 0.1 of the paper,
-0.1 of 20%, which is 2%, become random words.
+second draw is made for the 20% that the first has left over, so its probability must be 0.5. With the paper's 0.1,
+only 0.1 of that 20% become random words: 2% of the chosen tokens.
 """
 
 import torch
@@ -18,7 +18,8 @@ SAY = (
     "the first: 0.8, then 0.5 of the rest."
 )
 WRONG_ANSWER = (
-    "'10% random words, so the second draw has probability 0.1.' 0.1 is right if one draw decides among all three."
+    "'10% random words, so the second draw has probability 0.1.' 0.1 is right if one draw decides among "
+    "[MASK], a random word and no change."
 )
 
 VOCABULARY, MASK, P = 1_000, 0, 0.15

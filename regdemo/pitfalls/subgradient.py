@@ -81,8 +81,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
                 ["fixed", (right == 0).sum().item(), right[zero].abs().max().item()],
             ],
-            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: the broken code's weights swing by about "
-            "that.",
+            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: the broken code leaves each weight that should "
+            f"be 0 within {2 * LR * LAM:g} of 0.",
         )
     ]
 

@@ -31,7 +31,7 @@ def test_a_wrong_loss_fails_most_claims(monkeypatch, wrong):
     assert {
         "The targets of torch's loss are $(1-e)\\,onehot + e/K$",
         "The loss is $(1-e)$ CE + $e$ times the mean of $-\\ln p$",
-        "With $e/(K-1)$ on the wrong classes it is another loss",
+        "$e/(K-1)$ on the wrong classes gives another loss",
     } <= {*broken(label_smoothing())}
 
 
