@@ -133,7 +133,7 @@ def label_smoothing(
         Claim(
             "A logit twice as far above the others costs more",
             _loss_at(2 * gap, e, k),
-            r"$\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$, $z$ twice the best gap",
+            r"with $z$ twice the best gap: $\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
             further.item(),
             *rounding(1 + 2 * gap),
         ),

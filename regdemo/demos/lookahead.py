@@ -74,15 +74,15 @@ def lookahead(
         Claim(
             "What is left of the initial weights after two moves back",
             (1 - alpha + alpha * keep) ** 2 * start.mean().item(),
-            r"$(1 - \alpha + \alpha r)^2 \bar w_0$, $r = (1 - lr\,h)^k$",
+            r"with $r = (1 - lr\,h)^k$: $(1 - \alpha + \alpha r)^2 \bar w_0$",
             ours[2 * k].mean().item(),
             *CLOSE,
         ),
         Claim(
             "The variance of the weights after noisy steps",
             expected,
-            r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$ after $n$ moves back, $\rho = 1 - \alpha + \alpha r$, "
-            "$v$: SGD's variance after $k$ steps",
+            r"with $\rho = 1 - \alpha + \alpha r$, $v$ SGD's variance after $k$ steps and $n$ moves back: "
+            r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
             by_alpha[alpha],
             # A squared Gaussian of variance v has the standard deviation v sqrt(2).
             *mean_of_normal(2**0.5 * expected, size),
