@@ -81,7 +81,7 @@ def lookahead(
         Claim(
             "The variance of the weights after noisy steps",
             expected,
-            r"with $\rho = 1 - \alpha + \alpha r$, $v$ SGD's variance after $k$ steps and $n$ moves back: "
+            r"with $n$ moves back, $\rho = 1 - \alpha + \alpha r$ and $v$ SGD's variance after $k$ steps: "
             r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
             by_alpha[alpha],
             # A squared Gaussian of variance v has the standard deviation v sqrt(2).
