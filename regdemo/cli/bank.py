@@ -26,8 +26,6 @@ from regdemo.cli.learner import (
     Tags,
     Topics,
     clock,
-    counted,
-    from_now,
     home_folder,
     load_bank,
     narrowed,
@@ -37,6 +35,7 @@ from regdemo.quiz import cards as card_types
 from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards as render
 from regdemo.text import printable
+from regdemo.words import counted, from_now
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Asked, Card

@@ -15,9 +15,10 @@ import typer
 from regdemo.bank import lint as linter
 from regdemo.bank import verify as verifier
 from regdemo.cli import see
-from regdemo.cli.learner import BankPath, counted
+from regdemo.cli.learner import BankPath
 from regdemo.quiz import decks
 from regdemo.text import printable
+from regdemo.words import counted
 
 if TYPE_CHECKING:
     from regdemo.bank.lint import Remark

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
-from regdemo.cli.learner import counted, from_now, in_short
 from regdemo.quiz import grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.schedule import LEARNER, Mode, Rating
 from regdemo.quiz.session import Note
+from regdemo.words import counted, from_now, in_short
 
 if TYPE_CHECKING:
     from regdemo.cli.keyboard import Keyboard

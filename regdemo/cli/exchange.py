@@ -12,11 +12,12 @@ import typer
 from regdemo import storage
 from regdemo.bank import anki as package
 from regdemo.bank import apkg, deck, rewrite, tables
-from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, counted, home_folder, load_bank, narrowed
+from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import decks
 from regdemo.quiz.cards import Card
 from regdemo.text import printable
+from regdemo.words import counted
 
 Target = Path | None
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from regdemo import storage
-from regdemo.cli.learner import Home, clock, counted, home_folder
+from regdemo.cli.learner import Home, clock, home_folder
 from regdemo.errors import FileError
 from regdemo.quiz import checkup
 from regdemo.quiz.database import HISTORY_FILE
@@ -20,6 +20,7 @@ from regdemo.quiz.exchange import lines, parse, salvage, unite
 from regdemo.quiz.history import History, read_rows
 from regdemo.quiz.schedule import moment
 from regdemo.text import printable
+from regdemo.words import counted
 
 history = typer.Typer(
     help="Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",

@@ -15,13 +15,14 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from regdemo.cli.keys import KeyReader
-from regdemo.cli.learner import BankPath, Home, clock, counted, from_now, home_folder, load_bank
+from regdemo.cli.learner import BankPath, Home, clock, home_folder, load_bank
 from regdemo.cli.options import declare, parameters_of
 from regdemo.errors import ArgumentError, FileError
 from regdemo.kata import attacks, files, judge, katas, record, sandbox
 from regdemo.kata.record import Progress
 from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards
+from regdemo.words import counted, from_now
 
 if TYPE_CHECKING:
     from regdemo.kata.judge import Judge

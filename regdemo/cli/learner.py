@@ -22,6 +22,7 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, goal, identity, kinds, selection
 from regdemo.quiz import practice as practices
 from regdemo.render import cards as pages
+from regdemo.words import counted
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -125,30 +126,6 @@ Interview = Annotated[
         help="The day of your interview, if not the one of your plan: every card comes once more on the day before.",
     ),
 ]
-
-
-def from_now(time: timedelta) -> str:
-    """How far off a time is, in its largest unit: `in 3 days`."""
-    minutes = time / timedelta(minutes=1)
-    if minutes <= 0:
-        return "now"
-    for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
-        if minutes >= size:
-            return f"in {counted(round(minutes / size), unit)}"
-    return "in a minute"
-
-
-def in_short(time: timedelta) -> str:
-    """How long a time is, in its largest unit: `10m`, `5h`, `12d`."""
-    minutes = max(1, round(time / timedelta(minutes=1)))
-    if minutes < 60:
-        return f"{minutes}m"
-    return f"{round(minutes / 60)}h" if minutes < 24 * 60 else f"{round(minutes / 60 / 24)}d"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: `1 card`, `2 cards`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def clock() -> datetime:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from regdemo import search as index
-from regdemo.cli.learner import BankPath, Home, counted, home_folder, load_bank
+from regdemo.cli.learner import BankPath, Home, home_folder, load_bank
 from regdemo.text import printable
+from regdemo.words import counted
 
 Words = Annotated[list[str], typer.Argument(metavar="WORDS", help="What to look for; quotes aren't needed.")]
 Kind = Annotated[

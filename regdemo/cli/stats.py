@@ -19,6 +19,7 @@ from regdemo.quiz import history as histories
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.schedule import LEARNED
 from regdemo.render import cards as pages
+from regdemo.words import counted, from_now
 
 if TYPE_CHECKING:
     from regdemo.quiz.practice import Practice
@@ -63,9 +64,7 @@ def stats(
         if as_json:
             print(json.dumps(_as_plain(found, practice), indent=2, ensure_ascii=False))
         elif not found.answers and not found.practised:
-            page.quiet(
-                f"{learner.counted(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`."
-            )
+            page.quiet(f"{counted(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
         else:
             _show(page, found, practice)
 
@@ -130,7 +129,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
                     f"  {weak.card.id}",
                     f"{weak.recall:.0%}",
                     f"{weak.state.failed} of {weak.state.reviews}",
-                    learner.from_now(weak.state.due - practice.now()),
+                    from_now(weak.state.due - practice.now()),
                     _first_line(weak.card.question),
                 ]
                 for weak in found.weak[:WEAKEST]
@@ -144,9 +143,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
         )
     _topics(page, found.topics, practice)
     _calendar(page, found.practised, practice.now().astimezone().date())
-    page.quiet(
-        f"\n  Streak: {learner.counted(found.streak, 'day')} (longest: {learner.counted(found.longest, 'day')})."
-    )
+    page.quiet(f"\n  Streak: {counted(found.streak, 'day')} (longest: {counted(found.longest, 'day')}).")
     _retention(page, found.retention)
 
 
@@ -170,7 +167,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         )
         return
     page.table(
-        f"Recalled on {practice.goal.interview}, the weakest of {learner.counted(len(begun), 'topic')}",
+        f"Recalled on {practice.goal.interview}, the weakest of {counted(len(begun), 'topic')}",
         ["  if you stop", "if you keep up", "answered", "topic"],
         [
             [
@@ -234,7 +231,7 @@ def _retention(page: Page, found: progress.Retention) -> None:
         page.quiet("\n  No card was answered on a second day yet.")
         return
     page.table(
-        f"Predicted and seen in {learner.counted(found.reviews, 'review')} on a later day",
+        f"Predicted and seen in {counted(found.reviews, 'review')} on a later day",
         ["  predicted", "mean", "seen", "reviews", "95% interval"],
         [
             [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from regdemo.words import counted
+
 
 class State(StrEnum):
     """How a run of a judge ended."""
@@ -49,7 +51,7 @@ class Verdict:
     def words(self) -> str:
         """How it ended, to follow the name of the file."""
         return {
-            State.PASSED: f"passes all {self.tests} test{'' if self.tests == 1 else 's'}, in {self.seconds:.1f} s",
+            State.PASSED: f"passes all {counted(self.tests, 'test')}, in {self.seconds:.1f} s",
             State.FAILED: "fails",
             State.UNLOADABLE: "cannot be judged",
             State.CRASHED: "ended before it answered",

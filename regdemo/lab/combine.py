@@ -12,11 +12,12 @@ from regdemo.errors import ArgumentError
 from regdemo.lab import findings
 from regdemo.lab.choices import NONE, display_values, find, recipe_of, variants
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, training_values
-from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.experiment import Experiment
 from regdemo.lab.findings import conclusion, digits, signed, unit_of, what
 from regdemo.lab.recipe import Technique, describe
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change
+from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Text
 
 LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
@@ -33,7 +34,7 @@ def combine(
     seed: int = 0,
     tune: int = 1,
     clock: Callable[[], float] | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
     cancel: Event | None = None,
     **options: Any,
 ) -> ExperimentReport:

@@ -10,12 +10,13 @@ from typing import Any
 from regdemo.errors import ArgumentError
 from regdemo.lab import coefficients, findings
 from regdemo.lab.choices import NONE, arms, display_values, lists
-from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.experiment import Experiment
 from regdemo.lab.results import Results
 from regdemo.lab.source import Source
 from regdemo.lab.splits import REPEATS
 from regdemo.lab.statistics import Change, change
 from regdemo.lab.task import Task
+from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Report, Text
 
 MOST_COLUMNS = 3  # metrics next to the primary one that a table of several arms has room for
@@ -56,7 +57,7 @@ def compare(
     seed: int = 0,
     tune: int = 1,
     clock: Callable[[], float] | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
     cancel: Event | None = None,
     own: Task | None = None,
     **options: Any,

@@ -24,12 +24,11 @@ from regdemo.lab.results import Evaluation, Pilot, Place, Results
 from regdemo.lab.source import Source
 from regdemo.lab.store import Network, Setting, Store, TrainingJob
 from regdemo.lab.task import Task
-from regdemo.lab.training import Cancelled, TrainingRun
+from regdemo.lab.training import Cancelled, OnProgress, TrainingRun
 from regdemo.parameters import SEED
 
 PILOTS = 4  # networks of the reference that show where it is best on validation data
 SPREAD = 8.0  # that tuning tries learning rates from 1/8 of the task's to half of 8 times it
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Experiment:
         workers: int = 1,
         check: Callable[[], None] = lambda: None,
         clock: Callable[[], float] | None = None,
-        progress: Progress = lambda done, total: None,
+        progress: OnProgress = lambda done, total: None,
         cancel: Event | None = None,
     ) -> Results:
         """Train what is missing, print nothing, and return every network's values.
@@ -175,7 +174,7 @@ def _in_step(
     experiment: Experiment,
     plan: ExperimentPlan,
     clock: Callable[[], float] | None,
-    progress: Progress,
+    progress: OnProgress,
     cancel: Event | None,
 ) -> Results:
     """All arms together, evaluated ten times on the way."""
@@ -258,13 +257,13 @@ def _evaluation(
     return Evaluation(max(epochs), found)
 
 
-def _part(progress: Progress, number: int, parts: int) -> Progress:
+def _part(progress: OnProgress, number: int, parts: int) -> OnProgress:
     """The progress of one of several equal parts, numbered from 0, told as that of the whole."""
     return lambda done, total: progress(number * total + done, parts * total)
 
 
 def _tune(
-    plan: ExperimentPlan, members: Sequence[int], seed: int, tries: int, progress: Progress, cancel: Event | None
+    plan: ExperimentPlan, members: Sequence[int], seed: int, tries: int, progress: OnProgress, cancel: Event | None
 ) -> None:
     """Give each network the learning rate and number of epochs that were best on its own validation examples.
 
@@ -298,7 +297,7 @@ def _in_jobs(
     path: Path | None,
     workers: int,
     check: Callable[[], None],
-    progress: Progress,
+    progress: OnProgress,
     cancel: Event | None,
 ) -> Results:
     """Job by job, each in a worker; what ends is kept at once."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from regdemo.lab import findings, hugging_face, metrics
 from regdemo.lab.choices import EPOCHS, FINETUNING, NONE, SEEDS, arms, display_values
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, report_of, training_values
-from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.experiment import Experiment
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
-from regdemo.lab.training import TrainingRun, side_by_side
+from regdemo.lab.training import OnProgress, TrainingRun, side_by_side
 from regdemo.parameters import SEED
 from regdemo.report import Text
 
@@ -37,7 +37,7 @@ def finetune(
     seed: int = 0,
     tune: int = 1,
     clock: Callable[[], float] | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
     cancel: Event | None = None,
     **options: Any,
 ) -> ExperimentReport:
@@ -121,7 +121,7 @@ WRONG = (
 )
 
 
-def _part(progress: Progress, start: int, end: int, whole: int) -> Progress:
+def _part(progress: OnProgress, start: int, end: int, whole: int) -> OnProgress:
     """What to tell the progress of a part that takes the whole from start to end."""
     return lambda done, total: progress(start + done * (end - start) // total, whole)
 
@@ -153,7 +153,7 @@ def _tasks(text: str, title: str, device: str, precision: str) -> tuple[TextTask
     return corpus.on(device, precision), fresh.on(device, precision)
 
 
-def _pretrained(corpus: TextTask, seed: int, progress: Progress) -> tuple[Tensor, ...]:
+def _pretrained(corpus: TextTask, seed: int, progress: OnProgress) -> tuple[Tensor, ...]:
     """The weights of a GPT that was trained on a corpus."""
     run = TrainingRun(corpus, Recipe(NONE), [0], seed=seed)
     with side_by_side():  # one thread, whose sums do not depend on the number of threads

@@ -15,12 +15,13 @@ from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.lab import findings
 from regdemo.lab.choices import NONE, WORKERS, arms, display_values
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of
-from regdemo.lab.experiment import Experiment, Progress
+from regdemo.lab.experiment import Experiment
 from regdemo.lab.findings import MOST_CURVES, capital, conclusion, joined, p_cell, unit_of, what
 from regdemo.lab.recipe import parameters
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change, mean_interval
 from regdemo.lab.store import TrainingJob
+from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Cell, Claim, Curves, Series, Table, Text
 
 HEADS = ["", "examples"]  # of a table's first columns: the arm, and its size where there are several
@@ -38,7 +39,7 @@ def sweep(
     workers: int = 1,
     executor: Callable[[int], Executor] | None = None,
     check: Callable[[], None] = lambda: None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
     cancel: Event | None = None,
     **options: Any,
 ) -> ExperimentReport:

@@ -28,6 +28,7 @@ GROUP = 8  # networks trained as one: as many as keep their activations in the c
 GROUP_ON_GPU = 256  # where a step costs its launches, of however many networks
 STEPS_PER_LOOK = 20  # steps between two looks at whether to stop
 POLL = 0.1  # seconds between two looks at whether the caller has cancelled
+OnProgress = Callable[[int, int], None]  # called with how much is done, and of how much
 
 # Where a technique may act without changing a step of the fused path.
 OUTSIDE_STEPS = {"begin", "epoch_ended", "evaluated", "predict", "measures"}
@@ -322,7 +323,7 @@ def in_step(
     runs: Sequence[TrainingRun],
     *,
     clock: Callable[[], float] = lambda: 0.0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
     cancel: Event | None = None,
 ) -> Iterator[list[Scores]]:
     """Train all of them side by side; after each tenth, or epoch if they have fewer, the scores of each.

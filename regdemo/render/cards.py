@@ -15,11 +15,10 @@ from rich.theme import Theme
 
 from regdemo.render import WIDEST_PROSE, markup
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
+from regdemo.render.format import ADDRESS
 from regdemo.text import clean
 
 BAR = 24  # columns of the longest bar
-
-_ADDRESS = re.compile(r"(https?://[^\s<>`]+[^\s<>`.,;)])")
 
 _THEME = Theme(
     {
@@ -155,7 +154,7 @@ class Page:
             return
         self._print(Line())
         for item in items:
-            for number, part in enumerate(_ADDRESS.split(clean(item))):
+            for number, part in enumerate(re.split(f"({ADDRESS})", clean(item))):
                 if number % 2:
                     # A terminal that knows OSC 8 opens it; on others it can be copied as a whole.
                     style = Style.parse(CODE if self._colored else "none") + Style(link=part)

@@ -17,9 +17,10 @@ from regdemo.text import clean
 
 PieceKind = Literal["text", "code", "math", "link"]
 
+ADDRESS = r"https?://[^\s<>`]*[^\s<>`.,;:!?)\]]"  # in a sentence, without the mark that ends it
 _INLINE = re.compile(
     r"`(?P<code>[^`]+)`|\$(?P<math>[^$\n]+)\$|\[(?P<label>[^\]\[]+)\]\((?P<target>https?://[^\s()]+)\)|"
-    r"(?P<link>https?://[^\s<>`]*[^\s<>`.,;:!?)\]])"
+    rf"(?P<link>{ADDRESS})"
 )
 
 

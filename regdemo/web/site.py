@@ -26,9 +26,11 @@ from regdemo.quiz import decks, history, identity
 from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
+from regdemo.render.format import ADDRESS
 from regdemo.web import markdown
 from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench
+from regdemo.words import counted
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -64,7 +66,7 @@ def _code(text: str, language: str = "python") -> Markup:
 
 def _links(text: str) -> Markup:
     """A line with its bare addresses as links."""
-    return Markup(markdown.inline(re.sub(r"(?<![(<])https?://[^\s<>]*[^\s<>.,;:!?)\]]", r"<\g<0>>", text)))
+    return Markup(markdown.inline(re.sub(rf"(?<![(<]){ADDRESS}", r"<\g<0>>", text)))
 
 
 def first_line(card: Card) -> Markup:
@@ -136,7 +138,8 @@ class Site:
             lstrip_blocks=True,
         )
         environment.globals |= {"pages": PAGES, "version": __version__, "words": "", "here": ""}
-        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links, "first_line": first_line}
+        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links}
+        environment.filters |= {"first_line": first_line, "counted": counted}
         return environment
 
     def page(

@@ -25,29 +25,29 @@ from regdemo import catalog, diagnoses
 from regdemo.errors import RegdemoError
 from regdemo.lab.combine import combine
 from regdemo.lab.compare import Stopped, compare
+from regdemo.lab.training import OnProgress
 
 MEMORY_LIMIT = int(
     os.environ.get("REGDEMO_ROOM", 4_000_000_000)
 )  # bytes of address space beyond what torch itself takes
-Progress = Callable[[int, int], None]
 
 
-def demo(progress: Progress, stem: str, values: dict[str, Any]) -> Any:
+def demo(progress: OnProgress, stem: str, values: dict[str, Any]) -> Any:
     """A demo's report."""
     return catalog.demo(stem).run(**values)
 
 
-def pitfall(progress: Progress, name: str, seed: int) -> Any:
+def pitfall(progress: OnProgress, name: str, seed: int) -> Any:
     """A pitfall's report."""
     return catalog.run_pitfall(name, seed)
 
 
-def diagnosis(progress: Progress, name: str) -> Any:
+def diagnosis(progress: OnProgress, name: str) -> Any:
     """The report of a run to diagnose."""
     return diagnoses.report(name)
 
 
-def train(run: Callable[..., Any], progress: Progress, arms: list[str], options: dict[str, Any]) -> tuple[Any, bool]:
+def train(run: Callable[..., Any], progress: OnProgress, arms: list[str], options: dict[str, Any]) -> tuple[Any, bool]:
     """A training's report, and whether it was stopped: what is finished is then shown."""
     try:
         return run(arms, progress=progress, **options), False

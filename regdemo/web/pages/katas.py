@@ -23,8 +23,8 @@ from regdemo.kata import files, judge, record, sandbox
 from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
 from regdemo.web import reports
-from regdemo.web.pages.quiz import interval_text
 from regdemo.web.site import Site, field, see_other
+from regdemo.words import from_now
 
 if TYPE_CHECKING:
     from regdemo.kata.judge import Judge
@@ -96,7 +96,7 @@ def routes(site: Site) -> list[Route]:
                 reviews = site.desk.history.reviews(one.card.id)
                 due = schedule.replay(reviews)[one.card.id].due if reviews else None
                 state = record.progress(one, reviews, site.folder).value
-                waits = interval_text(due - site.now()) if due and due > site.now() else "now" if due else ""
+                waits = from_now(due - site.now()) if due else ""
                 rows.append({"kata": one, "state": state, "due": waits, "task": one.card.question.partition("\n")[0]})
             return rows
 
@@ -153,7 +153,7 @@ def routes(site: Site) -> list[Route]:
         def keep() -> str:
             saved = record.save(site.home, site.desk.history, one, found, text, site.now())
             if saved:
-                return f"Saved as {saved.rating.title}. It comes again in {interval_text(saved.due - site.now())}."
+                return f"Saved as {saved.rating.title}. It comes again {from_now(saved.due - site.now())}."
             return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
 
         judged[one.name] = JudgedText(found, await site.in_practice(keep))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +21,7 @@ from regdemo.quiz.session import Question, Session, StaleQuestion
 from regdemo.web import see
 from regdemo.web.desk import AnsweredQuestion, Wanted
 from regdemo.web.site import Site, field, form, see_other, whole
+from regdemo.words import from_now, in_short
 
 
 def routes(site: Site) -> list[Route]:
@@ -232,21 +232,10 @@ def routes(site: Site) -> list[Route]:
     ]
 
 
-def interval_text(time: timedelta) -> str:
-    """How far off a time is, as a grade button says it: 10 min, 3 d."""
-    minutes = time / timedelta(minutes=1)
-    if minutes >= 60 * 24 * 60:
-        return f"{minutes / (30.44 * 24 * 60):.0f} mo"
-    for size, unit in ((24 * 60, "d"), (60, "h")):
-        if minutes >= size:
-            return f"{round(minutes / size)} {unit}"
-    return f"{max(1, round(minutes))} min"
-
-
 def intervals(site: Site, choices: tuple[GradeChoice, ...]) -> list[tuple[Rating, str]]:
     """Each grade that may be given, with when the card would come again."""
     now = site.now()
-    return [(choice.rating, interval_text(choice.due - now)) for choice in choices]
+    return [(choice.rating, in_short(choice.due - now)) for choice in choices]
 
 
 def when(site: Site, outcome: Outcome) -> str:
@@ -255,7 +244,7 @@ def when(site: Site, outcome: Outcome) -> str:
         return ""
     if outcome.again:
         return "It comes again in this session."
-    return f"It comes again in {interval_text(outcome.due - site.now())}." if outcome.due else ""
+    return f"It comes again {from_now(outcome.due - site.now())}." if outcome.due else ""
 
 
 def _place(quiz: Session, question: Question) -> str:
