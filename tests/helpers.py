@@ -1,5 +1,9 @@
 """What tests in several folders need: seeded numbers, what a report says, a terminal."""
 
+import json
+import os
+import subprocess
+import sys
 from functools import cache
 
 import torch
@@ -53,10 +57,11 @@ def take_terminal():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-# A program that runs the command line where importing something heavy ends it.
+# A program that runs command lines, one after the other, where importing something heavy ends it. In: a list of
+# arguments and environments as JSON. Out, a line each: the exit code, and what was printed.
 TRAP = """
-import os
-import sys
+import io, json, os, sys
+from contextlib import redirect_stdout
 from importlib.machinery import SourceFileLoader
 
 load = SourceFileLoader.exec_module
@@ -69,6 +74,28 @@ def exec_module(loader, module):
     load(loader, module)
 
 SourceFileLoader.exec_module = exec_module
-from regdemo.__main__ import main
-main()
+from regdemo import lazy
+lazy.install()
+from regdemo.cli import app
+outer = dict(os.environ)
+sys.argv[0] = "regdemo"
+for arguments, environment in json.loads(sys.argv[1]):
+    os.environ.clear()
+    os.environ.update(outer | environment)
+    sys.argv[1:] = arguments
+    with redirect_stdout(io.StringIO()) as out:
+        code = app.run(arguments)
+    print(json.dumps([code, out.getvalue()]), flush=True)
 """
+
+
+def trapped(runs, home):
+    """What each of these command lines ends with and prints, as far as none imports something heavy; and stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", TRAP, json.dumps(runs)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "REGDEMO_HOME": str(home)},
+    )
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()], done.stderr

@@ -110,7 +110,7 @@ def fit(
     log = Log()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        steps = optimizer(model.parameters(), lr=rate, weight_decay=decay, foreach=True)  # the same numbers, sooner
+        steps = optimizer(model.parameters(), lr=rate, weight_decay=decay, fused=True)
         for epoch in range(1, max(epochs) + 1):
             model.train()
             order = torch.randperm(len(data.x)) if shuffle else torch.arange(len(data.x))
@@ -120,9 +120,10 @@ def fit(
                     steps.zero_grad()
                 value = loss(model(data.x[rows]), data.y[rows])
                 torch.autograd.backward(value)
-                norms.append(nn.utils.clip_grad_norm_(model.parameters(), clip or float("inf")).item())
+                if clip or epoch in epochs:
+                    norms.append(nn.utils.clip_grad_norm_(model.parameters(), clip or float("inf")).item())
+                    losses.append(value.item())
                 steps.step()
-                losses.append(value.item())
             if epoch in epochs:
                 train, val = evaluate(model, data.x, data.y, loss), evaluate(model, data.val_x, data.val_y, loss)
                 log.rows.append(

@@ -46,7 +46,7 @@ def test_in_a_pipe_it_is_plain_text_of_at_most_80_columns_and_nothing_else():
         "from functools import partial\n"
         "from regdemo.cli import app\n"
         "from regdemo.lab import finetune as lab\n"
-        "lab.PRETRAINED, lab.FINETUNED, lab.TESTED = 40, 20, 20\n"
+        "lab.PRETRAINED, lab.PRETRAINING_EPOCHS, lab.FINETUNED, lab.TESTED = 40, 1, 20, 20\n"
         "lab.TextTask = partial(lab.TextTask, width=8, heads=2)\n"
         f"sys.exit(app.run({QUICK}))\n"
     )

@@ -1,73 +1,59 @@
 """Imports cost time: what must not load torch, found out in a child process in which loading it ends the process."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 
-from helpers import TRAP
+from helpers import trapped
 from regdemo import catalog
 
-
-def trapped(*arguments: str, home: object, program: str = TRAP) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "REGDEMO_HOME": str(home)},
-    )
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "",
-        "--help",
-        "--version",
-        "list",
-        "list --json",
-        "pitfalls",
-        "diagnose",
-        "pitfalls --json",
-        "quiz",
-        "stats",
-        "quiz --new 1",
-        "mock",
-        "bank list",
-        "bank show Q18",
-        "bank new",
-        "search dropout",
-    ],
-)
-def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
-    done = trapped(*arguments.split(), home=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+LIGHT = [
+    "",
+    "--help",
+    "--version",
+    "list",
+    "list --json",
+    "pitfalls",
+    "diagnose",
+    "pitfalls --json",
+    "quiz",
+    "stats",
+    "quiz --new 1",
+    "mock",
+    "bank list",
+    "bank show Q18",
+    "bank new",
+    "search dropout",
+]
+WITH_HELP = [
+    "bank",
+    "bank list",
+    "bank verify",
+    "quiz",
+    "mock",
+    "stats",
+    "compare",
+    "combine",
+    "finetune",
+    "sweep",
+    "list",
+]
+HELPS = [f"{command} --help" for command in [*WITH_HELP, "pitfalls", *(demo.name for demo in catalog.demos())]]
 
 
-HELPS = """
-for command in COMMANDS:
-    sys.argv[1:] = [*command.split(), "--help"]
-    print(command, file=sys.stderr, flush=True)  # the last one named is the one that was trapped, or failed
-    try:
-        main()
-    except SystemExit as ended:
-        assert not ended.code
-"""
-
-
-def test_no_commands_help_imports_anything_heavy(tmp_path):
-    commands = ["bank", "bank list", "bank verify", "quiz", "mock", "stats", "compare", "combine", "finetune", "sweep"]
-    commands += ["list", "pitfalls", *(demo.name for demo in catalog.demos())]
-    program = TRAP.replace("\nmain()\n", HELPS.replace("COMMANDS", repr(commands)))
-    done = trapped(home=tmp_path, program=program)
-    assert (done.returncode, done.stderr.splitlines()) == (0, commands)
+@pytest.mark.parametrize("commands", [LIGHT, HELPS], ids=["commands", "helps"])
+def test_what_needs_nothing_heavy_imports_nothing_heavy(commands, tmp_path):
+    done, faults = trapped([(command.split(), {}) for command in commands], tmp_path)
+    assert faults == ""
+    # The first that is missing is the one that was trapped.
+    assert [command for command, _ in zip(commands, done, strict=False)] == commands
+    assert [code for code, _ in done] == [0] * len(commands)
 
 
 @pytest.mark.parametrize("arguments", ["dropout", "pitfalls token-noise"])
 def test_the_trap_catches_what_runs(arguments, tmp_path):
-    assert "trapped torch" in trapped(*arguments.split(), home=tmp_path).stderr
+    assert "trapped torch" in trapped([(arguments.split(), {})], tmp_path)[1]
 
 
 WITHOUT_EXTRAS = """
