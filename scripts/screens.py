@@ -57,9 +57,6 @@ SCREENS = {
     "start": Screen("regdemo"),
     "quiz": Screen("regdemo quiz --ids Q18.1 --seed 0", ("a",)),
     "dropout": Screen("regdemo dropout --p 0.1", rows=42),
-    "stats": Screen("regdemo stats"),
-    "kata": Screen("regdemo kata", rows=40),
-    "help": Screen("regdemo --help", rows=60),
 }
 
 
