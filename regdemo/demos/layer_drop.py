@@ -152,7 +152,7 @@ def layer_drop(
                 note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
             ),
             Table(
-                title=f"Mean output of L = {depth} layers that each add 1 to an input of 0",
+                title=f"Mean output with L = {depth}: each layer adds 1 to an input of 0",
                 columns=["method", "one draw per", "rescaled", "training", "eval"],
                 rows=[
                     ["LayerDrop", "layer", "no", mean, in_eval],
