@@ -22,8 +22,8 @@ ACTS_ON = "inputs"
 SAY = (
     "Adversarial training minimizes the loss on attacked inputs, made again in each step with the current weights: "
     "in the original recipe half the loss is on clean inputs and half on FGSM's. It buys robustness to that attack, "
-    "for a second forward and backward pass and often some clean accuracy. PGD, which takes several smaller steps, is "
-    "usually the stronger attack to train on."
+    "and costs a second forward and backward pass and often some clean accuracy. PGD, which takes several smaller "
+    "steps, is usually the stronger attack to train on."
 )
 WRONG_ANSWER = (
     "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it "

@@ -30,9 +30,9 @@ SAY = (
     "chance."
 )
 WRONG_ANSWER = (
-    "'I selected the 20 features that correlate with the label, then cross-validated, so the score is honest.' "
-    "The selection saw the test folds. Of 1,000 noise features, the 20 selected ones correlate with the labels by "
-    "chance, with those of the test folds too. Cross-validation does not notice; fresh data do."
+    "'I selected the features that correlate with the label, then cross-validated, so the score is honest.' "
+    "The selection saw the test folds. Features of pure noise that are selected in this way correlate with the labels "
+    "by chance, with those of the test folds too. Cross-validation does not notice; fresh data do."
 )
 CARDS = ("Q18.491", "Q18.493", "Q18.500", "Q18.501")
 

@@ -24,7 +24,7 @@ SAY = (
     r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if "
     r"the loss is linear there. For a logistic model with labels $t = \pm 1$ it is exactly that: the loss becomes "
     r"softplus$(\epsilon |w|_1 - t\,w x)$. Training on such inputs is adversarial training; it buys robustness to "
-    "this attack, for a second forward and backward pass and often some clean accuracy."
+    "this attack, and costs a second forward and backward pass and often some clean accuracy."
 )
 WRONG_ANSWER = (
     r"'It is training with noise.' Random signs times $\epsilon$ move a logit by about $\epsilon |w|_2$, FGSM by "

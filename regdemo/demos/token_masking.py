@@ -176,6 +176,7 @@ def _sentence(generator: Generator) -> Table:
         title=f"One sentence at p = {SHOWN_RATE}, so that there is something to see",
         columns=["token", "the model sees", "label"],
         rows=rows,
+        note="A random token may be any of the vocabulary, [SEP] and [CLS] included.",
     )
 
 

@@ -63,7 +63,7 @@ def stopped_too_early() -> list[Block]:
 
 @diagnosis("Q18.603")
 def four_curves() -> list[Block]:
-    """Four runs on digits: a good one, one that underfits, one that overfits, one that diverges."""
+    """Four runs on digits: a good one, one that underfits, one that overfits, one whose steps are too large."""
     epochs = [1, 5, 10, 20, 40]
     large = digits(train=900)
     small = replace(digits(train=100, wrong=0.2), val_x=large.val_x, val_y=large.val_y)

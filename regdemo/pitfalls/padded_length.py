@@ -17,9 +17,9 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
-    "Scale NEFTune's noise by each text's own length, from the attention mask. The shape of the batch gives the "
-    "padded length T, and a text of L tokens then gets $\\sqrt{L/T}$ times the intended noise. Packed batches need "
-    "the same care (transformers, issue 34659)."
+    "Take L in NEFTune's $\\alpha/\\sqrt{L d}$ from the attention mask: it is each text's own length. The shape of the "
+    "batch gives the padded length T; with that, a text of L tokens gets $\\sqrt{L/T}$ times the intended noise. "
+    "Packed batches need the same care (transformers, issue 34659)."
 )
 WRONG_ANSWER = "'x.shape[1] is the length.' It is the batch's padded length; the formula has the text's own length."
 

@@ -43,6 +43,8 @@ _THEME = Theme(
 _BLOCK = re.compile(r"\s*$|    |\t|#|[>|<]|\s*(?:[-*+]|\d+[.)])\s|\s*(?:```|~~~|[-=*_]{3,}\s*$)")
 _WHOLE = re.compile(r"\s*$|    |\t|#|[|<]|\s*[-=*_]{3,}\s*$|.*(?:\$\$|\\\[|\\begin\b)")  # what is never filled
 _FENCE = re.compile(r"\s*(?:[-*+]\s+)?(```+|~~~+)")
+# A number other than 1 continues a numbered list, but begins none within a paragraph.
+_NUMBER = re.compile(r"\s*(?!1[.)])\d+[.)]\s")
 _MARK = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?|>\s*)?")
 _SPAN = re.compile(r"`[^`]+`")
 
@@ -53,12 +55,18 @@ def wrapped(markdown: str, width: int) -> str:
     >>> print(wrapped("- an item of a list,\\nand `a span` of code", 24))
     - an item of a list, and
       `a span` of code
+    >>> print(wrapped("A paragraph of (May\\n2025) words.\\n1. one\\n2. two", 24))
+    A paragraph of (May
+    2025) words.
+    1. one
+    2. two
     """
     blocks: list[tuple[list[str], bool]] = []  # the lines of each, and whether they stay as they are
     fence, grows = "", False
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
-        if grows and not _BLOCK.match(line):
+        stray = grows and _NUMBER.match(line) and not re.match(r"\s*\d+[.)]\s", blocks[-1][0][0])
+        if grows and (stray or not _BLOCK.match(line)):
             blocks[-1][0].append(line)
         else:
             blocks.append(([line], bool(fence or mark)))
