@@ -1,7 +1,7 @@
 """Attention dropout: drop attention weights after the softmax.
 
-Drops the weights of one causal attention head many times: what becomes of the rows that summed to 1, whether torch's
-scaled_dot_product_attention (SDPA) does the same, and what SDPA does when the model is in eval.
+Drops the weights of one causal attention head many times, and shows what becomes of the rows that summed to 1, whether
+torch's scaled_dot_product_attention (SDPA) does the same, and what SDPA does when the model is in eval.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 ACTS_ON = "attention"
 SAY = (
     "Attention dropout zeroes entries of the attention matrix after the softmax and scales the rest by $1/(1-p)$, "
-    r"without renormalizing. So a row sums to 1 only on average: the variance of its sum is $p/(1-p) \sum a^2$, "
-    "largest where attention is peaked. To F.scaled_dot_product_attention I pass dropout_p=0 in eval myself, since a "
-    "function does not know about model.eval()."
+    r"without renormalizing. So a row of weights $a$ sums to 1 only on average: the variance of its sum is "
+    r"$p/(1-p) \sum a^2$, largest where attention is peaked. In eval I pass dropout_p=0 to "
+    "F.scaled_dot_product_attention myself, since a function does not know about model.eval()."
 )
 WRONG_ANSWER = (
     "'After dropout the rows are renormalized, so they still sum to 1.' They are not: renormalizing would in general "
@@ -106,7 +106,7 @@ def attention_dropout(
                 note=note,
             )
             for title, values, note in (
-                ("Attention weights before", before, "Query 0 sees only key 0."),
+                ("Attention weights before dropout", before, "Query 0 sees only key 0."),
                 (
                     f"After one mask: {int((after == 0)[visible].sum())} of {int(visible.sum())} dropped",
                     after,
@@ -125,7 +125,7 @@ def attention_dropout(
                 columns=["call", "fraction dropped", "fraction that differs"],
                 rows=[
                     ["SDPA(dropout_p=self.p)", fraction((theirs == 0)[..., visible]), differ],
-                    ["AttentionDropout(p), here", fraction((in_eval == 0)[visible]), 0.0],
+                    ["regdemo's AttentionDropout(p)", fraction((in_eval == 0)[visible]), 0.0],
                 ],
                 note="The fix: `dropout_p=self.p if self.training else 0.0`. nn.MultiheadAttention does this itself.",
             ),
@@ -166,8 +166,10 @@ def _row_sums(dropped: torch.Tensor, weights: torch.Tensor, p: float) -> Table:
         [query, 1.0, sums[0, query].item(), sums[:, query].mean().item(), spread, deviations[query].item()]
         for query, spread in enumerate((sums[:, :ROWS_SHOWN] - 1).square().mean(0).sqrt().tolist())
     ]
+    queries = sums.shape[1]
+    first = f": the first {ROWS_SHOWN} of {queries} queries" if queries > ROWS_SHOWN else ""
     return Table(
-        title="What a row of weights sums to",
+        title=f"What a row of weights sums to{first}",
         columns=["query", "before", "this mask", "mean", "std", r"$\sqrt{p/(1-p) \sum a^2}$"],
         rows=rows,
         note=(

@@ -63,21 +63,21 @@ def double_descent(
     nothing = LENGTH + noise**2
     claims = [
         Claim(
-            f"With {BELOW} features the test error is $s^2 (1 + p/(n-p-1))$",
+            f"With {BELOW} features the mean test error is $s^2 (1 + p/(n-p-1))$",
             _formula(BELOW, noise),
             "$s^2 (1 + p/(n-p-1))$",
             below.mean().item(),
             *_bound(BELOW, noise, len(below)),
         ),
         Claim(
-            f"With {ROWS} features, as many as rows, half of the sets have a test error above {median:.3g}",
+            f"With {ROWS} features, as many as rows, half of the training sets have a test error above {median:.3g}",
             0.5,
             r"fraction above the median of $s^2 (1 + \chi^2_n / \chi^2_1)$",
             fraction(at > median),
             *proportion(0.5, SETS),
         ),
         Claim(
-            f"With {features} features the test error has fallen again",
+            f"With {features} features the mean test error has fallen again",
             _formula(features, noise),
             "$(1 - n/p) |w|^2 + s^2 (1 + n/(p-n-1))$",
             above.mean().item(),
@@ -91,9 +91,9 @@ def double_descent(
             *rounding(y.abs().max().item()),
         ),
         Claim(
-            f"With a ridge penalty the test error at {ROWS} features is below that of predicting 0",
+            f"With a ridge penalty the mean test error at {ROWS} features is below that of predicting 0",
             (noise**2 + nothing) / 2,
-            r"from $\sigma^2$ to $\sigma^2 + |w|^2$",
+            r"from $\sigma^2$ to $s^2 + |w|^2$",
             ridge.mean().item(),
             (nothing - noise**2) / 2,
             "a range, not an estimate",
@@ -117,7 +117,7 @@ def double_descent(
         rows.append([used, training, mean, plain[-1], penalized[-1]])
     places = [float(used) for used in SHOWN]
     return Measurement(
-        title=f"Double descent: {ROWS} rows, up to {FEATURES} features",
+        title=f"Double descent: {ROWS} rows, up to {max(SHOWN)} features",
         claims=claims,
         picture=[
             Curves(

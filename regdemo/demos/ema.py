@@ -18,10 +18,10 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
-    "An EMA of the weights has a memory of about $1/(1-d)$ steps. It often evaluates better than the last step, "
-    "because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance is left in the "
-    "long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that move at a "
-    "constant speed."
+    "An EMA of the weights with decay $d$ has a memory of about $1/(1-d)$ steps. It often evaluates better than the "
+    "last step, because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance is "
+    "left in the long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that "
+    "move at a constant speed."
 )
 WRONG_ANSWER = (
     "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "
@@ -101,10 +101,10 @@ def ema(
             ),
             Table(
                 title=f"Variance left of noise of variance 1, and the lag, after {steps} updates and in the long run",
-                columns=["decay", "$1/(1-d)$", "variance", "long run", "lag", "long run "],
+                columns=["decay", "$1/(1-d)$", "variance", "variance, long run", "lag", "lag, long run"],
                 rows=[list(row) for row in rows],
                 note="Until a few times $1/(1-d)$ updates have been made, the first weights, which were copied, "
-                "still weigh a lot. A warm-up of the decay shortens that.",
+                "still weigh a lot. A warm-up of the decay shortens this time.",
             ),
         ],
     )

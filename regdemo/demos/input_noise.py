@@ -121,21 +121,22 @@ def input_noise(
         claims=claims,
         picture=[
             Curves(
-                title="The best weights of a linear model under noise on its inputs: ridge regression's",
+                title="The best weights of a linear model under noise on its inputs: three of the six",
                 x_label="std of the noise",
                 y_label="weight",
                 series=[
                     Series(f"w{i + 1}", [k / 5 for k in range(21)], [_ridge(x, t, k / 5)[i].item() for k in range(21)])
                     for i in range(0, INPUTS, 2)
                 ],
-                note="The more noise, the smaller $|w|$. At 0 the weights are those of least squares.",
+                note="The weights are ridge regression's: the more noise, the smaller $|w|$. At 0 they are those of "
+                "least squares.",
             )
         ],
         blocks=[
             Text(
-                f"A linear model of {INPUTS} inputs and {EXAMPLES} examples. Noise of deviation {std} on the "
-                rf"inputs adds $\sigma^2 |w|^2$ = {std**2:.4g} $|w|^2$ to the mean squared error, or "
-                r"$N \sigma^2 |w|^2$ to the sum of squared errors of N examples: ridge regression."
+                f"The model is linear, with {INPUTS} inputs and {EXAMPLES} examples. Noise of standard deviation "
+                rf"{std} on the inputs adds on average $\sigma^2 |w|^2$ = {std**2:.4g} $|w|^2$ to the mean squared "
+                r"error, or $N \sigma^2 |w|^2$ to the sum of squared errors of N examples: ridge regression."
             ),
             _ids_table(generator),
         ],

@@ -19,7 +19,7 @@ LOSSES_AND_ACCURACIES = ("train loss", "val loss", "train acc", "val acc")
 
 @dataclass(frozen=True)
 class Data:
-    """Training and validation examples, in float64."""
+    """Training and validation examples, the inputs in float64."""
 
     x: Tensor
     y: Tensor
@@ -105,7 +105,7 @@ def fit(
     """Train by minibatches and measure after the epochs named. The global random state is left as it was.
 
     A log has: train loss, train acc (in eval mode, after the epoch), val loss, val acc, running (the mean of the
-    batches' losses during the epoch, in training mode), grad (the mean norm of the gradient).
+    batches' losses during the epoch, in training mode), grad (the mean of their gradients' norms, before clipping).
     """
     log = Log()
     with torch.random.fork_rng(devices=[]):

@@ -16,8 +16,8 @@ BREAKS = "lookahead"
 CARDS = ("Q18.328", "Q18.164", "Q18.165")
 SAY = (
     "A wrapper around an optimizer calls super().__init__ with the wrapped optimizer's groups and shares them, so "
-    "that zero_grad and schedulers reach both. Lookahead's checkpoint holds the slow weights, the step count and the "
-    "wrapped optimizer's state, such as Adam's moments."
+    "that zero_grad and schedulers reach both optimizers. Lookahead's checkpoint holds the slow weights, the step "
+    "count and the wrapped optimizer's state, such as Adam's moments."
 )
 WRONG_ANSWER = (
     "'It trains, so it works.' It works until the first call of zero_grad(), state_dict() or a scheduler: each "

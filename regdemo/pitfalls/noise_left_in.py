@@ -18,8 +18,8 @@ BREAKS = "weight_noise"
 CARDS = ("Q18.232", "Q18.230")
 SAY = (
     "Weight noise belongs to the pass, not to the weights: perturb, take the gradient, restore, step. "
-    "Left in, it is a random walk: its standard deviation after T steps is $\\sigma \\sqrt T$ in directions"
-    " in which the loss is flat."
+    "Left in, it is a random walk in directions in which the loss is flat: its standard deviation after T steps is "
+    "$\\sigma \\sqrt T$."
 )
 WRONG_ANSWER = (
     "'The noise has mean 0, so it averages out.' The variance of the sum of T independent draws is T times that of one."

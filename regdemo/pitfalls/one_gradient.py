@@ -15,7 +15,8 @@ BREAKS = "sam"
 CARDS = ("Q18.162", "Q18.160", "Q18.161")
 SAY = (
     "SAM needs two passes for a step: gradient, climb, gradient again, back, step. Code that calls "
-    "backward() once has not seen the second gradient. If it does not go back either, plain SGD climbs near a minimum."
+    "backward() once has not seen the second gradient. If it does not go back either, with plain SGD it climbs "
+    "near a minimum."
 )
 WRONG_ANSWER = (
     "'SAM: perturb the weights, then optimizer.step().' The step then uses the gradient taken before the climb."

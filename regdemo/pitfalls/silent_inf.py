@@ -1,9 +1,9 @@
 """Silent inf: clipping by norm turns one inf into zeros and a NaN.
 
-One infinite entry makes the norm infinite and the factor $c/norm$ zero. Then inf times 0 is NaN, every finite entry is
-0, and the step writes the NaN into a weight. `clip_grad_norm_` says nothing by default. Under a GradScaler the same
-code is safe: `scaler.step` skips the step when `unscale_` has found an inf. Elsewhere, look at the norm that is
-returned.
+With the bound $c$, an infinite entry makes the norm infinite and the factor $c/norm$ zero. Then inf times 0 is NaN,
+every finite entry is 0, and the step writes the NaN into a weight. `clip_grad_norm_` says nothing by default. Under a
+GradScaler the same code is safe: `scaler.step` skips the step when `unscale_` has found an inf. Elsewhere, look at the
+norm that is returned.
 """
 
 import torch
