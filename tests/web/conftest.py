@@ -7,14 +7,23 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-for library in ("starlette", "uvicorn", "jinja2", "latex2mathml", "pygments"):
-    pytest.importorskip(library, reason=f"{library} is missing: pip install 'regdemo[web,test]'")
-httpx = pytest.importorskip("httpx", reason="httpx is missing: pip install 'regdemo[web,test]'")
+LIBRARIES = ("starlette", "uvicorn", "jinja2", "latex2mathml", "pygments", "httpx")
+MISSING = [library for library in LIBRARIES if find_spec(library) is None]
+if "httpx" not in MISSING:
+    import httpx
+
+
+def pytest_pycollect_makemodule():
+    """Skip the folder where a library is missing. A skip at the import of this file would end `pytest tests/web`."""
+    if MISSING:
+        pytest.skip(f"{MISSING[0]} is missing: pip install 'regdemo[web,peers,test]'", allow_module_level=True)
+
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
