@@ -96,7 +96,8 @@ def activation_noise(
                 x_label="scale of the activations",
                 y_label="std of the noise / activation",
                 series=[Series(name, at, [mean_square(e) ** 0.5 for e in es]) for name, es in relative.items()],
-                note="Added noise of one size matters less for larger activations. Multiplied noise grows with them.",
+                note="Added noise of one size matters less for larger activations. "
+                "Multiplied noise grows with them, so its relative size stays the same.",
             )
         ],
         blocks=[

@@ -20,8 +20,8 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "inputs"
 SAY = (
-    "Adversarial training minimizes the loss on attacked inputs, made again in each step with the current weights: "
-    "in the original recipe half the loss is on clean inputs and half on FGSM's. It buys robustness to that attack, "
+    "Adversarial training minimizes the loss on attacked inputs, made again in each step with the current weights. "
+    "In the original recipe half the loss is on clean inputs and half on FGSM's. It buys robustness to that attack, "
     "and costs a second forward and backward pass and often some clean accuracy. PGD, which takes several smaller "
     "steps, is usually the stronger attack to train on."
 )
@@ -111,7 +111,7 @@ def adversarial_training(
         claims=claims,
         picture=[
             Curves(
-                title="The training loss in the worst corner of each input's box",
+                title=f"The loss on the training examples under their worst changes of up to {epsilon:g} per input",
                 x_label="step",
                 y_label="worst-case loss",
                 series=[Series(f"trained on {name}", at, path) for name, (_, path) in paths.items()],
@@ -119,15 +119,16 @@ def adversarial_training(
         ],
         blocks=[
             Text(
-                f"One strong input has mean {STRONG:g} times the label, and {WEAK} weak inputs have mean {SHIFT:g} "
-                f"times the label; all have deviation 1. Together the weak ones say more than the strong one, and "
-                f"an attack shifts all of them against the label at once, by {epsilon:g} each."
+                f"One strong input has mean {STRONG:g} times the label, 1 or -1, and {WEAK} weak inputs have mean "
+                f"{SHIFT:g} times the label; all have deviation 1. Together the weak ones say more than the strong "
+                f"one, and an attack shifts all of them against the label at once, by {epsilon:g} each."
             ),
             Table(
                 title=f"Accuracy on {EXAMPLES} new examples, and the training losses",
                 columns=["trained on", "clean", "attacked", "clean loss", "worst loss", "on weak inputs"],
                 rows=[list(row) for row in rows],
-                note="Last column: the fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
+                note=f"The loss in rows two and three gives the clean inputs the weight {clean:g}. Last column: the "
+                "fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
                 "accuracies vary with the seed.",
             ),
         ],

@@ -160,9 +160,9 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
             rows=rows,
             note=(
-                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2, each weight weighted by "
-                "the mean square of its input, and the same for dropout and DropConnect. A second unit of the same "
-                "weights shows the difference: dropout drops the same inputs for both units."
+                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2, each $w^2$ multiplied by "
+                "the mean square of its input, and the same for dropout and DropConnect. The outputs $u_1$ and $u_2$ "
+                "of the unit and its twin show the difference: dropout drops the same inputs for both units."
             ),
         )
     ]
@@ -191,11 +191,12 @@ def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list
     ]
     blocks: list[Block] = [
         Table(
-            title=f"{BATCH} copies of one example, weights: {inputs}",
+            title=f"The output of a linear unit for {BATCH} copies of one example; weights: {inputs}",
             columns=["masks", "mask elements", "std within batch", "variance of the mean"],
             rows=rows,
             note=(
-                r"The last column is $p/(1-p) \sum w^2 x^2$, divided by B for separate masks: under one mask for the "
+                r"The last column is $p/(1-p) \sum w^2 x^2$, "
+                f"divided by B = {BATCH} for separate masks: under one mask for the "
                 "batch the mean has B times the variance. But separate masks take B times the memory of the weights; "
                 "AWD-LSTM uses one mask."
             ),

@@ -1,6 +1,6 @@
 """Max-norm: a bound on each unit's weights.
 
-Projects the weights into each unit back to a ball after every step. Checks the projection against torch.renorm and
+Projects each unit's incoming weights back to a ball after every step. Checks the projection against torch.renorm and
 against random points of the ball, and shows what a bound does that a penalty does not: no pull inside it, and after a
 step no unit beyond it, whatever the learning rate.
 """
@@ -123,7 +123,7 @@ def max_norm(
             ),
             *train_blocks[1:],
             Table(
-                title="Norms of the weights into each unit",
+                title="Norms of the weights into each unit" + (f", the first 8 of {units:,}" if units > 8 else ""),
                 columns=["unit", "before", "after"],
                 rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
             ),
@@ -171,7 +171,7 @@ def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]
         series=[Series(how, steps, paths[RATES[1], how]) for how in ("max-norm", "L2", "neither")],
     )
     table = Table(
-        title=f"The longest |w| in {STEPS} steps",
+        title=f"The largest |w| of the logistic model in {STEPS} steps",
         columns=["lr", "max-norm", r"L2, $0.05 |w|^2$", "neither"],
         rows=[[f"{r:g}", *(max(paths[r, how]) for how in ("max-norm", "L2", "neither"))] for r in RATES],
     )

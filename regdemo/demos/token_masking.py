@@ -24,11 +24,11 @@ SAY = (
     "BERT's masked language modeling chooses 15% of the tokens and predicts those: 80% of them are shown as "
     "[MASK], 10% as a random token, 10% as they are. In torch the labels are -100 elsewhere. [MASK] does not occur in "
     "fine-tuning; the random and the unchanged tokens make the model predict at visible tokens too. Special tokens and "
-    "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws the choice again each time."
+    "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws them again each time it sees a sequence."
 )
 WRONG_ANSWER = (
     "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, and all 15% are predicted. "
-    "In code: the second draw, for the random tokens among the 20% left, at 0.1 where 0.5 is needed; [CLS] and "
+    "Mistakes in code: a second draw, for the random tokens among the 20% left, at 0.1 where 0.5 is needed; [CLS] and "
     "padding chosen like words; or labels left at every token, so that most positions ask for a copy."
 )
 CARDS = (

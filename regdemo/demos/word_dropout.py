@@ -123,8 +123,8 @@ def word_dropout(
                     ["token", separate[0].item(), _deviation(separate, p), by_token**0.5],
                     ["number", (elementwise == 0).double().mean().item(), "-", "-"],
                 ],
-                note=f"Zeros: the fraction in one draw. Std: of the fraction of tokens lost, over {DRAWS:,} draws. "
-                "When a frequent word is dropped, a large part of the text is gone.",
+                note=f"Zeros: the fraction of the text that is 0 in one draw. Std: of the fraction of tokens "
+                f"lost, over {DRAWS:,} draws. When a frequent word is dropped, a large part of the text is gone.",
             ),
         ],
     )
@@ -148,7 +148,7 @@ def _sentence(p: float, generator: Generator) -> Table:
         return [name, " ".join(words)]
 
     return Table(
-        title=f"One sentence at p = {shown:.4g}",
+        title=f"One sentence at p = {shown:.4g}" + (", so that there is something to see" if shown > p else ""),
         columns=["a draw for each", "what is left"],
         rows=[line("word", by_word), line("token", by_token)],
     )

@@ -202,7 +202,7 @@ def batch_norm_in_training_mode() -> list[Block]:
 
     state = {name: value.clone() for name, value in model.state_dict().items()}
     tables = []
-    for mode, title in ((True, "Accuracy as the colleague measures it"), (False, "After model.eval()")):
+    for mode, title in ((True, "Accuracy in training mode"), (False, "After model.eval()")):
         rows = []
         for name, order in orders.items():
             cells: list[object] = [name]

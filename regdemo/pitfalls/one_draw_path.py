@@ -81,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     in_eval = stack(broken).eval()(torch.zeros(1, 1)).item()
     return [
         Claim(
-            f"The sum of {DEPTH} branches that each add 1, in training",
+            f"The mean sum of {DEPTH} branches that each add 1, in training",
             DEPTH * (1 - P),
             "$(1-p) L$",
             wrong.mean().item(),

@@ -1,4 +1,4 @@
-"""Train for MC: samples by model.train(), which moves the batch norm.
+"""Train for MC: model.train() for the passes moves batch norm's statistics.
 
 MC dropout needs dropout on in prediction. `model.train()` switches it on, and the batch norms too: they then normalize
 by the batch that is being predicted, and each pass moves their running statistics towards that batch. Afterwards the
@@ -15,8 +15,8 @@ from regdemo.report import Block, Claim
 BREAKS = "mc_dropout"
 CARDS = ("Q18.215", "Q18.214", "Q18.217")
 SAY = (
-    "For MC dropout put the model in eval, and then its dropout modules alone in training "
-    "(nn.MultiheadAttention, whose rate is a float, included). model.train() also updates the batch norms "
+    "For MC dropout put the model in eval, and then only its dropout modules and each "
+    "nn.MultiheadAttention, whose rate is a float, in training. model.train() would also update the batch norms "
     "on what you predict. With nn.TransformerEncoderLayer call torch.backends.mha.set_fastpath_enabled(False) too: "
     "its fast path in eval skips the dropout modules."
 )
@@ -59,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     learned = 1 - 0.9**PASSES
     return [
         Claim(
-            f"After {PASSES} passes, how far the running mean has moved to that of the test batch",
+            f"The fraction of the way to the test batch's mean that the running mean moves in {PASSES} passes",
             learned,
             f"$1 - 0.9^{{{PASSES}}}$",
             moved,
