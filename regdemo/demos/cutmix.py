@@ -1,7 +1,7 @@
 """CutMix: paste a box, mix the labels by area.
 
-Draws boxes and checks that a label's weight is the fraction of pixels left of its image; where the edge cuts the box,
-that is not the fraction drawn. Then it compares the mean of the area pasted with its exact value.
+Draws boxes and checks that a label's weight is the fraction of pixels that come from its image; where the edge cuts the
+box, that is not the fraction drawn. Then it compares the mean of the area pasted with its exact value.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def cutmix(
     claims = [
         one_of_two(images, 0.0, 1.0, "Each pixel comes from one of the two images"),
         Claim(
-            "A label's weight is the fraction of pixels left of its image",
+            "A label's weight is the fraction of pixels that come from its image",
             0,
             "largest difference",
             gap(weights, left),

@@ -1,6 +1,6 @@
 """FGSM: the small step in the inputs that hurts most.
 
-Attacks a logistic model, where the worst case is known in closed form: no corner of the box is worse than FGSM's.
+Attacks a logistic model, where the worst case is known in closed form: no input within epsilon is worse than FGSM's.
 Compares FGSM with random signs of the same size.
 """
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     r"FGSM adds $\epsilon$ times the sign of the loss's gradient in the input: the worst step in a max-norm box if "
-    r"the loss is linear there. For a logistic model with labels $t = \pm 1$ it is exactly that: the loss becomes "
-    r"softplus$(\epsilon |w|_1 - t\,w x)$. Training on such inputs is adversarial training; it buys robustness to "
-    "this attack, and costs a second forward and backward pass and often some clean accuracy."
+    r"the loss is linear there. For a logistic model with labels $t = \pm 1$ no step in the box is worse: the "
+    r"loss becomes softplus$(\epsilon |w|_1 - t\,w x)$. Training on such inputs is adversarial training; it buys "
+    "robustness to this attack, and costs a second forward and backward pass and often some clean accuracy."
 )
 WRONG_ANSWER = (
     r"'It is training with noise.' Random signs times $\epsilon$ move a logit by about $\epsilon |w|_2$, FGSM by "
@@ -71,8 +71,9 @@ def fgsm(
         bound = torch.nn.functional.softplus(-t[0] * (attacked[0] @ w)).item()
         moved = epsilon * (corners @ w)
         clean, hurt = (torch.nn.functional.softplus(-t * (inputs_ @ w)).mean().item() for inputs_ in (x, attacked))
-        noisy = torch.nn.functional.softplus(-t * ((x + epsilon * _signs(x.shape, generator)) @ w)).mean().item()
-        right = [(t * (inputs_ @ w) > 0).double().mean().item() for inputs_ in (x, attacked)]
+        noised = x + epsilon * _signs(x.shape, generator)
+        noisy = torch.nn.functional.softplus(-t * (noised @ w)).mean().item()
+        right = [(t * (inputs_ @ w) > 0).double().mean().item() for inputs_ in (x, noised, attacked)]
     claims = [
         Claim(
             "Every input moves by epsilon, none further",
@@ -117,12 +118,12 @@ def fgsm(
                 f"{inputs:,})."
             ),
             Table(
-                title="Loss and accuracy of the random model on random labels",
-                columns=["inputs", "mean loss", "accuracy"],
+                title=f"Loss and accuracy of the random model on {EXAMPLES} examples with random labels",
+                columns=["examples", "mean loss", "accuracy"],
                 rows=[
                     ["clean", clean, right[0]],
-                    ["random signs", noisy, "-"],
-                    ["FGSM", hurt, right[1]],
+                    ["random signs", noisy, right[1]],
+                    ["FGSM", hurt, right[2]],
                 ],
                 note="Weights and labels are random here, so about half of the predictions are right before the "
                 "attack: it is the change that counts.",

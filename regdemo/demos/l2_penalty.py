@@ -205,7 +205,7 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
         ),
     ]
     block = Table(
-        title=f"strength $|w|^2$ in the loss against weight_decay, {STEPS} steps at lr = {LR:g}",
+        title=f"Weights after {STEPS} steps at lr = {LR:g}: strength $|w|^2$ in the loss against weight_decay",
         columns=["optimizer", "largest difference"],
         rows=[[name, value] for name, value in found.items()],
         note="Adam's weight_decay is the L2 penalty too; AdamW's decay bypasses the gradients.",

@@ -1,7 +1,7 @@
 """Mixout: drop what fine-tuning has changed.
 
-Puts single weights back to their pretrained values in training and rescales the rest. Checks mean, variance and the
-fixed point, and compares Mixout with dropout of the weights.
+Puts single weights back to their pretrained values in training and rescales the change of the rest. Checks mean,
+variance and the fixed point, and compares Mixout with dropout of the weights.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    "Mixout is dropout towards the pretrained weights: in each training pass a fraction $p$ of the weights are "
-    "put back to where fine-tuning began, and the change of the rest is scaled by $1/(1-p)$. Its noise grows with "
-    "the distance from the pretrained weights, so it acts like a penalty on that distance, as dropout of the weights "
-    "acts like one on their size."
+    "Mixout is dropout towards the pretrained weights: in each training pass a weight is put back to its "
+    "pretrained value with probability $p$; otherwise its change by fine-tuning is scaled by $1/(1-p)$. The noise "
+    "grows with the distance from the pretrained weights, so it acts like a penalty on that distance, as dropout of "
+    "the weights acts like one on their size."
 )
 WRONG_ANSWER = (
     "'Mixout mixes examples of a batch.' That is nearer to mixup. Close second: leaving out the $-p W_0$ of "
@@ -120,7 +120,7 @@ def mixout(
         blocks=[
             Text(
                 f"Fine-tuning has moved each weight from {PRETRAINED:g} to {PRETRAINED + CHANGE:g}. In a training "
-                f"pass a fraction p = {p} of them is put back to {PRETRAINED:g}, and the change of the others is "
+                f"pass each is put back to {PRETRAINED:g} with probability p = {p}; otherwise its change is "
                 f"multiplied by $1/(1-p)$ = {scale:.4g}: $W_0 + dropout(W - W_0)$."
             ),
             _next_to_dropout(p, size, generator),

@@ -129,12 +129,12 @@ def spectral_norm(
         ],
         blocks=[
             Text(
-                f"Square layers of {size} units with ReLU between them, normalized by torch. Its parametrization "
-                "takes 15 steps of power iteration when it is registered and, by default, one in each training "
-                "pass."
+                f"The chain has square layers of {size} units with ReLU between them, normalized by torch. Its "
+                "parametrization takes 15 steps of power iteration when it is registered and, by default, one in "
+                "each training pass."
             ),
             Table(
-                title="Largest singular value of the normalized weight, one step of power iteration per pass",
+                title="Largest singular value of layer 1's normalized weight, one step of power iteration per pass",
                 columns=["pass", "largest singular value"],
                 rows=[[number, passes[number - 1]] for number in (1, 2, 5, 10, 20, PASSES)],
             ),

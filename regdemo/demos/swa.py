@@ -79,8 +79,9 @@ def swa(
                 "less of the variance than $1 - 1/n$.",
             ),
             Text(
-                "A linear layer and a batch norm, averaged over models whose weights differ: AveragedModel copies the "
-                "last model's running statistics, which are not those of the average's own activations."
+                f"Here a linear layer and a batch norm are averaged over {models} models whose weights differ. "
+                "AveragedModel copies the last model's running statistics, which are not those of the average's "
+                "own activations."
             ),
             table,
         ],

@@ -26,8 +26,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'It is weight decay by other means.' That is true of input noise on a linear model with squared error: "
-    r"it costs $\sigma^2 |w|^2$. Weight noise costs $\sigma^2 |x|^2$, whatever w is. And `w.data.add_(noise)` "
-    "before each step, not taken off again, is not weight noise: the draws add up."
+    r"it costs $\sigma^2 |w|^2$. In that model weight noise costs $\sigma^2 |x|^2$, whatever w is. And "
+    "`w.data.add_(noise)` before each step, not taken off again, is not weight noise: the draws add up."
 )
 CARDS = (
     "Q18.230",
@@ -153,7 +153,8 @@ def weight_noise(
         claims=claims,
         picture=[
             Curves(
-                title="Two layers, y = b a x with b a = 1: the mean square of the change of y under this noise",
+                title="Two layers, y = b a x with b a = 1: the mean square of the change of y under noise of size "
+                f"{std:g}",
                 x_label="a, the weight of the first layer",
                 y_label="mean square of y - 1, at x = 1",
                 series=[

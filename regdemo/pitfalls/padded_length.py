@@ -2,7 +2,7 @@ r"""Padded length: NEFTune's noise scaled by the length of the longest text.
 
 NEFTune scales noise uniform on $(-1, 1)$ by $\alpha/\sqrt{L d}$ for a text of $L$ tokens of width $d$, so that the
 expected squared norm of the noise over the text is $\alpha^2/3$ whatever its length. The snippet takes $L$ from
-the shape of the batch, which is the padded length $T$: the noise of a text is $\sqrt{L/T}$ times what was asked for,
+the shape of the batch, which gives the padded length $T$: the noise of a text is $\sqrt{L/T}$ times what was asked for,
 and depends on its batch.
 """
 
@@ -71,7 +71,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     claims.append(fixed_claim("The padding gets no noise", 0, "largest", padding, *EXACT))
     return claims, [
         Table(
-            f"Norm of the noise over a text, alpha = {ALPHA:g}, intended {sqrt(meant):.3g}",
+            f"Norm of the noise over a text padded to {PADDED}, alpha = {ALPHA:g}, intended {sqrt(meant):.3g}",
             ["tokens", "broken", "fixed"],
             [
                 [length, sqrt(wrong), sqrt(right)]

@@ -1,4 +1,4 @@
-"""Smoothed targets: .9 and .025 are not what torch's 0.1 gives.
+"""Smoothed targets: torch's label smoothing of 0.1 doesn't give .9 and .025.
 
 Some texts explain label smoothing of 0.1 over five classes as [.025, .025, .9, .025, .025], and show torch's
 CrossEntropyLoss(label_smoothing=0.1) next to it. torch spreads e over all K classes, the right one included: its

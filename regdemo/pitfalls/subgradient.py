@@ -62,7 +62,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "Exact zeros",
             FEATURES - LARGE,
-            rf"{FEATURES - LARGE} least-squares weights have $|b| \le \lambda$",
+            r"least-squares weights b in $[-\lambda, \lambda]$",
             (right == 0).sum().item(),
             *EXACT,
         ),

@@ -46,7 +46,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(f"At p = {p} the fraction counted is", p, "$p$", counted[p][1], *proportion(p, active)),
     ], [
         Table(
-            "The fraction that is reported as dropped",
+            f"The fraction that is reported as dropped, for {N:,} normal inputs of the ReLU",
             ["p", "broken", "$1 - (1-p)/2$", "fixed"],
             [[str(p), wrong, 1 - (1 - p) / 2, right] for p, (wrong, right) in counted.items()],
         )
