@@ -79,7 +79,7 @@ def annealed_dropout(
         Claim(
             f"Early dropout is on until step {half}, late dropout from there on",
             p,
-            "$p$, late at $T/2$ and early one step before",
+            f"$p$, late at step {half} and early one step before",
             (rates["late"][half] + rates["early, constant"][half - 1]) / 2,
             *EXACT,
         ),

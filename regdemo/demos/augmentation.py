@@ -1,8 +1,8 @@
 """Augmentation: delete and swap words, or rewrite.
 
 Deletes and swaps words of a text at random, as "easy data augmentation" does, and counts what is left, what moved and
-how often a negation is lost. With translation models on this machine it also translates there and back; with another
-sequence-to-sequence model it paraphrases. Nothing is downloaded.
+how often one word, a negation if there is one, is lost. With translation models on this machine it also translates
+there and back; with another sequence-to-sequence model it paraphrases. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def augmentation(
     text: Annotated[str, Words("The text to augment.", 1, 60)] = "the film was not good but the music stayed with me",
     model: Annotated[str, Words("Folder or cached name of a model that translates, or paraphrases.")] = "",
     back_model: Annotated[str, Words("Folder or cached name of the model that translates back.")] = "",
-    prompt: Annotated[str, Words("Words to put before the text, for a model that paraphrases.")] = "",
+    prompt: Annotated[str, Words("Words that the model expects before the text.")] = "",
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Augment one text many times over, and count what becomes of its words."""

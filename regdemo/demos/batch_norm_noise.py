@@ -88,7 +88,7 @@ def batch_norm_noise(
         Claim(
             "In a batch of two only the sign is left",
             1,
-            "$|y| = 1$",
+            "$|y|$",
             1 + gap(pairs.abs(), 1.0),
             *rounding(1),
         ),
@@ -127,7 +127,7 @@ def batch_norm_noise(
         claims=claims,
         picture=[
             Curves(
-                title=f"Standard deviation of the output for an activation of {value:g}, over random batches",
+                title=f"Standard deviation of the output for an activation of {value:g}, over {SHOWN:,} batches",
                 x_label="log2 of the batch size",
                 y_label="standard deviation",
                 series=[
@@ -139,14 +139,14 @@ def batch_norm_noise(
         ],
         blocks=[
             Text(
-                f"The example's activation is {value:g} in all {DRAWS:,} batches; the other activations are drawn from "
+                f"The example's activation is {value:g} in all batches; the other activations are drawn from "
                 "$N(0, 1)$. There is no learned scale or shift, and eps is almost 0."
             ),
             Table(
                 title=f"Output for an activation of {value:g}, in {SHOWN:,} batches of each size",
                 columns=["batch size", "mean", "standard deviation", r"$\sqrt{(1 + x^2/2)/B}$"],
                 rows=rows,
-                note="The formula is of first order in $1/B$: it is far off in the smallest batches.",
+                note="The formula is of first order in $1/B$: it can be far off in the smallest batches.",
             ),
         ],
     )

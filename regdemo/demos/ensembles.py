@@ -1,6 +1,6 @@
 """Ensembles: bagging averages, boosting adds up.
 
-Fits scikit-learn's bagging to full regression trees on many draws of the labels, and compares the variance of the
+Bags full regression trees with scikit-learn, on many draws of the labels, and compares the variance of the
 average with the formula that uses the trees' correlation. Then it boosts stumps, and compares their bias with that of
 one stump and of a bag of stumps.
 """
@@ -153,7 +153,7 @@ def ensembles(
                 f"predicts the label of the nearest row. Each tree fits all {DRAWS:,} draws of the labels at once."
             ),
             Curves(
-                title=f"Boosted stumps, learning rate {RATE:g}",
+                title=f"Boosted stumps, learning rate {RATE:g}, over {SETS} draws of the labels",
                 x_label="rounds",
                 y_label="squared error",
                 series=[Series("squared bias", at, biases), Series("variance", at, variances)],

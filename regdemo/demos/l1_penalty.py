@@ -59,9 +59,9 @@ def l1_penalty(
         picture=blocks[:2],
         blocks=[
             Text(
-                f"The loss gains {strength:g} times the sum of |w|. Its pull is the same for a small weight as for "
-                "a large one, so a weight on which the data pull less is exactly 0 at the minimum. L2's pull fades "
-                "with the weight: it makes weights small instead."
+                f"The loss, half the mean squared error, gains {strength:g} times the sum of |w|. This penalty's pull "
+                "is the same for a small weight as for a large one, so a weight on which the data pull less is exactly "
+                "0 at the minimum. L2's pull fades with the weight: it makes weights small instead."
             ),
             *blocks[2:],
             *step_blocks,

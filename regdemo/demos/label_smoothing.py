@@ -1,7 +1,7 @@
 """Label smoothing: a little of the target goes to every class.
 
 Reads the targets off torch's own loss, splits that loss into its two parts, and compares the two conventions for
-the wrong classes. Then it shows the point: how large a logit may usefully become.
+the wrong classes. Then it finds the best gap between the right logit and the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ACTS_ON = "targets"
 PROVIDED_BY = "torch.nn.CrossEntropyLoss"
 SAY = (
     r"Label smoothing trains towards $(1-e)\,onehot + e/K$: its loss is $1-e$ times cross entropy plus $e$ times the "
-    r"mean of $-\ln p$ over the classes. The right logit then has a finite best gap to the others, "
+    r"mean of $-\ln p$ over the $K$ classes. The right logit then has a finite best gap to the others, "
     r"$\ln(1 + K(1-e)/e)$: the loss punishes more confidence than that. Label smoothing often helps calibration, and "
     "sometimes accuracy. Whether a smoothed model is a worse teacher for distillation is disputed."
 )
@@ -119,7 +119,7 @@ def label_smoothing(
         Claim(
             f"A logit {gap:.4g} above the others is best: the slope is 0",
             0,
-            r"p - target = 0 at $\ln(1 + K(1-e)/e)$",
+            r"p - target at a gap of $\ln(1 + K(1-e)/e)$",
             worst(slope) * examples,
             *rounding(1),
         ),
@@ -160,7 +160,7 @@ def label_smoothing(
         ],
         blocks=[
             Table(
-                title="The target when class 0 is right",
+                title="The target when class 0 is right" + (f", {SHOWN} of {k:,} classes" if k > SHOWN else ""),
                 columns=["loss", *(f"class {i}" for i in range(min(k, SHOWN)))],
                 rows=[
                     ["cross entropy", *_row(1.0, 0.0, k)],

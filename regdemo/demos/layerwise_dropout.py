@@ -72,14 +72,14 @@ def layerwise_dropout(
             "With $l/L$ the first layer has the rate $p_{max}/L$", p_max / depth, "$p_{max}/L$", huang[0], *rounding(1)
         ),
         Claim(
-            "Layers left by linspace",
+            "Layers left by linspace, on average",
             deep,
             "$L (1 - p_{max}/2)$" if depth > 1 else "1",
             sum(kept_linspace),
             *_sum_of_draws(linspace, networks),
         ),
         Claim(
-            "Layers left by $l/L$",
+            "Layers left by $l/L$, on average",
             deep_huang,
             "$L - (L+1) p_{max}/2$",
             sum(kept_huang),
@@ -124,7 +124,7 @@ def layerwise_dropout(
                     ["linspace", "$p_{max} (l-1)/(L-1)$", deep, sum(kept_linspace)],
                     ["l/L", r"$p_{max}\, l/L$", deep_huang, sum(kept_huang)],
                 ],
-                note="Expected is the sum of $1 - p_l$. For L > 1, $l/L$ drops $p_{max}/2$ layers more.",
+                note="Expected is the sum of $1 - p_l$. For L > 1, $l/L$ drops $p_{max}/2$ layers more than linspace.",
             ),
             *model_blocks,
         ],

@@ -1,7 +1,8 @@
 """LoRA dropout: drop the input of the update alone.
 
-Draws many masks of one input to a low-rank update of a frozen layer. The frozen layer's part stays as it is in each of
-them; the update's mean and variance are compared with their formulas, and the output in eval with the merged weight's.
+Draws many masks of one example's input to a low-rank update of a frozen layer. The frozen layer's part is the same
+under each mask; the update's mean and variance are compared with their formulas, and the output in eval with the merged
+weight's.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ SAY = (
     "merged into $W$."
 )
 WRONG_ANSWER = (
-    "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops the input of the "
-    "adapter's branch. And 'the first output is noisy already': $B$ starts at 0, so the first output is that of "
-    "the frozen layer. In the first step the mask affects the gradient of $B$ alone, since that of $A$ is 0."
+    "'LoRA dropout drops entries of A and B', or 'it drops the layer's input'. It drops elements of the "
+    "input to the adapter's branch. And 'the first output is noisy already': $B$ starts at 0, so the first output is "
+    "that of the frozen layer. In the first step the mask affects the gradient of $B$ alone, since that of $A$ is 0."
 )
 CARDS = ("Q18.284", "Q18.286", "Q18.285", "Q18.565")
 
@@ -44,7 +45,7 @@ def lora_dropout(
     draws: Annotated[int, count("Masks drawn.", 1_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
-    """Draw masks for one input of a linear layer with one output and an update of rank `rank`."""
+    """Draw masks for one example in a linear layer with one output and an update of rank `rank`."""
     generator = seeded(seed)
     frozen = torch.nn.utils.skip_init(torch.nn.Linear, INPUTS, 1, dtype=torch.float64)
     with torch.no_grad():
@@ -100,14 +101,14 @@ def lora_dropout(
         Claim(
             "A dropped element is missing from the update, and the others are scaled by $1/(1-p)$",
             0,
-            r"$\Delta w \cdot (m x) / (1-p)$",
+            r"difference from $\Delta w \cdot (m x) / (1-p)$",
             gap(half, parts[kept].sum() / (1 - p)),
             *rounding(1 + parts.abs().sum().item() / (1 - p)),
         ),
         Claim(
             "In eval the output is that of the merged weight",
             0,
-            r"$y = (W + (\alpha/r) B A) x$",
+            r"difference from $(W + (\alpha/r) B A) x$",
             gap(in_eval, merged),
             *rounding(1 + parts.abs().sum().item()),
         ),
@@ -133,7 +134,7 @@ def lora_dropout(
         ],
         blocks=[
             Text(
-                f"A frozen layer has {INPUTS} inputs, one output and an update of rank {rank}. One input passes "
+                f"A frozen layer has {INPUTS} inputs, one output and an update of rank {rank}. One example passes "
                 f"through it under {draws:,} draws of the mask."
             ),
             Table(

@@ -16,8 +16,8 @@ from regdemo.report import Block, Claim
 BREAKS = "dropout_sites"
 CARDS = ("Q18.323", "Q18.61", "Q18.60")
 SAY = (
-    "torch's transformer layers take (T, B, D) by default: pass batch_first=True. To test, change example 1 in "
-    "eval: the output for example 0 must not change."
+    "torch's transformer layers take (T, B, D) by default: for (B, T, D) pass batch_first=True. To test, change "
+    "example 1 in eval: the output for example 0 must not change."
 )
 WRONG_ANSWER = "'The output has the right shape, so the input had it too.' The layer accepts either layout."
 

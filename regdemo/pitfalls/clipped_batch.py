@@ -16,9 +16,9 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
-    r"DP-SGD clips each example's gradient, sums, adds noise of standard deviation $\sigma C$, and divides by the "
-    "batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, not the influence of an example: one "
-    "example can change the gradient by C, while the noise is scaled to C/B."
+    r"DP-SGD clips each example's gradient to norm $C$, sums, adds noise of standard deviation $\sigma C$, and divides "
+    "by the batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, not the influence of an example: "
+    "one example can change the gradient by C, while the noise is scaled to C/B."
 )
 WRONG_ANSWER = (
     "'The gradient's norm is at most C, so it is private.' One example can still change it by C, or even by 2C."
