@@ -155,7 +155,8 @@ def elastic_net(
         blocks=[
             Text(
                 f"{FEATURES} features, {EXAMPLES} examples. The first two are copies of each other, the next two have "
-                f"a correlation of {rho:g}, the fifth is alone, and the other {FEATURES - 5} are not needed."
+                f"a correlation of {rho:g}, and the fifth is alone. Their true weights are 2, 2, 1, 1 and 2; those of "
+                f"the other {FEATURES - 5} features are 0."
             ),
             Table(
                 title="The weights, from a start that favors the first copy and from one that favors the second",

@@ -1,7 +1,7 @@
 """LayerDrop: skip whole layers, to prune them later.
 
 Counts how many layers run, shows on layers that compute x + 1 that nothing is rescaled, unlike in DropPath, and checks
-that a network pruned to every other layer computes what one of the masks computes.
+that a network pruned to every other layer computes what the whole one computes under one of the masks.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'The mean output in training is what eval computes.' That holds for one block under DropPath, which divides by "
-    "1-p. LayerDrop in the paper's code does not: eval runs all layers, more than a training pass does on average. And "
-    "a draw made once, when the network is built, is pruning, not LayerDrop."
+    "1-p. LayerDrop in the paper's code does not divide: eval runs all layers, more than a training pass does on "
+    "average. And a draw made once, when the network is built, is pruning, not LayerDrop."
 )
 CARDS = (
     "Q18.220",
@@ -129,7 +129,7 @@ def layer_drop(
         claims=claims,
         picture=[
             HeatMap(
-                title="Which layers run",
+                title=f"Which layers run in the first {min(draws, SHOWN)} passes",
                 values=ran[:SHOWN].T.tolist(),
                 low=0.0,
                 high=1.0,

@@ -55,7 +55,8 @@ def sam(
             Series("equal loss", at, walls),
             Series("equal loss, other side", at, [-y for y in walls]),
         ],
-        note="SGD stops soon after it reaches the bottom. SAM goes on to where the valley is flatter.",
+        note=f"{STEPS} steps each. SGD stops soon after it reaches the bottom. SAM goes on to where the valley is "
+        "flatter.",
     )
     ends = {name: _sharpness(torch.tensor(along[-1])).item() for name, (along, _) in paths.items()}
     claims.append(

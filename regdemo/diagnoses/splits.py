@@ -210,7 +210,7 @@ def within_noise() -> list[Block]:
             "Eight seeds",
             columns,
             rows,
-            f"Mean difference {mean:+.1f} points, 95% interval [{mean - half:.1f}, {mean + half:.1f}].",
+            f"Mean difference, 10 minus 8: {mean:+.1f} points, 95% interval [{mean - half:.1f}, {mean + half:.1f}].",
         ),
     ]
 
@@ -230,7 +230,7 @@ def best_of_many() -> list[Block]:
             rows.append([tries, *best])
     columns = ["submissions", "best on the test set", "the same model on 200 new examples"]
     return [
-        table("Models that guess, two classes", columns[:2], [row[:2] for row in rows]),
+        table("Models that guess, two classes, 200 test examples", columns[:2], [row[:2] for row in rows]),
         table("Once more, on new data", columns, rows),
     ]
 

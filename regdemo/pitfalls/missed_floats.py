@@ -1,7 +1,7 @@
 """Missed floats: a loop over nn.Dropout that misses attention.
 
-A rate need not be a module. nn.MultiheadAttention keeps its rate as a plain float, and so does the attention of Llama
-in transformers. The loop that sets `.p` on each nn.Dropout misses them: with dropout "off", the model still drops
+A dropout need not be a module. nn.MultiheadAttention keeps its rate as a plain float, and so does the attention of
+Llama in transformers. The loop that sets `.p` on each nn.Dropout misses them: with dropout "off", the model still drops
 attention weights in training.
 """
 

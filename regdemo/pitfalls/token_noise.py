@@ -48,7 +48,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     noise = (fixed(ids, STD, embedding) - embedding(ids)).detach()
     return [
         Claim(
-            f"The fraction of GPT-2's {VOCABULARY:,} ids that noise of {STD} changes",
+            f"The fraction of GPT-2's {VOCABULARY - 1:,} ids above 0 that noise of {STD} changes",
             expected,
             "mean P(noise < -spacing(id)/2)",
             (moved != 0).double().mean().item(),
