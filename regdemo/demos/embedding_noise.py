@@ -121,13 +121,13 @@ def embedding_noise(
         ],
         blocks=[
             Text(
-                f"In training NEFTune adds to each of L d = {tokens * width:,} numbers of an embedded sequence a "
-                rf"draw from Uniform(-1, 1), times $\alpha/\sqrt{{L d}}$ = {half**0.5:.4g}. A longer sequence gets "
+                rf"In training NEFTune adds a draw from Uniform(-1, 1), times $\alpha/\sqrt{{L d}}$ = {half**0.5:.4g}, "
+                f"to each of the L d = {tokens * width:,} numbers of an embedded sequence. A longer sequence gets "
                 "less noise for each token, and noise of the same root mean square norm in all."
             ),
             Table(
                 title=f"The norm of a sequence's noise, d = {width}",
-                columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at {FIXED} per number"],
+                columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at ±{FIXED} per number"],
                 rows=[_norms(length, width, alpha, generator) for length in LENGTHS],
                 note="At a fixed size for each number, the norm grows with the root of the length.",
             ),

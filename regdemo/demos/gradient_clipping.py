@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ACTS_ON = "gradients"
 PROVIDED_BY = "torch.nn.utils.clip_grad_norm_"
 SAY = (
-    r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$: the direction stays, only the length is "
-    "bounded, so a step of plain SGD is at most the learning rate times $c$ long. Clipping by value bounds each "
-    "entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before "
+    r"Clipping by norm scales the whole gradient by $\min(1, c/|g|)$ for the bound $c$: the direction stays, only the "
+    "length is bounded, so a step of plain SGD is at most the learning rate times $c$ long. Clipping by value bounds "
+    "each entry and in general turns the direction. Log the norm that clip_grad_norm_ returns: it is the one before "
     "clipping."
 )
 WRONG_ANSWER = (
@@ -60,8 +60,8 @@ def gradient_clipping(
         picture=blocks[:1],
         blocks=[
             Text(
-                "Clipping by norm takes the gradients of all parameters as one vector and shortens it to "
-                f"{max_norm:g} when it is longer. Clipping by value limits each entry by itself to the range from "
+                "Clipping by norm takes the gradients of all parameters as one vector and shortens it to the "
+                f"norm {max_norm:g} when it is longer. Clipping by value limits each entry by itself to the range from "
                 f"-{max_norm:g} to {max_norm:g}."
             ),
             *blocks[1:],
@@ -105,7 +105,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         "none": flat,
         "by norm": gradient(by_norm),
         "by value": gradient(by_value),
-        "each alone": gradient(each_alone),
+        "each tensor alone": gradient(each_alone),
     }
     claims = [
         Claim("clip_grad_norm_ returns the norm before clipping", norm, "$|g|$", returned, *rounding(norm)),
@@ -141,7 +141,7 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
             "With each tensor clipped alone, the direction turns too",
             _cosine(each, flat),
             "cosine of g and its tensors over their norms",
-            _cosine(ways["each alone"], flat),
+            _cosine(ways["each tensor alone"], flat),
             *ROUNDING,
         ),
         Claim(
@@ -153,10 +153,10 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         ),
     ]
     block = Table(
-        title=f"A gradient of norm {norm:.4g}, one of {2 * size:,} entries {EXPLODED:g} times too large",
+        title=f"A gradient of norm {norm:.4g}, with one of its {2 * size:,} entries {EXPLODED:g} times too large",
         columns=["clipped", "norm", "largest entry", "cosine to g"],
         rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
-        note="By norm the step is short and keeps its direction. By value, and each alone, it points elsewhere.",
+        note="By norm the gradient keeps its direction. By value, and with each tensor clipped alone, it is turned.",
     )
     at = [float(i + 1) for i in range(min(16, size))]
     curves = Curves(

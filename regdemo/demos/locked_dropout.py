@@ -87,7 +87,7 @@ def locked_dropout(
         ),
         identity_in_eval(regularizers.locked_dropout(x, p, training=False), x),
         _noise(p, y, 1, "Under a locked mask an average over time keeps all of the noise"),
-        _noise(p, fresh, steps, "Under fresh masks an average over time keeps $1/T$ of the noise"),
+        _noise(p, fresh, steps, "Under fresh masks an average over time keeps $1/T$ of the noise's variance"),
         Claim(
             f"The fraction of units that fresh masks spare up to step {steps}",
             (1 - p) ** steps,

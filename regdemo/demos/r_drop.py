@@ -29,7 +29,7 @@ SAY = (
 WRONG_ANSWER = (
     "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be a log-probability, the divergence is "
     "one-sided, and the default reduction divides by the number of classes too. Close second: the same mask in both "
-    "passes, as from one reseeded generator. Then the term is 0."
+    "passes, as from a generator reseeded before each. Then the KL term is 0."
 )
 CARDS = (
     "Q18.114",
@@ -116,9 +116,9 @@ def r_drop(
         claims=claims,
         picture=[
             Curves(
-                title="How far two passes disagree, over the rate",
+                title="How far two passes disagree, over the drop rate",
                 x_label="p",
-                y_label="(KL + KL) / 2",
+                y_label="mean of the two KLs",
                 series=[Series("measured", rates, [disagreement(forward(q), forward(q)) for q in rates])],
                 note=f"A network with random weights; examples: {examples:,}. Whether R-Drop helps is not measured.",
             )
@@ -138,7 +138,7 @@ def r_drop(
                     ["sum over all (the authors' README)", summed, float(examples)],
                     ["mean over all (kl_div's default)", over_all, 1 / CLASSES],
                 ],
-                note="A value of alpha that was tuned for one reduction means another strength under the next.",
+                note="A value of alpha that was tuned for one reduction has another strength under a different one.",
             ),
         ],
     )
@@ -159,7 +159,7 @@ def _predictions(first: Tensor, second: Tensor) -> Table:
         for name, logits in (("first", first), ("second", second))
     ]
     return Table(
-        title="One input, two masks, two predictions",
+        title=f"Probabilities in the two passes; examples shown: {min(SHOWN, len(first))} of {len(first):,}",
         columns=["example", "pass", *(f"class {i}" for i in range(CLASSES))],
         rows=rows,
     )

@@ -256,7 +256,7 @@ def voting() -> list[Block]:
         chances = model.fit(train_x, train_y).predict_proba(test_x)
         wrong = chances.argmax(1) != test_y
         rows.append([name, float(wrong.mean()), float(chances[wrong].max(1).mean())])
-    return [table("Test, 300 training digits", ["model", "error", "confidence when wrong"], rows)]
+    return [table("Results on test digits after training on 300", ["model", "error", "confidence when wrong"], rows)]
 
 
 @diagnosis("Q18.550")

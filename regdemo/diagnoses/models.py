@@ -37,12 +37,12 @@ def tree_depth() -> list[Block]:
                 1 - float(tree.score(val_x, val_y)),
             ]
         )
-    return [table("A decision tree", ["depth", "leaves", "training error", "validation error"], rows)]
+    return [table("A decision tree, 400 examples", ["depth", "leaves", "training error", "validation error"], rows)]
 
 
 @diagnosis("Q18.661")
 def boosting_rounds() -> list[Block]:
-    """Boosting over its rounds: more of them overfit, and a smaller step overfits later."""
+    """Boosting over its rounds: too many overfit, and a smaller step overfits later."""
     train_x, val_x, train_y, val_y = _moons()
     marks = (10, 30, 100, 300)
     columns = ["rounds", "training loss", "validation loss", "validation error"]
@@ -77,7 +77,7 @@ def forest_size() -> list[Block]:
         rows.append([trees, *map(float, np.mean(scores, axis=0))])
     return [
         table(
-            "A random forest of full trees, mean over 10 seeds (300 trees: 2)",
+            "A random forest of full trees, mean over 10 seeds (over 2 for 300 trees)",
             ["trees", "training error", "validation error"],
             rows,
         )
@@ -197,7 +197,7 @@ def bagging() -> list[Block]:
             "Full regression trees on bootstrap samples, over 100 training sets",
             ["trees", "variance", "rho s^2 + (1 - rho) s^2 / M"],
             table_rows,
-            f"Variance of one tree s^2 = {variance:.3f}, correlation of two rho = {rho:.3f}, "
+            f"Variance of one tree s^2 = {variance:.3f}, correlation of two trees rho = {rho:.3f}, "
             f"rho s^2 = {variance * rho:.3f}.",
         )
     ]

@@ -60,19 +60,23 @@ def measure() -> tuple[list[Claim], list[Block]]:
     # about 1/(pi^2 (d - 2)), and the rows add 1/(4 n): below 0.01.
     return [
         Claim(
-            f"Mean validation accuracy of the training set's weights, over {TASKS} tasks",
+            f"Mean validation accuracy of the weights that labeled the training set, over {TASKS} tasks",
             0.5,
             r"$1 - E[\text{angle}]/\pi = 0.5$",
             wrong.mean().item(),
             *mean_of_bounded(0.01, 0.5, TASKS),
         ),
         fixed_claim(
-            "Validation accuracy of the training set's weights", 1, "accuracy = 1", right.mean().item(), *EXACT
+            "Validation accuracy of the weights that labeled the training set",
+            1,
+            "accuracy = 1",
+            right.mean().item(),
+            *EXACT,
         ),
         fixed_claim("Validation inputs that are training inputs too", 0, "none = 0", recurring, *EXACT),
     ], [
         Table(
-            f"Accuracy of the training set's weights on validation data, {TASKS} tasks",
+            f"Validation accuracy of the weights that labeled the training set, {TASKS} tasks",
             ["code", "lowest", "mean", "highest"],
             [
                 [name, scores.min().item(), scores.mean().item(), scores.max().item()]

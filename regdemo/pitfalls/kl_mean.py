@@ -2,8 +2,9 @@
 
 A Kullback-Leibler loss is a sum over the K classes and usually a mean over examples, or over tokens. The default
 reduction of `F.kl_div`, "mean", divides by the number of all elements: a term of R-Drop or of distillation is K times
-too small, 30,522 times with BERT's vocabulary. The usual fix, "batchmean", divides by the first dimension alone: right
-for (N, K), but for the logits (B, T, K) of a language model T times the mean over tokens. torch warns of the default.
+too small, 30,522 times with BERT's vocabulary. The usual fix, "batchmean", divides by the first dimension alone. That
+is right for (N, K); for a language model's logits (B, T, K) it gives T times the mean over tokens. torch warns of the
+default.
 """
 
 import warnings

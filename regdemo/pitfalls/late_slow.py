@@ -18,7 +18,8 @@ SAY = (
     "Lookahead does, skips the first interpolation."
 )
 WRONG_ANSWER = (
-    "'They are created when they are first needed.' They must hold the weights of step 0, which are gone by step k."
+    "'The slow weights are created when they are first needed.' They must hold the weights of step 0, which are gone "
+    "by step k."
 )
 
 K, ALPHA, STEPS = 5, 0.5, 20
