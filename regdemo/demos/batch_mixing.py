@@ -124,9 +124,14 @@ def batch_mixing(
                 title="Three techniques that sound alike",
                 columns=["", "mixes", "labels", "in eval"],
                 rows=[
-                    ["batch mixing", "examples of a batch", "left as they are", "off, at another variance"],
+                    [
+                        "batch mixing",
+                        "examples of a batch",
+                        "left as they are",
+                        "off; the variance differs from training's",
+                    ],
                     ["mixup", "examples of a batch", "mixed in proportion", "off"],
-                    ["Mixout", "weights with pretrained ones", "not touched", "off, at the same mean"],
+                    ["Mixout", "weights with pretrained ones", "not touched", "off; each weight keeps its mean"],
                 ],
             ),
         ],

@@ -77,7 +77,7 @@ def cross_validation(
             f"accuracy from {AT_LEAST} to 1",
             outside.mean().item(),
             1 - AT_LEAST,
-            "a range, not an estimate: at the default it is near 0.95",
+            "a range, not an estimate: at the default it is near 0.94",
         ),
         Claim(
             "On fresh data the model with features from all of the data is at chance",
@@ -111,8 +111,8 @@ def cross_validation(
         ],
         blocks=[
             Text(
-                f"{EXAMPLES} examples. The classifier adds the selected features, each with the sign of its "
-                "correlation with the label, and predicts the sign of the sum."
+                f"Each data set has {EXAMPLES} examples. The classifier adds the selected features, each with the "
+                "sign of its correlation with the label, and predicts the sign of the sum."
             ),
             Table(
                 title=f"Mean accuracy, by the number of features from which {selected} are selected",

@@ -25,7 +25,7 @@ SAY = (
     "DropPath zeroes a residual branch for whole examples and divides the branch of the others by $1-p$, so that "
     "a block's mean in training is what eval computes. Each example has an independent draw, so the noise averages out "
     "over the batch; rates usually grow linearly with depth. Masking saves no work; computing the branch for the "
-    "kept rows alone saves a fraction $p$ of it on average."
+    "kept examples alone saves a fraction $p$ of it on average."
 )
 WRONG_ANSWER = (
     "'if random.random() < p: return x', without a rescale: one draw for the batch, a branch whose mean in "
@@ -125,22 +125,22 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
     ]
     maps: list[Block] = [
         HeatMap(
-            title=f"Who keeps the branch, {mode}",
+            title=f"The factor on the branch, drawn {mode}",
             values=factors[:PASSES_SHOWN].T.tolist(),
             low=0.0,
             high=scale,
             row_label="example",
             column_label="pass",
-            note=note,
+            note=note + (f" Shown: 8 of {examples} examples." if examples > 8 else ""),
         )
         for mode, factors, note in (
             ("per sample", per_sample[:, :8], "Each example has its own draw."),
-            ("per batch", per_batch[:, :8], "One draw for all, as in the original paper."),
+            ("per batch", per_batch[:, :8], "One draw for all in each pass, as in the original paper."),
         )
     ]
     table = Table(
         title=f"The mean factor of a batch of {examples}, over {draws:,} batches",
-        columns=["draws", "mean", "variance", "formula", "batches without the branch"],
+        columns=["draws", "mean", "variance", "formula", "fraction of batches without the branch"],
         rows=[
             [mode, mean.mean().item(), (mean - 1).square().mean().item(), variances[mode], fraction(mean == 0)]
             for mode, mean in means.items()

@@ -127,12 +127,12 @@ def dropout_batch_norm(
             Text(
                 "Dropout at $p$ > 0 keeps the mean and adds noise: the variance in training is larger than in eval. "
                 "A batch norm after it divides in training by a standard deviation with that noise in it. In eval the "
-                f"noise is gone, but the norm still divides by the stored one: at $p$ = {p} by "
+                f"noise is gone, but the norm still divides by the stored one: behind the ReLU at $p$ = {p}, by "
                 f"{(expected / variance) ** 0.5:.4g} times the standard deviation in eval."
             ),
             _means_table(p, size, generator),
             Table(
-                title="The variance of batch norm's output in eval, which should be 1",
+                title="Behind the ReLU: the variance of batch norm's output in eval, which should be 1",
                 columns=["order", "stored / Var[x]", "variance in eval"],
                 rows=[
                     ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],
@@ -142,10 +142,7 @@ def dropout_batch_norm(
                 ],
                 note="Put dropout behind the last batch norm, or compute the statistics again with dropout in eval.",
             ),
-            Text(
-                "Only the ratio of the variances is measured here. Whether the shift costs accuracy depends on "
-                "the network."
-            ),
+            Text("Only variances are measured here. Whether the shift costs accuracy depends on the network."),
         ],
     )
 

@@ -265,8 +265,8 @@ def _where(draws: dict[str, int]) -> Table:
         rows=rows,
         note=(
             "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: $d$, $L h T$, $2 L d$, "
-            "$4 L d$. Only attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 there, 18,432 "
-            "on the residual."
+            "$4 L d$. Only attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 draws "
+            "per token on attention, 18,432 on the residual."
         ),
     )
 
@@ -279,7 +279,8 @@ def _in_use() -> list[Block]:
             columns=["model", "parameters", "rate", "source"],
             rows=[list(row) for row in IN_USE],
             note=(
-                "Files of google-research/text-to-text-transfer-transformer, EleutherAI/pythia and allenai/OLMo. "
+                "The named files are in google-research/text-to-text-transfer-transformer, EleutherAI/pythia and "
+                "allenai/OLMo. "
                 "DeiT is a vision model. OPT and PaLM overlap in size and differ in rate."
             ),
         ),

@@ -27,8 +27,8 @@ SAY = (
     "model has variance, and more rows help; if they are close and both too high, the model has bias or the labels are "
     "noisy, and more rows help little. Let the target be linear in independent Gaussian features of mean 0, plus "
     "noise: least squares with $p$ of them and no intercept on $n > p + 1$ rows has on average the training error "
-    "$s^2 (1 - p/n)$ and the test error $s^2 (1 + p/(n-p-1))$; $s^2$ is the variance of the noise and of what the "
-    "features left out contribute."
+    "$s^2 (1 - p/n)$ and the test error $s^2 (1 + p/(n-p-1))$; $s^2$ is the variance of the noise plus the variance "
+    "that the omitted features contribute."
 )
 WRONG_ANSWER = (
     "'The test error is too high, so we need more data.' In this demo's fit more data reduces only the variance. Look "
@@ -117,13 +117,14 @@ def learning_curves(
                     Series("test", at, [fit.test for fit in by_size]),
                     Series("noise and bias", at, [s2] * len(at)),
                 ],
-                note="Both errors approach the sum of noise and bias, which more rows do not lower.",
+                note=f"Means over {DRAWN} training sets. Both errors approach the sum of noise and bias, which more "
+                "rows do not lower.",
             ),
         ],
         blocks=[
             Text(
-                "The target is linear in 30 independent standard normal features, of which each matters less than the "
-                f"one before, plus noise of standard deviation {noise:g}. A model of $p$ features uses the first $p$."
+                "The target is linear in 30 independent standard normal features, plus noise of standard deviation "
+                f"{noise:g}. Each feature matters less than the one before. A model of $p$ features uses the first $p$."
             ),
             Curves(
                 title=f"Error over the number of features, on {rows} rows",

@@ -20,8 +20,8 @@ ACTS_ON = "activations"
 SAY = (
     "At each time step zoneout lets a unit of a recurrent network keep its previous state with probability $p$, where "
     "dropout would set it to zero. The noise regularizes, yet the memory survives and the gradient has an identity "
-    "path through the kept units. In eval the state is the mean, $(1-p)$ new plus $p$ previous, so eval is not the "
-    "identity."
+    "path through the kept units. In eval the state is the mean, $(1-p)$ new plus $p$ previous, so eval does "
+    "not switch zoneout off."
 )
 WRONG_ANSWER = (
     "'Zoneout is dropout on the hidden state, so eval switches it off.' Where units are to hold a value "

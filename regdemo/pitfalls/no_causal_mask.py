@@ -1,8 +1,8 @@
 """No causal mask: a language model that reads the answer.
 
-Guides build a "GPT" of `nn.TransformerEncoder` and train it to predict the next token, without a mask. Each position
-then sees the later ones too, the token to be predicted included. The training loss can fall by copying that token, and
-in generation there is nothing to copy yet.
+Some guides build a "GPT" of `nn.TransformerEncoder` and train it to predict the next token, without a mask. Each
+position then sees the later ones too, the token to be predicted included. The training loss can fall by copying that
+token, and in generation there is nothing to copy yet.
 """
 
 import torch
