@@ -25,8 +25,8 @@ ACTS_ON = "gradients"
 SAY = (
     r"DP-SGD clips the gradient of each example to a norm $C$, sums, adds Gaussian noise of deviation $\sigma C$, "
     "and divides by the expected batch size. Clipping bounds how far one example can move the update, the noise "
-    r"hides that move, and a privacy accountant computes $\epsilon$ over all steps. It usually costs accuracy, and "
-    "memory or time for the gradients of each example."
+    r"hides that move, and a privacy accountant computes $\epsilon$ over all steps. DP-SGD usually costs accuracy, "
+    "and memory or time for the gradients of each example."
 )
 WRONG_ANSWER = (
     "'clip_grad_norm_ on the batch's gradient, then add noise.' The mean was taken before the clip, so one "

@@ -123,8 +123,8 @@ def drop_block(
         title=f"DropBlock at p = {p}, blocks of {block_size} x {block_size}",
         claims=claims,
         picture=[
-            _picture("DropBlock drops neighborhoods", blocks),
-            _picture("Dropout at the same rate", elements),
+            _picture("DropBlock on a 12 x 18 map", blocks),
+            _picture("Dropout on a 12 x 18 map, the same p", elements),
         ],
         blocks=[
             Text(

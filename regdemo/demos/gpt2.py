@@ -1,8 +1,8 @@
 """GPT-2: 124,439,808 parameters, no memory allocated.
 
-Builds GPT-2 on torch's meta device, where tensors have a shape and no data: its parameters by part, with and without
-the tied head, and the draws of one training pass at each dropout site. `--hf` compares transformers' own class, and
-sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
+Builds GPT-2 on torch's meta device, where tensors have a shape and no data. Counts its parameters by part, with and
+without the tied head, and the draws of one training pass at each dropout site. `--hf` compares transformers' own class,
+and sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -84,7 +84,13 @@ def gpt2(
             *EXACT,
         ),
         *(
-            Claim(f"The fraction that the {site} site drops", RATE, f"p = {RATE}", dropped, *proportion(RATE, n))
+            Claim(
+                f"The fraction that the {site} site drops, in 2 blocks of width 64",
+                RATE,
+                f"p = {RATE}",
+                dropped,
+                *proportion(RATE, n),
+            )
             for site, (dropped, n) in _fractions(generator).items()
         ),
     ]

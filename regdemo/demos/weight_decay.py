@@ -66,7 +66,7 @@ def weight_decay(
         picture=more_blocks[:1],
         blocks=[
             Text(
-                rf"Decoupled weight decay multiplies each weight by $1 - \eta \lambda$ = {1 - LR * weight_decay:g} "
+                rf"AdamW multiplies each weight by $1 - \eta \lambda$ = {1 - LR * weight_decay:g} "
                 r"in each step, then takes Adam's step. An L2 penalty adds $\lambda w$ to the gradient instead, and "
                 "Adam divides the sum by the root of its running mean square."
             ),
@@ -121,7 +121,7 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         title=f"One step from a mean weight of {start.mean().item():.4g} at a data gradient of 0, lr = {LR:g}",
         columns=["optimizer", "mean move"],
         rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
-        note="Adam normalizes what it is given: a penalty alone, far above eps, is a full step whatever its "
+        note="Adam normalizes what it is given: a penalty alone, far above eps, moves a weight by lr whatever its "
         "coefficient.",
     )
     return claims, [block]

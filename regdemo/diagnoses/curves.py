@@ -45,7 +45,7 @@ def underfitting() -> list[Block]:
     wide = fit(mlp(2, 32, 32, 2), data, epochs=[10, 50, 100, 200], rate=3e-3)
     return [
         table("Training log of a linear classifier", *log.columns(*LOSSES_AND_ACCURACIES)),
-        table("The same with two hidden layers of 32 units", *wide.columns(*LOSSES_AND_ACCURACIES)),
+        table("Training log of a network with two hidden layers of 32 units", *wide.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
@@ -63,7 +63,7 @@ def stopped_too_early() -> list[Block]:
 
 @diagnosis("Q18.603")
 def four_curves() -> list[Block]:
-    """Four runs on digits: a good one, one that underfits, one that overfits, one whose steps are too large."""
+    """Four runs on digits: one that overfits, a good one, one that underfits, one whose steps are too large."""
     epochs = [1, 5, 10, 20, 40]
     large = digits(train=900)
     small = replace(digits(train=100, wrong=0.2), val_x=large.val_x, val_y=large.val_y)
@@ -166,8 +166,18 @@ def more_data() -> list[Block]:
     x, y = load_digits(return_X_y=True)
     columns = ["examples", "training error", "validation error"]
     return [
-        table("Model A, five-fold", columns, _sizes(DecisionTreeClassifier(random_state=0), x, y), "A: a full tree."),
-        table("Model B, five-fold", columns, _sizes(GaussianNB(var_smoothing=1.0), x, y), "B: naive Bayes, smoothed."),
+        table(
+            "Model A on digits, five-fold cross-validation",
+            columns,
+            _sizes(DecisionTreeClassifier(random_state=0), x, y),
+            "A: a full tree.",
+        ),
+        table(
+            "Model B on digits, five-fold cross-validation",
+            columns,
+            _sizes(GaussianNB(var_smoothing=1.0), x, y),
+            "B: naive Bayes, smoothed.",
+        ),
     ]
 
 
@@ -184,5 +194,5 @@ def rate_cut() -> list[Block]:
     columns = ["epoch", "train loss", "val loss", "learning rate"]
     return [
         table("Training log", columns[:3], [row[:3] for row in rows]),
-        table("With the learning rate next to it", columns, rows),
+        table("The same log, with the learning rate", columns, rows),
     ]

@@ -49,7 +49,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     exact = rounding(1, digits=1e-12)
     return [
         Claim(
-            f"At a data gradient of 0 and wd = {least:g}, Adam's first step decays a weight of 1 by",
+            f"At lr = {LR:g}, wd = {least:g} and a data gradient of 0, Adam's first step decays a weight of 1 by",
             LR * least / (least + 1e-8),
             r"$\eta \lambda/(\lambda + \epsilon)$",
             moved(broken, least),
@@ -72,7 +72,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
             r"$\eta\epsilon$",
         ),
         fixed_claim(
-            "AdamW's first step decays the weight by", LR * least, r"$\eta\lambda$", moved(fixed, least), *exact
+            "At a data gradient of 0, AdamW's first step decays the weight by",
+            LR * least,
+            r"$\eta\lambda$",
+            moved(fixed, least),
+            *exact,
         ),
         fixed_claim(
             "At a data gradient of 1, AdamW's first step decays the weight by",

@@ -1,8 +1,8 @@
 """Mixed examples: a "MixOut" that mixes the batch, not the weights.
 
 Mixout sets weights back to their pretrained values at random while fine-tuning. The snippet of that name mixes each
-example with another one of its batch: that reduces the variance in training only, leaves the labels as they were, and
-lets one example influence another's prediction. The snippet uses no pretrained weight.
+example with a random one of its batch: that reduces the activations' variance in training only, leaves the labels as
+they were, and lets one example influence another's prediction. The snippet uses no pretrained weight.
 """
 
 import torch
@@ -80,7 +80,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             reason,
         ),
         Claim(
-            "The fraction of an example that comes from other examples",
+            f"The fraction of an example that comes from the other {EXAMPLES - 1} examples",
             (1 - P) * (1 - 1 / EXAMPLES),
             "$(1-p)(1 - 1/B)$",
             foreign,

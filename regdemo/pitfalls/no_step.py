@@ -68,9 +68,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
         return (start.norm() - w.detach().norm()).item()
 
     return [
-        Claim(f"How much nearer {STEPS} steps lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT),
+        Claim(
+            f"How much nearer {STEPS} steps without noise lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT
+        ),
         fixed_claim(
-            f"How much nearer {STEPS} steps lead to the minimum",
+            f"How much nearer {STEPS} steps without noise lead to the minimum",
             STEPS * LR * C,
             r"$n \eta C$",
             moved(fixed),

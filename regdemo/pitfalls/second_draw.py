@@ -14,8 +14,8 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "token_masking"
 CARDS = ("Q18.132", "Q18.133")
 SAY = (
-    "80/10/10 are fractions of the chosen tokens. With two draws one after the other, the second is conditional on "
-    "the first: 0.8, then 0.5 of the rest."
+    "BERT's 80% [MASK], 10% random words and 10% unchanged are fractions of the chosen tokens. With two draws one "
+    "after the other, the second is conditional on the first: 0.8, then 0.5 of the rest."
 )
 WRONG_ANSWER = (
     "'10% random words, so the second draw has probability 0.1.' 0.1 is right if one draw decides among "
