@@ -12,8 +12,6 @@ from regdemo.cli import learner
 from regdemo.cli.learner import BankPath, Home
 from regdemo.errors import ArgumentError
 from regdemo.mcp import desk as desks
-from regdemo.mcp import server as servers
-from regdemo.mcp import trial
 from regdemo.quiz import decks
 
 
@@ -29,6 +27,8 @@ def mcp(
     """
     if not find_spec("mcp"):
         raise ArgumentError("`regdemo mcp` needs the extra mcp: pip install 'regdemo[mcp]'")
+    from regdemo.mcp import server, trial  # here, since they need the extra
+
     folder = learner.home_folder(home)
     if check:
         raise typer.Exit(trial.run(bank))
@@ -39,6 +39,6 @@ def mcp(
     loaded = learner.load_bank(bank, folder, asking=True)
     desk = desks.McpDesk(loaded, bank or decks.bundled(), folder, learner.clock)
     try:
-        servers.build(desk).run("stdio")
+        server.build(desk).run("stdio")
     finally:
         desk.close()

@@ -9,7 +9,7 @@ import typer
 
 from regdemo.cli import learner
 from regdemo.cli.learner import BankPath, Home
-from regdemo.errors import RegdemoError
+from regdemo.errors import ArgumentError
 
 
 def web(
@@ -40,6 +40,6 @@ def web(
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("regdemo", "torch"):
             raise
-        raise RegdemoError(f"the page needs {error.name}: `pip install 'regdemo[web]'` brings it") from error
+        raise ArgumentError(f"`regdemo web` needs {error.name}: pip install 'regdemo[web]'") from error
     site = Site(bank=bank, home=learner.home_folder(home), folder=folder)
     server.serve(site, server.ListenAddress(host, port, allow_network), browser=not no_browser)
