@@ -20,7 +20,7 @@ def pytest_pyfunc_call(pyfuncitem):
     """Skip a test that ends by saying that a package of an extra is missing, if it is; with every extra none does."""
     try:
         return (yield)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         for name in {name for found in MISSING.findall(str(error)) for name in found if name}:
             if find_spec(name) is None:
                 pytest.skip(f"{name} is missing")
