@@ -88,7 +88,7 @@ def mc_dropout(
             *mean_of_bounded(p / (1 - p) * weights.square().sum().item(), furthest, samples),
         ),
         Claim(
-            "The variance of the log-odds over the passes is that caused by the masks",
+            "The variance of the log-odds over the passes is that caused by the masks on the activations h",
             p / (1 - p) * weights.square().sum().item(),
             r"$p/(1-p) \sum_j h_j^2 (w_{0j} - w_{1j})^2$",
             (odds - log_odds).square().mean().item(),
