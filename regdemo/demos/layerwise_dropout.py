@@ -22,8 +22,8 @@ from regdemo.report import Block, Cell, Claim, Curves, Measurement, Series, Tabl
 ACTS_ON = "schedules"
 SAY = (
     "Layer-wise rates grow linearly with depth, on the argument that later layers build on what early ones find. "
-    "For DropPath, timm takes linspace(0, p_max, L): the first block is not dropped, and of two or more blocks $L (1 - "
-    r"p_{max}/2)$ are left on average. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say "
+    "For DropPath, timm takes linspace(0, p_max, L): the first block is not dropped, and for $L \\ge 2$ an average of "
+    r"$L (1 - p_{max}/2)$ blocks is left. Huang et al. take $l/L\,p_{max}$, which drops the first block too, so say "
     "which rule you mean."
 )
 WRONG_ANSWER = (
