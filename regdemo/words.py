@@ -7,10 +7,10 @@ from datetime import timedelta
 _MINUTE = timedelta(minutes=1)
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "card"), counted(2000, "card")
+    >>> pluralize(1, "card"), pluralize(2000, "card")
     ('1 card', '2,000 cards')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -27,7 +27,7 @@ def from_now(time: timedelta) -> str:
         return "now"
     for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:
-            return f"in {counted(round(minutes / size), unit)}"
+            return f"in {pluralize(round(minutes / size), unit)}"
     return "in a minute"
 
 

@@ -35,7 +35,7 @@ from regdemo.quiz import cards as card_types
 from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards as render
 from regdemo.text import printable
-from regdemo.words import counted, from_now
+from regdemo.words import from_now, pluralize
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Asked, Card
@@ -95,7 +95,7 @@ def list_cards(
     lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.question.partition(chr(10))[0])}" for card in cards]
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
     kinds = ", ".join(f"{number:,} {name}" for name, number in decks.Bank(tuple(cards)).kinds().most_common())
-    lines += ["", f"{counted(len(cards), 'card')}: {kinds or 'none'}."]
+    lines += ["", f"{pluralize(len(cards), 'card')}: {kinds or 'none'}."]
     if not chosen:
         lines += [f"{place(one.file, one.line)}: {one.message}" for one in loaded.remarks]
         lines += _counts(loaded)
@@ -134,7 +134,7 @@ def _counted_reason(number: int, reason: str) -> str:
     noun, _, rest = reason.partition(" ")
     if reason in ("empty file", "symbolic link"):
         noun, rest = reason, ""
-    return f"{counted(number, noun)} {rest}".strip()
+    return f"{pluralize(number, noun)} {rest}".strip()
 
 
 @bank.command(short_help="One card, its place and its history.", epilog="Example: regdemo bank show Q18.2")
@@ -190,7 +190,7 @@ def _history(id: str, folder: Path, page: Page) -> None:
     right = sum(schedule.Rating(review.rating).right for review in reviews)
     memory = schedule.replay(reviews).get(id)
     due = f" It is due {from_now(memory.due - clock())}." if memory else ""
-    page.quiet(f"Answered {counted(len(reviews), 'time')}, {right} right.{due}")
+    page.quiet(f"Answered {pluralize(len(reviews), 'time')}, {right} right.{due}")
 
 
 @bank.command(

@@ -18,7 +18,7 @@ from regdemo.cli import see
 from regdemo.cli.learner import BankPath
 from regdemo.quiz import decks
 from regdemo.text import printable
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 if TYPE_CHECKING:
     from regdemo.bank.lint import Remark
@@ -72,11 +72,11 @@ def verify(
     else:
         for fault in (*result.passed_over, *result.faults):
             print(f"{place(fault.file, fault.line)}: {fault.message}")
-        ran = [counted(result.checks, "check"), counted(result.programs, "program")]
+        ran = [pluralize(result.checks, "check"), pluralize(result.programs, "program")]
         if result.katas:
-            ran.append(f"{counted(result.katas, 'kata')} with {counted(result.mutants, 'mutant')}")
-        cards_and_runs = f"{counted(len(cards), 'card')}, {counted(result.runs, 'run')} in {result.seconds:.1f} s"
-        wrong = counted(len(result.faults), "fault") if result.faults else "all hold"
+            ran.append(f"{pluralize(result.katas, 'kata')} with {pluralize(result.mutants, 'mutant')}")
+        cards_and_runs = f"{pluralize(len(cards), 'card')}, {pluralize(result.runs, 'run')} in {result.seconds:.1f} s"
+        wrong = pluralize(len(result.faults), "fault") if result.faults else "all hold"
         print(f"{', '.join(ran[:-1])} and {ran[-1]} of {cards_and_runs}: {wrong}.")
     if result.faults:
         raise typer.Exit(1)
@@ -106,7 +106,7 @@ def lint(
     else:
         for remark in remarks:
             print(f"{place(remark.file, remark.line)}:{remark.column}: {remark.level}: {remark.message}")
-        print(f"{counted(levels['error'], 'error')}, {counted(levels['warning'], 'warning')}.")
+        print(f"{pluralize(levels['error'], 'error')}, {pluralize(levels['warning'], 'warning')}.")
     if levels["error"] or (strict and remarks):
         raise typer.Exit(1)
 

@@ -19,7 +19,7 @@ from regdemo.quiz import grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.schedule import LEARNER, Mode, Rating
 from regdemo.quiz.session import Note
-from regdemo.words import counted, from_now, in_short
+from regdemo.words import from_now, in_short, pluralize
 
 if TYPE_CHECKING:
     from regdemo.cli.keyboard import Keyboard
@@ -126,7 +126,7 @@ class TerminalDesk:
             page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
         else:
             notes = [f"{session.right} of {len(session.replies)} right"] if session.replies else []
-            notes += [f"streak: {counted(self._streak + 1, 'day')}"] if self._streak else []
+            notes += [f"streak: {pluralize(self._streak + 1, 'day')}"] if self._streak else []
             page.rule(f"{question.number} of {question.number + question.left} · {question.card.id}", " · ".join(notes))
         if self._news:
             page.quiet(self._news)
@@ -292,7 +292,7 @@ class TerminalDesk:
             f"{name} grants, for your words",
         )
         if opinion.refused:
-            page.quiet(f"Not counted: {counted(opinion.refused, 'point')} that {name} granted without quoting you.")
+            page.quiet(f"Not counted: {pluralize(opinion.refused, 'point')} that {name} granted without quoting you.")
         if opinion.feedback:
             page.quiet(f"{name} says, unchecked: {opinion.feedback}")
         if opinion.follow_up:
@@ -437,7 +437,7 @@ class TerminalDesk:
             current = self._session.question
             assert current
             self._page.text(hint, "Hint")
-            left = counted(current.hints_left, "hint") if current.hints_left else "no hint"
+            left = pluralize(current.hints_left, "hint") if current.hints_left else "no hint"
             self._page.quiet(f"\nThe best grade is now {current.best.title}; {left} left.")
         else:
             self._page.quiet("No more hints.")

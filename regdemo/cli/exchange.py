@@ -17,7 +17,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import decks
 from regdemo.quiz.cards import Card
 from regdemo.text import printable
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 Target = Path | None
 
@@ -52,13 +52,13 @@ def export_cards(
                 print(text(cards), end="")
             elif target:
                 _write(target, text(cards).encode())
-                print(f"{counted(len(cards), 'card')} in {printable(str(target))}.")
+                print(f"{pluralize(len(cards), 'card')} in {printable(str(target))}.")
     if anki:
         with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
             file = Path(folder) / "deck.apkg"
             package.write(cards, file, name or (bank.resolve().stem if bank else "regdemo"))
             _write(anki, file.read_bytes())
-        print(f"{counted(len(cards), 'card')} in {printable(str(anki))}.")
+        print(f"{pluralize(len(cards), 'card')} in {printable(str(anki))}.")
 
 
 def import_cards(
@@ -89,15 +89,15 @@ def _import_package(package: Path, out: Target) -> None:
         raise FileError(f"{printable(str(package))} has no note with a front and a back: there is nothing to import")
     cards = sum(text.count("\n## ") for text in texts)
     left = [
-        f"{counted(len(found.notes) - cards, 'note')} without both left out" if cards < len(found.notes) else "",
-        f"{counted(found.media, 'picture or sound')} left behind" if found.media else "",
+        f"{pluralize(len(found.notes) - cards, 'note')} without both left out" if cards < len(found.notes) else "",
+        f"{pluralize(found.media, 'picture or sound')} left behind" if found.media else "",
     ]
     for number, text in enumerate(texts, 1):
         if out is None:
             print(text, end="" if number == len(texts) else "\n")
             continue
         _write(out if number == 1 else out.with_stem(f"{out.stem}-{number}"), text.encode(), replace=False)
-    said = f"{counted(cards, 'card')} in {counted(len(texts), 'deck')}"
+    said = f"{pluralize(cards, 'card')} in {pluralize(len(texts), 'deck')}"
     print("; ".join(filter(None, [said, *left])) + ".", file=sys.stderr if out is None else sys.stdout)
 
 
@@ -107,7 +107,7 @@ def _import_markdown(source: Path, out: Target) -> None:
     for card in loaded.cards:
         by_file.setdefault(card.file, []).append(card)
     if len(by_file) > 1 and out is None:
-        raise ArgumentError(f"{counted(len(by_file), 'file')} of {source} hold cards: name a folder for them with -o")
+        raise ArgumentError(f"{pluralize(len(by_file), 'file')} of {source} hold cards: name a folder for them with -o")
     written = 0
     lines = [f"{one.file}:{one.line}: {one.reason}: {printable(one.text)}".removesuffix(": ") for one in loaded.skipped]
     lines += map(str, loaded.remarks)
@@ -128,8 +128,8 @@ def _import_markdown(source: Path, out: Target) -> None:
         _write(target, text.encode(), replace=False)
     for line in sorted(lines):
         print(line, file=sys.stderr)
-    said = f"{counted(written, 'card')} in {counted(len(by_file), 'deck')}"
-    left = f"; {counted(len(lines), 'line')} above on what was not taken" if lines else ""
+    said = f"{pluralize(written, 'card')} in {pluralize(len(by_file), 'deck')}"
+    left = f"; {pluralize(len(lines), 'line')} above on what was not taken" if lines else ""
     print(f"{said}{left}.", file=sys.stderr if out is None else sys.stdout)
 
 

@@ -20,7 +20,7 @@ from regdemo.quiz.exchange import lines, parse, salvage, unite
 from regdemo.quiz.history import History, read_rows
 from regdemo.quiz.schedule import moment
 from regdemo.text import printable
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 history = typer.Typer(
     help="Your answers: carry them to another machine and back, check them, save what a damaged file still holds.",
@@ -77,7 +77,7 @@ def import_history(
         if kept.notice:
             print(kept.notice)
         added, known = unite(kept, reviews, marks, name)
-    print(f"{counted(added, 'row')} added, {known:,} known already.")
+    print(f"{pluralize(added, 'row')} added, {known:,} known already.")
 
 
 def _standard_input() -> bytes:
@@ -101,8 +101,8 @@ def check(
         print(f"No answer yet in {folder}.")
     else:
         print(
-            f"{counted(found.answers, 'answer')} to {counted(found.cards, 'card')}, {found.undone:,} undone; "
-            f"{counted(found.flagged, 'card')} flagged."
+            f"{pluralize(found.answers, 'answer')} to {pluralize(found.cards, 'card')}, {found.undone:,} undone; "
+            f"{pluralize(found.flagged, 'card')} flagged."
         )
         if found.first is not None and found.last is not None:
             first, last = (moment(at).astimezone() for at in (found.first, found.last))
@@ -113,7 +113,7 @@ def check(
             print("No damage found.")
     if found.faults:
         raise FileError(
-            f"{folder / HISTORY_FILE} is damaged ({counted(len(found.faults), 'fault')}): "
+            f"{folder / HISTORY_FILE} is damaged ({pluralize(len(found.faults), 'fault')}): "
             "`regdemo history recover` writes what can be read of it"
         )
 
@@ -145,7 +145,7 @@ def recover(
 
 
 def _rows(reviews: int, marks: int) -> str:
-    return f"{counted(reviews, 'answer')} and {counted(marks, 'mark')}"
+    return f"{pluralize(reviews, 'answer')} and {pluralize(marks, 'mark')}"
 
 
 def _write(rows: Iterable[str], file: Path | None) -> None:

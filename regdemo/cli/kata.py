@@ -22,7 +22,7 @@ from regdemo.kata import attacks, files, judge, katas, record, sandbox
 from regdemo.kata.record import Progress
 from regdemo.quiz import decks, history, kinds, schedule
 from regdemo.render import cards
-from regdemo.words import counted, from_now
+from regdemo.words import from_now, pluralize
 
 if TYPE_CHECKING:
     from regdemo.kata.judge import Judge
@@ -287,7 +287,7 @@ def overview(context: typer.Context, bank: BankPath = None, home: Home = None, f
     for one in desk.katas.values():
         due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
         rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
-    title = f"{counted(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
+    title = f"{pluralize(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
     desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
     if following := desk.following():
         desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
@@ -395,7 +395,7 @@ def doctor() -> None:
         f"What judged code is kept from, tried on {attacks.system()}",
     )
     if failing := sum(not one.holds for one in tried):
-        page.quiet(f"\n{counted(failing, 'protection')} missing here: judge only code that you would run yourself.")
+        page.quiet(f"\n{pluralize(failing, 'protection')} missing here: judge only code that you would run yourself.")
         raise typer.Exit(1)
 
 

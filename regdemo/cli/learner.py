@@ -22,7 +22,7 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, goal, identity, kinds, selection
 from regdemo.quiz import practice as practices
 from regdemo.render import cards as pages
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -189,7 +189,7 @@ def asking(bank: Path | None) -> str:
 def katas(number: int, bank: Path | None) -> str:
     """Where cards of code are asked, since no quiz does."""
     option = f" --bank {quote(str(bank))}" if bank else ""
-    return f"{counted(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata{option}`."
+    return f"{pluralize(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata{option}`."
 
 
 def home_folder(home: Path | None) -> Path:

@@ -13,7 +13,7 @@ from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Retention
 from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
 from regdemo.quiz.practice import Practice, Today
-from regdemo.words import counted, from_now
+from regdemo.words import from_now, pluralize
 
 
 def quiz(
@@ -88,7 +88,7 @@ def quiz(
             terminal.take()
         finally:
             # Said however it ends: the last card, q, the end of input, Ctrl-C, a disk that takes no more.
-            saved = f"{counted(len(session.replies), 'answer')} saved, {session.right} right."
+            saved = f"{pluralize(len(session.replies), 'answer')} saved, {session.right} right."
             page.quiet(f"\n{saved} {outlook(practice, practice.today(askable, new, session.states))}".rstrip())
             if as_json:
                 print(json.dumps(terminal.transcript, indent=2, ensure_ascii=False))
@@ -98,17 +98,17 @@ def outlook(practice: Practice, today: Today) -> str:
     """What is due, or when the next card is."""
     parts = []
     if today.due:
-        parts.append(f"{counted(today.due, 'card')} due now.")
+        parts.append(f"{pluralize(today.due, 'card')} due now.")
     elif today.next_due:
         id, due = today.next_due
         parts.append(f"{id} is the next due, {from_now(due - practice.now())}.")
     if today.unanswered:
-        parts.append(f"{counted(today.unanswered, 'card')} never answered.")
+        parts.append(f"{pluralize(today.unanswered, 'card')} never answered.")
     return " ".join(parts)
 
 
 def _more(today: Today) -> str:
     if not today.unanswered:
         return "`--cram` asks cards before they are due."
-    asked = f"{counted(today.introduced, 'new card')} answered today: " if today.introduced else ""
+    asked = f"{pluralize(today.introduced, 'new card')} answered today: " if today.introduced else ""
     return f"{asked}`--new {today.introduced + 10}` asks new ones."

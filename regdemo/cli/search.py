@@ -12,7 +12,7 @@ from rich.table import Table
 from regdemo import search as index
 from regdemo.cli.learner import BankPath, Home, home_folder, load_bank
 from regdemo.text import printable
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 Words = Annotated[list[str], typer.Argument(metavar="WORDS", help="What to look for; quotes aren't needed.")]
 Kind = Annotated[
@@ -52,7 +52,7 @@ def search(
         console.print(table)
         if any(hit.kind == "card" for hit in hits):
             console.print(
-                f"\n{counted(len(hits), 'hit')}. `regdemo bank show ID` shows a card with its answer.", style="dim"
+                f"\n{pluralize(len(hits), 'hit')}. `regdemo bank show ID` shows a card with its answer.", style="dim"
             )
 
 

@@ -7,7 +7,7 @@ import rich.console
 from regdemo.cli import learner
 from regdemo.quiz import history as histories
 from regdemo.render import cards as pages
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 SENTENCE = "Interview practice on regularization: answers explained, claims measured."
 
@@ -20,16 +20,16 @@ def start() -> None:
         practice = learner.practice(learner.load_bank(None, folder), history, folder)
         today = practice.today()
         streak = learner.streak(history.times())
-    due = f"{counted(today.due, 'card')} due" if today.due else "Nothing due"
+    due = f"{pluralize(today.due, 'card')} due" if today.due else "Nothing due"
     lines = [SENTENCE, "", f"  Today: {due.lower() if today.due else 'nothing due'}, {today.new} new."]
     if today.days_left is not None:
-        days = f"in {counted(today.days_left, 'day')}" if today.days_left else "today"
+        days = f"in {pluralize(today.days_left, 'day')}" if today.days_left else "today"
         minutes = f", {practice.goal.minutes} minutes a day" if practice.goal.minutes else ""
         lines.append(f"  Your interview is {days}{minutes}: `regdemo plan` shows the way there.")
     else:
         lines.append("  Your interview: regdemo plan --interview YYYY-MM-DD --minutes 20")
     if streak:
-        lines.append(f"  Streak: {counted(streak, 'day')} up to yesterday.")
+        lines.append(f"  Streak: {pluralize(streak, 'day')} up to yesterday.")
     lines += [
         "",
         "  regdemo quiz              what is due, then what interviewers ask most",

@@ -19,7 +19,7 @@ from regdemo.quiz import history as histories
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.schedule import LEARNED
 from regdemo.render import cards as pages
-from regdemo.words import counted, from_now
+from regdemo.words import from_now, pluralize
 
 if TYPE_CHECKING:
     from regdemo.quiz.practice import Practice
@@ -64,7 +64,7 @@ def stats(
         if as_json:
             print(json.dumps(_as_plain(found, practice), indent=2, ensure_ascii=False))
         elif not found.answers and not found.practised:
-            page.quiet(f"{counted(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
+            page.quiet(f"{pluralize(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
         else:
             _show(page, found, practice)
 
@@ -143,7 +143,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
         )
     _topics(page, found.topics, practice)
     _calendar(page, found.practised, practice.now().astimezone().date())
-    page.quiet(f"\n  Streak: {counted(found.streak, 'day')} (longest: {counted(found.longest, 'day')}).")
+    page.quiet(f"\n  Streak: {pluralize(found.streak, 'day')} (longest: {pluralize(found.longest, 'day')}).")
     _retention(page, found.retention)
 
 
@@ -167,7 +167,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         )
         return
     page.table(
-        f"Recalled on {practice.goal.interview}, the weakest of {counted(len(begun), 'topic')}",
+        f"Recalled on {practice.goal.interview}, the weakest of {pluralize(len(begun), 'topic')}",
         ["  if you stop", "if you keep up", "answered", "topic"],
         [
             [
@@ -231,7 +231,7 @@ def _retention(page: Page, found: progress.Retention) -> None:
         page.quiet("\n  No card was answered on a second day yet.")
         return
     page.table(
-        f"Predicted and seen in {counted(found.reviews, 'review')} on a later day",
+        f"Predicted and seen in {pluralize(found.reviews, 'review')} on a later day",
         ["  predicted", "mean", "seen", "reviews", "95% interval"],
         [
             [

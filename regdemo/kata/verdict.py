@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 
 class State(StrEnum):
@@ -51,7 +51,7 @@ class Verdict:
     def words(self) -> str:
         """How it ended, to follow the name of the file."""
         return {
-            State.PASSED: f"passes all {counted(self.tests, 'test')}, in {self.seconds:.1f} s",
+            State.PASSED: f"passes all {pluralize(self.tests, 'test')}, in {self.seconds:.1f} s",
             State.FAILED: "fails",
             State.UNLOADABLE: "cannot be judged",
             State.CRASHED: "ended before it answered",

@@ -16,7 +16,7 @@ from regdemo.lab.results import Results, mean_seconds
 from regdemo.lab.statistics import Change, mean_interval
 from regdemo.lab.task import Task
 from regdemo.report import Block, Box, Boxes, Cell, Claim, Curves, Interval, Series, Table, Text
-from regdemo.words import counted
+from regdemo.words import pluralize
 
 MOST_CURVES = 5  # arms that one plot can show
 MOST_BOXES = 15  # arms whose differences are drawn as boxes
@@ -83,7 +83,7 @@ def conclusion(
     """
     n, unit = found.n, unit_of(metric)
     if n < 2:
-        return f"No verdict on {name}: {counted(n, 'pair')} left, and an interval needs 2."
+        return f"No verdict on {name}: {pluralize(n, 'pair')} left, and an interval needs 2."
     if isnan(found.p):
         moved = (
             f"changes {what(metric)} by {found.value:+.2g}{unit}" if found.value else f"leaves {what(metric)} as it is"

@@ -43,8 +43,7 @@ _THEME = Theme(
 _BLOCK = re.compile(r"\s*$|    |\t|#|[>|<]|\s*(?:[-*+]|\d+[.)])\s|\s*(?:```|~~~|[-=*_]{3,}\s*$)")
 _WHOLE = re.compile(r"\s*$|    |\t|#|[|<]|\s*[-=*_]{3,}\s*$|.*(?:\$\$|\\\[|\\begin\b)")  # what is never filled
 _FENCE = re.compile(r"\s*(?:[-*+]\s+)?(```+|~~~+)")
-# A number other than 1 continues a numbered list, but begins none within a paragraph.
-_NUMBER = re.compile(r"\s*(?!1[.)])\d+[.)]\s")
+_NUMBER = re.compile(r"\s*(\d+)[.)]\s")
 _MARK = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?|>\s*)?")
 _SPAN = re.compile(r"`[^`]+`")
 
@@ -65,8 +64,9 @@ def wrapped(markdown: str, width: int) -> str:
     fence, grows = "", False
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
-        stray = grows and _NUMBER.match(line) and not re.match(r"\s*\d+[.)]\s", blocks[-1][0][0])
-        if grows and (stray or not _BLOCK.match(line)):
+        number = _NUMBER.match(line)
+        # A number other than 1 continues a numbered list, but begins none within a paragraph.
+        if grows and (not _BLOCK.match(line) or (number and number[1] != "1" and not _NUMBER.match(blocks[-1][0][0]))):
             blocks[-1][0].append(line)
         else:
             blocks.append(([line], bool(fence or mark)))

@@ -26,8 +26,10 @@ LIGHT = [
     "bank new",
     "search dropout",
 ]
-BY_HAND = ["bank", "bank list", "bank verify", "quiz", "mock", "stats", "compare", "finetune", "sweep", "pitfalls"]
-HELPS = [f"{command} --help" for command in [*BY_HAND, *(demo.name for demo in catalog.demos())]]
+PRACTICE = ["bank", "bank list", "bank verify", "quiz", "mock", "stats"]
+LISTS_AND_LAB = ["list", "pitfalls", "compare", "combine", "finetune", "sweep"]
+DEMOS = [demo.name for demo in catalog.demos()]
+HELPS = [f"{command} --help" for command in [*PRACTICE, *LISTS_AND_LAB, *DEMOS]]
 
 
 @pytest.mark.parametrize("commands", [LIGHT, HELPS], ids=["commands", "helps"])

@@ -197,7 +197,7 @@ def test_a_job_that_raises_is_reported_and_tried_again_by_the_next_run(tmp_path)
     shown = [
         row for block in report.blocks if isinstance(block, Table) for row in block.rows if row[0] == "dropout 0.5"
     ]
-    assert {job for row in shown for job in row[1:]} == {0, "–"}
+    assert {cell for row in shown for cell in row[1:]} == {0, "–"}
     assert [claim.holds for claim in report.claims] == [True, True, True, False]
     jobs = []
     assert quick(tmp_path, jobs, p=[0.1, 0.5]).holds
