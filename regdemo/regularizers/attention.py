@@ -92,7 +92,8 @@ def attention_dropout(
     Returns: (..., Tq, dv).  A row of dropped weights does not sum to 1; its expectation does.
     Raises ProbabilityError unless 0 <= p < 1, ArgumentError if a tensor is not floating point, the shapes or a mask
     do not fit, or there is no key to attend to.
-    Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
+    Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, for attention, whose paper drops elsewhere; GPT-1 (Radford et
+    al. 2018) names dropout on attention.
     `torch.nn.functional.scaled_dot_product_attention` has the same distribution, but no eval mode: it drops whenever
     p > 0.
 

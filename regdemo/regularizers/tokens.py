@@ -66,7 +66,8 @@ def random_swap(
 
         of L words, a fraction (1 - 1/L) (1 - (1 - 2/(L-1))^n) is in another place than before, on average
 
-    ids: integers (..., T); for words of a text, their places: torch.arange(T).  n: a tenth of the words in the paper.
+    ids: integers (..., T); for words of a text, their places: torch.arange(T).
+    n: the number of swaps; the paper advises 5 to 10% of the words.
     special: bool, broadcastable to ids, True where a token stays in its place; padding does so too.
     Returns: ids' shape and dtype, the same words in each sequence; a sequence of fewer than 2 words is as it was.
     Raises ArgumentError unless n is a whole number of at least 0, ids are integers with a dimension and special fits.

@@ -159,7 +159,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         AdamW decays each parameter of the first by  w <- w - lr * weight_decay * w
 
     Exempt: what is named bias, what a norm layer holds, and any parameter of fewer than two dimensions. Embeddings
-    decay, as in GPT-2's usual recipe. A tied parameter is listed once; a frozen one, requires_grad False, not at all.
+    decay, as in nanoGPT. A tied parameter is listed once; a frozen one, requires_grad False, not at all.
     Returns: [{"params": ..., "weight_decay": weight_decay}, {"params": ..., "weight_decay": 0.0}].
     Raises ArgumentError unless weight_decay is finite and at least 0, or if model has no trainable parameter.
     Loshchilov and Hutter 2017 (decoupled decay), https://arxiv.org/abs/1711.05101
