@@ -150,7 +150,8 @@ def ensembles(
             Text(
                 f"The labels are a sine of height {HEIGHT:g} at {ROWS} places, plus noise of standard deviation "
                 f"{noise:g}. With one input a full tree splits between all rows of its bootstrap sample, so it "
-                f"predicts the label of the nearest row. Each tree fits all {DRAWS:,} draws of the labels at once."
+                f"predicts the label of the nearest of these rows. Each tree fits all {DRAWS:,} draws of the labels at "
+                "once."
             ),
             Curves(
                 title=f"Boosted stumps, learning rate {RATE:g}, over {SETS} draws of the labels",

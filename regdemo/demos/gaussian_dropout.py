@@ -100,7 +100,7 @@ def gaussian_dropout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"Dropout: 0 and {1 / (1 - p):.4g}",
+                title=f"8 x 16 ones, dropout: 0 and {1 / (1 - p):.4g}",
                 values=zeros_grid.tolist(),
                 low=low,
                 high=high,
@@ -108,7 +108,7 @@ def gaussian_dropout(
                 column_label="unit",
             ),
             HeatMap(
-                title=f"Gaussian: N(1, {variance:.4g})",
+                title=f"8 x 16 ones, Gaussian: N(1, {variance:.4g})",
                 values=noise_grid.tolist(),
                 low=low,
                 high=high,

@@ -65,7 +65,7 @@ def lookahead(
             *CLOSE,
         ),
         Claim(
-            "Just before it moves back, the weights are those of the base optimizer",
+            "Just before the first move back, the weights are those of the base optimizer alone",
             0,
             "largest difference",
             gap(ours[k - 1], fast[k - 1]),
@@ -74,7 +74,7 @@ def lookahead(
         Claim(
             "What is left of the initial weights after two moves back",
             (1 - alpha + alpha * keep) ** 2 * start.mean().item(),
-            r"with $r = (1 - lr\,h)^k$: $(1 - \alpha + \alpha r)^2 \bar w_0$",
+            r"with $r = (1 - lr\,h)^k$ at curvature $h$: $(1 - \alpha + \alpha r)^2 \bar w_0$",
             ours[2 * k].mean().item(),
             *CLOSE,
         ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACTS_ON = "weights"
 SAY = (
     "Max-norm bounds the norm of the weights into each unit: after each step, a unit whose weight vector is longer "
-    "than $c$ is scaled back to $c$. It is a projection, not a penalty: no pull inside, a hard bound at $c$. The "
+    "than $c$ is scaled back to $c$. It is a projection, not a penalty: no pull below $c$, a hard bound at $c$. The "
     "dropout paper recommends it, since with it one can start with a large learning rate without weights blowing "
     "up."
 )
@@ -96,7 +96,7 @@ def max_norm(
             *rounding(limit),
         ),
         Claim(
-            f"None of {TRIED:,} random points of the ball is nearer to the old weights than the projection",
+            f"None of {TRIED:,} random points within the limit is nearer to a unit's old weights than their projection",
             0,
             "nearer points",
             int(((weight[-1] - inside).norm(dim=1) < nearest * (1 - 1e-12)).sum()),

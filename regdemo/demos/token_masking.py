@@ -77,23 +77,23 @@ def token_masking(
     hidden = 0.8 + 0.1 / v  # the random token is [MASK] itself once in a vocabulary
     swapped, same = 0.1 * (v - 2) / v, 0.1 + 0.1 / v
     claims = [
-        Claim("The fraction chosen is p", p, "$p$", of_ordinary(chosen), *proportion(p, n)),
+        Claim("The fraction of ordinary tokens that is chosen", p, "$p$", of_ordinary(chosen), *proportion(p, n)),
         Claim(
-            "The fraction that shows [MASK]",
+            "The fraction of ordinary tokens that shows [MASK]",
             p * hidden,
             "$p (0.8 + 0.1/V)$",
             of_ordinary(inputs == MASK),
             *proportion(p * hidden, n),
         ),
         Claim(
-            "The fraction that shows another token",
+            "The fraction of ordinary tokens that shows another token",
             p * swapped,
             "$0.1 p (1 - 2/V)$",
             replaced(inputs),
             *proportion(p * swapped, n),
         ),
         Claim(
-            "The fraction that is predicted, but shown as it is",
+            "The fraction of ordinary tokens that is predicted, but shown as it is",
             p * same,
             "$p (0.1 + 0.1/V)$",
             of_ordinary(chosen & (inputs == ids)),
@@ -143,8 +143,8 @@ def token_masking(
                         of_ordinary(careless == ids),
                     ],
                 ],
-                note="The second draw concerns the 20% of the chosen tokens that the first left over: 10% of the "
-                "chosen ones is half of these.",
+                note="With two draws, the first decides on [MASK]. The second, on a random token, concerns the 20% of "
+                "the chosen tokens that the first left over: 10% of the chosen ones is half of these.",
             ),
         ],
     )

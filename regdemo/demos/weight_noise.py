@@ -134,7 +134,7 @@ def weight_noise(
         spread.append([a, 1 / a, (y - 1).square().mean().item(), std**2 * (a**2 + 1 / a**2) + std**4])
     claims += [
         Claim(
-            "Two layers y = b a x with b a = 1: the mean square of the change of y",
+            "Two layers y = b a x with b a = 1: the mean square of the change of y at x = 1",
             0,
             r"$\sigma^2 (a^2 + b^2) + \sigma^4$, max difference",
             max(abs(row[2] - row[3]) for row in spread),

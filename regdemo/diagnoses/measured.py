@@ -65,8 +65,8 @@ def scale_invariance() -> list[Block]:
         rows.append([factor, f"{change:.3f}", f"{gradient.norm().item():.3f}"])
     return [
         table(
-            "The first layer's weights multiplied",
-            ["factor", "largest change of a logit", "gradient norm"],
+            "The first layer's weights multiplied by a factor",
+            ["factor", "largest change of a logit", "norm of their gradient"],
             rows,
         )
     ]
@@ -108,8 +108,8 @@ def digits_augmented() -> list[Block]:
 
     sets = {
         "no augmentation": [train_x],
-        "moved by one pixel": [train_x, shifted(train_x, 1), shifted(train_x, -1)],
-        "turned upside down": [train_x, turned(train_x)],
+        "plus moved copies": [train_x, shifted(train_x, 1), shifted(train_x, -1)],
+        "plus upside-down copies": [train_x, turned(train_x)],
     }
     sixes = np.isin(test_y, (6, 9))
     rows: list[list[object]] = []

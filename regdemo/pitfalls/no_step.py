@@ -69,7 +69,11 @@ def measure() -> tuple[list[Claim], list[Block]]:
 
     return [
         Claim(
-            f"How much nearer {STEPS} steps without noise lead to the minimum", 0, "nowhere = 0", moved(broken), *EXACT
+            f"How much nearer {STEPS} steps without noise lead to the minimum",
+            0,
+            "no update = 0",
+            moved(broken),
+            *EXACT,
         ),
         fixed_claim(
             f"How much nearer {STEPS} steps without noise lead to the minimum",

@@ -31,7 +31,7 @@ def test_every_claim_holds_over_the_ranges(limit, units, inputs):
         (lambda w, limit: w, "Trained at lr = 10, no step ends beyond the limit"),
         (
             lambda w, limit: RIGHT(w, limit / 2),
-            "None of 2,000 random points of the ball is nearer to the old weights than the projection",
+            "None of 2,000 random points within the limit is nearer to a unit's old weights than their projection",
         ),
     ],
 )

@@ -24,9 +24,9 @@ def test_masking_all_that_is_chosen_breaks_the_shares(monkeypatch):
 
     monkeypatch.setattr(regularizers, "token_masking", always)
     assert {
-        "The fraction that shows [MASK]",
-        "The fraction that shows another token",
-        "The fraction that is predicted, but shown as it is",
+        "The fraction of ordinary tokens that shows [MASK]",
+        "The fraction of ordinary tokens that shows another token",
+        "The fraction of ordinary tokens that is predicted, but shown as it is",
     } <= {*broken(token_masking())}
 
 
