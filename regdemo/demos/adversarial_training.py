@@ -121,7 +121,7 @@ def adversarial_training(
             Text(
                 f"One strong input has mean {STRONG:g} times the label, 1 or -1, and {WEAK} weak inputs have mean "
                 f"{SHIFT:g} times the label; all have deviation 1. Together the weak ones say more than the strong "
-                f"one, and an attack shifts all of them against the label at once, by {epsilon:g} each."
+                f"one, and an attack can shift all of them against the label at once, by {epsilon:g} each."
             ),
             Table(
                 title=f"Accuracy on {EXAMPLES} new examples, and the training losses",

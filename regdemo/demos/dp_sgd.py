@@ -150,7 +150,7 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
                 ("not at all", before[-1].norm().item() / batch),
             )
         ],
-        note="The noise is scaled to a change of 1 in the last column. If only the batch's gradient is clipped, "
+        note="The noise is scaled to hide a change of 1 in the last column. If only the batch's gradient is clipped, "
         "one example can move it by up to 2 C.",
     )
     return claims, curves, table
@@ -177,7 +177,7 @@ def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Gene
         )["weight"]
         deviation = noise_multiplier * times * max_norm / batch
         bound = mean_of_normal(2**0.5 * deviation**2, NOISY)
-        where, size = ("", "") if times == 1 else (f", clipped to {times} C", f"{times} ")
+        where, size = ("", "") if times == 1 else (f" when clipping to {times} C", f"{times} ")
         claims.append(
             Claim(
                 f"The variance of the noise{where}", deviation**2, rf"$({size}\sigma C / B)^2$", mean_square(g), *bound
@@ -227,9 +227,9 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
         title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, sampling rate {sample_rate:.4g}",
         columns=["steps", "epsilon", "without sampling", "without sampling, exact"],
         rows=[[n, sampled[n], whole[n], exact[n]] for n in after],
-        note=r"The probability of a set of outcomes with one example is at most $e^\epsilon$ times that without "
-        r"it, plus $\delta$, and the other way round. Computed for Poisson sampling; batches of a shuffled set are "
-        "drawn differently, though the same number is often quoted for them.",
+        note=r"With an example in the data, the probability of a set of outcomes is at most $e^\epsilon$ times that "
+        r"without it, plus $\delta$, and the other way round. Computed for Poisson sampling; batches of a shuffled set "
+        "are drawn differently, though the same number is often quoted for them.",
     )
     return claims, [block]
 

@@ -260,7 +260,7 @@ def _where(draws: dict[str, int]) -> Table:
     }
     rows: list[list[Cell]] = [[_words(site), on, draws[site], *others] for site, (on, *others) in names.items()]
     return Table(
-        title="The four sites, and their names elsewhere",
+        title="The four sites, their draws, and their names elsewhere",
         columns=["site", "acts on", "draws/token", "in torch", "in GPT-2"],
         rows=rows,
         note=(

@@ -91,7 +91,7 @@ def elastic_net(
         Claim(
             "A proximal step shrinks a weight by the penalty's slope at the result",
             0,
-            r"$v + l_1 \mathrm{sign}(v) + 2 l_2 v = w$",
+            r"$v + l_1 \mathrm{sign}(v) + 2 l_2 v - w$",
             gap((near * (1 + 2 * l2) + l1 * near.sign() - far)[near != 0]),
             *rounding(1 + 3 * l1),
         ),

@@ -60,8 +60,8 @@ def l1_penalty(
         blocks=[
             Text(
                 f"The loss, half the mean squared error, gains {strength:g} times the sum of |w|. This penalty's pull "
-                "is the same for a small weight as for a large one, so a weight on which the data pull less is exactly "
-                "0 at the minimum. L2's pull fades with the weight: it makes weights small instead."
+                "is the same for a small weight as for a large one, so a weight on which the data pull less than that "
+                "is exactly 0 at the minimum. L2's pull fades with the weight: it makes weights small instead."
             ),
             *blocks[2:],
             *step_blocks,

@@ -1,4 +1,4 @@
-"""SAM: step along the gradient found uphill.
+"""SAM: step by the gradient found uphill.
 
 Sharpness-aware minimization climbs a distance rho along the gradient, takes a new gradient there, and applies it at the
 point where it started. Follows SAM and SGD in a valley that is sharp at one end, and checks a step on a quadratic loss.

@@ -89,7 +89,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             f"An example whose gradient is {OUTLIER:g} long instead of 0.001, noise left out",
             ["code", "changes the gradient by", "in units of $C/B$"],
             [[snippet.__name__, value, value * BATCH / C] for snippet, value in moved.items()],
-            "The noise is scaled to a change of 1 in the last column.",
+            "The noise is scaled to hide a change of 1 in the last column.",
         )
     ]
 

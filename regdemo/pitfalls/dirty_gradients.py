@@ -1,8 +1,8 @@
 """Dirty gradients: FGSM's backward() also fills the weights' gradients.
 
-An attack needs the gradient for the input alone. `backward()` adds to the `.grad` of every leaf that requires one, the
-weights included, and the sum stays there until zero_grad. If the loop calls zero_grad before the attack, not after it,
-the optimizer uses the sum of the clean and the attacked batch's gradients.
+An attack needs the gradient for the input alone. `backward()` adds to the `.grad` of every leaf that requires a
+gradient, the weights included, and the sum stays there until zero_grad. If the loop calls zero_grad before the attack,
+not after it, the optimizer uses the sum of the clean and the attacked batch's gradients.
 """
 
 import torch
