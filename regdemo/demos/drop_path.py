@@ -178,7 +178,7 @@ def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list
     layers = [float(layer) for layer in range(1, depth + 1)]
     claims = [
         Claim(
-            f"The depth in training, of {depth} in eval",
+            f"The mean depth in training, where eval has {depth}",
             expected,
             r"$\sum (1 - p_l)$",
             measured,

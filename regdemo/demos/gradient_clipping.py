@@ -164,7 +164,8 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
         x_label="entry",
         y_label="entry over the largest",
         series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],
-        note="Entry 1 has exploded. By norm it is still far larger than the others; by value all are equal.",
+        note="Entry 1 has exploded. By norm it is still far larger than the others; by value all are "
+        "equal, as each was above the bound.",
     )
     return claims, [curves, block]
 

@@ -146,19 +146,19 @@ def layer_drop(
                 "next one. A network trained like this can be pruned afterwards."
             ),
             Table(
-                title="Layers run in a pass",
+                title=f"How many layers run in a pass, at depth L = {depth}",
                 columns=["p", "mean $(1-p) L$", "standard deviation"],
                 rows=rows,
                 note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
             ),
             Table(
-                title=f"Mean output with L = {depth}: each layer adds 1 to an input of 0",
+                title=f"Mean output at depth L = {depth} for an input of 0, where each layer adds 1",
                 columns=["method", "one draw per", "rescaled", "training", "eval"],
                 rows=[
                     ["LayerDrop", "layer", "no", mean, in_eval],
                     ["DropPath", "layer and example", "by $1/(1-p)$", by_drop_path, in_eval],
                 ],
-                note="In training DropPath keeps eval's mean; LayerDrop's is $1-p$ times that. LayerDrop prepares "
+                note="In training DropPath keeps eval's mean here; LayerDrop's is $1-p$ times that. LayerDrop prepares "
                 "for networks with fewer layers.",
             ),
         ],

@@ -108,7 +108,7 @@ def mixout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"Weights of {PRETRAINED + CHANGE:g} in one pass: {PRETRAINED:g} if put back, else "
+                title=f"8 x 24 weights of {PRETRAINED + CHANGE:g} in one pass: {PRETRAINED:g} if put back, else "
                 f"{PRETRAINED + CHANGE * scale:.4g}",
                 values=grid.tolist(),
                 low=PRETRAINED,

@@ -27,9 +27,9 @@ SAY = (
     "which is another technique."
 )
 WRONG_ANSWER = (
-    "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: a word is "
-    "hardly ever missing as a whole, and two copies of one word get different masks. Nor is it replacing tokens by "
-    "<unk>, one draw per token, though that has the same name in papers on text VAEs."
+    "'It is nn.Dropout after the embedding.' That zeroes single numbers, by a fresh draw at each place: at p = 0.1 "
+    "a word is hardly ever missing as a whole, and two copies of one word get different masks. Nor is it replacing "
+    "tokens by <unk>, one draw per token, though that has the same name in papers on text VAEs."
 )
 CARDS = (
     "Q18.140",

@@ -51,7 +51,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fraction = length / PADDED
         claims += [
             Claim(
-                f"The squared norm of the noise on {length} tokens, padded to {PADDED}",
+                f"The squared norm of the noise on {length} tokens, padded to {PADDED}, at alpha = {ALPHA:g}",
                 meant * fraction,
                 r"$\alpha^2/3 \cdot L/T$",
                 wrong,
@@ -59,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
                 reason,
             ),
             fixed_claim(
-                f"The squared norm of the noise on {length} tokens, padded to {PADDED}",
+                f"The squared norm of the noise on {length} tokens, padded to {PADDED}, at alpha = {ALPHA:g}",
                 meant,
                 r"$\alpha^2/3$",
                 right,
