@@ -115,7 +115,8 @@ def augmentation(
         blocks=[
             Text(
                 f"Words: {n}. Deletion takes each word with probability {p:g}, but leaves one if all were drawn; a "
-                "swap exchanges two places. The label stays: the bet is that it still fits the edited text."
+                "swap exchanges the words at two places. The label stays: the bet is that it still fits the edited "
+                "text."
             ),
             Table(
                 title=f"What is left in {TEXTS:,} copies of the text",

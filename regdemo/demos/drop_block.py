@@ -243,7 +243,7 @@ WRONG = [
     ),
     Wrong("even blocks accepted", NAME, lambda right, x, p, block, **kw: right(x, p, block | 1, **kw)),
     Wrong(
-        "blocks of three sides less two",
+        "blocks of side b - 2",
         NAME,
         lambda right, x, p, block, **kw: right(x, p, max(1, block - 2) if block % 2 else block, **kw),
     ),

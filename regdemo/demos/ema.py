@@ -19,9 +19,9 @@ ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
     "An EMA of the weights with decay $d$ has a memory of about $1/(1-d)$ steps. It often evaluates better than the "
-    "last step, because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance is "
-    "left in the long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights that "
-    "move at a constant speed."
+    "last weights, because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance "
+    "is left in the long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights "
+    "that move at a constant speed."
 )
 WRONG_ANSWER = (
     "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "
@@ -88,7 +88,8 @@ def ema(
             Series("the weight", at, noisy[:, 0].tolist(), style="points"),
             *(Series(f"EMA, d = {d:g}", at, _averages(noisy, d)[:, 0].tolist()) for d in sorted({decay, 0.98})),
         ],
-        note="In the long run, the longer the memory, the less noise and the longer the lag.",
+        note="The longer the memory, the less noise is left in the long run, and the longer the lag while the weight "
+        "moves.",
     )
     return Measurement(
         title=f"EMA of the weights at decay = {decay:g}",

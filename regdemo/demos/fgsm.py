@@ -149,8 +149,8 @@ def _reaches(epsilon: float, generator: Generator) -> Curves:
             Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),
             Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in norms.values()]),
         ],
-        note="FGSM's small changes all move the logit the same way: for these random weights the ratio of the two "
-        "moves grows like the root of the number of inputs.",
+        note="FGSM's changes of the inputs all move the logit the same way: for these random weights the ratio of the "
+        "two moves grows like the root of the number of inputs.",
     )
 
 

@@ -85,7 +85,7 @@ def gpt2(
         ),
         *(
             Claim(
-                f"The fraction that the {site} site drops, in 2 blocks of width 64",
+                f"The fraction that the {site} site drops, in a model of 2 blocks and width 64",
                 RATE,
                 f"p = {RATE}",
                 dropped,
@@ -274,7 +274,8 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
             columns=["model", "torch.nn.Dropout", "rates set", "values", "std, set", "std, loop to 0", "std, set to 0"],
             rows=rows,
             note=(
-                f"Std of the output over {PASSES} passes in training; the loop is over torch.nn.Dropout alone. "
+                f"Std of the output over {PASSES} passes in training: with the rates set, after a loop over "
+                "torch.nn.Dropout alone has set p to 0, and after set_dropout has set all rates to 0. "
                 "Outside the layers GPT-2 has one more rate, "
                 "transformer.drop, which a schedule leaves alone. Built from configurations, with random weights."
             ),

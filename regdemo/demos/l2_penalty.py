@@ -1,8 +1,8 @@
 """L2 penalty: ridge, the pull that fades with the weight.
 
 Fits a linear model with the penalty in the loss and compares it with ridge regression's closed form, direction by
-direction. Then the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum and under
-Adam, but not under AdamW.
+direction. Then checks the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum and
+under Adam, but not under AdamW.
 """
 
 from __future__ import annotations

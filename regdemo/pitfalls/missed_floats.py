@@ -1,8 +1,8 @@
 """Missed floats: a loop over nn.Dropout that misses attention.
 
 A dropout need not be a module. nn.MultiheadAttention keeps its rate as a plain float, and so does the attention of
-Llama in transformers. The loop that sets `.p` on each nn.Dropout misses them: with dropout "off", the model still drops
-attention weights in training.
+Llama in transformers. The loop that sets `.p` on each nn.Dropout misses such rates: with dropout "off", the model still
+drops attention weights in training.
 """
 
 import torch
