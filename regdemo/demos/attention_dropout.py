@@ -170,7 +170,7 @@ def _row_sums(dropped: torch.Tensor, weights: torch.Tensor, p: float) -> Table:
     first = f": the first {ROWS_SHOWN} of {queries} queries" if queries > ROWS_SHOWN else ""
     return Table(
         title=f"What a row of weights sums to{first}",
-        columns=["query", "before", "this mask", "mean", "std", r"$\sqrt{p/(1-p) \sum a^2}$"],
+        columns=["query", "before", "one mask", "mean", "std", r"$\sqrt{p/(1-p) \sum a^2}$"],
         rows=rows,
         note=(
             f"Mean and std over {len(sums):,} masks. The more evenly the attention is spread over keys, the smaller "

@@ -140,10 +140,10 @@ def double_descent(
                 "$s^2 p / |w|^2$, the best one on average for weights of this length in a random direction."
             ),
             Table(
-                title=f"Test error over the number of features, {DRAWN} training sets",
-                columns=["features", "training error", "mean, by formula", "median", "median, ridge"],
+                title=f"Errors over the number of features, {DRAWN} training sets",
+                columns=["features", "training error", "test: mean by formula", "test: median", "test: median, ridge"],
                 rows=rows,
-                note="The mean is larger than the median near the peak, where a few training sets do very badly.",
+                note="Near the peak the mean test error is above the median, since a few training sets do very badly.",
             ),
         ],
     )

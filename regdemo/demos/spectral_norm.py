@@ -124,7 +124,7 @@ def spectral_norm(
                     Series("divided by the spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
                     Series("divided by the Frobenius norm", places, frobenius.tolist()),
                 ],
-                note="Dividing by the spectral norm makes the largest singular value 1, by the Frobenius norm smaller.",
+                note="Divided by the spectral norm, the largest value is 1; divided by the Frobenius norm, it is less.",
             )
         ],
         blocks=[

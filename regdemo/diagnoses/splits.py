@@ -207,7 +207,7 @@ def within_noise() -> list[Block]:
     return [
         table("Validation accuracy in %, one run each", columns, rows[:1]),
         table(
-            "Eight seeds",
+            "Validation accuracy in %, eight seeds",
             columns,
             rows,
             f"Mean difference, 10 minus 8: {mean:+.1f} points, 95% interval [{mean - half:.1f}, {mean + half:.1f}].",

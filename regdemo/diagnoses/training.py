@@ -99,7 +99,7 @@ def no_zero_grad() -> list[Block]:
 
 @diagnosis("Q18.624")
 def sorted_batches() -> list[Block]:
-    """Batches hold one or two classes each: every batch pulls all predictions to its own."""
+    """Batches hold one or two classes each: every batch pulls all predictions to its own classes."""
     data = digits(train=900)
     order = data.y.argsort(stable=True)
     by_class = Data(data.x[order], data.y[order], data.val_x, data.val_y)
