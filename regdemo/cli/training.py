@@ -41,7 +41,7 @@ Watch = Callable[[Callable[..., Any], str], None]
 NETWORK_SUFFIXES = (".csv", ".parquet")  # forms of every network's values alone
 
 _NAMED = "regdemo.named"  # the words of a command line that may name techniques
-_VALUES = list(dict.fromkeys(name for technique in TECHNIQUES.values() for name in parameters(technique)))
+_VALUES = list(takers())
 
 
 class ManyValues(TyperCommand):
@@ -100,7 +100,7 @@ def _is_number(word: str) -> bool:
 def _help(name: str, named: Sequence[str] = ()) -> str:
     """Which techniques take a parameter, what it means to them, and its range. named: of these only."""
     meanings: dict[str, list[str]] = {}
-    for taker in [taker for taker in takers(name) if taker in named or not named]:
+    for taker in [taker for taker in takers()[name] if taker in named or not named]:
         _, default, allowed = parameters(TECHNIQUES[taker])[name]
         meanings.setdefault(described(allowed), []).append(f"{taker} {default:g}")
     return " ".join(f"{meaning.rstrip('.')} ({', '.join(who)})." for meaning, who in meanings.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -48,9 +49,14 @@ def display_values(given: Mapping[str, list[float]]) -> dict[str, Any]:
     return {k: some[0] if len(some) == 1 else ", ".join(f"{v:g}" for v in some) for k, some in given.items()}
 
 
-def takers(parameter: str) -> list[str]:
-    """The techniques that take a parameter of this name."""
-    return [name for name, technique in TECHNIQUES.items() if parameter in parameters(technique)]
+@cache
+def takers() -> dict[str, list[str]]:
+    """The techniques that take a parameter, for the name of each parameter."""
+    found: dict[str, list[str]] = {}
+    for name, technique in TECHNIQUES.items():
+        for parameter in parameters(technique):
+            found.setdefault(parameter, []).append(name)
+    return found
 
 
 def arms(words: Sequence[str], values: Values, *, against: str, offers: frozenset[str], task: str) -> list[Recipe]:
@@ -72,8 +78,8 @@ def arms(words: Sequence[str], values: Values, *, against: str, offers: frozense
         named = [part.partition(":")[0] for word in [*words, against] for part in word.split("+")]
         if not any(name in parameters(find(technique, offers, task)) for technique in named):
             raise ArgumentError(
-                f"{name} isn't a parameter of {' or '.join(words)}: it belongs to {', '.join(takers(name))}"
-                if takers(name)
+                f"{name} isn't a parameter of {' or '.join(words)}: it belongs to {', '.join(takers()[name])}"
+                if name in takers()
                 else f"there is no parameter {name}"
             )
     reference = recipes(against, values, offers, task)
