@@ -1,8 +1,8 @@
 """Input noise: a ridge penalty in disguise.
 
-Adds noise to the inputs of a linear model and goes through Bishop's identity: the average loss is the plain loss plus a
-penalty on the weights, and its best weights are those of ridge regression. Then adds noise where it makes no sense: to
-token ids.
+Adds noise to the inputs of a linear model and shows the identity that holds there: the average loss is the plain loss
+plus a penalty on the weights, and its best weights are those of ridge regression. Then adds noise where it makes no
+sense: to token ids.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ NORMS = (
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Two optimizer parameter groups: weights that decay, then biases and norm parameters, which do not.
 
-        AdamW decays each parameter of the first by  w <- w - lr * weight_decay * w
+        torch's AdamW decays each parameter of the first by  w <- w - lr * weight_decay * w
 
     Exempt: what is named bias, what a norm layer holds, and any parameter of fewer than two dimensions. Embeddings
     decay, as in nanoGPT. A tied parameter is listed once; a frozen one, requires_grad False, not at all.
@@ -239,7 +239,7 @@ def elastic_net(weights: Iterable[Tensor], l1: float, l2: float) -> Tensor:
     weights: floating-point tensors of any shapes, at least one.  Returns: a number, as a tensor.
     Raises ArgumentError unless l1 and l2 are finite and at least 0, if a tensor is not floating point, or if weights is
     empty.
-    Zou and Hastie 2005, https://doi.org/10.1111/j.1467-9868.2005.00503.x
+    Zou and Hastie 2005 (their naive form, without the rescaling), https://doi.org/10.1111/j.1467-9868.2005.00503.x
 
     >>> elastic_net([torch.tensor([1.0, -2.0])], 1.0, 0.5)
     tensor(5.5000)

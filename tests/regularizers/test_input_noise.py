@@ -29,7 +29,7 @@ def test_it_adds_the_noise_handed_in_times_std():
 
 
 def test_on_a_linear_model_it_is_a_ridge_penalty():
-    # Bishop's identity: signs have the noise's mean and covariance, so going through all of them is the expectation.
+    # Signs have the noise's mean and covariance, so going through all of them is the expectation.
     x, w, target = draw(7, 5), torch.linspace(-1, 2, 5, dtype=torch.float64), torch.arange(7.0, dtype=torch.float64)
     signs = torch.tensor([*itertools.product([-1.0, 1.0], repeat=5)], dtype=torch.float64)
     losses = torch.stack([(target - input_noise(x, 0.3, noise=sign) @ w).square().mean() for sign in signs])
