@@ -77,7 +77,7 @@ def learning_curves(
         Claim(
             "On fresh rows the error is what the fitted weights imply",
             fits.test,
-            r"mean of $\sigma^2 + |\hat{w} - w|^2$",
+            r"the noise's variance + the mean of $|\hat{w} - w|^2$",
             fresh,
             *mean_of_squares((fits.errors / SETS).tolist(), 1),
         ),

@@ -60,7 +60,7 @@ def boosting_rounds() -> list[Block]:
             ]
             for mark in marks
         ]
-        tables.append(table(f"Gradient boosting, learning rate {rate:g}", columns, rows))
+        tables.append(table(f"Gradient boosting, 400 examples, learning rate {rate:g}", columns, rows))
     return tables
 
 
@@ -102,7 +102,7 @@ def edge_of_the_grid() -> list[Block]:
 
     columns = ["alpha", "error", "standard error"]
     return [
-        table("Ridge on 60 examples, five-fold", columns, errors([0.001, 0.01, 0.1, 1.0])),
+        table("Ridge on 60 examples: root mean squared error, five-fold", columns, errors([0.001, 0.01, 0.1, 1.0])),
         table("The grid continued", columns, errors([1.0, 10.0, 30.0, 100.0, 300.0, 1000.0])),
     ]
 
@@ -226,7 +226,7 @@ def feature_sampling() -> list[Block]:
 
 @diagnosis("Q18.669")
 def adding_features() -> list[Block]:
-    """Training error falls with every feature that is added, useful or not."""
+    """Training R² rises as features are added, useful or not."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((260, 100))
     y = x[:, 0] - x[:, 1] + 0.5 * x[:, 2] + rng.standard_normal(260)

@@ -74,7 +74,9 @@ def measure() -> tuple[list[Claim], list[Block]]:
             wrong[-1] - right[-1],
             *EXACT,
         ),
-        fixed_claim(f"After {STEPS} steps the weight is at", ALPHA * STEPS, r"$\alpha n$", right[-1], *EXACT),
+        fixed_claim(
+            f"After {STEPS} steps the weight is at", ALPHA * STEPS, r"$\alpha$ times the steps", right[-1], *EXACT
+        ),
     ], [
         Curves(
             f"The weight, k = {K}, alpha = {ALPHA}",

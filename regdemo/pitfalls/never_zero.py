@@ -13,7 +13,7 @@ BREAKS = "annealed_dropout"
 CARDS = ("Q18.205", "Q18.204")
 SAY = (
     "Anneal by the step, not by the epoch: $p (1 - t/T)$, set before step $t$ of $T$, counted from 0. The last "
-    "step still has $p/T$; annealed by the epoch, the whole last one of $E$ epochs has $p/E$."
+    "step still has $p/T$; annealed by the epoch, the rate is $p/E$ throughout the last of $E$ epochs."
 )
 WRONG_ANSWER = (
     "'1 - epoch/epochs runs from 1 to 0.' It runs from 1 to 1/E: the epoch that would have rate 0 is not run. By the "
