@@ -15,7 +15,7 @@ from rich.theme import Theme
 
 from regdemo.render import WIDEST_PROSE, markup
 from regdemo.render.colors import BAD, CODE, GOOD, QUIET, SERIES
-from regdemo.render.format import ADDRESS
+from regdemo.render.prose import ADDRESS
 from regdemo.text import clean
 
 BAR = 24  # columns of the longest bar

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from regdemo.render.colors import SERIES, fraction, scale_color
-from regdemo.render.format import axes, limits, number, outline, plain_prose, quartiles, ticks, unbroken, xml
+from regdemo.render.format import axes, limits, number, outline, quartiles, ticks, unbroken, xml
+from regdemo.render.prose import plain_prose
 from regdemo.report import Boxes, Curves, HeatMap
 
 CHART_WIDTH = 560

@@ -13,12 +13,11 @@ from regdemo.render.format import (
     cells,
     claims_summary,
     expectation,
-    inline,
     parameters,
-    plain_prose,
     quiz_command,
     xml,
 )
+from regdemo.render.prose import inline, plain_prose
 from regdemo.report import Block, Claim, Code, HeatMap, Report, Table, Text
 
 STYLE = """

@@ -27,7 +27,6 @@ from regdemo.render.format import (
     cells,
     claims_summary,
     expectation,
-    inline,
     limits,
     number,
     outline,
@@ -37,6 +36,7 @@ from regdemo.render.format import (
     ticks,
     unbroken,
 )
+from regdemo.render.prose import inline
 from regdemo.report import Block, Boxes, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
 from regdemo.text import clean
 

@@ -26,7 +26,7 @@ from regdemo.quiz import decks, history, identity
 from regdemo.quiz import practice as practices
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
-from regdemo.render.format import ADDRESS
+from regdemo.render.prose import ADDRESS
 from regdemo.web import markdown
 from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench

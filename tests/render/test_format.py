@@ -12,7 +12,6 @@ from regdemo.render.format import (
     cells,
     claims_summary,
     expectation,
-    inline,
     limits,
     number,
     parameters,
@@ -160,18 +159,6 @@ def test_a_large_whole_number_is_written_without_decimals() -> None:
 def test_a_curve_is_cut_where_it_has_no_value() -> None:
     points = [(0.0, 1.0), (1.0, nan), (2.0, 3.0), (3.0, 4.0), (inf, 5.0)]
     assert unbroken(points) == [[(0.0, 1.0)], [(2.0, 3.0), (3.0, 4.0)]]
-
-
-def test_a_lone_backtick_is_a_backtick() -> None:
-    assert [piece[:2] for piece in inline("a ` b")] == [("text", "a ` b")]
-
-
-def test_a_link_ends_before_the_sentence_does() -> None:
-    assert [piece[:2] for piece in inline("(see https://arxiv.org/abs/1207.0580).")] == [
-        ("text", "(see "),
-        ("link", "https://arxiv.org/abs/1207.0580"),
-        ("text", ")."),
-    ]
 
 
 def test_text_for_a_page_is_escaped_and_free_of_control_characters() -> None:
