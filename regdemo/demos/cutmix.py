@@ -149,7 +149,7 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
-        title="A box of one image (values 0.7 to 1) in another (0 to 0.3), both of 12 x 24 pixels",
+        title="An example of 12 x 24 pixels: a box of one image (values 0.7 to 1) in another (0 to 0.3)",
         values=images[0].tolist(),
         low=0,
         high=1,

@@ -90,8 +90,12 @@ def _masks(p: float, generator: Generator) -> list[Block]:
             note=note,
         )
         for title, mask, note in (
-            ("Weights in use under dropout", inputs.expand(UNITS_SHOWN, -1), "A dropped input takes its whole column."),
-            ("Weights in use under DropConnect", weights, "Each weight is drawn independently."),
+            (
+                "Weights in use under dropout",
+                inputs.expand(UNITS_SHOWN, -1),
+                f"An example of {INPUTS_SHOWN} inputs and {UNITS_SHOWN} units: a dropped input takes its whole column.",
+            ),
+            ("Weights in use under DropConnect", weights, "The same example: each weight is drawn independently."),
         )
     ]
 

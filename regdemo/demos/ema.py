@@ -81,7 +81,7 @@ def ema(
     ]
     at = [float(step) for step in range(1, SHOWN + 1)]
     picture = Curves(
-        title="A weight that travels to 2, with noise, and its averages",
+        title=f"An example of {SHOWN} steps: a weight that travels to 2, with noise, and its averages",
         x_label="step",
         y_label="weight",
         series=[

@@ -103,7 +103,7 @@ def locked_dropout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"One sequence of {len(shown)} steps: {int((shown[0] == 0).sum())} of {UNITS} units are dropped, "
+                title=f"An example of {len(shown)} steps: {int((shown[0] == 0).sum())} of {UNITS} units are dropped, "
                 "each throughout",
                 values=shown.T.tolist(),
                 low=0.0,

@@ -106,8 +106,13 @@ def spatial_dropout(
         title=f"Spatial dropout at p = {p}",
         claims=claims + trap_claims,
         picture=[
-            _picture("Element dropout", element_grid, p, note="A draw for each element: 8 channels, 16 positions."),
-            _picture("Spatial dropout", channel_grid, p, note="A draw for each of 8 channels."),
+            _picture(
+                "Element dropout",
+                element_grid,
+                p,
+                note="8 channels and 16 positions as an example, all 1: a draw for each element.",
+            ),
+            _picture("Spatial dropout", channel_grid, p, note="The same example: a draw for each channel."),
         ],
         blocks=[
             Text(

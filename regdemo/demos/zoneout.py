@@ -111,8 +111,8 @@ def zoneout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"How old each unit's state is over {SHOWN} steps: {int((shown > 0).sum())} of {shown.numel()} "
-                "states were kept",
+                title=f"An example of {UNITS} units and {SHOWN} steps: how old each state is; "
+                f"{int((shown > 0).sum())} of {shown.numel()} were kept",
                 values=shown.tolist(),
                 low=0,
                 high=max(1.0, shown.max().item()),
