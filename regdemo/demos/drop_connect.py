@@ -63,9 +63,9 @@ def drop_connect(
         picture=_masks(p, generator),
         blocks=[
             Text(
-                "Dropout zeroes inputs of a layer, and with an input all weights that read it. DropConnect zeroes "
-                f"each weight independently with probability p = {p}, and scales the rest by $1/(1-p)$ = "
-                f"{1 / (1 - p):.4g}."
+                "Dropout zeroes inputs of a layer, which puts all weights that read a zeroed input out of use. "
+                f"DropConnect zeroes each weight independently with probability p = {p}, and scales the rest by "
+                f"$1/(1-p)$ = {1 / (1 - p):.4g}."
             ),
             *penalty_blocks,
             *batch_blocks,

@@ -68,7 +68,7 @@ def dropout(
         identity_in_eval(regularizers.dropout(x, p, training=False), x),
         agrees_with_torch(with_their_mask, theirs, "F.dropout", X * scale),
         Claim(
-            "`F.dropout` drops as often",
+            "`F.dropout` drops as often as regdemo's dropout",
             0,
             "difference of the fractions dropped",
             fraction(theirs == 0) - fraction(y == 0),
@@ -146,7 +146,8 @@ def _layers(p: float, size: int, generator: torch.Generator) -> Measurement:
             Series("training, never rescaled", at, never),
             Series("eval, multiplied by 1-p as well", at, twice),
         ],
-        note="Training should agree with eval, which is 2 throughout. The other two lose a factor 1-p at each layer.",
+        note="Eval should be 2 throughout, and training should agree with it. The two wrong curves lose a factor 1-p "
+        "at each layer.",
     )
     return Measurement("", [claim], [Text("Where the rescale goes wrong, it goes wrong at each layer."), curves])
 

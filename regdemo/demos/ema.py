@@ -20,8 +20,8 @@ PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
 SAY = (
     "An EMA of the weights with decay $d$ has a memory of about $1/(1-d)$ steps. It often evaluates better than the "
     "last weights, because it averages out part of SGD's noise: of independent noise, $(1-d)/(1+d)$ of the variance "
-    "is left in the long run. The price is a second copy of the weights, and a lag of $d/(1-d)$ steps behind weights "
-    "that move at a constant speed."
+    "is left in the long run. The price is a second copy of the weights, and a lag that grows to $d/(1-d)$ steps "
+    "behind weights that move at a constant speed."
 )
 WRONG_ANSWER = (
     "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "

@@ -127,7 +127,7 @@ def learning_curves(
                 f"{noise:g}. Each feature matters less than the one before. A model of $p$ features uses the first $p$."
             ),
             Curves(
-                title=f"Error over the number of features, on {rows} rows",
+                title=f"Error over the number of features, on {DRAWN} training sets of {rows} rows",
                 x_label="features",
                 y_label="mean squared error",
                 series=[

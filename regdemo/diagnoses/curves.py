@@ -30,7 +30,7 @@ def overfitting() -> list[Block]:
         "900 examples": fit(mlp(64, 128, 10), large, epochs=[80], rate=3e-3).last,
     }
     after = table(
-        "One change at a time, after epoch 80",
+        "The state after epoch 80, with one change at a time",
         ["change", *LOSSES_AND_ACCURACIES],
         [[name, *(last[key] for key in LOSSES_AND_ACCURACIES)] for name, last in changes.items()],
     )
@@ -110,7 +110,7 @@ def overconfidence() -> list[Block]:
 
 @diagnosis("Q18.605")
 def validation_below_training() -> list[Block]:
-    """The logged training loss is above the validation loss: dropout acts in one of them only."""
+    """The logged training loss is above the validation loss until epoch 20: dropout acts in one of them only."""
     log = fit(mlp(64, 128, 128, 10, dropout=0.5), digits(train=900), epochs=[5, 10, 20, 40], rate=3e-3)
     return [
         table("Training log", ["epoch", "train loss", "val loss"], log.columns("running", "val loss")[1]),
@@ -183,7 +183,7 @@ def more_data() -> list[Block]:
 
 @diagnosis("Q18.610")
 def rate_cut() -> list[Block]:
-    """The loss drops suddenly at one epoch: the learning rate was cut there."""
+    """The training loss drops and the validation loss steadies: the learning rate was cut."""
     data = digits(train=900, wrong=0.1)
     model = mlp(64, 32, 10)
     sgd = torch.optim.SGD
