@@ -100,7 +100,7 @@ def annealed_dropout(
             Curves(
                 title=f"The drop rate over {total} steps, by four schedules",
                 x_label="step",
-                y_label="p",
+                y_label="rate",
                 series=[Series(name, at, each) for name, each in rates.items()],
                 note=f"Early dropout is off from step {half} on, late dropout until then.",
             )

@@ -26,7 +26,7 @@ SAY = (
     "As a model with little regularization grows, its test error can first fall and then rise to a peak where the "
     "model is just able to fit the training set: least squares then has one solution, which has to fit all of the "
     "noise. Beyond that size there are many solutions, gradient descent from 0 finds the one of least norm, and the "
-    "test error can fall again. A well-tuned ridge penalty can remove the peak. So a larger model need not be worse."
+    "test error can fall again, so a larger model need not be worse. A well-tuned ridge penalty can remove the peak."
 )
 WRONG_ANSWER = (
     "'A model that fits its training set to error 0 has overfitted, and a larger one more so.' In this demo "

@@ -69,7 +69,7 @@ def swa(
         picture=[picture],
         blocks=[
             Table(
-                title=f"Mean square distance from the middle, {size:,} weights with noise of variance 1",
+                title=f"Mean square distance from the noise-free weights, {size:,} weights with noise of variance 1",
                 columns=["weights", "measured", "expected"],
                 rows=[
                     ["of the last model", mean_square(path[-1]), 1.0],

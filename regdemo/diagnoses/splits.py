@@ -184,7 +184,7 @@ def imbalance() -> list[Block]:
     columns = ["model", "accuracy", "recall", "average precision"]
     return [
         table("Validation, 5% positives", columns[:2], [row[:2] for row in rows[:1]]),
-        table("More than one number", columns, rows),
+        table("Validation of three models by three measures, 5% positives", columns, rows),
     ]
 
 
@@ -262,9 +262,9 @@ def shift() -> list[Block]:
         np.concatenate([train_x, camera(train_x)]), np.concatenate([train_y, train_y])
     )
     return [
-        table("Error", ["set", "error"], rows),
+        table("Error of a model trained on scans", ["set", "error"], rows),
         table(
-            "Trained on scans and on photos",
+            "Error of a model trained on scans and on photos",
             ["set", "error"],
             [
                 ["held-out scans", 1 - float(both.score(held_x, held_y))],

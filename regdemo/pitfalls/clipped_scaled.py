@@ -1,9 +1,9 @@
 """Clipped scaled: clip_grad_norm_ before the scaler has unscaled.
 
 With a GradScaler the loss is multiplied by a large factor S, so that small gradients survive in float16. Until
-`scaler.unscale_` the gradients are S times too long. If the true gradient is longer than $c/S$, the scaled one is
-clipped to $c$ and then divided by S, so the step uses a gradient of norm $c/S$: SGD hardly moves. Adam can hide the
-fault, as it divides by the size of the gradients.
+`scaler.unscale_` the gradients are S times too long. If, for the bound $c$, the true gradient is longer than $c/S$, the
+scaled one is clipped to $c$ and then divided by S, so the step uses a gradient of norm $c/S$: SGD hardly moves. Adam
+can hide the fault, as it divides by the size of the gradients.
 """
 
 import torch
@@ -17,7 +17,7 @@ BREAKS = "gradient_clipping"
 CARDS = ("Q18.266", "Q18.154", "Q18.155")
 SAY = (
     "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ "
-    "bounds the scaled gradient, so the norm of the real one is at most $c/S$: 1.5e-5 for $c = 1$ and the"
+    "bounds the scaled gradient by $c$, so the norm of the real one is at most $c/S$: 1.5e-5 for $c = 1$ and the"
     " default initial scale of 65,536."
 )
 WRONG_ANSWER = "'Clip right after backward, as usual.' With a GradScaler .grad then holds the gradient times the scale."
@@ -62,7 +62,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *rounding(C / SCALE),
         ),
         Claim(
-            "Adam's first step per weight (hides the fault), in units of lr",
+            "Adam hides the fault: its first step per weight, in units of lr",
             1,
             "1",
             adam,

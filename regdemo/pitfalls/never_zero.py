@@ -53,7 +53,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim("The rate of step T, after the last", 0, "0", fixed(EPOCHS * STEPS, P, EPOCHS, STEPS), *EXACT),
     ], [
         Curves(
-            f"p = {P} over {EPOCHS} epochs of {STEPS} steps",
+            f"The drop rate, annealed from {P} over {EPOCHS} epochs of {STEPS} steps",
             "step",
             "rate",
             [

@@ -17,7 +17,7 @@ from regdemo.report import Block, Claim, Table
 BREAKS = "embedding_noise"
 CARDS = ("Q18.136", "Q18.134", "Q18.135")
 SAY = (
-    "Take L in NEFTune's $\\alpha/\\sqrt{L d}$ from the attention mask: it is each text's own length. The shape of the "
+    "Take L in NEFTune's $\\alpha/\\sqrt{L d}$ from the attention mask: L is each text's own length. The shape of the "
     "batch gives the padded length T; with that, a text of L tokens gets $\\sqrt{L/T}$ times the intended noise. "
     "Packed batches need the same care (transformers, issue 34659)."
 )

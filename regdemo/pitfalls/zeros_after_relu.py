@@ -42,8 +42,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
     p = RATES[-1]
     zeros, active = 1 - (1 - p) / 2, int((x > 0).sum())
     return [
-        Claim(f"At p = {p} the fraction counted is", zeros, "$1 - (1-p)/2$", counted[p][0], *proportion(zeros, N)),
-        fixed_claim(f"At p = {p} the fraction counted is", p, "$p$", counted[p][1], *proportion(p, active)),
+        Claim(
+            f"At p = {p} the fraction counted as dropped is",
+            zeros,
+            "$1 - (1-p)/2$",
+            counted[p][0],
+            *proportion(zeros, N),
+        ),
+        fixed_claim(f"At p = {p} the fraction counted as dropped is", p, "$p$", counted[p][1], *proportion(p, active)),
     ], [
         Table(
             f"The fraction that is reported as dropped, for {N:,} normal inputs of the ReLU",
