@@ -127,7 +127,8 @@ def batch_norm_noise(
         claims=claims,
         picture=[
             Curves(
-                title=f"Standard deviation of the output for an activation of {value:g}, over {SHOWN:,} batches",
+                title=f"Standard deviation of the output for an activation of {value:g}, over {SHOWN:,} batches of "
+                "each size",
                 x_label="log2 of the batch size",
                 y_label="standard deviation",
                 series=[

@@ -28,8 +28,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     r"'It is training with noise.' Random signs times $\epsilon$ move a logit by about $\epsilon |w|_2$, FGSM by "
-    r"$\epsilon |w|_1$. Nor is it L1 decay: $\epsilon |w|_1$ is inside the softplus, so it fades for examples that are "
-    "classified with a large margin. And loss.backward() for the attack adds to the parameters' .grad: use "
+    r"$\epsilon |w|_1$. Nor is it L1 decay: $\epsilon |w|_1$ is inside the softplus, so its effect fades for examples "
+    "that are classified with a large margin. And loss.backward() for the attack adds to the parameters' .grad: use "
     "autograd.grad."
 )
 CARDS = (
@@ -143,7 +143,7 @@ def _reaches(epsilon: float, generator: Generator) -> Curves:
     at = [float(size) for size in SIZES]
     return Curves(
         title=f"How far the logit moves, at epsilon = {epsilon:g}",
-        x_label="inputs",
+        x_label="number of inputs",
         y_label="move of the logit",
         series=[
             Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),

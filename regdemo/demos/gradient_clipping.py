@@ -160,7 +160,8 @@ def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim]
     )
     at = [float(i + 1) for i in range(min(16, size))]
     curves = Curves(
-        title="The first entries of the gradient, relative to the largest, after clipping by norm and by value",
+        title=f"The first {len(at)} of the gradient's {2 * size:,} entries, relative to the largest, after clipping by "
+        "norm and by value",
         x_label="entry",
         y_label="entry over the largest",
         series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],

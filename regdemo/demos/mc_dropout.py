@@ -186,10 +186,9 @@ def mc_dropout(
             ),
             Table(
                 title=f"The class that eval prefers and its probability, for {EXAMPLES} examples and a random network",
-                columns=["example", "class", "eval", "mean of passes", "std", "nats"],
+                columns=["example", "class", "eval", "mean of passes", "std", "disagreement"],
                 rows=rows,
-                note="Last column, in nats: the entropy of the mean less the mean entropy, a measure of how much "
-                "the passes disagree.",
+                note="Disagreement of the passes, in nats: the entropy of the mean less the mean entropy.",
             ),
             Table(
                 title="The largest distance of the mean of S passes from that of all passes",

@@ -27,9 +27,9 @@ ACTS_ON = "weights"
 PROVIDED_BY = "torch.optim.AdamW"
 SAY = (
     r"AdamW multiplies each weight by $1 - \eta \lambda$ and takes Adam's step on the gradient alone. Under plain "
-    "SGD an L2 term in the loss does the same. Adam divides the penalty's gradient by the gradients' running "
-    "scale, so the larger a weight's gradients, the less it is decayed. By convention biases and norm parameters are "
-    "exempt, but AdamW's defaults decay them too: exempting them takes parameter groups."
+    "SGD an L2 term in the loss shrinks weights in the same way. Adam divides the penalty's gradient by the gradients' "
+    "running scale, so the larger a weight's gradients, the less it is decayed. By convention biases and norm "
+    "parameters are exempt, but AdamW's defaults decay them too: exempting them takes parameter groups."
 )
 WRONG_ANSWER = (
     r"'AdamW adds $\lambda |w|^2$ to the loss.' That is Adam with L2. Close second: '$\lambda \sum w^2$ is "
@@ -68,7 +68,7 @@ def weight_decay(
             Text(
                 rf"AdamW multiplies each weight by $1 - \eta \lambda$ = {1 - LR * weight_decay:g} "
                 r"in each step, then takes Adam's step. An L2 penalty adds $\lambda w$ to the gradient instead, and "
-                "Adam divides the sum by the root of its running mean square."
+                "Adam divides the sum's running mean by the root of its running mean square."
             ),
             *blocks,
             *more_blocks[1:],
@@ -191,7 +191,7 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
     curves = Curves(
         title="What is left of a weight of 1, for gradients of three scales",
         x_label="step",
-        y_label="left",
+        y_label="what is left",
         series=[
             Series("AdamW, each scale", at, remains["AdamW"][0]),
             *(

@@ -123,7 +123,7 @@ def zoneout(
         ],
         blocks=[
             Text(
-                "A unit stores a value, and its cell would keep it. Zoneout chooses between the new and the old "
+                "A unit stores a value that its cell carries on unchanged. Zoneout chooses between the new and the old "
                 "state, which are the same here. Dropout sets a unit to 0 with probability p at each step, and the "
                 "value is lost."
             ),
