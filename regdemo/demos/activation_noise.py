@@ -18,7 +18,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "activations"
 SAY = (
     r"For a linear layer and a squared error, noise added to the layer's input adds $\sigma^2 |w|^2$ to the loss on "
-    "average: an L2 penalty on the weights that read it. In a network small noise acts roughly as a penalty on how "
+    "average: an L2 penalty on the layer's weights. In a network small noise acts roughly as a penalty on how "
     "strongly the output reacts to the activations. The noise has a fixed size, so a network can outgrow it by "
     "larger activations, unless weight decay, or a gain-free norm layer right before the noise, holds their scale. "
     "Dropout's noise grows with the activation."

@@ -108,7 +108,7 @@ def attention_dropout(
             for title, values, note in (
                 ("Attention weights before dropout", before, "Query 0 sees only key 0."),
                 (
-                    f"After one mask: {int((after == 0)[visible].sum())} of {int(visible.sum())} dropped",
+                    f"After one mask: {int((after == 0)[visible].sum())} of {int(visible.sum())} weights dropped",
                     after,
                     f"Survivors are {1 / (1 - p):.3g} times as large.",
                 ),

@@ -28,10 +28,10 @@ SAY = (
     r"both: soft threshold by $\eta l_1$, then divide by $1 + 2 \eta l_2$."
 )
 WRONG_ANSWER = (
-    "'The lasso keeps the important one of two correlated features.' With two copies, every split of their "
-    "total weight into parts of the same sign is an optimum of the lasso, and of two nearly equal features noise can "
-    "settle which is kept. Close second: taking `l1_ratio` of scikit-learn for the strength. It only divides `alpha` "
-    "between the two penalties."
+    "'The lasso keeps the important one of two correlated features.' With two copies of a feature, every split of "
+    "their total weight into parts of the same sign is an optimum of the lasso, and of two nearly equal features noise "
+    "can settle which is kept. Close second: taking `l1_ratio` of scikit-learn for the strength. It only divides "
+    "`alpha` between the two penalties."
 )
 CARDS = ("Q18.904", "Q18.905", "Q18.906", "Q18.907", "Q18.546")
 
@@ -117,7 +117,7 @@ def elastic_net(
             *rounding(1),
         ),
         Claim(
-            "To L1 alone both splits are equally good",
+            "Under L1 alone the fits from both starts have the same loss",
             _loss(x, y, lasso[0], l1).item(),
             "loss of one = loss of the other",
             _loss(x, y, lasso[1], l1).item(),
@@ -159,12 +159,12 @@ def elastic_net(
                 f"the other {FEATURES - 5} features are 0."
             ),
             Table(
-                title="The weights, from a start that favors the first copy and from one that favors the second",
+                title="The weights, from start 1, which favors copy 1, and from start 2, which favors copy 2",
                 columns=["fit", "copy 1", "copy 2", "feature 3", "feature 4", "feature 5", "exact zeros"],
                 rows=[
-                    [name, *fit[:5].tolist(), int((fit == 0).sum())]
+                    [f"{name}, start {start}", *fit[:5].tolist(), int((fit == 0).sum())]
                     for name, fits in (("L1 alone", lasso), ("elastic net", nets))
-                    for fit in fits
+                    for start, fit in enumerate(fits, 1)
                 ],
             ),
         ],

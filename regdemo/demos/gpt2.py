@@ -254,7 +254,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> tuple[lis
         Claim(
             "torch.nn.Dropout modules in GPT2LMHeadModel", 1 + 3 * depth, "$1 + 3 L$", _dropout_modules(real), *EXACT
         ),
-        Claim("Blocks with an `attn.dropout`, the name that is guessed", 0, "none = 0", guessed, *EXACT),
+        Claim("Blocks with an `attn.dropout`, a name that one might guess", 0, "none = 0", guessed, *EXACT),
         Claim("Calls of a GPT-2's `attn_dropout` in training", 0, "none = 0", len(called), *EXACT),
         Claim("Losses that GPT2LMHeadModel returns for ids alone", 0, "none = 0", int(losses[0]), *EXACT),
         Claim("Losses that GPT2LMHeadModel returns for ids with labels", 1, "one = 1", int(losses[1]), *EXACT),

@@ -76,7 +76,7 @@ def spectral_norm(
             reason,
         ),
         Claim(
-            "Nothing else changes: the result is a multiple of the weights",
+            "The result is the weights divided by their largest singular value",
             0,
             r"$\max |\bar{W} - W / \sigma_1|$",
             gap(weights[0], plain[0] / largest),
@@ -129,9 +129,9 @@ def spectral_norm(
         ],
         blocks=[
             Text(
-                f"The chain has square layers of {size} units with ReLU between them, normalized by torch. Its "
-                "parametrization takes 15 steps of power iteration when it is registered and, by default, one in "
-                "each training pass."
+                f"The chain has square layers of {size} units with ReLU between them, normalized by torch's "
+                "parametrization, which takes 15 steps of power iteration when it is registered and, by default, one "
+                "in each training pass."
             ),
             Table(
                 title="Largest singular value of layer 1's normalized weight, one step of power iteration per pass",
