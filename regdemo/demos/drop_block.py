@@ -137,7 +137,7 @@ def drop_block(
                 columns=["map", "gamma", "formula", "measured", "with 1/(1-p)"],
                 rows=rows,
                 note=(
-                    f"Maps of ones drawn: {maps:,}. The formula is the mean over positions of $1 - (1 - "
+                    f"Maps of ones drawn at each size: {maps:,}. The formula is the mean over positions of $1 - (1 - "
                     r"\gamma)^c$, c the number of centers whose block covers the position. Overlaps are not counted "
                     "twice, so the fraction can fall below p; where only one block fits it is p. The last column is "
                     "the mean that a scale of $1/(1-p)$ would leave instead of 1."

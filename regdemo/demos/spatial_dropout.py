@@ -192,8 +192,22 @@ def _trap(p: float, examples: int, channels: int, length: int, generator: Genera
             "so `spatial_dropout(x, p)` erases whole tokens. The fix is "
             "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
         ),
-        _picture("(B, T, C) as it is: the rows lost are tokens", as_it_is(picture)[0], p, "token", "channel"),
-        _picture("Transposed and back: the columns lost are channels", transposed(picture)[0], p, "token", "channel"),
+        _picture(
+            "(B, T, C) as it is: the rows lost are tokens",
+            as_it_is(picture)[0],
+            p,
+            "token",
+            "channel",
+            note="8 tokens and 16 channels as an example, all 1.",
+        ),
+        _picture(
+            "Transposed and back: the columns lost are channels",
+            transposed(picture)[0],
+            p,
+            "token",
+            "channel",
+            note="The same example.",
+        ),
     ]
     return claims, blocks
 

@@ -27,9 +27,9 @@ SAY = (
     "padding are not chosen. BERT prepared its masks in advance; RoBERTa draws them again each time it sees a sequence."
 )
 WRONG_ANSWER = (
-    "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% are swapped and 1.5% stay, and all 15% are predicted. "
-    "Mistakes in code: a second draw, for the random tokens among the 20% left, at 0.1 where 0.5 is needed; [CLS] and "
-    "padding chosen like words; or labels left at every token, so that most positions ask for a copy."
+    "'15% of the tokens are replaced by [MASK].' 12% are; 1.5% become a random token, 1.5% stay, and all 15% are "
+    "predicted. Mistakes in code: a second draw, for the random tokens among the 20% left, at 0.1 where 0.5 is "
+    "needed; [CLS] and padding chosen like words; or labels left at every token, so that most positions ask for a copy."
 )
 CARDS = (
     "Q18.130",

@@ -173,7 +173,7 @@ def lasso_flips() -> list[Block]:
 
 @diagnosis("Q18.667")
 def bagging() -> list[Block]:
-    """The variance of an average of trees over their number, against rho s^2 + (1 - rho) s^2 / M."""
+    """The variance of an average of M trees, against rho s^2 + (1 - rho) s^2 / M."""
     rng = np.random.default_rng(0)
     runs, most, grid = 100, 30, np.linspace(0.05, 0.95, 19)[:, None]
     predictions = np.empty((runs, most, len(grid)))

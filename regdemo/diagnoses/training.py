@@ -15,7 +15,7 @@ from regdemo.report import Block, Code
 
 @diagnosis("Q18.620")
 def diverging() -> list[Block]:
-    """The step is too large: the loss jumps, the units die, and guessing is all that is left."""
+    """At rate 10 the step is too large: the loss jumps, the units die, and guessing is all that is left."""
     data = digits(train=600)
 
     def dead(model: nn.Module) -> dict[str, float]:
@@ -34,7 +34,7 @@ def diverging() -> list[Block]:
         for key in ("running", "dead")
     )
     return [
-        table("Training loss, SGD", columns, loss, f"Guessing costs ln 10 = {math.log(10):.2f}."),
+        table("Mean training loss of an epoch, SGD", columns, loss, f"Guessing costs ln 10 = {math.log(10):.2f}."),
         table("Fraction of hidden units that are 0 for every training example", columns, dying),
     ]
 
@@ -52,7 +52,9 @@ def softmax_twice() -> list[Block]:
     floor = math.log(math.e + 9) - 1
     return [
         table(
-            "Training log", *log.columns(*LOSSES_AND_ACCURACIES), f"The least possible: ln(e + 9) - 1 = {floor:.2f}."
+            "Training log",
+            *log.columns(*LOSSES_AND_ACCURACIES),
+            f"The least possible loss: ln(e + 9) - 1 = {floor:.2f}.",
         ),
         table("Cross entropy of the logits themselves", *once.columns(*LOSSES_AND_ACCURACIES)),
     ]
@@ -92,7 +94,10 @@ def no_zero_grad() -> list[Block]:
     return [
         Code("The change", diff, "diff"),
         table(
-            "SGD, learning rate 0.1", ["epoch", "loss before", "loss after", "gradient before", "gradient after"], rows
+            "Mean training loss and mean gradient norm of an epoch, before and after the change",
+            ["epoch", "loss before", "loss after", "gradient before", "gradient after"],
+            rows,
+            "SGD, learning rate 0.1.",
         ),
     ]
 
@@ -136,7 +141,7 @@ def vanishing_gradients() -> list[Block]:
     norms = list(zip(*(_norms(model, data) for model in (sigmoid, relu, normed)), strict=True))
     return [
         table(
-            "Norm of the first gradient",
+            "Norm of the first gradient of each weight matrix",
             columns[:2],
             [[i, f"{row[0]:.0e}"] for i, row in enumerate(norms, 1)],
         ),
