@@ -111,7 +111,8 @@ def adversarial_training(
         claims=claims,
         picture=[
             Curves(
-                title=f"The loss on the training examples under their worst changes of up to {epsilon:g} per input",
+                title=f"The loss on {EXAMPLES} training examples under their worst changes of up to {epsilon:g} "
+                "per input",
                 x_label="step",
                 y_label="worst-case loss",
                 series=[Series(f"trained on {name}", at, path) for name, (_, path) in paths.items()],

@@ -27,7 +27,7 @@ SAY = (
     "forward and backward pass, and without dropout or other noise the KL term is 0."
 )
 WRONG_ANSWER = (
-    "'Add F.kl_div(p, q).' Three mistakes in one: the first argument has to be a log-probability, the divergence is "
+    "'Add F.kl_div(p, q).' Three mistakes in one: the first argument is not a log-probability, the divergence is "
     "one-sided, and the default reduction divides by the number of classes too. Close second: the same mask in both "
     "passes, as from a generator reseeded before each. Then the KL term is 0."
 )

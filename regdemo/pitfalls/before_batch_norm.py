@@ -65,7 +65,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             f"At p = {RATES[-1]} the stored variance over that of eval is",
             1,
-            "no noise before it = 1",
+            "no noise before the norm = 1",
             measured[RATES[-1]][1],
             *rounding(1, digits=1e-4),
         ),

@@ -59,7 +59,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
     meant, clean = gradient(attacked[0]), gradient(x)
     return [
         Claim(
-            "The optimizer's gradient is off by the clean batch's gradient, of norm",
+            "Norm of the difference of the optimizer's gradient from the attacked batch's gradient",
             clean.norm().item(),
             "$|g(x)|$",
             (by_broken - meant).norm().item(),

@@ -1,8 +1,8 @@
 """Train for MC: model.train() for the passes moves batch norm's statistics.
 
-MC dropout needs dropout on in prediction. `model.train()` switches it on, and the batch norms too: they then normalize
-by the batch that is being predicted, and each pass moves their running statistics towards that batch. Afterwards the
-model predicts differently in eval.
+MC dropout needs dropout on in prediction. `model.train()` switches it on, but also puts the batch norms in training
+mode: they then normalize by the batch that is being predicted, and each pass moves their running statistics towards
+that batch. Afterwards the model predicts differently in eval.
 """
 
 import torch
@@ -16,9 +16,9 @@ BREAKS = "mc_dropout"
 CARDS = ("Q18.215", "Q18.214", "Q18.217")
 SAY = (
     "For MC dropout put the model in eval, and then only its dropout modules and each "
-    "nn.MultiheadAttention, whose rate is a float, in training. model.train() would also update the batch norms "
-    "on what you predict. With nn.TransformerEncoderLayer call torch.backends.mha.set_fastpath_enabled(False) too: "
-    "its fast path in eval skips the dropout modules."
+    "nn.MultiheadAttention (its dropout is a float, not a module) in training. model.train() would also "
+    "update the batch norms on what you predict. With nn.TransformerEncoderLayer call "
+    "torch.backends.mha.set_fastpath_enabled(False) too: its fast path in eval skips the dropout modules."
 )
 WRONG_ANSWER = (
     "'train() only turns dropout on, there is no optimizer.' The forward pass itself updates a batch norm's buffers."
