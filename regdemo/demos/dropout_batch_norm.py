@@ -127,7 +127,7 @@ def dropout_batch_norm(
             Text(
                 "Dropout at $p$ > 0 keeps the mean and adds noise: the variance in training is larger than in eval. "
                 "A batch norm after it divides in training by a standard deviation with that noise in it. In eval the "
-                f"noise is gone, but the norm still divides by the stored one: behind the ReLU at $p$ = {p}, by "
+                f"noise is gone, but the norm still divides by the stored deviation: behind the ReLU at $p$ = {p}, by "
                 f"{(_stored(after, size) / variance) ** 0.5:.4g} times the standard deviation in eval."
             ),
             _means_table(p, size, generator),
