@@ -88,7 +88,7 @@ def embedding_noise(
             *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
         ),
         Claim(
-            "With a mask of the real tokens, their noise has the same mean squared norm next to padding",
+            "With a mask of the real tokens, padding leaves the mean squared norm of their noise as it is",
             third,
             r"$\alpha^2 / 3$",
             size(counted),

@@ -26,7 +26,7 @@ SAY = (
 WRONG_ANSWER = (
     "'Perturb the weights and call optimizer.step() with the same gradient.' Without a second gradient and the "
     r"way back, the update under plain SGD is $-(\eta - \rho/|g|)\,g$: it climbs wherever $|g| < \rho/\eta$. Close "
-    "second: a second gradient, but no way back to the starting point before the step."
+    "second: the gradient is taken uphill, but the step is made from there, not from the starting point."
 )
 CARDS = ("Q18.160", "Q18.161", "Q18.162", "Q18.163")
 

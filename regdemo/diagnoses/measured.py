@@ -39,7 +39,7 @@ def batch_norm_noise() -> list[Block]:
         rows.append([size, *(torch.stack(kind).std(0).mean().item() for kind in outputs.values())])
     return [
         table(
-            "Standard deviation of one example's output over 200 batches",
+            "Standard deviation of one example's output over 200 batches, mean of its 100 features",
             ["batch size", "batch norm, training", "layer norm"],
             rows,
         )
@@ -66,7 +66,7 @@ def scale_invariance() -> list[Block]:
     return [
         table(
             "The first layer's weights multiplied by a factor",
-            ["factor", "largest change of a logit", "norm of their gradient"],
+            ["factor", "largest change of a logit", "norm of the weights' gradient"],
             rows,
         )
     ]
@@ -271,7 +271,13 @@ def svm_width() -> list[Block]:
             model = SVC(C=c, gamma=gamma).fit(train_x, train_y)
             cells.append(f"{1 - model.score(train_x, train_y):.2f} / {1 - model.score(val_x, val_y):.2f}")
         rows.append(cells)
-    return [table("Training error / validation error", ["C", "gamma 0.1", "gamma 1", "gamma 100"], rows)]
+    return [
+        table(
+            "Training error / validation error of an SVM, 400 training examples",
+            ["C", "gamma 0.1", "gamma 1", "gamma 100"],
+            rows,
+        )
+    ]
 
 
 @diagnosis("Q18.547")
