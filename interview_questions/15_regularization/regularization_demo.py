@@ -21,7 +21,7 @@ try:
     from regdemo.lab.compare import compare
     from regdemo.regularizers import dropout
     from regdemo.render import files
-    from regdemo.render.format import plain_prose
+    from regdemo.render.prose import plain_prose
     from regdemo.report import Claim, Curves, Report, Series, Text
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} isn't installed in this environment: run `poetry install` first, or `pip install .`")
