@@ -19,7 +19,7 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "models"
 SAY = (
-    "Mixout puts single weights back to their pretrained values at random while fine-tuning, and rescales so that "
+    "Mixout puts weights back to their pretrained values at random while fine-tuning, and rescales so that "
     "each weight keeps its mean. Mixing the examples of a batch is another technique: if you want that, use "
     "mixup, which mixes the labels in the same proportion."
 )

@@ -24,8 +24,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "Storing the slow weights for the first time at the first synchronization. They must begin at the initial weights; "
-    "stored later, they do not pull back the first k steps. Close second: 'it is an EMA of the weights'. An EMA "
-    "does not change training; Lookahead resets the weights that are trained."
+    "stored later, they do not pull back the first k steps. Close second: 'it is an EMA of the weights'. An EMA, as "
+    "usually used, does not change training; Lookahead resets the weights that are trained."
 )
 CARDS = ("Q18.164", "Q18.165", "Q18.166", "Q18.167")
 

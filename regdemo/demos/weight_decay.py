@@ -199,8 +199,8 @@ def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
                 for scale, left in zip(SCALES, remains["Adam with L2"], strict=True)
             ),
         ],
-        note="What is left is the path from 1 less the path from 0 on the same gradients. AdamW decays a weight at one "
-        "rate; under L2 the decay depends on the scale of its gradients.",
+        note="What is left: of two weights with the same gradients one starts at 1, the other at 0; this is their "
+        "difference. AdamW decays a weight at one rate; under L2 the decay depends on the scale of its gradients.",
     )
     return claims, [curves, block]
 

@@ -15,10 +15,10 @@ from regdemo.report import Block, Claim
 BREAKS = "mc_dropout"
 CARDS = ("Q18.215", "Q18.214", "Q18.217")
 SAY = (
-    "For MC dropout put the model in eval, and then only its dropout modules and each "
-    "nn.MultiheadAttention (its dropout is a float, not a module) in training. model.train() would also "
-    "update the batch norms on what you predict. With nn.TransformerEncoderLayer call "
-    "torch.backends.mha.set_fastpath_enabled(False) too: its fast path in eval skips the dropout modules."
+    "For MC dropout put the model in eval, and then only its dropout modules in training, and the modules that hold "
+    "their rate as a float: nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN. model.train() would also update the batch "
+    "norms on what you predict. With nn.TransformerEncoderLayer call torch.backends.mha.set_fastpath_enabled(False) "
+    "too: its fast path in eval skips the dropout modules."
 )
 WRONG_ANSWER = (
     "'train() only turns dropout on, there is no optimizer.' The forward pass itself updates a batch norm's buffers."
@@ -35,8 +35,9 @@ def broken(model, x, passes):
 
 def fixed(model, x, passes):
     model.eval()
+    floats = (nn.MultiheadAttention, nn.RNNBase)
     for module in model.modules():
-        if isinstance(module, (nn.Dropout, nn.MultiheadAttention)):
+        if "Dropout" in type(module).__name__ or isinstance(module, floats):
             module.train()
     with torch.no_grad():
         return torch.stack([model(x) for _ in range(passes)])

@@ -55,12 +55,16 @@ class Numeric:
         return centre - margin, centre + margin
 
     def shown(self, values: Mapping[str, Value]) -> str:
-        """The right value as markdown: `1/(1-p) = 1.11111`, or `0.89 to 0.91`. Raises ArithmeticFault."""
+        """The right value as markdown: `1/(1-p)` = 2 for p = 0.5, or 0.89 to 0.91. Raises ArithmeticFault."""
         if not self.expression:
             low, high = self.bounds(values)
             return f"{low:.6g} to {high:.6g}"
         value = f"{arithmetic.evaluate(self.expression, values):.6g}"
-        return value if value == self.expression else f"`{self.expression}` = {value}"
+        if value == self.expression:
+            return value
+        # The question shows a drawn value, not its name.
+        used = [f"{name} = {drawn}" for name, drawn in values.items() if re.search(rf"\b{name}\b", self.expression)]
+        return f"`{self.expression}` = {value}" + (f" for {', '.join(used)}" if used else "")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_code_is_highlighted(filled):
 
 def test_a_parameter_has_one_value_for_ever(filled, tmp_path):
     (value,) = re.search(r"twice (\d)", note(filled, "Q2").fields[1]).groups()
-    assert f"= {2 * int(value)}<" in note(filled, "Q2").fields[2]
+    assert f"= {2 * int(value)} for p = {value}<" in note(filled, "Q2").fields[2]
     again = exported(tmp_path, DECK)
     (fields,) = [one.fields for one in apkg.read(again).notes if one.fields["Id"] == "Q2"]
     assert fields["Front"] == note(filled, "Q2").fields[1]

@@ -51,7 +51,12 @@ def test_the_answer_of_a_choice_names_the_right_letters_as_shown():
 
 def test_the_answer_of_a_numeric_card_has_its_value():
     numeric = card("numeric", numeric=Numeric("1/(1-p)", 0.01), explanation="So.", vary={"p": (0.5,)})
-    assert numeric.ask(Random(0)).answer == "`1/(1-p)` = 2\n\nSo."
+    assert numeric.ask(Random(0)).answer == "`1/(1-p)` = 2 for p = 0.5\n\nSo."
+
+
+def test_a_formula_is_shown_with_the_values_of_its_names_alone():
+    assert Numeric("n * exp(e)").shown({"e": 0, "n": 2, "p": 0.5}) == "`n * exp(e)` = 2 for e = 0, n = 2"
+    assert Numeric("3 * 4").shown({"p": 0.5}) == "`3 * 4` = 12"
 
 
 def test_a_plain_number_is_not_shown_twice():
