@@ -1,5 +1,6 @@
 """What every process of the tests begins with, and what happens where an extra is missing."""
 
+import gc
 import os
 import re
 import signal
@@ -11,6 +12,16 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 # Where a shell starts the tests in the background Ctrl-C is ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What is imported while the tests are collected stays to the end: the collector need not look through it every time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(20_000, 50, 100)
+
 
 MISSING = re.compile(r"No module named '(\w+)|needs the package (\w+)")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regdemo.quiz import decks
+from helpers import bundled_bank
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "coverage.py"
 spec = importlib.util.spec_from_file_location("count_coverage", SCRIPT)
@@ -16,7 +16,7 @@ PARTS = ("The 135 questions", "Ten further collections")
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_card_that_is_named_exists(part):
-    bank = decks.load(decks.bundled())
+    bank = bundled_bank()
     named = {id for row in count.rows(part) for id in count.cards(row)}
     assert named
     assert [id for id in named if bank.find(id) is None] == []
@@ -47,7 +47,7 @@ def test_the_first_cards_meet_three_of_five_askings():
 
 
 def test_a_new_learner_does_not_begin_with_essays():
-    bank = decks.load(decks.bundled())
+    bank = bundled_bank()
     first = count.selection.new_order((card for card in bank.cards if card.kind != "code"), first=True)[:10]
     assert len({card.topic for card in first}) >= 5
     assert sum(card.kind == "recall" for card in first) <= 2

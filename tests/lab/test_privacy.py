@@ -7,7 +7,11 @@ from scipy import integrate, stats
 
 from regdemo.lab.privacy import epsilon, exact_epsilon
 
-pytest.importorskip("opacus")
+
+@pytest.fixture(autouse=True)
+def accountant():
+    """Loaded where it is needed: it takes seconds, and every process of the tests collects this file."""
+    pytest.importorskip("opacus")
 
 
 def delta_of_one_step(eps, sigma, q):

@@ -11,26 +11,22 @@ SLOW = ("demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0})
 QUICK = ("demo", "dropout", {"p": 0.1, "size": 1_000, "seed": 0})
 
 
-def run(scenario, **options):
-    """Run a scenario with a bench of its own."""
-
-    async def whole():
-        bench = workroom.Bench(**options)
-        try:
-            return await scenario(bench)
-        finally:
-            await bench.close()
-
-    return asyncio.run(whole())
+@pytest.fixture(scope="module")
+def run():
+    """Runs a scenario with a bench; it is one for all, since its process takes seconds to load torch."""
+    with asyncio.Runner() as runner:
+        bench = workroom.Bench()
+        yield lambda scenario: runner.run(scenario(bench))
+        runner.run(bench.close())
 
 
-def test_a_job_returns_its_report_and_what_it_took():
+def test_a_job_returns_its_report_and_what_it_took(run):
     report, seconds = run(lambda bench: bench.run("a", *QUICK))
     assert report.holds
     assert seconds > 0
 
 
-def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
+def test_a_newer_job_of_the_same_asker_replaces_those_before_it(run):
     async def scenario(bench):
         await bench.warm_up()
         older = [asyncio.create_task(bench.run("a", *SLOW)) for _ in range(3)]
@@ -45,10 +41,10 @@ def test_a_newer_job_of_the_same_asker_replaces_those_before_it():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 here: a job that is stopped costs its process")
 @pytest.mark.parametrize("own", [True, False])
-def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_not(own):
+def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_not(own, run):
     async def scenario(bench):
         await bench.warm_up()
-        bench._stopped_job = 1 if own else 0
+        bench._stopped_job = bench._job + own
         os.kill(bench._process.pid, signal.SIGUSR1)
         return await bench.run("a", *QUICK)
 
@@ -59,19 +55,19 @@ def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_
         assert run(scenario)[0].holds
 
 
-def test_a_job_of_another_asker_is_done_as_well():
+def test_a_job_of_another_asker_is_done_as_well(run):
     async def scenario(bench):
         return await asyncio.gather(bench.run("a", *QUICK), bench.run("b", *QUICK))
 
     assert [report.holds for report, _ in run(scenario)] == [True, True]
 
 
-def test_a_refusal_comes_back_as_a_sentence():
+def test_a_refusal_comes_back_as_a_sentence(run):
     with pytest.raises(workroom.WorkError, match=r"p = 2 is not allowed"):
         run(lambda bench: bench.run("a", "demo", "dropout", {"p": 2}))
 
 
-def test_a_job_that_takes_too_long_is_ended_and_the_next_one_is_done():
+def test_a_job_that_takes_too_long_is_ended_and_the_next_one_is_done(run):
     async def scenario(bench):
         await bench.warm_up()
         bench._seconds = 0.001
@@ -83,7 +79,7 @@ def test_a_job_that_takes_too_long_is_ended_and_the_next_one_is_done():
     assert run(scenario)[0].holds
 
 
-def test_a_process_that_died_is_replaced():
+def test_a_process_that_died_is_replaced(run):
     async def scenario(bench):
         await bench.warm_up()
         os.kill(bench._process.pid, signal.SIGKILL)
@@ -95,6 +91,13 @@ def test_a_process_that_died_is_replaced():
 
 
 def test_what_needs_too_much_memory_is_refused(monkeypatch):
+    async def scenario():
+        bench = workroom.Bench()
+        try:
+            await bench.run("a", "demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0})
+        finally:
+            await bench.close()
+
     monkeypatch.setenv("REGDEMO_ROOM", "1000000")
     with pytest.raises(workroom.WorkError, match="memory"):
-        run(lambda bench: bench.run("a", "demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0}))
+        asyncio.run(scenario())
