@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent.parent / "interview_questions/15_regularization/regularization_demo.py"
 
 
@@ -34,11 +36,21 @@ def test_the_default_folder_is_ignored_by_git():
     assert "regularization_pictures/" in (SCRIPT.parents[2] / ".gitignore").read_text().split()
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+def loaded():
+    spec = importlib.util.spec_from_file_location("regularization_demo", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    done = run(tmp_path, "--out", "file/pictures")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "file/pictures" in done.stderr
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, "--out", str(tmp_path / "file" / "pictures")])
+    with pytest.raises(SystemExit) as ended:
+        loaded().main()
+    assert ended.value.code.startswith(f"{SCRIPT.name}: ")
+    assert str(tmp_path / "file" / "pictures") in ended.value.code
+    assert "\n" not in ended.value.code
 
 
 def test_without_torch_it_says_how_to_install_it(tmp_path):
@@ -51,9 +63,7 @@ def test_without_torch_it_says_how_to_install_it(tmp_path):
 
 
 def test_formulas_are_printed_in_plain_characters():
-    spec = importlib.util.spec_from_file_location("regularization_demo", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = loaded()
     report = script.rates()
     assert "$" in report.say
     assert "$" not in script.summary(report)

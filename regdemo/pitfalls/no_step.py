@@ -16,7 +16,8 @@ BREAKS = "dp_sgd"
 CARDS = ("Q18.410", "Q18.190", "Q18.192")
 SAY = (
     "An optimizer's step() must end in an update. A wrapper that only changes gradients has to call the step of the "
-    "optimizer it wraps; the first test of an optimizer is that the loss falls in one step on a simple problem."
+    "optimizer it wraps; the first test of an optimizer is that the loss falls in one step on a simple problem. The "
+    "step alone doesn't make this optimizer private: it still clips the batch's gradient, not each example's."
 )
 WRONG_ANSWER = (
     "'The loss does not fall because privacy costs accuracy.' Weights that do not change at all point to a missing "

@@ -60,7 +60,7 @@ class Numeric:
             low, high = self.bounds(values)
             return f"{low:.6g} to {high:.6g}"
         value = f"{arithmetic.evaluate(self.expression, values):.6g}"
-        if value == self.expression:
+        if value == self.expression or self.expression in values:
             return value
         # The question shows a drawn value, not its name.
         used = [f"{name} = {drawn}" for name, drawn in values.items() if re.search(rf"\b{name}\b", self.expression)]

@@ -61,6 +61,7 @@ def test_a_formula_is_shown_with_the_values_of_its_names_alone():
 
 def test_a_plain_number_is_not_shown_twice():
     assert Numeric("12", 0.0).shown({}) == "12"
+    assert Numeric("p").shown({"p": 2}) == "2"
     assert Numeric(low="1/2", high="3").shown({}) == "0.5 to 3"
 
 
