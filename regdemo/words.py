@@ -31,6 +31,15 @@ def from_now(time: timedelta) -> str:
     return "in a minute"
 
 
+def in_days(days: int) -> str:
+    """How far off a day is.
+
+    >>> in_days(0), in_days(1), in_days(20)
+    ('today', 'in 1 day', 'in 20 days')
+    """
+    return f"in {pluralize(days, 'day')}" if days else "today"
+
+
 def in_short(time: timedelta) -> str:
     """How long a time is, as on a grade button.
 

@@ -19,7 +19,7 @@ from regdemo.quiz.forecast import Estimate, Forecast
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.practice import Practice
 from regdemo.render import cards as pages
-from regdemo.words import pluralize
+from regdemo.words import in_days, pluralize
 
 WEAK_TOPICS = 3  # topics that are named
 
@@ -73,9 +73,8 @@ def plan(
 
 
 def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
-    days = practice.goal.days_left(practice.now().astimezone().date()) or 0
-    when = f"in {pluralize(days, 'day')}" if days else "today"
-    page.rule(f"Interview on {found.interview}, {when} · {found.minutes} minutes a day")
+    when = in_days(practice.goal.days_left(practice.now().astimezone().date()) or 0)
+    page.rule(f"Interview on {found.interview}, {when} · {pluralize(found.minutes, 'minute')} a day")
     today = practice.today(new=found.new_per_day)
     page.quiet(
         f"Each day: what is due, then up to {pluralize(found.new_per_day, 'new card')}. "
@@ -102,7 +101,8 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     by_frequency = ", ".join(f"{count} {name}" for name, count in found.left_out.items())
     short = f"Left out, since time is short: {pluralize(left, 'card')} ({by_frequency})."
     page.quiet(f"\n{short if left else 'Every card is asked before the day.'}")
-    page.quiet(f"On the day you will recall about {_in_words(found.kept)} of {found.cards} cards if you keep to it,")
+    cards = pluralize(found.cards, "card")
+    page.quiet(f"On the day you will recall about {_in_words(found.kept)} of {cards} if you keep to it,")
     page.quiet(f"and {_in_words(found.stopped)} if you stop now. (95% intervals,")
     page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
     topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)

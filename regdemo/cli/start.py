@@ -7,7 +7,7 @@ import rich.console
 from regdemo.cli import learner
 from regdemo.quiz import history as histories
 from regdemo.render import cards as pages
-from regdemo.words import pluralize
+from regdemo.words import in_days, pluralize
 
 SENTENCE = "Interview practice on regularization: answers explained, claims measured."
 
@@ -23,9 +23,8 @@ def start() -> None:
     due = f"{pluralize(today.due, 'card')} due" if today.due else "Nothing due"
     lines = [SENTENCE, "", f"  Today: {due.lower() if today.due else 'nothing due'}, {today.new} new."]
     if today.days_left is not None:
-        days = f"in {pluralize(today.days_left, 'day')}" if today.days_left else "today"
-        minutes = f", {practice.goal.minutes} minutes a day" if practice.goal.minutes else ""
-        lines.append(f"  Your interview is {days}{minutes}: `regdemo plan` shows the way there.")
+        minutes = f", {pluralize(practice.goal.minutes, 'minute')} a day" if practice.goal.minutes else ""
+        lines.append(f"  Your interview is {in_days(today.days_left)}{minutes}: `regdemo plan` shows the way there.")
     else:
         lines.append("  Your interview: regdemo plan --interview YYYY-MM-DD --minutes 20")
     if streak:

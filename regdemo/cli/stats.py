@@ -182,7 +182,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     cards = sum(topic.cards for topic in topics)
     left, kept = (sum((getattr(topic, each) or 0) * topic.cards for topic in topics) for each in ("left", "kept"))
     unmet = sum(topic.cards - topic.answered for topic in topics)
-    page.quiet(f"\n  In all {left:.0f} of {cards:,} cards if you stop, {kept:.0f} if you keep up.")
+    page.quiet(f"\n  In all {left:.0f} of {pluralize(cards, 'card')} if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
     if practice.goal.minutes:
         ahead = practice.forecast(practice.goal.minutes, practice.goal.new)
@@ -190,7 +190,8 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
             f"if {what}, {each.low:.0f} to {each.high:.0f}": round(each.mean)
             for what, each in (("you stop now", ahead.stopped), ("you keep to your plan", ahead.kept))
         }
-        page.bars(f"Forecast: recalled on {ahead.interview}, of {ahead.cards} cards, with 95% interval", said)
+        of_all = f"of {pluralize(ahead.cards, 'card')}, with 95% interval"
+        page.bars(f"Forecast: recalled on {ahead.interview}, {of_all}", said)
     page.quiet("\n  `regdemo plan` shows the way there.")
 
 

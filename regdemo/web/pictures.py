@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from regdemo.quiz import progress
 from regdemo.render.format import xml
+from regdemo.words import pluralize
 
 CELL, GAP = 14, 3
 CALENDAR_WEEKS = 53
@@ -41,7 +42,7 @@ def calendar(days: Mapping[date, int], today: date) -> Markup:
             )
     width, height = left + CALENDAR_WEEKS * step, top + 7 * step
     total, active = sum(days.values()), len(days)
-    label = f"Practice by day: {total:,} answers on {active:,} days"
+    label = f"Practice by day: {pluralize(total, 'answer')} on {pluralize(active, 'day')}"
     return Markup(
         f'<svg class="calendar" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
     )

@@ -30,7 +30,7 @@ from regdemo.render.prose import ADDRESS
 from regdemo.web import markdown
 from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench
-from regdemo.words import pluralize
+from regdemo.words import in_days, pluralize
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -139,7 +139,7 @@ class Site:
         )
         environment.globals |= {"pages": PAGES, "version": __version__, "words": "", "here": ""}
         environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links}
-        environment.filters |= {"first_line": first_line, "pluralize": pluralize}
+        environment.filters |= {"first_line": first_line, "pluralize": pluralize, "in_days": in_days}
         return environment
 
     def page(

@@ -303,6 +303,14 @@ def test_the_plan_is_kept(learner):
     assert "days to the interview 20" in learner.get("/").text
 
 
+@pytest.mark.parametrize(("days", "when"), [(1, "in 1 day"), (0, "today")])
+def test_the_plan_of_the_last_two_days_is_shown_and_counts_one_as_one(learner, days, when):
+    learner.start("T1").post("/quiz/answer", pick="a")
+    learner.get("/plan").post("/plan/set", interview=str(date.today() + timedelta(days=days)), minutes="1", new="1")
+    assert "With 1 minute and 1 new card a day" in learner.text
+    assert f"The plan up to your interview, {when}" in learner.get("/stats").text
+
+
 def test_a_day_that_has_passed_is_no_plan(learner):
     assert learner.get("/plan").post("/plan/set", interview="2020-01-01", minutes="20").page.status_code == 400
 
