@@ -195,7 +195,7 @@ def test_show_is_the_whole_card_its_place_and_its_history(bank, capsys, tmp_path
     _, out, _ = run(capsys, "show", "Q10", "--bank", bank, "--home", tmp_path / "home")
     assert "── Q10 · numeric · d ──" in out
     assert "What is 2?" in out
-    assert "`p` = 2" in out
+    assert "The answer\n2\n" in out
     assert "- `regdemo dropout --p 2`" in out
     assert out.endswith("\ndeep/d.md:11\nNever answered.\n")
 
