@@ -17,10 +17,11 @@ from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "activations"
 SAY = (
-    r"For a linear layer and a squared error, noise added to the layer's input adds $\sigma^2 |w|^2$ to the loss on "
-    "average: an L2 penalty on the layer's weights. In a network small noise acts roughly as a penalty on how "
-    "strongly the output reacts to the activations. The noise has a fixed size, so a network can outgrow it by "
-    "larger activations, unless weight decay, or a gain-free norm layer right before the noise, holds their scale. "
+    r"For a linear layer and a squared error, noise of deviation $\sigma$ on the layer's input adds on average "
+    r"$\sigma^2 |w|^2$ to the loss: an L2 penalty on the layer's weights. In a network, small noise acts roughly as a "
+    "penalty on how strongly the output reacts to the activations. The noise has a fixed size, so a network can "
+    "outgrow it by larger activations, unless weight decay, or a gain-free norm layer right before the noise, holds "
+    "their scale. "
     "Dropout's noise grows with the activation."
 )
 WRONG_ANSWER = (
@@ -102,11 +103,12 @@ def activation_noise(
         ],
         blocks=[
             Text(
-                f"In training noise $n$ from $N(0, {std:g}^2)$ is added to each activation. The output of a linear "
+                f"In training, noise $n$ from $N(0, {std:g}^2)$ is added to each activation. The output of a linear "
                 r"layer with weights $w$ then contains $w \cdot n$ as well."
             ),
             Table(
-                title=f"The squared error of a linear model of {FEATURES} features; passes: {draws:,}",
+                title=f"The squared error of a linear model of {FEATURES} features on {EXAMPLES} examples; "
+                f"passes: {draws:,}",
                 columns=["", "loss"],
                 rows=[
                     ["without noise", clean],

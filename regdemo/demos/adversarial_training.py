@@ -1,8 +1,8 @@
 """Adversarial training: learn on the attacked inputs too.
 
 Trains a logistic model, for which the worst case is known in closed form, on clean inputs and on FGSM's. Checks the
-gradient of the adversarial loss, and compares the loss under attack with that after training on clean inputs and on
-inputs moved by random signs of the same size.
+gradient of the adversarial loss, and compares the loss under attack with those after two other trainings: on clean
+inputs alone, and with random signs of the same size in place of FGSM's.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SAY = (
 )
 WRONG_ANSWER = (
     "'Attack the training set once, and add it to the data.' An attack belongs to the weights of the moment, so it "
-    "is made again in each step. Nor is it noise: in the demo, training on random signs of the same size leaves a "
-    "higher loss under attack. And robustness to one-step FGSM does not imply robustness to other attacks."
+    "is made again in each step. And it is not noise: in the demo, training on random signs of the same size leaves a "
+    "higher loss under attack. Also, robustness to one-step FGSM does not imply robustness to other attacks."
 )
 CARDS = ("Q18.432", "Q18.433", "Q18.434", "Q18.435")
 
@@ -120,15 +120,15 @@ def adversarial_training(
         ],
         blocks=[
             Text(
-                f"One strong input has mean {STRONG:g} times the label, 1 or -1, and {WEAK} weak inputs have mean "
-                f"{SHIFT:g} times the label; all have deviation 1. Together the weak ones say more than the strong "
-                f"one, and an attack can shift all of them against the label at once, by {epsilon:g} each."
+                f"The label is 1 or -1. One strong input has mean {STRONG:g} times the label, and {WEAK} weak inputs "
+                f"have mean {SHIFT:g} times the label; all have deviation 1. Together the weak ones say more than the "
+                f"strong one, and an attack can shift all of them against the label at once, by {epsilon:g} each."
             ),
             Table(
                 title=f"Accuracy on {EXAMPLES} new examples, and the training losses",
                 columns=["trained on", "clean", "attacked", "clean loss", "worst loss", "on weak inputs"],
                 rows=[list(row) for row in rows],
-                note=f"The loss in rows two and three gives the clean inputs the weight {clean:g}. Last column: the "
+                note=f"Rows two and three were trained with the weight {clean:g} on the clean loss. Last column: the "
                 "fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
                 "accuracies vary with the seed.",
             ),

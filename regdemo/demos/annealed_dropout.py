@@ -21,12 +21,12 @@ ACTS_ON = "schedules"
 SAY = (
     "Annealed dropout lowers the rate toward 0 during training. Early dropout, for models that underfit, switches "
     "dropout off after the first part; late dropout, for models that overfit, leaves it off until then. The rate is a "
-    "function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ the last training "
-    "step, $T-1$, still has $p/T$: the rate is 0 from step $T$ on."
+    "function of the step and is set before each step, everywhere in the model. With $p(1-t/T)$ at step $t$ of "
+    "$T$, the last training step, $T-1$, still has $p/T$: the rate is 0 from step $T$ on."
 )
 WRONG_ANSWER = (
-    "'Lower p after each epoch.' With $p(1-e/E)$ over three epochs of fine-tuning that makes three stairs, and the "
-    "last one is at $p/3$. And 'set .p on every nn.Dropout' changes neither the rate of an F.dropout call nor "
+    "'Lower p after each epoch.' With $p(1-e/E)$ in epoch $e$ of $E = 3$, that makes three stairs, and the last "
+    "one is at $p/3$. And 'set .p on every nn.Dropout' changes neither the rate of an F.dropout call nor "
     "a rate that attention holds as a float."
 )
 CARDS = ("Q18.204", "Q18.205", "Q18.206", "Q18.207")
@@ -117,7 +117,7 @@ def annealed_dropout(
             ),
             Table(
                 title="Annealed by the step, and by the epoch",
-                columns=["rate set", "first", "last step", "mean"],
+                columns=["rate set", "first step", "last step", "mean"],
                 rows=[
                     ["each step", annealed[0], annealed[total - 1], sum(annealed[:-1]) / total],
                     ["each epoch", by_epoch[0], by_epoch[-1], sum(by_epoch) / total],

@@ -25,8 +25,8 @@ ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
 SAY = (
     "Text augmentation makes new training texts that should keep their label: delete or swap words at random "
-    "(easy data augmentation, EDA), which costs almost nothing, or paraphrase or translate there and back, which needs "
-    "a model. It usually helps most with few labeled examples, and often little on top of a pretrained model."
+    "(as in easy data augmentation, EDA), which costs almost nothing, or paraphrase or translate there and back, which "
+    "needs a model. It usually helps most with few labeled examples, and often little on top of a pretrained model."
 )
 WRONG_ANSWER = (
     "'Deleting words is harmless noise.' At rate p it takes the word 'not' from about a fraction p of the sentences "
@@ -49,7 +49,7 @@ GONE = -1
 
 def augmentation(
     *,
-    p: Annotated[float, rate("Probability to delete a word.")] = 0.1,
+    p: Annotated[float, rate("Probability of deleting a word.")] = 0.1,
     swaps: Annotated[int, count("Pairs of words that change places.", 1, 100)] = 1,
     text: Annotated[str, Words("The text to augment.", 1, 60)] = "the film was not good but the music stayed with me",
     model: Annotated[str, Words("Folder or cached name of a model that translates, or paraphrases.")] = "",

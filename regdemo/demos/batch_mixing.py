@@ -131,7 +131,12 @@ def batch_mixing(
                         "off; the variance differs from training's",
                     ],
                     ["mixup", "examples of a batch", "mixed in proportion", "off"],
-                    ["Mixout", "weights with pretrained ones", "not touched", "off; each weight keeps its mean"],
+                    [
+                        "Mixout",
+                        "weights with pretrained ones",
+                        "not touched",
+                        "off; each weight equals its mean in training",
+                    ],
                 ],
             ),
         ],

@@ -43,7 +43,7 @@ EPS = 1e-30  # in the denominator: torch refuses 0
 
 def batch_norm_noise(
     *,
-    value: Annotated[float, Parameter("The example's activation; the others are standard normal.", -2, 2)] = 1.0,
+    value: Annotated[float, Parameter("The example's activation (the others are standard normal).", -2, 2)] = 1.0,
     batch: Annotated[int, count("Examples in a batch.", 16, 128)] = 32,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:

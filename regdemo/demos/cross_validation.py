@@ -115,7 +115,8 @@ def cross_validation(
                 "sign of its correlation with the label, and predicts the sign of the sum."
             ),
             Table(
-                title=f"Mean accuracy, by the number of features from which {selected} are selected",
+                title=f"Mean accuracy over {SETS} data sets, by the number of features from which {selected} are "
+                "selected",
                 columns=["features", "inside the folds", "on all of the data"],
                 rows=rows,
                 note="Where every feature is selected, both scores are at chance. The more features there are to "

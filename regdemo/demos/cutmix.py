@@ -37,7 +37,7 @@ SWAP = (1, 0)
 
 def cutmix(
     *,
-    alpha: Annotated[float, Parameter("The area is drawn from Beta(alpha, alpha).", 0.05, 100)] = 1.0,
+    alpha: Annotated[float, Parameter("Parameter of the area's distribution, Beta(alpha, alpha).", 0.05, 100)] = 1.0,
     side: Annotated[int, count("Side of the square images, in pixels.", 1, 64)] = 16,
     draws: Annotated[int, count("Boxes drawn.", 10, 5_000)] = 600,
     seed: Annotated[int, SEED] = 0,
@@ -98,7 +98,7 @@ def cutmix(
                 f"{mean:.3g} on average."
             ),
             Table(
-                title=f"The fraction pasted into an image of side {side}, on average",
+                title=f"The fractions drawn and pasted, on average, for images of side {side}",
                 columns=["alpha", "drawn", "pasted", "excess"],
                 rows=[[f"{a:g}", 0.5, _area(a, side), 0.5 - _area(a, side)] for a in sorted({*ALPHAS, alpha})],
                 note="Last column: how much too heavy the pasted image's label would be with the area drawn as weight.",

@@ -141,7 +141,7 @@ def double_descent(
             ),
             Table(
                 title=f"Errors over the number of features, {DRAWN} training sets",
-                columns=["features", "training error", "test: mean by formula", "test: median", "test: median, ridge"],
+                columns=["features", "training: mean", "test: mean by formula", "test: median", "test: median, ridge"],
                 rows=rows,
                 note="Near the peak the mean test error is above the median, since a few training sets do very badly.",
             ),

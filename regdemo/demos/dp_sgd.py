@@ -49,7 +49,9 @@ NOISY = 30_000  # weights whose noise is measured
 def dp_sgd(
     *,
     max_norm: Annotated[float, Parameter("The norm that each example's gradient is clipped to.", 0.01, 10)] = 1.0,
-    noise_multiplier: Annotated[float, Parameter("Deviation of the noise, in units of max_norm.", 0, 10)] = 1.0,
+    noise_multiplier: Annotated[
+        float, Parameter("Deviation of the noise on the sum, in units of max_norm.", 0, 10)
+    ] = 1.0,
     batch: Annotated[int, count("Examples in a batch, on average.", 2, 512)] = 64,
     examples: Annotated[int, count("Examples to sample the batches from.", 1_000, 10**9)] = 60_000,
     steps: Annotated[int, count("Steps of the training.", 1, 1_000_000)] = 10_000,

@@ -45,7 +45,7 @@ SIDE = 14  # the map looked at position by position
 
 def drop_block(
     *,
-    p: Annotated[float, rate("Fraction of each map to drop, if blocks did not overlap.")] = 0.1,
+    p: Annotated[float, rate("Fraction of a map dropped on average, if blocks did not overlap.")] = 0.1,
     block_size: Annotated[int, count("Side of a block, an odd number.", 1, 7)] = 7,
     maps: Annotated[int, count("Maps drawn in each measurement.", 1, 5_000)] = 1_000,
     seed: Annotated[int, SEED] = 0,

@@ -164,9 +164,9 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
             rows=rows,
             note=(
-                f"Means over {draws:,} examples, a fresh mask for each. The penalty is L2, each $w^2$ multiplied by "
-                "the mean square of its input, and the same for dropout and DropConnect. The outputs $u_1$ and $u_2$ "
-                "of the unit and its twin show the difference: dropout drops the same inputs for both units."
+                f"Means over {draws:,} examples, a fresh mask for each. The expected penalty, "
+                r"$p/(1-p) \sum w^2 E[x^2]$, is the same for dropout and DropConnect. The outputs $u_1$ and $u_2$ of "
+                "the unit and its twin show the difference: dropout drops the same inputs for both units."
             ),
         )
     ]
@@ -253,8 +253,8 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
     blocks: list[Block] = [
         Text(
             "At inference a plain layer uses the mean weights: $relu(E[u])$ for a unit's sum u. But relu bends, "
-            "so $E[relu(u)]$ is at least that. The paper's answer is moment matching: with many inputs u is close to a "
-            r"Gaussian with mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
+            "so $E[relu(u)]$ is at least that. The paper's answer is moment matching: with many inputs, u is close to "
+            r"a Gaussian with mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
         ),
         Curves(
             title="E[relu(u)] as the mean of u moves through 0",

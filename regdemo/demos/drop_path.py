@@ -45,7 +45,7 @@ WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
 def drop_path(
     *,
     p: Annotated[
-        float, rate("Probability that a branch is dropped; where rates grow with depth, the last block's.")
+        float, rate("Probability that a branch is dropped (where rates grow with depth: the last block's).")
     ] = 0.2,
     examples: Annotated[int, count("Examples in a batch.", 1, 64)] = 8,
     depth: Annotated[int, count("Blocks in the network.", 1, 64)] = 12,
@@ -125,7 +125,7 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
     ]
     maps: list[Block] = [
         HeatMap(
-            title=f"The factor on the branch, drawn {mode}",
+            title=f"The factor on the branch in {len(factors[:PASSES_SHOWN])} passes, drawn {mode}",
             values=factors[:PASSES_SHOWN].T.tolist(),
             low=0.0,
             high=scale,

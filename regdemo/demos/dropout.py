@@ -28,7 +28,7 @@ from regdemo.report import Cell, Claim, Curves, HeatMap, Measurement, Series, Ta
 
 ACTS_ON = "activations"
 SAY = (
-    "In training dropout zeroes each activation with probability $p$ and divides the survivors by $1-p$. That "
+    "In training, dropout zeroes each activation with probability $p$ and divides the survivors by $1-p$. That "
     "keeps the mean, so in eval the layer is the identity. What it adds is noise of variance $p/(1-p) x^2$, which "
     "makes units rely less on one another. It is much like training an ensemble of thinned networks that share "
     "their weights."

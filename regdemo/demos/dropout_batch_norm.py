@@ -1,8 +1,8 @@
 """Dropout and batch norm: the variance shifts in eval.
 
 Batch norm stores the variance that it saw in training. Behind dropout, that is the variance with the noise in it, and
-in eval the noise is gone. Measures the ratio of the two against its formula, what batch norm makes of it in eval, and
-which fixes work.
+in eval the noise is gone. Measures the ratio of the two variances against its formula, what batch norm makes of it
+in eval, and which fixes work.
 """
 
 from __future__ import annotations

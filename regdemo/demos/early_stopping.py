@@ -156,7 +156,8 @@ def early_stopping(
             ),
             Text(
                 "The best validation loss was chosen as the lowest of several, so it is optimistic on average: "
-                "report the test loss. One run of one seed is an example, not a comparison."
+                "report the test loss. A lower loss need not mean a higher accuracy. One run of one seed is an "
+                "example, not a comparison."
             ),
         ],
     )

@@ -24,8 +24,8 @@ SAY = (
     "behind weights that move at a constant speed."
 )
 WRONG_ANSWER = (
-    "Averaging, and then evaluating `model`: the average is another module, `ema.module`. Close second: starting "
-    "the average at 0 without a correction, which makes it too small by a fraction $d^n$ after n updates with "
+    "Averaging, and then evaluating `model`: the average is another module, AveragedModel's `.module`. Close second: "
+    "starting the average at 0 without a correction, which makes it too small by a fraction $d^n$ after n updates with "
     "unchanged weights."
 )
 CARDS = ("Q18.170", "Q18.171", "Q18.172", "Q18.173")
@@ -38,7 +38,7 @@ def ema(
     *,
     decay: Annotated[float, Parameter("What fraction of the average stays in each update.", 0, 0.9999)] = 0.9,
     steps: Annotated[int, count("Updates of the average.", 2, 500)] = 100,
-    size: Annotated[int, count("Weights, each with independent noise.", 10_000, 50_000)] = 10_000,
+    size: Annotated[int, count("Number of independently noisy weights.", 10_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure AveragedModel with get_ema_multi_avg_fn(decay) on weights that move in known ways."""
@@ -55,7 +55,7 @@ def ema(
         Claim(
             "The average is its closed form",
             0,
-            r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$",
+            r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$, largest difference",
             gap(average, fractions @ path),
             *rounding(10, digits=1e-12),
         ),
@@ -101,7 +101,8 @@ def ema(
                 "weights. The first update copies them. Training does not use the average; evaluation does."
             ),
             Table(
-                title=f"Variance left of noise of variance 1, and the lag, after {steps} updates and in the long run",
+                title="Variance left of noise of variance 1, and the lag in steps at a constant speed, "
+                f"after {steps} updates and in the long run",
                 columns=["decay", "$1/(1-d)$", "variance", "variance, long run", "lag", "lag, long run"],
                 rows=[list(row) for row in rows],
                 note="Until a few times $1/(1-d)$ updates have been made, the first weights, which were copied, "

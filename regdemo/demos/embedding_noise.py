@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "inputs"
 SAY = (
-    r"NEFTune adds uniform noise to the token embeddings in fine-tuning, scaled by $\alpha/\sqrt{L d}$ for $L$ tokens "
-    r"of width $d$, so that the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ whatever its length; "
-    "in eval it is off. It is data augmentation in embedding space. The paper reports large gains on AlpacaEval, "
-    "where a model judges the answers; check it on your own task."
+    r"In fine-tuning NEFTune adds draws from Uniform(-1, 1), scaled by $\alpha/\sqrt{L d}$ for $L$ tokens of width "
+    r"$d$, to the token embeddings, so that the root mean square norm of a sequence's noise is $\alpha/\sqrt 3$ "
+    "whatever its length; in eval no noise is added. It is data augmentation in embedding space. The paper reports "
+    "large gains on AlpacaEval, where a model judges the answers; check it on your own task."
 )
 WRONG_ANSWER = (
     r"'alpha is the standard deviation of the noise.' $\alpha/\sqrt 3$ is the root mean square norm for the whole "
@@ -129,7 +129,8 @@ def embedding_noise(
                 title=f"The norm of a sequence's noise, d = {width}",
                 columns=["L", r"$\alpha/\sqrt{L d}$", "norm", r"$\alpha/\sqrt 3$", f"norm at ±{FIXED} per number"],
                 rows=[_norms(length, width, alpha, generator) for length in LENGTHS],
-                note="At a fixed size for each number, the norm grows with the root of the length.",
+                note=f"Last column: each number's noise is uniform from -{FIXED} to {FIXED}, and the norm grows with "
+                "the root of the length.",
             ),
         ],
     )

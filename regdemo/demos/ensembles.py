@@ -143,7 +143,8 @@ def ensembles(
                     Series("measured", [float(size) for size in sizes], measured, style="points"),
                     Series("formula", [float(size) for size in sizes], [_formula(noise**2, rho, m) for m in sizes]),
                 ],
-                note=f"The variance falls towards the part that the trees have in common, {rho * noise**2:.2g}.",
+                note=r"The variance falls towards the part that the trees have in common, $\rho s^2$ = "
+                f"{rho * noise**2:.2g}.",
             ),
         ],
         blocks=[

@@ -1,4 +1,4 @@
-"""FGSM: the small step in the inputs that hurts most.
+"""FGSM: a small step in the inputs to raise the loss.
 
 Attacks a logistic model, where the worst case is known in closed form: no input within epsilon is worse than FGSM's.
 Compares FGSM with random signs of the same size.
@@ -90,7 +90,7 @@ def fgsm(
             *rounding(scale),
         ),
         Claim(
-            f"None of {CORNERS:,} random corners of the box is worse",
+            f"None of {CORNERS:,} random corners of the box around one example is worse",
             0,
             "largest excess over FGSM",
             max(0.0, tried - bound),

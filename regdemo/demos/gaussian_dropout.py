@@ -1,4 +1,4 @@
-"""Gaussian dropout: multiply by noise of dropout's two moments.
+"""Gaussian dropout: noise of dropout's mean and variance.
 
 Multiplies each activation by a draw from N(1, p/(1-p)) instead of by 0 or 1/(1-p). Puts both kinds of noise side by
 side, and counts what the first two moments don't tell: dropout makes zeros, Gaussian noise flips signs.
@@ -100,7 +100,7 @@ def gaussian_dropout(
         claims=claims,
         picture=[
             HeatMap(
-                title=f"8 x 16 ones, dropout: 0 and {1 / (1 - p):.4g}",
+                title=f"8 x 16 ones after dropout: 0 or {1 / (1 - p):.4g}",
                 values=zeros_grid.tolist(),
                 low=low,
                 high=high,
@@ -108,7 +108,7 @@ def gaussian_dropout(
                 column_label="unit",
             ),
             HeatMap(
-                title=f"8 x 16 ones, Gaussian: N(1, {variance:.4g})",
+                title=f"8 x 16 ones after Gaussian dropout: draws from N(1, {variance:.4g})",
                 values=noise_grid.tolist(),
                 low=low,
                 high=high,

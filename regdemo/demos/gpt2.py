@@ -1,8 +1,9 @@
 """GPT-2: 124,439,808 parameters, no memory allocated.
 
-Builds GPT-2 on torch's meta device, where tensors have a shape and no data. Counts its parameters by part, with and
-without the tied head, and the draws of one training pass at each dropout site. `--hf` compares transformers' own class,
-and sets layer-wise rates in a GPT-2 and in a Llama-style model, built from a configuration: nothing is downloaded.
+Builds GPT-2 on torch's meta device, where tensors have a shape and no data. Counts its parameters by part, with the
+head tied and untied, and the draws of one training pass at each dropout site. `--hf` compares the count with that of
+transformers' own class, and sets layer-wise rates in a small GPT-2 and a small Llama, built from configurations:
+nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "models"
 SAY = (
-    "GPT-2 small has 124,439,808 parameters: 12 blocks of $12 d^2 + 13 d$ at width $d = 768$, and nearly a "
-    "third in the token embedding, which is the head as well. GPT-2 drops at three sites: the sum of the embeddings, "
-    "the attention weights, and the output of each sublayer, with 0.1 in transformers' configuration. If each head "
-    "draws for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
+    "GPT-2 small has 124,439,808 parameters: over two thirds in its 12 blocks of $12 d^2 + 13 d$ at width $d = 768$, "
+    "nearly a third in the token embedding, which is the head as well. GPT-2 drops at three sites: the sum of the "
+    "embeddings, the attention weights, and the output of each sublayer, with 0.1 in transformers' configuration. If "
+    "each head draws for all pairs of 1,024 tokens, almost nine in ten draws are attention's."
 )
 WRONG_ANSWER = (
     "'GPT-2 small has 117M parameters' is the paper's mistake; 163M counts the tied matrix twice. Close second: 'the "

@@ -1,8 +1,8 @@
 """Input noise: a ridge penalty in disguise.
 
-Adds noise to the inputs of a linear model and shows the identity that holds there: the average loss is the plain loss
-plus a penalty on the weights, and its best weights are those of ridge regression. Then adds noise where it makes no
-sense: to token ids.
+Adds noise to the inputs of a linear model and shows the identity that holds there: averaged over the noise, the squared
+error is the plain one plus a penalty on the weights, and its best weights are those of ridge regression. Then adds
+noise where it makes no sense: to token ids.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ACTS_ON = "inputs"
 SAY = (
     "For a linear model with squared error, Gaussian noise on the inputs is, on average, exactly an L2 penalty, "
-    r"$\sigma^2 |w|^2$; for a network, small noise acts near a good fit like a penalty on the gradient of the output "
+    r"$\sigma^2 |w|^2$; for a network near a good fit, small noise acts like a penalty on the gradient of the output "
     r"with respect to the input. Noise is added in training only, after inputs have been scaled, since one $\sigma$ "
     "is meant for all of them. Token ids are names, not amounts: noise goes on their embeddings."
 )
@@ -102,7 +102,7 @@ def input_noise(
         ),
         identity_in_eval(in_eval, x),
         Claim(
-            "The fraction of token ids that `(ids + noise).long()` changes",
+            f"The fraction of token ids that `(ids + {ID_NOISE} * randn).long()` changes",
             _cut_below(ids),
             "mean P(n < -half a float32 step)",
             changed.double().mean().item(),

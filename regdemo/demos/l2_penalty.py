@@ -1,8 +1,8 @@
 """L2 penalty: ridge, the pull that fades with the weight.
 
 Fits a linear model with the penalty in the loss and compares it with ridge regression's closed form, direction by
-direction. Then checks the factor of 2 between the penalty and torch's weight_decay: exact under SGD with momentum and
-under Adam, but not under AdamW.
+direction. Then checks the factor of 2 between the penalty and torch's weight_decay: exact under SGD, with or without
+momentum, and under Adam, but not under AdamW.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 ACTS_ON = "weights"
 SAY = (
-    r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the fit along "
-    r"each principal direction of centered inputs by $s^2/(s^2 + 2\lambda)$, where s is the inputs' standard deviation "
-    "along it: what the data hardly determine is shrunk most. The penalty corresponds to a Gaussian prior on the "
-    r"weights. It is weight_decay = $2\lambda$ in SGD and Adam, not in AdamW."
+    r"With half the mean squared error as the loss, an L2 penalty $\lambda |w|^2$ (ridge) multiplies the "
+    r"least-squares fit along each principal direction of centered inputs by $s^2/(s^2 + 2\lambda)$, where s is the "
+    "inputs' standard deviation along it: what the data hardly determine is shrunk most. The penalty corresponds to a "
+    r"Gaussian prior on the weights. It is weight_decay = $2\lambda$ in SGD and Adam, not in AdamW."
 )
 WRONG_ANSWER = (
     "'It shrinks large weights and leaves small ones.' It shrinks along the principal directions of the inputs, most "
@@ -67,8 +67,8 @@ def l2_penalty(
         blocks=[
             Text(
                 f"The loss gains {strength:g} times $|w|^2$. The penalty pulls in proportion to the weight, so it "
-                "shrinks every direction by a factor: the less the inputs vary along a direction, the smaller the "
-                "factor, though it stays above 0."
+                "multiplies the fit along every direction by a factor below 1: the less the inputs vary along a "
+                "direction, the smaller the factor, though it stays above 0."
             ),
             *blocks[1:],
             *decay_blocks,
@@ -197,7 +197,7 @@ def _weight_decay(strength: float, generator: Generator) -> tuple[list[Claim], l
             for name in exact
         ),
         Claim(
-            "SGD with weight_decay = strength gives other weights, and so does AdamW",
+            "SGD with weight_decay = strength gives other weights, and so does AdamW with 2 strength",
             2,
             "differences above 1e-6",
             sum(value > 1e-6 for name, value in found.items() if name not in exact),

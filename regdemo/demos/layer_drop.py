@@ -135,7 +135,7 @@ def layer_drop(
                 high=1.0,
                 row_label="layer",
                 column_label="pass",
-                note=f"Over all {draws:,} passes {ran.sum(1).mean().item():.4g} of {depth} run on average, and at "
+                note=f"Over all {draws:,} passes, {ran.sum(1).mean().item():.4g} of {depth} run on average, and at "
                 f"least {int(ran.sum(1).min())}.",
             ),
         ],

@@ -31,7 +31,7 @@ SAY = (
     "that the omitted features contribute."
 )
 WRONG_ANSWER = (
-    "'The test error is too high, so we need more data.' In this demo's fit more data reduces only the variance. Look "
+    "'The test error is too high, so we need more data.' In this demo's fit, more data reduces only the variance. Look "
     "at the gap: where training and test error have nearly met, ten times the rows change little. Close second: 'the "
     "training error rises with more rows, so something is wrong'. It rises in a sound fit too: more rows are harder to "
     "fit."

@@ -39,9 +39,9 @@ def lookahead(
     *,
     k: Annotated[int, count("Steps of the base optimizer between two moves back.", 1, 20)] = 5,
     alpha: Annotated[
-        float, Parameter("Fraction of the way that the slow weights move; 1 is the base optimizer alone.", 0.05, 1)
+        float, Parameter("Fraction of the way that the slow weights move (1: the base optimizer alone).", 0.05, 1)
     ] = 0.5,
-    size: Annotated[int, count("Weights, each with independent noise.", 10_000, 50_000)] = 20_000,
+    size: Annotated[int, count("Number of independently noisy weights.", 10_000, 50_000)] = 20_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure Lookahead around SGD on a quadratic loss, with gradients that are exact and that are noisy."""
@@ -58,7 +58,7 @@ def lookahead(
     expected = _variance(k, alpha)
     claims = [
         Claim(
-            "After k steps the weights are between the start and the fast weights",
+            "After k steps the weights are a fraction alpha of the way from the start to the fast weights",
             0,
             r"$w - (w_0 + \alpha (w_k - w_0))$",
             gap(ours[k], start + alpha * (fast[k] - start)),

@@ -123,8 +123,9 @@ def max_norm(
             ),
             *train_blocks[1:],
             Table(
-                title="Norms of the weights into each unit" + (f", the first 8 of {units:,}" if units > 8 else ""),
-                columns=["unit", "before", "after"],
+                title="Norms of the weights into each unit of a random layer"
+                + (f", the first 8 of {units:,}" if units > 8 else ""),
+                columns=["unit", "before projection", "after"],
                 rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
             ),
         ],

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ACTS_ON = "models"
 SAY = (
     "MC dropout keeps dropout on in prediction and averages the probabilities of, say, 20 passes; their spread is "
-    "an estimate of the model's uncertainty. The method can be read as approximate Bayesian inference. Only the "
-    "dropout modules go into training mode: batch norm stays in eval."
+    "an estimate of the model's uncertainty. The method can be read as approximate Bayesian inference. Only "
+    "dropout goes into training mode: batch norm stays in eval."
 )
 WRONG_ANSWER = (
     "'Call model.train() and average.' That switches batch norm over too: predictions depend on the other "
@@ -188,7 +188,7 @@ def mc_dropout(
                 title=f"The class that eval prefers and its probability, for {EXAMPLES} examples and a random network",
                 columns=["example", "class", "eval", "mean of passes", "std", "disagreement"],
                 rows=rows,
-                note="Disagreement of the passes, in nats: the entropy of the mean less the mean entropy.",
+                note="Disagreement of the passes, in nats: the entropy of the mean minus the mean entropy.",
             ),
             Table(
                 title="The largest distance of the mean of S passes from that of all passes",

@@ -1,7 +1,8 @@
 """Mixout: drop what fine-tuning has changed.
 
-Puts single weights back to their pretrained values in training and rescales the change of the rest. Checks mean,
-variance and the fixed point, and compares Mixout with dropout of the weights.
+Puts weights back to their pretrained values at random in training, with one draw per weight (the authors' code has one
+per input unit), and rescales the change of the rest. Checks mean, variance and the fixed point, and compares Mixout
+with dropout of the weights.
 """
 
 from __future__ import annotations
@@ -67,14 +68,14 @@ def mixout(
         Claim(
             "The result is that of the paper's formula",
             0,
-            "$((1-m) W_0 + m W - p W_0)/(1-p)$",
+            "$((1-m) W_0 + m W - p W_0)/(1-p)$, largest difference",
             (mixed - by_paper).abs().max().item(),
             *rounding((PRETRAINED + CHANGE) * scale),
         ),
         Claim(
             "The fraction put back is p",
             p,
-            "fraction of $W_0$",
+            "fraction equal to $W_0$",
             (free == pretrained).double().mean().item(),
             *proportion(p, size),
         ),

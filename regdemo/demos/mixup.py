@@ -45,7 +45,7 @@ LEAST = 1e-12
 
 def mixup(
     *,
-    alpha: Annotated[float, Parameter("The mixing weight is drawn from Beta(alpha, alpha).", 0.01, 100)] = 0.2,
+    alpha: Annotated[float, Parameter("Parameter of the weight's distribution, Beta(alpha, alpha).", 0.01, 100)] = 0.2,
     draws: Annotated[int, count("Mixing weights drawn.", 10, 1_000_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:

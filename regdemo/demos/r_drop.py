@@ -1,7 +1,7 @@
 """R-Drop: two passes under dropout, made to agree.
 
-Runs a batch twice through a network with dropout, checks the loss against its definition, and compares the reductions
-that code in circulation uses.
+Runs a batch twice through a network with dropout, checks the loss against its definition, and compares three
+reductions of its KL term.
 """
 
 from __future__ import annotations

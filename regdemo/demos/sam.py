@@ -165,7 +165,8 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
     ]
     once = -(LR - rho / g.norm().item())
     table = Table(
-        title=f"A step from $|w|$ = {start.norm().item():.4g}, where $|g|$ = {g.norm().item():.4g}, lr = {LR:g}",
+        title=f"A step on the quadratic from $|w|$ = {start.norm().item():.4g}, where $|g|$ = {g.norm().item():.4g}, "
+        f"lr = {LR:g}",
         columns=["step", "multiple of g", "length"],
         rows=[
             ["plain SGD", -LR, LR * g.norm().item()],

@@ -1,8 +1,8 @@
 """Spatial dropout: drop whole channels instead of single elements.
 
 In a smooth feature map neighbors resemble each other, so what element dropout removes can often be guessed from its
-neighbors. Draws both masks, measures how they differ and how much of the signal a straight line restores, and shows
-the trap: on a batch laid out (B, T, C) the same call drops whole tokens.
+neighbors. Draws both masks, measures how they differ and how much of what was dropped a straight line between kept
+positions restores, and shows the trap: on a batch laid out (B, T, C) spatial dropout drops whole tokens.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def _trap(p: float, examples: int, channels: int, length: int, generator: Genera
     ]
     blocks: list[Block] = [
         Text(
-            "The trap: the second dimension counts as the channels. A transformer's batch is (B, T, C), tokens second, "
-            "so `spatial_dropout(x, p)` erases whole tokens. The fix is "
+            "The trap: the second dimension counts as the channels. A transformer's batch is often (B, T, C), tokens "
+            "second, so `spatial_dropout(x, p)` erases whole tokens. The fix is "
             "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
         ),
         _picture(

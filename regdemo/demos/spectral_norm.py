@@ -25,8 +25,8 @@ PROVIDED_BY = "torch.nn.utils.parametrizations.spectral_norm"
 SAY = (
     "Spectral normalization divides a weight matrix by its largest singular value, so the matrix makes no vector "
     "longer. A chain of such layers with ReLU between them brings no two inputs farther apart: its Lipschitz "
-    "constant is at most 1. The singular value is estimated by a step of power iteration in each training pass, from "
-    "below, so the bound holds once the estimate has converged."
+    "constant is at most 1. The singular value is estimated from below, by a step of power iteration in each training "
+    "pass, so the bound holds once the estimate has converged."
 )
 WRONG_ANSWER = (
     "'It keeps weights small, like weight decay.' Decay shrinks all singular values a little and bounds none; "
@@ -117,7 +117,7 @@ def spectral_norm(
         picture=[
             Curves(
                 title=f"Singular values of a random {size} x {size} matrix",
-                x_label="singular value, largest first",
+                x_label="number of the singular value, largest first",
                 y_label="value",
                 series=[
                     Series("as drawn", places, values.tolist()),
@@ -130,8 +130,8 @@ def spectral_norm(
         blocks=[
             Text(
                 f"The chain has square layers of {size} units with ReLU between them, normalized by torch's "
-                "parametrization, which takes 15 steps of power iteration when it is registered and, by default, one "
-                "in each training pass."
+                "parametrization, which takes 15 steps of power iteration when it is registered, and in each training "
+                f"pass one by default; the chain's layers take {steps:,}."
             ),
             Table(
                 title="Largest singular value of layer 1's normalized weight, one step of power iteration per pass",

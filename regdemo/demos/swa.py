@@ -37,7 +37,7 @@ CURVATURES, LR, STEPS, BURN_IN = (1.0, 0.5), 0.6, 100, 10  # of the picture
 def swa(
     *,
     models: Annotated[int, count("How many steps' weights are averaged.", 2, 200)] = 20,
-    size: Annotated[int, count("Weights, each with independent noise.", 10_000, 50_000)] = 10_000,
+    size: Annotated[int, count("Number of independently noisy weights.", 10_000, 50_000)] = 10_000,
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure AveragedModel on `models` noisy sets of weights, and batch norm with and without update_bn."""
@@ -109,7 +109,7 @@ def _path(generator: torch.Generator) -> Curves:
     x, y = torch.stack(path).T.tolist()
     mean = _average(torch.stack(path[BURN_IN:])).tolist()
     return Curves(
-        title="The path of SGD around a minimum at (0, 0), and the mean of its weights",
+        title=f"The path of SGD around a minimum at (0, 0), {STEPS} steps, and the mean of the last {STEPS - BURN_IN}",
         x_label="weight 1",
         y_label="weight 2",
         series=[

@@ -1,7 +1,7 @@
 """Token masking: choose tokens, hide most of them, predict them.
 
 Counts what becomes of the tokens that BERT's masking chooses, and of the others. Then two mistakes: a second draw at
-the wrong rate, and separators that get masked.
+the wrong rate, and special tokens that get masked.
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
         title=f"One step from a mean weight of {start.mean().item():.4g} at a data gradient of 0, lr = {LR:g}",
         columns=["optimizer", "mean move"],
         rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
-        note="Adam normalizes what it is given: a penalty alone, far above eps, moves a weight by lr whatever its "
-        "coefficient.",
+        note="Adam normalizes what it is given: in the first step a penalty alone, its gradient far above eps, moves a "
+        "weight by lr whatever the coefficient.",
     )
     return claims, [block]
 

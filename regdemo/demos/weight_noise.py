@@ -20,8 +20,8 @@ from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 ACTS_ON = "weights"
 SAY = (
     "Weight noise adds Gaussian noise to the weights in training, one draw for a batch, and none in eval. With squared "
-    "error, small noise acts near a good fit like a penalty on the gradient of the output with respect to the weights. "
-    "For a linear model with squared error it adds on average a constant, "
+    "error and near a good fit, small noise acts like a penalty on the gradient of the output with respect to the "
+    "weights. For a linear model with squared error it adds on average a constant, "
     r"$\sigma^2$ mean $|x|^2$, and so does not regularize."
 )
 WRONG_ANSWER = (
@@ -171,8 +171,8 @@ def weight_noise(
         blocks=[
             Text(
                 f"In training each weight gets noise from $N(0, {std:g}^2)$, one draw n for the batch. The output "
-                r"$w \cdot x$ gets $n \cdot x$ added, whose variance depends on the input and not on the weights: "
-                f"{added:.4g} here, on average."
+                r"$w \cdot x$ gets $n \cdot x$ added. The variance of $n \cdot x$ depends on the input and not on "
+                f"the weights: {added:.4g} here, on average over the examples."
             ),
             Table(
                 title="The squared error of a linear model",

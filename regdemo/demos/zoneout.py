@@ -123,9 +123,9 @@ def zoneout(
         ],
         blocks=[
             Text(
-                "A unit stores a value that its cell carries on unchanged. Zoneout chooses between the new and the old "
-                "state, which are the same here. Dropout sets a unit to 0 with probability p at each step, and the "
-                "value is lost."
+                "Let each unit store a value that its cell carries on unchanged. Zoneout chooses between the new and "
+                "the old state, which are then the same. Dropout sets a unit to 0 with probability p at each step, and "
+                "the value is lost."
             ),
             Curves(
                 title="The fraction of units that still hold what was stored",

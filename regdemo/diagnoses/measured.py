@@ -129,7 +129,7 @@ def digits_augmented() -> list[Block]:
 
 @diagnosis("Q18.563")
 def few_examples() -> list[Block]:
-    """Twenty examples of a new task: training from scratch, a new head on a pretrained network, or all its weights."""
+    """Twenty examples of a new task: train from scratch, or train the head or all of a pretrained network."""
     data = digits(train=900)
     body = mlp(64, 64, 64, 10)
     fit(body, data, epochs=[40], rate=3e-3)

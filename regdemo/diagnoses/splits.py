@@ -230,8 +230,8 @@ def best_of_many() -> list[Block]:
             rows.append([tries, *best])
     columns = ["submissions", "best on the test set", "the same model on 200 new examples"]
     return [
-        table("Models that guess, two classes, 200 test examples", columns[:2], [row[:2] for row in rows]),
-        table("Once more, on new data", columns, rows),
+        table("Accuracy of models that guess, two classes, 200 test examples", columns[:2], [row[:2] for row in rows]),
+        table("The same, with the best model's accuracy on new data", columns, rows),
     ]
 
 

@@ -56,7 +56,7 @@ def softmax_twice() -> list[Block]:
             *log.columns(*LOSSES_AND_ACCURACIES),
             f"The least possible loss: ln(e + 9) - 1 = {floor:.2f}.",
         ),
-        table("Cross entropy of the logits themselves", *once.columns(*LOSSES_AND_ACCURACIES)),
+        table("Training log with the cross entropy of the logits themselves", *once.columns(*LOSSES_AND_ACCURACIES)),
     ]
 
 
@@ -223,7 +223,7 @@ def batch_norm_in_training_mode() -> list[Block]:
 
 @diagnosis("Q18.629")
 def zero_weights() -> list[Block]:
-    """All weights start at zero: only the last bias learns."""
+    """All weights and biases start at zero: only the last bias learns."""
     data = digits(train=900)
     model = mlp(64, 64, 10)
     with torch.no_grad():

@@ -74,7 +74,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "Variance stored in training, over that of eval",
             ["p", "broken", "$1 + 2 p/(1-p)$", "fixed"],
             [[str(p), wrong, 1 + 2 * p / (1 - p), right] for p, (wrong, right) in measured.items()],
-            "Activations that are 0 or 2 with probability 1/2 each.",
+            "Activations that are 0 or 2 with probability 1/2 each: $E[x^2]/Var[x]$ = 2.",
         )
     ]
 

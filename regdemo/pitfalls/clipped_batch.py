@@ -1,8 +1,8 @@
 """Clipped batch: a "private" gradient that one example can turn around.
 
 Differential privacy needs a bound on what adding or removing one example can change. Clipping the batch's gradient
-comes too late: the mean has been taken, and one outlier may be nearly all of it. Clipping each example's own gradient
-to C bounds what the example contributes to the mean by C/B, and the noise is scaled to that.
+comes too late: the mean has been taken, and one outlier may be nearly all of it. If each example's own gradient is
+clipped to C, an example adds at most C/B to the mean, and the noise is scaled to that.
 """
 
 import torch
@@ -17,8 +17,8 @@ BREAKS = "dp_sgd"
 CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
     r"DP-SGD clips each example's gradient to norm $C$, sums, adds noise of standard deviation $\sigma C$, and divides "
-    "by the batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, not the influence of an example: "
-    "one example can change the gradient by C, while the noise is scaled to C/B."
+    "by the batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, but one example can still change "
+    "the gradient by C, while the noise is scaled to C/B."
 )
 WRONG_ANSWER = (
     "'The gradient's norm is at most C, so it is private.' One example can still change it by C, or even by 2C."
@@ -86,7 +86,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"An example whose gradient is {OUTLIER:g} long instead of 0.001, noise left out",
+            f"C = {C:g}, B = {BATCH}: an example whose gradient is {OUTLIER:g} long instead of 0.001, noise left out",
             ["code", "changes the gradient by", "in units of $C/B$"],
             [[snippet.__name__, value, value * BATCH / C] for snippet, value in moved.items()],
             "The noise is scaled to hide a change of 1 in the last column.",

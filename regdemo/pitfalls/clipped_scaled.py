@@ -1,9 +1,9 @@
 """Clipped scaled: clip_grad_norm_ before the scaler has unscaled.
 
 With a GradScaler the loss is multiplied by a large factor S, so that small gradients survive in float16. Until
-`scaler.unscale_` the gradients are S times too long. If, for the bound $c$, the true gradient is longer than $c/S$, the
-scaled one is clipped to $c$ and then divided by S, so the step uses a gradient of norm $c/S$: SGD hardly moves. Adam
-can hide the fault, as it divides by the size of the gradients.
+`scaler.unscale_` the gradients are S times too long. With the bound $c$, a gradient whose true norm exceeds $c/S$ is
+clipped to $c$ while it is scaled, and then divided by S, so the step uses a gradient of norm $c/S$: SGD hardly moves.
+Adam can hide the fault, as it divides by the size of the gradients.
 """
 
 import torch
@@ -18,7 +18,7 @@ CARDS = ("Q18.266", "Q18.154", "Q18.155")
 SAY = (
     "With a GradScaler the order is backward, unscale_, clip, step, update. Clipping before unscale_ "
     "bounds the scaled gradient by $c$, so the norm of the real one is at most $c/S$: 1.5e-5 for $c = 1$ and the"
-    " default initial scale of 65,536."
+    " default initial scale S of 65,536."
 )
 WRONG_ANSWER = "'Clip right after backward, as usual.' With a GradScaler .grad then holds the gradient times the scale."
 

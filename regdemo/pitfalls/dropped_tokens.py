@@ -18,7 +18,8 @@ SAY = (
     "otherwise it is token dropout: whole positions become 0."
 )
 WRONG_ANSWER = (
-    "'dropout1d drops channels, it says so.' It drops slices along dimension 1, whatever that dimension means to you."
+    "'dropout1d drops channels, it says so.' It drops slices along dimension 1 of a batch, whatever that dimension "
+    "means to you."
 )
 
 P, SHAPE = 0.2, (100, 64, 32)

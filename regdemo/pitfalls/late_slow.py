@@ -79,7 +79,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Curves(
-            f"The weight, k = {K}, alpha = {ALPHA}",
+            f"A weight that starts at 0, base steps of 1, k = {K}, alpha = {ALPHA}",
             "step",
             "weight",
             [Series("broken", steps, wrong), Series("fixed", steps, right)],

@@ -16,8 +16,9 @@ from regdemo.report import Block, Claim
 BREAKS = "mixout"
 CARDS = ("Q18.234", "Q18.187", "Q18.184")
 SAY = (
-    "Mixout mixes weights with their pretrained values and rescales, so that $E[W'] = W$, and at $W = W_0$ the "
-    "output is as without it. Mixing examples is mixup, and mixup mixes the labels too."
+    "Mixout mixes weights $W$ with their pretrained values $W_0$ and rescales the mixture to $W'$, so that "
+    "$E[W'] = W$, and at $W = W_0$ the output is as without Mixout. To mix examples, use mixup, which mixes the labels "
+    "too."
 )
 WRONG_ANSWER = (
     "'MixOut: `p * x + (1-p) * x[perm]` in the forward pass.' That gives the name of Mixout to another method."

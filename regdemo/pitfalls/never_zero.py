@@ -1,8 +1,8 @@
 """Never zero: a rate that anneals by epoch and ends at p/E.
 
 The rate $p (1 - e/E)$ is set at the start of epoch $e$ of $E$, counted from 0. So the whole last epoch runs at $p/E$: a
-third of $p$ in a fine-tuning of three epochs. Set before each step, as $p (1 - t/T)$, the rate of the last of $T$ steps
-is $p/T$, and it would be 0 at step $T$, which is not run.
+third of $p$ in a fine-tuning of three epochs. If the rate is set to $p (1 - t/T)$ before each step $t$ of $T$, it is
+$p/T$ in the last step, and would be 0 at step $T$, which is not run.
 """
 
 from regdemo.bounds import EXACT, rounding

@@ -15,8 +15,8 @@ from regdemo.report import Block, Claim
 BREAKS = "dropout_sites"
 CARDS = ("Q18.324", "Q18.60", "Q18.63")
 SAY = (
-    "nn.TransformerEncoder attends both ways unless it gets a mask. For next-token prediction pass the "
-    "causal mask. The symptom is a loss that is too good; to test, change the last token in eval: earlier"
+    "nn.TransformerEncoder attends both ways unless it gets a causal mask. For next-token prediction pass "
+    "one. The symptom is a loss that is too good; to test, change the last token in eval: earlier"
     " outputs must not change."
 )
 WRONG_ANSWER = (

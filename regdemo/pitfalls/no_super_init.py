@@ -15,7 +15,7 @@ from regdemo.report import Block, Cell, Claim, Table
 BREAKS = "lookahead"
 CARDS = ("Q18.328", "Q18.164", "Q18.165")
 SAY = (
-    "A wrapper around an optimizer calls super().__init__ with the wrapped optimizer's groups and shares them, so "
+    "A wrapper around an optimizer should call super().__init__ with the wrapped optimizer's groups and share them, so "
     "that zero_grad and schedulers reach both optimizers. Lookahead's checkpoint holds the slow weights, the step "
     "count and the wrapped optimizer's state, such as Adam's moments."
 )
@@ -145,7 +145,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         fixed_claim(
             "With Adam, resumed between slow updates, the weight is off by", 0, "nothing = 0", _resumed(fixed), *EXACT
         ),
-    ], [Table("What a training loop asks of an optimizer", ["use", "broken", "fixed"], rows)]
+    ], [Table("What each use of the optimizer leads to", ["use", "broken", "fixed"], rows)]
 
 
 class _OwnGroups(fixed):

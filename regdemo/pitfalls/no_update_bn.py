@@ -80,7 +80,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            "Output of the batch norm in eval, on the training data",
+            f"Output of the batch norm in eval, on the training data: {MODELS} models averaged, {UNITS} units",
             ["code", "largest |mean| of a unit", "mean variance"],
             [
                 [name, y.mean(0).abs().max().item(), y.var(0).mean().item()]

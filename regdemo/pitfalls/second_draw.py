@@ -1,8 +1,8 @@
 """Second draw: 2% random words where BERT has 10%.
 
-Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for each choice, the
-second draw is made for the 20% that the first has left over, so its probability must be 0.5. With the paper's 0.1,
-only 0.1 of that 20% become random words: 2% of the chosen tokens.
+Of the chosen tokens 80% become [MASK], 10% a random word, and 10% stay. In code with one draw for [MASK] and another
+for a random word, the second is made for the 20% that the first has left over, so its probability must be 0.5. With
+the paper's 0.1, only 0.1 of that 20% become random words: 2% of the chosen tokens.
 """
 
 import torch
@@ -78,8 +78,8 @@ def measure() -> tuple[list[Claim], list[Block]]:
                     *EXACT,
                 )
             )
-    table = Table("What becomes of a chosen token", ["code", "[MASK]", "another word", "unchanged"], rows)
-    return claims, [table]
+    columns = ["code", "[MASK]", "another word", "unchanged"]
+    return claims, [Table("What becomes of the chosen tokens, in fractions", columns, rows)]
 
 
 WRONG = [

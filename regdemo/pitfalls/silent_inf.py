@@ -72,7 +72,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
             *EXACT,
         ),
         fixed_claim("Weights left unchanged", SIZE, f"all = {SIZE}", (right == 1).sum().item(), *EXACT),
-        fixed_claim("A finite gradient still makes a step of length", 1, "c", moved, 1e-5, "the 1e-6 next to the norm"),
+        fixed_claim(
+            "A finite gradient still makes a step of length",
+            1,
+            "lr * c",
+            moved,
+            1e-5,
+            "1e-6 is added to the norm",
+        ),
     ], []
 
 

@@ -75,14 +75,14 @@ def measure() -> tuple[list[Claim], list[Block]]:
         ),
     ], [
         Table(
-            f"After {STEPS} steps at lr = {LR}, lam = {LAM}",
+            f"{FEATURES} weights after {STEPS} steps at lr = {LR}, lam = {LAM}; {FEATURES - LARGE} should be 0",
             ["code", "exact zeros", "largest |w| that should be 0"],
             [
                 ["broken", (wrong == 0).sum().item(), wrong[zero].abs().max().item()],
                 ["fixed", (right == 0).sum().item(), right[zero].abs().max().item()],
             ],
-            rf"A step of the penalty is $\eta \lambda$ = {LR * LAM:g}: the broken code leaves each weight that should "
-            f"be 0 within {2 * LR * LAM:g} of 0.",
+            rf"Near 0 the penalty moves a weight by $\eta \lambda$ = {LR * LAM:g} per step, and the data by less: the "
+            f"broken code leaves each weight that should be 0 within {2 * LR * LAM:g} of 0.",
         )
     ]
 

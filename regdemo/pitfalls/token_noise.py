@@ -1,9 +1,9 @@
 """Token noise: noise on token ids turns them into other words.
 
 A token id is a name, not a quantity: the next id need not be a similar word. The snippet adds Gaussian noise of
-standard deviation 0.01 to the ids and cuts the fraction off. Half of the noise is negative, and cutting then leads to
-the id below, however small the noise is, except at id 0 and where float32 rounds the noise away, since its numbers are
-coarse near large ids.
+standard deviation 0.01 to the ids and cuts the fraction off. Half of the draws are negative, and cutting then leads
+to the id below, however small the draw is. The exceptions are id 0, and large ids, near which float32's numbers are so
+coarse that small noise is rounded away.
 """
 
 from math import sqrt
@@ -54,7 +54,13 @@ def measure() -> tuple[list[Claim], list[Block]]:
             (moved != 0).double().mean().item(),
             *mean_of_bounded(0.25, 1, len(ids)),
         ),
-        Claim("The mean change of the ids that change", -1, "id - 1", moved[moved != 0].double().mean().item(), *EXACT),
+        Claim(
+            "The mean change of the ids that change",
+            -1,
+            "new id - id",
+            moved[moved != 0].double().mean().item(),
+            *EXACT,
+        ),
         Claim(
             "The fraction of tokens with id 0 that change",
             0,

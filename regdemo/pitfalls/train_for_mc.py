@@ -15,10 +15,10 @@ from regdemo.report import Block, Claim
 BREAKS = "mc_dropout"
 CARDS = ("Q18.215", "Q18.214", "Q18.217")
 SAY = (
-    "For MC dropout put the model in eval, and then only its dropout modules in training, and the modules that hold "
-    "their rate as a float: nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN. model.train() would also update the batch "
-    "norms on what you predict. With nn.TransformerEncoderLayer call torch.backends.mha.set_fastpath_enabled(False) "
-    "too: its fast path in eval skips the dropout modules."
+    "For MC dropout put the model in eval, and then in training only its dropout modules and the modules that hold "
+    "a dropout rate as a float, in torch nn.MultiheadAttention, nn.LSTM, nn.GRU and nn.RNN. model.train() would also "
+    "update the batch norms on what you predict. With nn.TransformerEncoderLayer call "
+    "torch.backends.mha.set_fastpath_enabled(False) too: its fast path in eval skips the dropout modules."
 )
 WRONG_ANSWER = (
     "'train() only turns dropout on, there is no optimizer.' The forward pass itself updates a batch norm's buffers."

@@ -30,7 +30,7 @@ def test_another_direction_is_not_the_worst_case(monkeypatch, wrong):
     monkeypatch.setattr(regularizers, "fgsm", wrong)
     assert {
         "The loss after the attack is the formula's worst case",
-        "None of 1,000 random corners of the box is worse",
+        "None of 1,000 random corners of the box around one example is worse",
     } == {*broken(fgsm())}
 
 
