@@ -62,21 +62,25 @@ def measure() -> tuple[list[Claim], list[Block]]:
     expected = ((data @ (mean - last).T).mean(0) / (data @ last.T).std(0)).square().mean().item()
     return [
         Claim(
-            "Mean square of the normalized units' means",
+            "A unit's mean behind the norm, squared, averaged over the units",
             expected,
             r"mean of $((\bar w - w_{last}) E[x] / \sigma_{last})^2$",
             wrong.mean(0).square().mean().item(),
             *rounding(expected, digits=1e-3),
         ),
         fixed_claim(
-            "Mean square of the normalized units' means",
+            "A unit's mean behind the norm, squared, averaged over the units",
             0,
             "centered = 0",
             right.mean(0).square().mean().item(),
             *rounding(1),
         ),
         fixed_claim(
-            "The normalized units' variance", 1, "variance = 1", right.var(0).mean().item(), *rounding(1, digits=1e-3)
+            "A unit's variance behind the norm, averaged over the units",
+            1,
+            "variance = 1",
+            right.var(0).mean().item(),
+            *rounding(1, digits=1e-3),
         ),
     ], [
         Table(

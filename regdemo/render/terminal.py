@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from textwrap import wrap
 from typing import Literal
@@ -45,6 +45,7 @@ SHADES = " ░▒▓█"
 MARKERS = "●▲■◆▼"
 LONG_WORD = 20  # a longer one in a table may be cut
 PLOT_ROWS = 17
+FLAT, NARROW = 8, 38  # rows under which plots stand side by side, and the columns that each needs for it
 PLOT_MARKS = 6
 
 
@@ -94,28 +95,31 @@ def _short(report: Report, console: Console, unfold: bool) -> list[list[list[Seg
 
 
 def _picture(blocks: list[Block], console: Console, room: int) -> list[list[list[Segment]]]:
-    """The picture's blocks in about so many lines: narrow heat maps side by side, plots as low as they must be."""
+    """The picture's blocks in about so many lines: narrow heat maps side by side, and plots that would be flat."""
     maps = [block for block in blocks if isinstance(block, HeatMap)]
+    curves = [block for block in blocks if isinstance(block, Curves)]
     width = max((2 * len(row) + 2 for block in maps for row in block.values), default=0)
-    abreast = (_width(console) + 3) // (width + 3) if width else 1
-    if len(maps) == len(blocks) > 1 and abreast > 1:
-        abreast = min(abreast, len(blocks))
-        columns = (_width(console) - 3 * (abreast - 1)) // abreast
-        rows = [blocks[i : i + abreast] for i in range(0, len(blocks), abreast)]
-        parts: list[RenderableType] = []
-        for row in rows:
-            grid = Grid.grid(*(Column(width=columns) for _ in row), padding=(0, 3, 0, 0))
-            grid.add_row(*(draw(block, console) for block in row))
-            parts.append(grid)
-    else:
-        curves = [block for block in blocks if isinstance(block, Curves)]
-        others = sum(len(_lines(draw(block, console), console)) + 1 for block in blocks if block not in curves)
-        frame = sum(len(_lines(_curves(block, console, 3), console)) - 3 + 2 for block in curves)
-        notes = sum(len(_lines(prose(block.note, console), console)) for block in curves if block.note)
-        rows_left = (room - others - frame - notes) // max(1, len(curves))
-        plot = max(5, min(PLOT_ROWS, rows_left))
-        parts = [draw(block, console, plot) for block in blocks]
-    return [_lines(part, console) for part in parts]
+    abreast = min((_width(console) + 3) // (width + 3) if width else 1, len(blocks))
+    if len(maps) == len(blocks) and abreast > 1:
+        rows = [_abreast(blocks[i : i + abreast], abreast, console) for i in range(0, len(blocks), abreast)]
+        return [_lines(row, console) for row in rows]
+    others = sum(len(_lines(draw(block, console), console)) + 1 for block in blocks if block not in curves)
+    left = room - others - sum(len(_lines(draw(block, console, 3), console)) - 3 + 1 for block in curves)
+    rows_left = left // max(1, len(curves))
+    if len(curves) == len(blocks) > 1 and rows_left < FLAT and _width(console) >= len(curves) * NARROW:
+        frame = len(_lines(_abreast(blocks, len(blocks), console, 3), console)) - 3
+        plot = max(5, min(PLOT_ROWS, room - frame - 1))
+        return [_lines(_abreast(blocks, len(blocks), console, plot), console)]
+    plot = max(5, min(PLOT_ROWS, rows_left))
+    return [_lines(draw(block, console, plot), console) for block in blocks]
+
+
+def _abreast(blocks: Sequence[Block], places: int, console: Console, plot_rows: int = 0) -> Grid:
+    """Blocks beside one another, in a row that has room for so many."""
+    width = (_width(console) - 3 * (places - 1)) // places
+    grid = Grid.grid(*(Column(width=width) for _ in blocks), padding=(0, 3, 0, 0))
+    grid.add_row(*(draw(block, console, plot_rows, width) for block in blocks))
+    return grid
 
 
 def head(report: Report, console: Console) -> RenderableType:
@@ -129,8 +133,8 @@ def advice(report: Report, console: Console) -> list[RenderableType]:
     return [Group(Line(title, "bold"), prose(text, console)) for title, text in parts if text]
 
 
-def draw(block: Block, console: Console, plot_rows: int = 0) -> RenderableType:
-    """One block: its title, what it shows, its note. plot_rows: of curves, if not PLOT_ROWS."""
+def draw(block: Block, console: Console, plot_rows: int = 0, width: int = 0) -> RenderableType:
+    """One block: its title, what it shows, its note. plot_rows, width: of curves, if not the usual ones."""
     if isinstance(block, Text):
         return prose(block.text, console)
     body: RenderableType
@@ -143,7 +147,7 @@ def draw(block: Block, console: Console, plot_rows: int = 0) -> RenderableType:
     elif isinstance(block, Boxes):
         body = _boxes(block, console)
     else:
-        body = _curves(block, console, plot_rows or PLOT_ROWS)
+        body = _curves(block, console, plot_rows or PLOT_ROWS, width or _width(console))
     note = [prose(block.note, console, QUIET)] if block.note else []
     return Group(prose(block.title, console, "bold"), body, *note)
 
@@ -387,7 +391,7 @@ def _boxes(block: Boxes, console: Console) -> RenderableType:
     return Group(*lines)
 
 
-def _curves(block: Curves, console: Console, rows: int) -> RenderableType:
+def _curves(block: Curves, console: Console, rows: int, width: int) -> RenderableType:
     """Braille lines with a marker for each series; the edges of a band are dotted."""
     names = [
         Line.assemble((MARKERS[i % len(MARKERS)], SERIES[i % len(SERIES)]), " ", prose(series.name, console))
@@ -400,7 +404,7 @@ def _curves(block: Curves, console: Console, rows: int) -> RenderableType:
     return Group(
         legend,
         prose(block.y_label, console, QUIET),
-        _plot(block.series, runs, _width(console), rows),
+        _plot(block.series, runs, width, rows),
         Align.right(prose(block.x_label, console, QUIET)),
     )
 
