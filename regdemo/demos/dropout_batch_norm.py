@@ -26,7 +26,7 @@ SAY = (
     "Dropout directly in front of batch norm shifts the variance: in training it is $1 + p/(1-p) E[x^2]/Var[x]$ "
     "times what it is in eval. Batch norm stores the training variance and divides by its root in eval. So dropout "
     "goes behind the last batch norm, as in a classifier's head, or the statistics are computed again with dropout "
-    "off. How much accuracy the shift costs depends on the network, and may be nothing."
+    "off. The cost in accuracy depends on the network, and may be nothing."
 )
 WRONG_ANSWER = (
     "'Dropout rescales by 1/(1-p), so batch norm sees the same in training and in eval.' The rescale keeps the mean. "

@@ -130,8 +130,8 @@ def spectral_norm(
         blocks=[
             Text(
                 f"The chain has square layers of {size} units with ReLU between them, normalized by torch's "
-                "parametrization, which takes 15 steps of power iteration when it is registered, and in each training "
-                f"pass one by default; the chain's layers take {steps:,}."
+                "parametrization, which takes 15 steps of power iteration when it is registered, and by default one "
+                f"more in each training pass; the chain's layers take {steps:,} in each."
             ),
             Table(
                 title="Largest singular value of layer 1's normalized weight, one step of power iteration per pass",

@@ -18,11 +18,9 @@ CARDS = ("Q18.192", "Q18.190", "Q18.191")
 SAY = (
     r"DP-SGD clips each example's gradient to norm $C$, sums, adds noise of standard deviation $\sigma C$, and divides "
     "by the batch size B. clip_grad_norm_ on the batch's gradient bounds its norm, but one example can still change "
-    "the gradient by C, while the noise is scaled to C/B."
+    "the gradient by up to 2C, while the noise is scaled to C/B."
 )
-WRONG_ANSWER = (
-    "'The gradient's norm is at most C, so it is private.' One example can still change it by C, or even by 2C."
-)
+WRONG_ANSWER = "'The gradient's norm is at most C, so it is private.' One example can still change it by up to 2C."
 
 BATCH, INPUTS, C, OUTLIER = 64, 500, 2.0, 1_000.0
 NOISE = 1.5
