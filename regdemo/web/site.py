@@ -7,7 +7,7 @@ import random
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -24,6 +24,7 @@ from regdemo import __version__
 from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, history, identity
 from regdemo.quiz import practice as practices
+from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
 from regdemo.render.prose import ADDRESS
@@ -161,6 +162,19 @@ def form(request: Request) -> dict[str, list[str]]:
 def field(request: Request, name: str, default: str = "") -> str:
     """One field of the form."""
     return form(request).get(name, [default])[-1]
+
+
+def entered(request: Request) -> str:
+    """The answer of the form: of ticked options their letters, of several gaps the texts in their order."""
+    sent = form(request)
+    if "pick" in sent:
+        return "".join(letter for letter in sent["pick"] if letter in LETTERS and len(letter) == 1)
+    return ";".join(sent["gap"]) if "gap" in sent else field(request, "response")
+
+
+def names(values: Iterable[str]) -> tuple[str, ...]:
+    """The names in a field that may be sent several times, and may hold several at once, with commas between."""
+    return tuple(word.strip() for each in values for word in each.split(",") if word.strip())
 
 
 def see_other(address: str) -> RedirectResponse:

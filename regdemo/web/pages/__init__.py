@@ -1,12 +1,12 @@
 """One file a page, each with `routes(site)`; loaded when one of its addresses is first asked for."""
 
-from regdemo.web.pages import compare, demos, diagnose, guide, katas, mock, pitfalls, quiz, search, stats, today
+from regdemo.web.pages import cards, compare, demos, diagnose, guide, katas, mock, pitfalls, quiz, search, stats, today
 
 BY_FIRST = {  # by the first part of the path
     "": today,
     "quiz": quiz,
-    "cards": quiz,
-    "topics": quiz,
+    "cards": cards,
+    "topics": cards,
     "mock": mock,
     "demos": demos,
     "see": demos,

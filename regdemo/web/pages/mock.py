@@ -15,8 +15,8 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.session import Reply, StaleQuestion
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import _names, _response, intervals
-from regdemo.web.site import Site, field, form, see_other, whole
+from regdemo.web.pages.quiz import intervals
+from regdemo.web.site import Site, entered, field, form, names, see_other, whole
 
 
 def routes(site: Site) -> list[Route]:
@@ -84,8 +84,8 @@ def routes(site: Site) -> list[Route]:
     async def start(request: Request) -> Response:
         minutes = whole(field(request, "minutes"), 1, 600) or 20
         limit = whole(field(request, "limit"), 1, 1_000)
-        sent = form(request)
-        await site.in_practice(desk.start_mock, minutes, limit, _names(sent, "topic"), _names(sent, "tag"))
+        topics, tags = (names(form(request).get(name, [])) for name in ("topic", "tag"))
+        await site.in_practice(desk.start_mock, minutes, limit, topics, tags)
         return see_other("/mock")
 
     async def on_question(request: Request, act: Callable[..., None], *arguments: Any) -> Response:
@@ -93,16 +93,14 @@ def routes(site: Site) -> list[Route]:
         try:
             await site.in_practice(act, field(request, "token"), *arguments)
         except UnreadableAnswer as error:
-            return await look(request, str(error), 422, _response(form(request)))
+            return await look(request, str(error), 422, entered(request))
         except StaleQuestion as error:
             return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
         return see_other("/mock")
 
     async def answer(request: Request) -> Response:
         sure = whole(field(request, "sure"), 0, 100)
-        return await on_question(
-            request, desk.answer_mock, _response(form(request)), None if sure is None else sure / 100
-        )
+        return await on_question(request, desk.answer_mock, entered(request), None if sure is None else sure / 100)
 
     async def skip(request: Request) -> Response:
         return await on_question(request, desk.skip_mock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +12,14 @@ from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds
-from regdemo.quiz.cards import LETTERS, Card
+from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
 from regdemo.quiz.session import Question, Session, StaleQuestion
 from regdemo.web import see
 from regdemo.web.desk import AnsweredQuestion, Wanted
-from regdemo.web.site import Site, field, form, see_other, whole
+from regdemo.web.site import Site, entered, field, form, names, see_other, whole
 from regdemo.words import from_now, in_short
 
 
@@ -41,8 +40,7 @@ def routes(site: Site) -> list[Route]:
     async def begin(request: Request) -> Response:
         query = request.query_params
         cards = [card for card in site.bank.cards if card.askable]
-        chosen = {name: [w for each in query.getlist(name) for w in each.split(",") if w] for name in
-                  ("ids", "topic", "kind", "tag")}  # fmt: skip
+        chosen = {name: names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")}
         counts = await site.in_practice(desk.today)
         return site.page(
             request,
@@ -64,10 +62,10 @@ def routes(site: Site) -> list[Route]:
         sent = form(request)
         limit = whole(field(request, "limit"), 1, 10_000)
         wanted = Wanted(
-            ids=_names(sent, "ids"),
-            topics=_names(sent, "topic"),
-            kinds=_names(sent, "kind"),
-            tags=_names(sent, "tag"),
+            ids=names(sent.get("ids", [])),
+            topics=names(sent.get("topic", [])),
+            kinds=names(sent.get("kind", [])),
+            tags=names(sent.get("tag", [])),
             new=whole(field(request, "new"), 0, 10_000),
             limit=limit,
             cram="cram" in sent,
@@ -150,13 +148,13 @@ def routes(site: Site) -> list[Route]:
         try:
             answered = await site.in_practice(act, field(request, "token"), *arguments)
         except UnreadableAnswer as error:
-            return await question_page(request, str(error), 422, _response(form(request)))
+            return await question_page(request, str(error), 422, entered(request))
         except StaleQuestion as error:
             return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
         return see_other(f"/quiz?{urlencode({'after': answered})}" if answered else "/quiz")
 
     async def answer(request: Request) -> Response:
-        return await on_question(request, desk.answer, _response(form(request)))
+        return await on_question(request, desk.answer, entered(request))
 
     async def rate(request: Request) -> Response:
         rating = whole(field(request, "rating"), 1, 4)
@@ -167,7 +165,7 @@ def routes(site: Site) -> list[Route]:
         return await on_question(request, desk.skip)
 
     async def hint(request: Request) -> Response:
-        return await on_question(request, desk.hint, _response(form(request)))
+        return await on_question(request, desk.hint, entered(request))
 
     async def undo(request: Request) -> Response:
         await site.in_practice(desk.undo)
@@ -194,30 +192,6 @@ def routes(site: Site) -> list[Route]:
             )
         )
 
-    async def card(request: Request) -> Response:
-        found = site.bank.find(request.path_params["id"])
-        asked = found.ask(Random(0))  # the same draws each time a card is only looked at
-        return site.page(
-            request,
-            "card.html",
-            title=found.id,
-            here="/quiz",
-            card=found,
-            asked=asked,
-            question=kinds.question(asked),
-            letters=LETTERS,
-            flagged=await site.in_practice(desk.flagged, found),
-            follow_ups=_known(site, found.follow_ups),
-            see=[link for command in asked.see_it if (link := see.link(command))],
-        )
-
-    async def topic(request: Request) -> Response:
-        name = request.path_params["name"]
-        cards = [one for one in site.bank.cards if one.topic == name]
-        if not cards:
-            raise ArgumentError(f"there is no topic {name[:40]!r}: the quiz page lists them")
-        return site.page(request, "topic.html", title=name.replace("_", " "), here="/quiz", name=name, cards=cards)
-
     posts = {
         "start": start, "answer": answer, "rate": rate, "skip": skip, "hint": hint, "undo": undo, "next": follow,
         "flag": flag,
@@ -227,8 +201,6 @@ def routes(site: Site) -> list[Route]:
         Route("/quiz/start", begin),
         Route("/quiz/suggest", suggest),
         *(Route(f"/quiz/{name}", function, methods=["POST"]) for name, function in posts.items()),
-        Route("/cards/{id}", card),
-        Route("/topics/{name}", topic),
     ]
 
 
@@ -249,19 +221,3 @@ def when(site: Site, outcome: Outcome) -> str:
 
 def _place(quiz: Session, question: Question) -> str:
     return f"{question.number} of {question.number + question.left}"
-
-
-def _response(sent: dict[str, list[str]]) -> str:
-    """What was entered: of ticked options their letters, of several gaps the texts in their order."""
-    if "pick" in sent:
-        return "".join(letter for letter in sent["pick"] if letter in LETTERS and len(letter) == 1)
-    return ";".join(sent["gap"]) if "gap" in sent else sent.get("response", [""])[-1]
-
-
-def _names(sent: dict[str, list[str]], name: str) -> tuple[str, ...]:
-    return tuple(word.strip() for each in sent.get(name, []) for word in each.split(",") if word.strip())
-
-
-def _known(site: Site, ids: tuple[str, ...]) -> list[Card]:
-    known = {card.id: card for card in site.bank.cards}
-    return [known[id] for id in ids if id in known]
