@@ -93,6 +93,7 @@ class _Line:
         self._width = 0
         self._drawn = ""
         self._at_end = False
+        self._stops = self._drawn_stops = 0  # how often the process was stopped, now and when it was drawn last
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""  # an escape sequence or a paste that has not come to its end
 
@@ -114,8 +115,8 @@ class _Line:
                 self._screen.flush()
 
     def _again(self) -> None:
-        """After a stop, on a screen of which nothing is known."""
-        self._row, self._at_end = 0, False
+        """After a stop, on a screen of which nothing is known. In the middle of a write, the next `_tick` draws it."""
+        self._stops += 1
         self._draw()
 
     def _take(self, chunk: str) -> bool:
@@ -186,11 +187,15 @@ class _Line:
             self._text = self._text[: self._place] + self._text[self._place + 1 :]
 
     def _tick(self) -> None:
-        if self._clock and f"{self._clock()}{self._prompt}{MARK}" != self._shown:
+        late = self._clock and f"{self._clock()}{self._prompt}{MARK}" != self._shown
+        if late or self._drawn_stops != self._stops:
             self._draw()
 
     def _draw(self) -> None:
         """The prompt and the text, the cursor at its place: what was added to the end, or all of it again."""
+        stops = self._stops
+        if self._drawn_stops != stops:
+            self._row, self._at_end = 0, False
         width = max(2, get_terminal_size().columns)
         self._shown = f"{self._clock() if self._clock else ''}{self._prompt}{MARK}"
         whole = self._shown + self._text
@@ -209,6 +214,7 @@ class _Line:
             self._screen.write(f"\r\x1b[{column}C" if column else "\r")
         self._screen.flush()
         self._row, self._width, self._drawn, self._at_end = row, width, whole, before == whole
+        self._drawn_stops = stops
 
 
 def _position(text: str, width: int) -> tuple[int, int]:
@@ -240,7 +246,7 @@ _wakeup: list[int] = []  # where a signal writes while characters are read
 
 
 def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
-    """What was typed, as soon as there is something, or nothing after so many seconds. Raises EOFError."""
+    """What was typed, or nothing after so many seconds or a signal. Raises EOFError."""
     if sys.platform == "win32":
         text = msvcrt.getwch()
         while msvcrt.kbhit():
@@ -249,9 +255,10 @@ def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
             raise KeyboardInterrupt
         return "\x04" if text == "\x1a" else text
     woken = _wakeup[-1:]
-    while (ready := select.select([sys.stdin.fileno(), *woken], [], [], patience)[0]) and ready == woken:
-        os.read(woken[0], 1 << 10)  # what the signal does is done by now
-    if not ready:
+    ready, _, _ = select.select([sys.stdin.fileno(), *woken], [], [], patience)
+    if ready and ready == woken:
+        os.read(woken[0], 1 << 10)  # what the signal does is done by now, but for a prompt that could not be drawn
+    if sys.stdin.fileno() not in ready:
         return ""
     data = os.read(sys.stdin.fileno(), 1 << 16)
     if not data:
@@ -292,7 +299,7 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
         put("\r\n")
         os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
         enter()
-        with suppress(RuntimeError):  # the write that the signal came into is finished instead
+        with suppress(RuntimeError):  # in the middle of a write; this signal also ends the wait for a key, which draws
             again()
 
     def end(number: int, frame: object) -> None:

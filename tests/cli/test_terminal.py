@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -386,6 +387,37 @@ def test_a_suspension_in_the_middle_of_a_write_is_no_error(monkeypatch):
     os.close(master)
     os.close(slave)
     assert stopped == [signal.SIGSTOP]
+
+
+def test_a_prompt_that_a_stop_left_undrawn_is_drawn_at_the_next_look_for_a_key():
+    """A stop in the middle of a write cannot draw; the write that goes on does not count as drawn after it."""
+
+    class Screen:
+        text, writing, stops = "", False, 1
+
+        def write(self, text):
+            if self.writing:
+                raise RuntimeError("reentrant call")
+            self.writing, self.text = True, self.text + text
+            while self.stops:
+                self.stops -= 1
+                with suppress(RuntimeError):
+                    line._again()
+                self.text = ""  # what was there is gone
+            self.writing = False
+
+        def flush(self):
+            pass
+
+    screen = Screen()
+    line = _Line(screen, "number", lambda text: False, None)
+    line._draw()
+    assert "number" not in screen.text
+    line._tick()
+    assert "number" in screen.text
+    screen.text = ""
+    line._tick()
+    assert screen.text == ""
 
 
 def test_twenty_columns_and_a_resize_are_enough(start, home):
