@@ -21,8 +21,7 @@ SAY = (
     r"$\sigma^2 |w|^2$ to the loss: an L2 penalty on the layer's weights. In a network, small noise acts roughly as a "
     "penalty on how strongly the output reacts to the activations. The noise has a fixed size, so a network can "
     "outgrow it by larger activations, unless weight decay, or a gain-free norm layer right before the noise, holds "
-    "their scale. "
-    "Dropout's noise grows with the activation."
+    "their scale. Dropout's noise grows with the activation."
 )
 WRONG_ANSWER = (
     "'It is Gaussian dropout.' That multiplies, so its noise grows with the activation. Also wrong: leaving the "

@@ -45,7 +45,7 @@ SHADES = " ░▒▓█"
 MARKERS = "●▲■◆▼"
 LONG_WORD = 20  # a longer one in a table may be cut
 PLOT_ROWS = 17
-FLAT, NARROW = 8, 38  # rows under which plots stand side by side, and the columns that each needs for it
+FLAT, NARROW = 8, 38  # plots of fewer rows are drawn side by side, if each has so many columns
 PLOT_MARKS = 6
 
 
@@ -115,7 +115,7 @@ def _picture(blocks: list[Block], console: Console, room: int) -> list[list[list
 
 
 def _abreast(blocks: Sequence[Block], places: int, console: Console, plot_rows: int = 0) -> Grid:
-    """Blocks beside one another, in a row that has room for so many."""
+    """Blocks next to one another, each as wide as if there were so many."""
     width = (_width(console) - 3 * (places - 1)) // places
     grid = Grid.grid(*(Column(width=width) for _ in blocks), padding=(0, 3, 0, 0))
     grid.add_row(*(draw(block, console, plot_rows, width) for block in blocks))

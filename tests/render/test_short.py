@@ -85,11 +85,11 @@ def test_a_report_without_a_picture_is_drawn_whole() -> None:
     assert drawn(plain) == drawn(plain, short=False)
 
 
-def test_plots_that_would_be_flat_stand_side_by_side_where_they_fit() -> None:
+def test_plots_that_would_be_flat_are_drawn_side_by_side_where_they_fit() -> None:
     report = replace(REPORT, picture=[replace(CURVES, title=name) for name in ("before", "after")])
-    beside = re.compile(r"^before +after$", re.MULTILINE)
-    assert beside.search(drawn(report))
-    assert not beside.search(drawn(report, width=60))
+    abreast = re.compile(r"^before +after$", re.MULTILINE)
+    assert abreast.search(drawn(report))
+    assert not abreast.search(drawn(report, width=60))
 
 
 def test_narrow_heat_maps_stand_side_by_side() -> None:
