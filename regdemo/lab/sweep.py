@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,15 @@ from regdemo.lab.store import TrainingJob
 from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Cell, Claim, Curves, Series, Table, Text
 
-HEADS = ["", "examples"]  # of a table's first columns: the arm, and its size where there are several
+SAY = (
+    "A technique that helps at one rate and one size of data says little of the next. I run a grid over paired seeds, "
+    "each cell where there is room, keep every finished network, and correct for the number of comparisons: of forty "
+    "true nulls, two would look like finds at 5%."
+)
+WRONG_ANSWER = (
+    "'The best cell of the grid won by 1.5 points.' The best of many is lucky too: correct its p-value for the grid, "
+    "or run that cell again on seeds that did not choose it."
+)
 
 
 def sweep(
@@ -79,104 +87,76 @@ def sweep(
     return report
 
 
+class _Grid:
+    """The arms at each size, every one compared with none at the same size, over the seeds that both have.
+
+    sizes: of training data.  compared: the places of all arms but none.  own: what only some techniques measure.
+    changes: of each metric, the difference from none by place.  columns: those that say which arm a row is about.
+    """
+
+    def __init__(self, results: Results) -> None:
+        per, places = results.per_size, results.places
+        self.results = results
+        self.sizes = [place.setting.train_size for place in places[::per]]
+        self.compared = [i for i in range(len(places)) if i % per]
+        self.columns = ["", "examples"] if len(self.sizes) > 1 else [""]
+        self.own = list(dict.fromkeys(m for r in results.arms for t in r.techniques for m in t.measures()))
+        self.changes = {
+            m: {i: results.change(i, m, comparisons=len(self.compared)) for i in self.compared}
+            for m in [*results.judged, *self.own]
+        }
+
+    def head(self, i: int) -> list[Cell]:
+        """The first cells of a place's row."""
+        place = self.results.places[i]
+        cells: list[Cell] = [place.recipe.name, place.setting.train_size]
+        return cells[: len(self.columns)]
+
+    def name(self, i: int) -> str:
+        """A place in a sentence."""
+        place = self.results.places[i]
+        return place.recipe.name + (f" at {place.setting.train_size:,} examples" if len(self.sizes) > 1 else "")
+
+
 def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentReport:
-    """What the file shows of each arm against none at the same size, over the seeds that both have."""
-    per, places = results.per_size, results.places
-    primary, judged = results.metrics[0], results.judged
-    sizes = [place.setting.train_size for place in places[::per]]
-    many = len(sizes) > 1
-    compared = [i for i in range(len(places)) if i % per]
-
-    def head(i: int) -> list[Cell]:
-        size: list[Cell] = [places[i].setting.train_size] if many else []
-        return [places[i].recipe.name, *size]
-
-    def name(i: int) -> str:
-        at = f" at {places[i].setting.train_size:,} examples" if many else ""
-        return f"{places[i].recipe.name}{at}"
-
-    own = list(dict.fromkeys(m for r in results.arms for t in r.techniques for m in t.measures()))
-    changes = {m: {i: results.change(i, m, comparisons=len(compared)) for i in compared} for m in [*judged, *own]}
+    """What the file shows of each arm against none at the same size."""
+    grid, per = _Grid(results), results.per_size
+    primary = results.metrics[0]
     scope = findings.scope_of(results.task, results.seeds)
-    blocks: list[Block] = [*map(Text, _verdicts(results, {name(i): changes[primary][i] for i in compared}, scope))]
+    blocks: list[Block] = [*map(Text, _verdicts(grid, scope))]
     for i, some in enumerate(results.networks):
         if gone := results.diverged(i):
-            blocks.append(Text(findings.lost_runs(name(i), gone, len(some))))
-    columns, rows = _differences(results, primary, compared, changes[primary], head)
-    for row, i in zip(rows, compared, strict=True):
-        times = [n.seconds for n in results.networks[i].values()]
-        row.append(float(f"{fmean(times):.2g}") if times else "–")
-    timed = "processor time" if places[0].setting.device == "cpu" else "time"
-    blocks.append(
-        Table(
-            f"The difference from none in {what(primary)}",
-            [*columns, "s"],
-            rows,
-            note="Means with 95% intervals by Student's t, differences paired by seed and at the same size, corrected "
-            f"by Bonferroni's method for the {len(compared)} comparisons of the grid, so that all intervals of a "
-            f"metric hold together. {scope.note} s: {timed} to train one network.",
-        )
-    )
-    if len(judged) > 1:
-        rest_rows: list[list[Cell]] = []
-        for i in compared:
-            rest = [(_cell(changes[m][i]), p_cell(changes[m][i].p)) for m in judged[1:]]
-            rest_rows.append([*head(i), *(cell for two in rest for cell in two)])
-        heads = [*HEADS[: 1 + many], *(c for m in judged[1:] for c in (m.replace("%", "points"), f"p of {what(m)}"))]
-        blocks.append(
-            Table("The differences from none in the rest", heads, rest_rows, "Corrected likewise, each metric alone.")
-        )
-    every = [n for some in results.networks for n in some.values()]
-    for m in own:
-        lacking = sum(m not in n.scores for n in every)
-        note = (
-            f"{lacking:,} of the networks were trained before this was asked for, and lack it: they are left out. A "
-            "new results file would have it of all."
-        )
-        if any(found.n for found in changes[m].values()):
-            note = f"Corrected likewise. {note}" if lacking else "Corrected likewise."
-            table = _differences(results, m, compared, changes[m], head)
-            blocks.append(Table(f"The difference from none in {what(m)}", *table, note))
-        elif lacking:
-            blocks.append(Text(f"No pair shows {what(m)}: {note}"))
-    paired = [i for i in compared if changes[primary][i].n > 1]
-    blocks += findings.spread_blocks(results, paired, None, primary, comparisons=len(compared), name=name)
-    blocks += _curves(results, sizes, primary)
-    have, wanted = len(every), len(places) * results.seeds
-    blocks.append(Text(_state(results, {n.by for n in every}, have, wanted)))
+            blocks.append(Text(findings.lost_runs(grid.name(i), gone, len(some))))
+    blocks += [_primary_table(grid, scope), *_other_metrics(grid), *_own_measures(grid)]
+    paired = [i for i in grid.compared if grid.changes[primary][i].n > 1]
+    blocks += findings.spread_blocks(results, paired, None, primary, comparisons=len(grid.compared), name=grid.name)
+    blocks += _curves(results, grid.sizes, primary)
+    have, wanted = sum(map(len, results.networks)), len(results.places) * results.seeds
+    blocks.append(Text(_state(results, have, wanted)))
     blocks += findings.training_blocks(results)
-    pairs = sum(len(results.networks[i].keys() & results.networks[i - i % per].keys()) for i in compared)
+    pairs = sum(len(results.networks[i].keys() & results.networks[i - i % per].keys()) for i in grid.compared)
     claims = findings.claims_of(results)[: 3 if pairs else 1]
     if not results.stopped:
         claims.append(Claim("Every network of the grid is in the file", wanted, "arms x sizes x seeds", have, *EXACT))
+    sizes = f" and {len(grid.sizes)} sizes" if len(grid.sizes) > 1 else ""
     return ExperimentReport.of(
         results,
-        title=f"A grid of {per} arms{f' and {len(sizes)} sizes' if many else ''} on {results.task.title}, "
-        f"{results.seeds} paired seeds" + (" (stopped)" if results.stopped else ""),
+        title=f"A grid of {per} arms{sizes} on {results.task.title}, {results.seeds} paired seeds"
+        + (" (stopped)" if results.stopped else ""),
         parameters=parameters_shown,
         claims=claims,
         blocks=blocks,
-        say=(
-            "A technique that helps at one rate and one size of data says little of the next. I run a grid over paired "
-            "seeds, each cell where there is room, keep every finished network, and correct for the number of "
-            "comparisons: of forty true nulls, two would look like finds at 5%."
-        ),
-        wrong_answer=(
-            "'The best cell of the grid won by 1.5 points.' The best of many is lucky too: correct its p-value for the "
-            "grid, or run that cell again on seeds that did not choose it."
-        ),
+        say=SAY,
+        wrong_answer=WRONG_ANSWER,
         cards=["Q18.90", "Q18.92"],
     )
 
 
-def _cell(found: Change) -> Cell:
-    return found.interval if found.n > 1 else "–"
-
-
-def _verdicts(results: Results, changes: dict[str, Change], scope: findings.Scope) -> list[str]:
+def _verdicts(grid: _Grid, scope: findings.Scope) -> list[str]:
     """What there is to say of each arm; those of which nothing is shown, or known, in a line."""
-    metric, many = results.metrics[0], len(changes)
-    texts = [conclusion(name, found, metric, scope, many) for name, found in changes.items() if found.direction]
+    metric = grid.results.metrics[0]
+    changes = {grid.name(i): found for i, found in grid.changes[metric].items()}
+    texts = [conclusion(name, found, metric, scope, len(changes)) for name, found in changes.items() if found.direction]
     undecided = [name for name, found in changes.items() if found.n > 1 and not found.direction]
     few = [name for name, found in changes.items() if found.n < 2]
     if undecided:
@@ -190,26 +170,73 @@ def _verdicts(results: Results, changes: dict[str, Change], scope: findings.Scop
     return texts
 
 
-def _differences(
-    results: Results,
-    metric: str,
-    compared: Sequence[int],
-    changes: dict[int, Change],
-    head: Callable[[int], list[Cell]],
-) -> tuple[list[str], list[list[Cell]]]:
-    """The columns and rows of a table of one metric: in how many pairs, without, by how much more with, and p."""
+def _primary_table(grid: _Grid, scope: findings.Scope) -> Table:
+    """Each arm's difference in the primary metric, and how long a network takes."""
+    results = grid.results
+    metric = results.metrics[0]
+    columns, rows = _differences(grid, metric)
+    for row, i in zip(rows, grid.compared, strict=True):
+        times = [n.seconds for n in results.networks[i].values()]
+        row.append(float(f"{fmean(times):.2g}") if times else "–")
+    timed = "processor time" if results.places[0].setting.device == "cpu" else "time"
+    note = (
+        "Means with 95% intervals by Student's t, differences paired by seed and at the same size, corrected "
+        f"by Bonferroni's method for the {len(grid.compared)} comparisons of the grid, so that all intervals of a "
+        f"metric hold together. {scope.note} s: {timed} to train one network."
+    )
+    return Table(f"The difference from none in {what(metric)}", [*columns, "s"], rows, note)
+
+
+def _other_metrics(grid: _Grid) -> list[Block]:
+    """The differences in the other metrics, next to one another."""
+    metrics = grid.results.judged[1:]
+    if not metrics:
+        return []
     rows: list[list[Cell]] = []
-    for i in compared:
+    for i in grid.compared:
+        found = [grid.changes[m][i] for m in metrics]
+        rows.append([*grid.head(i), *(cell for each in found for cell in (_cell(each), p_cell(each.p)))])
+    heads = [*grid.columns, *(c for m in metrics for c in (m.replace("%", "points"), f"p of {what(m)}"))]
+    note = "Corrected likewise, each metric alone."
+    return [Table("The differences from none in the rest", heads, rows, note)]
+
+
+def _own_measures(grid: _Grid) -> Iterator[Block]:
+    """The differences in what a technique itself measures, which networks that were in the file before may lack."""
+    every = [n for some in grid.results.networks for n in some.values()]
+    for m in grid.own:
+        lacking = sum(m not in n.scores for n in every)
+        note = (
+            f"{lacking:,} of the networks were trained before this was asked for, and lack it: they are left out. A "
+            "new results file would have it of all."
+        )
+        if any(found.n for found in grid.changes[m].values()):
+            note = f"Corrected likewise. {note}" if lacking else "Corrected likewise."
+            yield Table(f"The difference from none in {what(m)}", *_differences(grid, m), note)
+        elif lacking:
+            yield Text(f"No pair shows {what(m)}: {note}")
+
+
+def _differences(grid: _Grid, metric: str) -> tuple[list[str], list[list[Cell]]]:
+    """The columns and rows of a table of one metric: in how many pairs, without, by how much more with, and p."""
+    results = grid.results
+    rows: list[list[Cell]] = []
+    for i, found in grid.changes[metric].items():
         base, own = results.values(i - i % results.per_size, metric), results.values(i, metric)
         without = change([base[member] for member in base if member in own], overlap=results.overlap)
-        rows.append([*head(i), changes[i].n, _cell(without), _cell(changes[i]), p_cell(changes[i].p)])
+        rows.append([*grid.head(i), found.n, _cell(without), _cell(found), p_cell(found.p)])
     unit = unit_of(metric).replace(" ", ", ", 1)
-    columns = ["pairs", metric.replace(what(metric), NONE, 1), f"difference{unit}", "p"]  # none, with the unit
-    return [*HEADS[: len(head(0))], *columns], rows
+    without_title = metric.replace(what(metric), NONE, 1)  # none, with the unit
+    return [*grid.columns, "pairs", without_title, f"difference{unit}", "p"], rows
 
 
-def _state(results: Results, by: set[str], have: int, wanted: int) -> str:
+def _cell(found: Change) -> Cell:
+    return found.interval if found.n > 1 else "–"
+
+
+def _state(results: Results, have: int, wanted: int) -> str:
     """What is in the file, who trained it, and what is not there, and why."""
+    by = {n.by for some in results.networks for n in some.values()}
     text = f"{have:,} of the grid's {wanted:,} networks are in {results.kept_in}"
     if len(by) > 1:
         text += f", trained by {' and by '.join(sorted(by))}, which may differ"
