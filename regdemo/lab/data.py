@@ -96,59 +96,48 @@ def from_arrays(
         raise ArgumentError(f"x of shape {inputs.shape} and y of {targets.shape}: they must be (N, ...) and (N,)")
     if inputs.ndim > 2 and model is None:
         raise ArgumentError(f"x of shape {inputs.shape} needs a model of yours: without one a row is a row of a matrix")
-    numeric = targets.dtype.kind == "f" if regression is None else regression
     if test is not None and (groups is not None or folds):
         raise ArgumentError("groups and folds are for data without a fixed test set: leave them or the test out")
-    whole = targets if test is None else np.concatenate([targets, np.asarray(test[1])])
-    names: tuple[str, ...] = ()
-    values, codes = None, np.zeros(len(whole), dtype=np.int64)
-    if numeric:
-        values = whole.astype(np.float64)
-    else:
-        known, codes = np.unique(whole, return_inverse=True)
-        names = tuple(map(str, known))
-    every = inputs if test is None else np.concatenate([inputs, np.asarray(test[0])])
-    split = (
-        splits.Split(
-            len(every),
-            None if numeric else splits.strata(codes, max(2, folds)),
-            None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1],
-            folds,
-        )
-        if test is None
-        else splits.Fixed(len(every), len(inputs))
-    )
+    every, whole, tested_on = inputs, targets, ""
+    if test is not None:
+        every, whole = np.concatenate([inputs, np.asarray(test[0])]), np.concatenate([targets, np.asarray(test[1])])
+        tested_on = f", {len(every) - len(inputs):,} of them to test on"
+    numeric = targets.dtype.kind == "f" if regression is None else regression
+    names, codes, values = _encoded(whole, numeric=numeric)
+    answers = torch.tensor(codes if values is None else values.astype(np.float32))
+    split: splits.Split | splits.Fixed = splits.Fixed(len(every), len(inputs))
+    if test is None:
+        strata = None if numeric else splits.strata(codes, max(2, folds))
+        owners = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+        split = splits.Split(len(every), strata, owners, folds)
     fit = preparation.Preparation(
         every.reshape(len(every), -1).astype(np.float64), np.empty((len(every), 0), dtype=np.int64), values
     )
-    described = f"{len(every):,} rows of {title}" + (
-        f", {len(every) - len(inputs):,} of them to test on" if test else ""
-    )
-    task = preparation.of_rows(
-        title,
-        f"{described}.",
-        fit,
-        torch.tensor(codes if values is None else values.astype(np.float32)),
-        len(names),
-        split,
-    )
+    described = f"{len(every):,} rows of {title}{tested_on}."
+    task = preparation.of_rows(title, described, fit, answers, len(names), split)
     if inputs.ndim > 2:
-        task = replace(
-            task,
-            fit=None,
-            x=torch.tensor(every, dtype=torch.float32),
-            y=torch.tensor(codes if values is None else values.astype(np.float32)),
-        )
+        task = replace(task, fit=None, x=torch.tensor(every, dtype=torch.float32), y=answers)
     epochs = training.pop("epochs", None)
-    task = replace(task, labels=names, metrics=tuple(metrics), metric=metrics[0].name if metrics else "")
-    task = task.trained_with(**training)
-    if epochs is not None:
-        task = replace(task, epochs=epochs)
+    task = replace(
+        task.trained_with(**training),
+        epochs=task.epochs if epochs is None else epochs,
+        labels=names,
+        metrics=tuple(metrics),
+        metric=metrics[0].name if metrics else "",
+    )
     if model is None:
         return task
     base = {f.name: getattr(task, f.name) for f in fields(task)}
     base["offers"] = task.offers - {"hidden", "linear"} | modules.offers(model)
     return modules.ModuleTask(**base | {"together": 1}, factory=model)
+
+
+def _encoded(targets: np.ndarray, *, numeric: bool) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
+    """The names of the classes, each target's class, and None; or no names, zeros, and the numbers to predict."""
+    if numeric:
+        return (), np.zeros(len(targets), dtype=np.int64), targets.astype(np.float64)
+    known, codes = np.unique(targets, return_inverse=True)
+    return tuple(map(str, known)), codes, None
 
 
 def _mnist1d() -> Task:
