@@ -45,9 +45,8 @@ def attention_dropout(
     generator = seeded(seed)
     sdpa = torch.nn.functional.scaled_dot_product_attention
     query, key, value = torch.randn(3, tokens, WIDTH, generator=generator)
-    weights = torch.softmax(
-        (query @ key.T / WIDTH**0.5).masked_fill(torch.ones(tokens, tokens).triu(1).bool(), -torch.inf), -1
-    )
+    visible = torch.ones(tokens, tokens).tril().bool()
+    weights = torch.softmax((query @ key.T / WIDTH**0.5).masked_fill(~visible, -torch.inf), -1)
     # With V = I the output is the dropped weights themselves: what any implementation dropped can be read off.
     identity = torch.eye(tokens)
     q, k, v = (x.expand(draws, -1, -1) for x in (query, key, identity))
@@ -57,79 +56,28 @@ def attention_dropout(
     in_eval = regularizers.attention_dropout(query, key, identity, p, is_causal=True, training=False)
     mask = torch.rand(tokens, tokens, generator=generator) >= p
     handed_in = regularizers.attention_dropout(query, key, value, p, is_causal=True, mask=mask)
-
-    visible = weights > 0
-    pair = ours[:, 1, 0] == 0, ours[:, tokens - 1, 0] == 0  # of two queries, the same key
-    differ = fraction((theirs != again)[..., visible])
-    claims = [
-        one_of_two(ours, 0.0, weights / (1 - p), "Each weight is 0 or $a/(1-p)$"),
-        *_moments("ours", ours, weights, p),
-        *_moments("SDPA", theirs, weights, p),
-        Claim(
-            "With a given mask the output is that of the formula",
-            0,
-            "$(A m/(1-p)) V$, largest difference",
-            gap(handed_in, (weights * mask / (1 - p)) @ value),
-            *rounding(value.abs().max().item() / (1 - p)),
-        ),
-        Claim(
-            "Two calls of SDPA at `dropout_p=p` differ in this fraction of the weights, in eval too",
-            2 * p * (1 - p),
-            "$2p(1-p)$",
-            differ,
-            *proportion(2 * p * (1 - p), draws * int(visible.sum())),
-        ),
-        identity_in_eval(in_eval, regularizers.attention_weights(query, key, is_causal=True)),
-    ]
-    if tokens > 2:
-        claims.append(
-            Claim(
-                "Two queries lose the same key only by chance",
-                p**2,
-                "$p^2$",
-                fraction(pair[0] & pair[1]),
-                *proportion(p**2, draws),
-            )
-        )
-    before, after = weights.double(), ours[0].double()
+    dropped = int((ours[0] == 0)[visible].sum())
     return Measurement(
         title=f"Attention dropout at p = {p}",
-        claims=claims,
+        claims=[
+            one_of_two(ours, 0.0, weights / (1 - p), "Each weight is 0 or $a/(1-p)$"),
+            *_moments("ours", ours, weights, p),
+            *_moments("SDPA", theirs, weights, p),
+            _formula_claim(handed_in, weights * mask, value, p),
+            *(twice := _passed_twice(theirs[:, visible], again[:, visible], in_eval[visible], p)).claims,
+            identity_in_eval(in_eval, regularizers.attention_weights(query, key, is_causal=True)),
+            *_same_key_claims(ours, p),
+        ],
         picture=[
-            HeatMap(
-                title=title,
-                values=values.tolist(),
-                low=0.0,
-                high=1 / (1 - p),
-                row_label="query",
-                column_label="key",
-                note=note,
-            )
-            for title, values, note in (
-                ("Attention weights before dropout", before, "Query 0 sees only key 0."),
-                (
-                    f"After one mask: {int((after == 0)[visible].sum())} of {int(visible.sum())} weights dropped",
-                    after,
-                    f"Survivors are {1 / (1 - p):.3g} times as large.",
-                ),
-            )
-        ],
-        blocks=[
-            _row_sums(ours, weights, p),
-            Text(
-                "SDPA is a function: it has no training flag, and model.eval() cannot reach it. If you pass "
-                "`dropout_p=self.p`, it goes on dropping in production (pytorch issue 124464, timm PR 1978)."
-            ),
-            Table(
-                title="One input, passed twice in eval",
-                columns=["call", "fraction dropped", "fraction that differs"],
-                rows=[
-                    ["SDPA(dropout_p=self.p)", fraction((theirs == 0)[..., visible]), differ],
-                    ["regdemo's AttentionDropout(p)", fraction((in_eval == 0)[visible]), 0.0],
-                ],
-                note="The fix: `dropout_p=self.p if self.training else 0.0`. nn.MultiheadAttention does this itself.",
+            _map("Attention weights before dropout", weights, p, "Query 0 sees only key 0."),
+            _map(
+                f"After one mask: {dropped} of {int(visible.sum())} weights dropped",
+                ours[0],
+                p,
+                f"Survivors are {1 / (1 - p):.3g} times as large.",
             ),
         ],
+        blocks=[_row_sums(ours, weights, p), *twice.blocks],
     )
 
 
@@ -156,6 +104,55 @@ def _moments(whose: str, dropped: torch.Tensor, weights: torch.Tensor, p: float)
             *mean_of_bounded(variance * most, most, sums.numel()),
         ),
     ]
+
+
+def _formula_claim(output: torch.Tensor, kept: torch.Tensor, value: torch.Tensor, p: float) -> Claim:
+    return Claim(
+        "With a given mask the output is that of the formula",
+        0,
+        "$(A m/(1-p)) V$, largest difference",
+        gap(output, (kept / (1 - p)) @ value),
+        *rounding(value.abs().max().item() / (1 - p)),
+    )
+
+
+def _passed_twice(first: torch.Tensor, second: torch.Tensor, in_eval: torch.Tensor, p: float) -> Measurement:
+    """What two calls of SDPA leave of the weights, and what our module leaves in eval."""
+    differ, chance = fraction(first != second), 2 * p * (1 - p)
+    claim = Claim(
+        "Two calls of SDPA at `dropout_p=p` differ in this fraction of the weights, in eval too",
+        chance,
+        "$2p(1-p)$",
+        differ,
+        *proportion(chance, first.numel()),
+    )
+    text = Text(
+        "SDPA is a function: it has no training flag, and model.eval() cannot reach it. If you pass "
+        "`dropout_p=self.p`, it goes on dropping in production (pytorch issue 124464, timm PR 1978)."
+    )
+    table = Table(
+        title="One input, passed twice in eval",
+        columns=["call", "fraction dropped", "fraction that differs"],
+        rows=[
+            ["SDPA(dropout_p=self.p)", fraction(first == 0), differ],
+            ["regdemo's AttentionDropout(p)", fraction(in_eval == 0), 0.0],
+        ],
+        note="The fix: `dropout_p=self.p if self.training else 0.0`. nn.MultiheadAttention does this itself.",
+    )
+    return Measurement("", [claim], [text, table])
+
+
+def _same_key_claims(dropped: torch.Tensor, p: float) -> list[Claim]:
+    """Whether the second query and the last one, if they are two, lose key 0 independently of each other."""
+    draws, tokens, _ = dropped.shape
+    both = fraction((dropped[:, [1, -1], 0] == 0).all(1))
+    claim = Claim("Two queries lose the same key only by chance", p**2, "$p^2$", both, *proportion(p**2, draws))
+    return [claim] if tokens > 2 else []
+
+
+def _map(title: str, weights: torch.Tensor, p: float, note: str) -> HeatMap:
+    values = weights.double().tolist()
+    return HeatMap(title, values, low=0.0, high=1 / (1 - p), row_label="query", column_label="key", note=note)
 
 
 def _row_sums(dropped: torch.Tensor, weights: torch.Tensor, p: float) -> Table:

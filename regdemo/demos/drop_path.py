@@ -7,13 +7,14 @@ branch is not computed at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion, rounding
-from regdemo.measure import Wrong, fraction, gap, identity_in_eval, one_of_two, seeded
+from regdemo.measure import Wrong, fraction, gap, identity_in_eval, mean_square, normal, one_of_two, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
@@ -32,11 +33,7 @@ WRONG_ANSWER = (
     "training is $1-p$ times eval's, and a generator that torch.manual_seed does not reach. Close second: calling "
     "it DropConnect, which drops single weights."
 )
-CARDS = (
-    "Q18.20",
-    "Q18.21",
-    "Q18.22",
-)
+CARDS = ("Q18.20", "Q18.21", "Q18.22")
 
 PASSES_SHOWN = 16
 WIDTH, BATCH, PASSES = 32, 256, 40  # of the branch whose work is counted
@@ -53,38 +50,35 @@ def drop_path(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DropPath at rate p: its draws, the depth it leaves, and the work it can save."""
-
     generator = seeded(seed)
-    draw_claims, maps, draw_blocks = _draws(p, examples, draws, generator)
-    depth_claims, depth_blocks = _depth(p, depth, draws, generator)
-    work_claims, work_blocks = _work(p, generator)
+    drawn = _draws(p, examples, draws, generator)
+    ran = _depth(p, depth, draws, generator)
+    work = _work(p, generator)
     return Measurement(
         title=f"DropPath at p = {p}",
-        claims=[*draw_claims, *depth_claims, *work_claims],
-        picture=maps,
+        claims=[*drawn.claims, *ran.claims, *work.claims],
+        picture=drawn.picture,
         blocks=[
             Text(
                 "A residual block adds a branch to its input: $y = x + f(x)$. DropPath drops the branch as a whole, "
                 f"$y = x$, with probability $p$ = {p}, and otherwise adds $f(x)/(1-p)$ = {1 / (1 - p):.4g} $f(x)$."
             ),
-            *draw_blocks,
-            *depth_blocks,
-            *work_blocks,
+            *drawn.blocks,
+            *ran.blocks,
+            *work.blocks,
         ],
     )
 
 
-def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block], list[Block]]:
+def _draws(p: float, examples: int, draws: int, generator: Generator) -> Measurement:
     """The factor that each example's branch is multiplied by, drawn per sample and per batch."""
-    scale = 1 / (1 - p)
     # Each column is a batch of its own: a branch output of 1 shows the factor.
     per_sample = regularizers.drop_path(torch.ones(draws * examples), p, generator=generator).view(draws, examples)
     per_batch = regularizers.drop_path(torch.ones(draws, 1), p, generator=generator).expand(draws, examples)
     together = regularizers.drop_path(torch.ones(examples, 3), p, per_sample=False, generator=generator)
     within = regularizers.drop_path(torch.ones(draws, 4), p, generator=generator)
-    in_eval = regularizers.drop_path(per_sample, p, training=False)
-
-    variance, furthest = p * scale, max(1.0, p * scale)
+    scale = 1 / (1 - p)
+    variance = p * scale
     means = {"per sample": per_sample.double().mean(1), "per batch": per_batch.double().mean(1)}
     variances = {"per sample": variance / examples, "per batch": variance}
     claims = [
@@ -101,19 +95,9 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
             1,
             "E[factor] = 1",
             per_sample.double().mean().item(),
-            *mean_of_bounded(variance, furthest, draws * examples),
+            *mean_of_bounded(variance, max(1.0, variance), draws * examples),
         ),
-        # A mean's squared deviation lies in [0, furthest^2], so its own variance is at most furthest^2 times its mean.
-        *(
-            Claim(
-                f"The variance of the batch's mean factor, {mode}",
-                variances[mode],
-                "$p/(1-p)/B$" if mode == "per sample" else "$p/(1-p)$",
-                (mean - 1).square().mean().item(),
-                *mean_of_bounded(variances[mode] * furthest**2, furthest**2, draws),
-            )
-            for mode, mean in means.items()
-        ),
+        *(_variance_claim(mode, mean, variances[mode], max(1.0, variance)) for mode, mean in means.items()),
         Claim(
             "Per batch, all examples share one draw",
             0,
@@ -121,33 +105,47 @@ def _draws(p: float, examples: int, draws: int, generator: Generator) -> tuple[l
             gap(together, together[0]),
             *EXACT,
         ),
-        identity_in_eval(in_eval, per_sample),
-    ]
-    maps: list[Block] = [
-        HeatMap(
-            title=f"The factor on the branch in {len(factors[:PASSES_SHOWN])} passes, drawn {mode}",
-            values=factors[:PASSES_SHOWN].T.tolist(),
-            low=0.0,
-            high=scale,
-            row_label="example",
-            column_label="pass",
-            note=note + (f" Shown: 8 of {examples} examples." if examples > 8 else ""),
-        )
-        for mode, factors, note in (
-            ("per sample", per_sample[:, :8], "Each example has its own draw."),
-            ("per batch", per_batch[:, :8], "One draw for all in each pass, as in the original paper."),
-        )
+        identity_in_eval(regularizers.drop_path(per_sample, p, training=False), per_sample),
     ]
     table = Table(
         title=f"The mean factor of a batch of {examples}, over {draws:,} batches",
         columns=["draws", "mean", "variance", "formula", "fraction of batches without the branch"],
         rows=[
-            [mode, mean.mean().item(), (mean - 1).square().mean().item(), variances[mode], fraction(mean == 0)]
+            [mode, mean.mean().item(), mean_square(mean - 1), variances[mode], fraction(mean == 0)]
             for mode, mean in means.items()
         ],
         note="Both keep the mean. Per sample the variance of the mean over the batch is $1/B$ of that per batch.",
     )
-    return claims, maps, [table, _conventions(p, per_batch[:, 0] > 0)]
+    maps: list[Block] = [
+        _map("per sample", per_sample, scale, "Each example has its own draw."),
+        _map("per batch", per_batch, scale, "One draw for all in each pass, as in the original paper."),
+    ]
+    return Measurement("", claims, [table, _conventions(p, per_batch[:, 0] > 0)], maps)
+
+
+def _variance_claim(mode: str, mean: Tensor, variance: float, furthest: float) -> Claim:
+    """Mean: the factor's mean in each batch; furthest: how far from 1 it may be."""
+    # A mean's squared deviation lies in [0, furthest^2], so its own variance is at most furthest^2 times its mean.
+    return Claim(
+        f"The variance of the batch's mean factor, {mode}",
+        variance,
+        "$p/(1-p)/B$" if mode == "per sample" else "$p/(1-p)$",
+        mean_square(mean - 1),
+        *mean_of_bounded(variance * furthest**2, furthest**2, len(mean)),
+    )
+
+
+def _map(mode: str, factors: Tensor, scale: float, note: str) -> HeatMap:
+    draws, examples = factors.shape
+    return HeatMap(
+        title=f"The factor on the branch in {min(draws, PASSES_SHOWN)} passes, drawn {mode}",
+        values=factors[:PASSES_SHOWN, :8].T.tolist(),
+        low=0.0,
+        high=scale,
+        row_label="example",
+        column_label="pass",
+        note=note + (f" Shown: 8 of {examples} examples." if examples > 8 else ""),
+    )
 
 
 def _conventions(p: float, kept: Tensor) -> Table:
@@ -168,101 +166,108 @@ def _conventions(p: float, kept: Tensor) -> Table:
     )
 
 
-def _depth(p: float, depth: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _depth(p: float, depth: int, draws: int, generator: Generator) -> Measurement:
     """How many blocks run when the rates grow linearly with depth."""
-
     rates = regularizers.layerwise_rates(depth, p)
     ran = torch.stack([regularizers.drop_path(torch.ones(draws), rate, generator=generator) > 0 for rate in rates])
     expected = sum(1 - rate for rate in rates)
     measured = ran.double().sum(0).mean().item()
     layers = [float(layer) for layer in range(1, depth + 1)]
+    claim = Claim(
+        f"The mean depth in training, where eval has {depth}",
+        expected,
+        r"$\sum (1 - p_l)$",
+        measured,
+        *mean_of_bounded(sum(rate * (1 - rate) for rate in rates), depth, draws),
+    )
+    text = Text(
+        f"With the layer-wise schedule the rates go from {rates[0]:g} in the first block to {rates[-1]:g} in "
+        "the last, since later blocks build on what early ones compute. The average depth in training is "
+        f"{expected:.4g} ({measured:.4g} measured), and {depth} in eval."
+    )
+    curves = Curves(
+        title="How often each block runs",
+        x_label="block",
+        y_label="fraction of passes",
+        series=[
+            Series("$1 - p_l$", layers, [1 - rate for rate in rates]),
+            Series("measured", layers, ran.double().mean(1).tolist()),
+        ],
+    )
+    return Measurement("", [claim], [text, curves])
+
+
+def _work(p: float, generator: Generator) -> Measurement:
+    """The floating-point operations of masking a branch, and of computing its kept rows only, on the same masks."""
+    work, rows = _counted(p, generator), BATCH * PASSES
+    done = work.skipping / work.masking
     claims = [
         Claim(
-            f"The mean depth in training, where eval has {depth}",
-            expected,
-            r"$\sum (1 - p_l)$",
-            measured,
-            *mean_of_bounded(sum(rate * (1 - rate) for rate in rates), depth, draws),
-        )
-    ]
-    blocks: list[Block] = [
-        Text(
-            f"With the layer-wise schedule the rates go from {rates[0]:g} in the first block to {rates[-1]:g} in "
-            "the last, since later blocks build on what early ones compute. The average depth in training is "
-            f"{expected:.4g} ({measured:.4g} measured), and {depth} in eval."
+            "Computing only the kept rows gives the same output",
+            0,
+            "largest difference",
+            work.difference,
+            *rounding(1 / (1 - p)),
         ),
-        Curves(
-            title="How often each block runs",
-            x_label="block",
-            y_label="fraction of passes",
-            series=[
-                Series("$1 - p_l$", layers, [1 - rate for rate in rates]),
-                Series("measured", layers, ran.double().mean(1).tolist()),
-            ],
+        Claim(
+            "Computing only the kept rows takes the kept fraction of the operations",
+            work.masking * work.kept // rows,
+            "kept/B * masked",
+            work.skipping,
+            *EXACT,
         ),
+        Claim("The fraction of the work that is saved is $p$", p, "$p$", 1 - done, *proportion(p, rows)),
     ]
-    return claims, blocks
+    text = Text(
+        "A mask is applied to a branch that has been computed already. `drop_path_residual` picks the kept "
+        "examples first, computes the branch for them, and adds the result back to their rows."
+    )
+    table = Table(
+        title=f"Work of a two-layer branch, width {WIDTH}, in {PASSES} passes of {BATCH} examples",
+        columns=["how", "FLOPs", "fraction"],
+        rows=[
+            ["x + drop_path(branch(x), p)", work.masking, 1.0],
+            ["drop_path_residual(x, branch, p)", work.skipping, done],
+        ],
+        note=f"Counted by torch.utils.flop_counter; {work.kept:,} of {rows:,} rows were kept. Same masks, same "
+        "outputs.",
+    )
+    return Measurement("", claims, [text, table])
 
 
-def _work(p: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """The floating-point operations of masking a branch, and of computing its kept rows only, on the same masks."""
+class _Work(NamedTuple):
+    """Operations of the two ways, over all passes, rows kept, and the largest difference of the outputs."""
+
+    masking: int
+    skipping: int
+    kept: int
+    difference: float
+
+
+def _counted(p: float, generator: Generator) -> _Work:
     from torch.utils.flop_counter import FlopCounterMode
 
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    expand, contract = normal(4 * WIDTH, WIDTH) / WIDTH**0.5, normal(WIDTH, 4 * WIDTH) / (4 * WIDTH) ** 0.5
-
-    def branch(x: Tensor) -> Tensor:
-        return torch.nn.functional.linear(torch.nn.functional.gelu(torch.nn.functional.linear(x, expand)), contract)
-
-    x = normal(BATCH, WIDTH)
-    kept = full = partial = 0
-    difference = 0.0
+    expand = normal(generator, 4 * WIDTH, WIDTH) / WIDTH**0.5
+    branch = partial(_branch, expand, normal(generator, WIDTH, 4 * WIDTH) / (4 * WIDTH) ** 0.5)
+    x = normal(generator, BATCH, WIDTH)
+    work = _Work(masking=0, skipping=0, kept=0, difference=0.0)
     for _ in range(PASSES):
         mask = regularizers.keep_mask((BATCH,), p, generator=generator)
         with FlopCounterMode(display=False) as masking:
             masked = x + regularizers.drop_path(branch(x), p, mask=mask.unsqueeze(1))
         with FlopCounterMode(display=False) as skipping:
             skipped = regularizers.drop_path_residual(x, branch, p, mask=mask)
-        kept += int(mask.sum())
-        full += masking.get_total_flops()
-        partial += skipping.get_total_flops()
-        difference = max(difference, (masked - skipped).abs().max().item())
-    rows = BATCH * PASSES
-    claims = [
-        Claim(
-            "Computing only the kept rows gives the same output",
-            0,
-            "largest difference",
-            difference,
-            *rounding(1 / (1 - p)),
-        ),
-        Claim(
-            "Computing only the kept rows takes the kept fraction of the operations",
-            full * kept // rows,
-            "kept/B * masked",
-            partial,
-            *EXACT,
-        ),
-        Claim("The fraction of the work that is saved is $p$", p, "$p$", 1 - partial / full, *proportion(p, rows)),
-    ]
-    blocks: list[Block] = [
-        Text(
-            "A mask is applied to a branch that has been computed already. `drop_path_residual` picks the kept "
-            "examples first, computes the branch for them, and adds the result back to their rows."
-        ),
-        Table(
-            title=f"Work of a two-layer branch, width {WIDTH}, in {PASSES} passes of {BATCH} examples",
-            columns=["how", "FLOPs", "fraction"],
-            rows=[
-                ["x + drop_path(branch(x), p)", full, 1.0],
-                ["drop_path_residual(x, branch, p)", partial, partial / full],
-            ],
-            note=f"Counted by torch.utils.flop_counter; {kept:,} of {rows:,} rows were kept. Same masks, same outputs.",
-        ),
-    ]
-    return claims, blocks
+        work = _Work(
+            work.masking + masking.get_total_flops(),
+            work.skipping + skipping.get_total_flops(),
+            work.kept + int(mask.sum()),
+            max(work.difference, gap(masked, skipped)),
+        )
+    return work
+
+
+def _branch(expand: Tensor, contract: Tensor, x: Tensor) -> Tensor:
+    return torch.nn.functional.linear(torch.nn.functional.gelu(torch.nn.functional.linear(x, expand)), contract)
 
 
 NAME = "drop_path"

@@ -52,106 +52,24 @@ def elastic_net(
     """Fit a linear model under an elastic net, and under L1 alone, from two starts each."""
     generator = seeded(seed)
     x = _features(rho, generator)
-    true = torch.zeros(FEATURES, dtype=torch.float64)
-    true[: len(TRUE)] = torch.tensor(TRUE, dtype=torch.float64)
+    true = torch.nn.functional.pad(torch.tensor(TRUE, dtype=torch.float64), (0, FEATURES - len(TRUE)))
     y = x @ true + NOISE * normal(generator, EXAMPLES)
-    starts = torch.zeros(2, FEATURES, dtype=torch.float64)
-    starts[:, :2] = torch.tensor([[2.5, 1.5], [1.5, 2.5]], dtype=torch.float64)
+    starts = torch.nn.functional.pad(torch.tensor([[2.5, 1.5], [1.5, 2.5]], dtype=torch.float64), (0, FEATURES - 2))
     lasso = [_fit(x, y, l1, 0.0, start, 3 * STEPS) for start in starts]
     nets = [_fit(x, y, l1, l2, start, STEPS) for start in starts]
-    w = nets[0]
-    pull = x.T @ (y - x @ w) / EXAMPLES
-    leaf = w.clone().requires_grad_()
-    (push,) = torch.autograd.grad(regularizers.elastic_net([leaf], l1, l2), leaf)
-    far = normal(generator, 200) * 3 * l1
-    near = regularizers.elastic_net_prox(far, l1, l2)
-    bound = (2 * (1 - rho)) ** 0.5 * y.norm().item() / EXAMPLES**0.5 / (2 * l2)
-    claims = [
-        Claim(
-            "Where a weight is kept, the data's pull balances the penalty",
-            0,
-            r"$x^T r / n - (l_1 \mathrm{sign}(w) + 2 l_2 w)$",
-            gap((pull - push)[w != 0]),
-            *rounding(1 + pull.abs().max().item(), digits=DIGITS),
-        ),
-        Claim(
-            "The exact zeros are where the data's pull is below $l_1$",
-            int((pull.abs() < l1 * (1 - DIGITS)).sum()),
-            "count",
-            int((w == 0).sum()),
-            *EXACT,
-        ),
-        Claim(
-            "The penalty is $l_1 |w| + l_2 w^2$, summed",
-            l1 * w.abs().sum().item() + l2 * w.square().sum().item(),
-            r"$l_1 \sum |w| + l_2 \sum w^2$",
-            regularizers.elastic_net([w], l1, l2).item(),
-            *rounding(10),
-        ),
-        Claim(
-            "A proximal step shrinks a weight by the penalty's slope at the result",
-            0,
-            r"$v + l_1 \mathrm{sign}(v) + 2 l_2 v - w$",
-            gap((near * (1 + 2 * l2) + l1 * near.sign() - far)[near != 0]),
-            *rounding(1 + 3 * l1),
-        ),
-        Claim(
-            "The elastic net gives two copies of a feature the same weight",
-            0,
-            "$w_1 - w_2$",
-            gap(w[0], w[1]),
-            *rounding(1),
-        ),
-        Claim(
-            "From both starts the elastic net reaches the same weights",
-            0,
-            r"$\max |w - w'|$",
-            gap(*nets),
-            *rounding(1),
-        ),
-        Claim(
-            "L1 alone leaves copies as unequal as they began",
-            2,
-            "$(w_1 - w_2) - (w_1' - w_2')$, at the start 2",
-            (lasso[0][0] - lasso[0][1] - lasso[1][0] + lasso[1][1]).item(),
-            *rounding(1),
-        ),
-        Claim(
-            "Under L1 alone the fits from both starts have the same loss",
-            _loss(x, y, lasso[0], l1).item(),
-            "loss of one = loss of the other",
-            _loss(x, y, lasso[1], l1).item(),
-            *rounding(_loss(x, y, lasso[0], l1).item()),
-        ),
-        Claim(
-            "The weights of the correlated features differ by no more than the bound",
-            0,
-            "$w_3 - w_4$",
-            gap(w[2], w[3]),
-            bound + DIGITS,
-            r"$\sqrt{2 (1-\rho)} \|y\| / (2 l_2 \sqrt{n})$ is the bound",
-        ),
-    ]
-    path, last = [], w
+    losses = [((y - x @ w).square().mean() / 2 + l1 * w.abs().sum()).item() for w in lasso]
+    path = [nets[0]]
     for strength in SHOWN:
-        last = _fit(x, y, l1, strength, last, STEPS)
-        path.append(last)
+        path.append(_fit(x, y, l1, strength, path[-1], STEPS))
     return Measurement(
         title=f"Elastic net at l1 = {l1:g}, l2 = {l2:g}",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"Weights of two features of correlation {rho:g} and true weight 1, at l1 = {l1:g}",
-                x_label="l2",
-                y_label="weight",
-                series=[
-                    Series("feature 3", list(SHOWN), [fit[2].item() for fit in path]),
-                    Series("feature 4", list(SHOWN), [fit[3].item() for fit in path]),
-                ],
-                note=f"At the left end, with L1 alone, the two differ by {gap(last[2], last[3]):.3f}; at the right "
-                f"end by {gap(path[0][2], path[0][3]):.3f}.",
-            )
+        claims=[
+            *_optimum_claims(x, y, nets[0], l1, l2),
+            _proximal_claim(l1, l2, generator),
+            *_copies_claims(lasso, nets, losses),
+            _grouping_claim(y, nets[0], l2, rho),
         ],
+        picture=[_picture(path[1:], l1, rho)],
         blocks=[
             Text(
                 f"{FEATURES} features, {EXAMPLES} examples. The first two are copies of each other, the next two have "
@@ -180,18 +98,104 @@ def _features(rho: float, generator: torch.Generator) -> Tensor:
     return x / x.square().mean(0).sqrt()
 
 
-def _fit(x: Tensor, y: Tensor, l1: float, l2: float, start: Tensor, steps: int) -> Tensor:
-    """Proximal gradient descent on half the mean squared error."""
+def _fit(x: Tensor, y: Tensor, l1: float, l2: float, w: Tensor, steps: int) -> Tensor:
+    """Proximal gradient descent from w on half the mean squared error."""
     gram, moments = x.T @ x / len(x), x.T @ y / len(x)
     rate = 1 / torch.linalg.matrix_norm(gram, 2).item()
-    w = start
     for _ in range(steps):
         w = regularizers.elastic_net_prox(w - rate * (gram @ w - moments), rate * l1, rate * l2)
     return w
 
 
-def _loss(x: Tensor, y: Tensor, w: Tensor, l1: float) -> Tensor:
-    return (y - x @ w).square().mean() / 2 + l1 * w.abs().sum()
+def _optimum_claims(x: Tensor, y: Tensor, w: Tensor, l1: float, l2: float) -> list[Claim]:
+    """The conditions of the optimum, on the fit w, and the penalty there."""
+    pull = x.T @ (y - x @ w) / EXAMPLES
+    leaf = w.clone().requires_grad_()
+    penalty = regularizers.elastic_net([leaf], l1, l2)
+    (push,) = torch.autograd.grad(penalty, leaf)
+    weak, zeros = int((pull.abs() < l1 * (1 - DIGITS)).sum()), int((w == 0).sum())
+    return [
+        Claim(
+            "Where a weight is kept, the data's pull balances the penalty",
+            0,
+            r"$x^T r / n - (l_1 \mathrm{sign}(w) + 2 l_2 w)$",
+            gap((pull - push)[w != 0]),
+            *rounding(1 + gap(pull), digits=DIGITS),
+        ),
+        Claim("The exact zeros are where the data's pull is below $l_1$", weak, "count", zeros, *EXACT),
+        Claim(
+            "The penalty is $l_1 |w| + l_2 w^2$, summed",
+            l1 * w.abs().sum().item() + l2 * w.square().sum().item(),
+            r"$l_1 \sum |w| + l_2 \sum w^2$",
+            penalty.item(),
+            *rounding(10),
+        ),
+    ]
+
+
+def _proximal_claim(l1: float, l2: float, generator: torch.Generator) -> Claim:
+    far = normal(generator, 200) * 3 * l1
+    near = regularizers.elastic_net_prox(far, l1, l2)
+    return Claim(
+        "A proximal step shrinks a weight by the penalty's slope at the result",
+        0,
+        r"$v + l_1 \mathrm{sign}(v) + 2 l_2 v - w$",
+        gap((near * (1 + 2 * l2) + l1 * near.sign() - far)[near != 0]),
+        *rounding(1 + 3 * l1),
+    )
+
+
+def _copies_claims(lasso: list[Tensor], nets: list[Tensor], losses: list[float]) -> list[Claim]:
+    """The weights of the two copies in the fits from the two starts, and the losses of the fits under L1 alone."""
+    return [
+        Claim(
+            "The elastic net gives two copies of a feature the same weight",
+            0,
+            "$w_1 - w_2$",
+            gap(nets[0][0], nets[0][1]),
+            *rounding(1),
+        ),
+        Claim(
+            "From both starts the elastic net reaches the same weights", 0, r"$\max |w - w'|$", gap(*nets), *rounding(1)
+        ),
+        Claim(
+            "L1 alone leaves copies as unequal as they began",
+            2,
+            "$(w_1 - w_2) - (w_1' - w_2')$, at the start 2",
+            (lasso[0][0] - lasso[0][1] - lasso[1][0] + lasso[1][1]).item(),
+            *rounding(1),
+        ),
+        Claim(
+            "Under L1 alone the fits from both starts have the same loss",
+            losses[0],
+            "loss of one = loss of the other",
+            losses[1],
+            *rounding(losses[0]),
+        ),
+    ]
+
+
+def _grouping_claim(y: Tensor, w: Tensor, l2: float, rho: float) -> Claim:
+    return Claim(
+        "The weights of the correlated features differ by no more than the bound",
+        0,
+        "$w_3 - w_4$",
+        gap(w[2], w[3]),
+        (2 * (1 - rho)) ** 0.5 * y.norm().item() / EXAMPLES**0.5 / (2 * l2) + DIGITS,
+        r"$\sqrt{2 (1-\rho)} \|y\| / (2 l_2 \sqrt{n})$ is the bound",
+    )
+
+
+def _picture(path: list[Tensor], l1: float, rho: float) -> Curves:
+    """The weights of the correlated features in the fits at the strengths SHOWN."""
+    return Curves(
+        title=f"Weights of two features of correlation {rho:g} and true weight 1, at l1 = {l1:g}",
+        x_label="l2",
+        y_label="weight",
+        series=[Series(f"feature {i + 1}", list(SHOWN), [fit[i].item() for fit in path]) for i in (2, 3)],
+        note=f"At the left end, with L1 alone, the two differ by {gap(path[-1][2], path[-1][3]):.3f}; at the right "
+        f"end by {gap(path[0][2], path[0][3]):.3f}.",
+    )
 
 
 WRONG = [

@@ -12,9 +12,10 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import Wrong
+from regdemo.errors import ArgumentError
+from regdemo.measure import Wrong, gap, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -32,12 +33,7 @@ WRONG_ANSWER = (
     "gradient zeros with a NaN in it; by value, an inf becomes the bound, and a NaN stays NaN. Close second: "
     "calling clip_grad_norm_ for each layer in a loop, which can turn the direction of the step."
 )
-CARDS = (
-    "Q18.154",
-    "Q18.155",
-    "Q18.156",
-    "Q18.157",
-)
+CARDS = ("Q18.154", "Q18.155", "Q18.156", "Q18.157")
 
 EXPLODED = 1000.0  # what the outlier's entry is multiplied by
 ROUNDING = rounding(1, digits=1e-12)  # float64 throughout
@@ -50,137 +46,149 @@ def gradient_clipping(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure clipping by norm, by value and for each tensor on two parameters' gradients."""
-
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _clip(max_norm, size, generator)
-    inf_claims, inf_blocks = _inf(max_norm, size, generator)
+    generator = seeded(seed)
+    clipped = _clipped(max_norm, size, generator)
+    with_inf = _with_inf(max_norm, size, generator)
     return Measurement(
         title=f"Gradient clipping at {max_norm:g}",
-        claims=[*claims, *inf_claims],
-        picture=blocks[:1],
+        claims=[*clipped.claims, *with_inf.claims],
+        picture=clipped.picture,
         blocks=[
             Text(
                 "Clipping by norm takes the gradients of all parameters as one vector and shortens it to the "
                 f"norm {max_norm:g} when it is longer. Clipping by value limits each entry by itself to the range from "
                 f"-{max_norm:g} to {max_norm:g}."
             ),
-            *blocks[1:],
-            *inf_blocks,
+            *clipped.blocks,
+            *with_inf.blocks,
         ],
     )
+
+
+def _clipped(max_norm: float, size: int, generator: Generator) -> Measurement:
+    """Two parameters' gradients, one entry of the first exploded, clipped in three ways."""
+    # Every entry is past max_norm, so that each way of clipping has something to do.
+    raw = (1 + torch.rand(2, size, generator=generator, dtype=torch.float64)) * max_norm
+    raw[0, 0] *= EXPLODED
+    by_norm, by_value, each_alone = (_parameters(raw) for _ in range(3))
+    returned = torch.nn.utils.clip_grad_norm_(by_norm, max_norm).item()
+    torch.nn.utils.clip_grad_value_(by_value, max_norm)
+    for parameter in each_alone:
+        torch.nn.utils.clip_grad_norm_(parameter, max_norm)
+    ways = {
+        "none": raw.flatten(),
+        "by norm": _gradient(by_norm),
+        "by value": _gradient(by_value),
+        "each tensor alone": _gradient(each_alone),
+    }
+    norm = raw.norm().item()
+    claims = [
+        Claim("clip_grad_norm_ returns the norm before clipping", norm, "$|g|$", returned, *rounding(norm)),
+        *_norm_claims(ways["by norm"], raw.flatten(), max_norm),
+        *_turned_claims(ways["by value"], ways["each tensor alone"], raw, max_norm),
+        _short_claim(raw * (0.5 * max_norm / norm), max_norm),
+    ]
+    return Measurement("", claims, [_ways_table(ways)], [_picture(ways)])
+
+
+def _parameters(gradients: Tensor) -> list[Tensor]:
+    """A parameter for each row, with that gradient."""
+    parameters = [torch.zeros_like(gradient, requires_grad=True) for gradient in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient.clone()
+    return parameters
+
+
+def _gradient(parameters: list[Tensor]) -> Tensor:
+    return torch.cat([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+
+def _norm_claims(clipped: Tensor, gradient: Tensor, max_norm: float) -> list[Claim]:
+    norm = gradient.norm().item()
+    return [
+        Claim(
+            "Clipped by norm, the gradient has the norm allowed",
+            max_norm * norm / (norm + 1e-6),
+            "$c |g| / (|g| + 10^{-6})$",
+            clipped.norm().item(),
+            *rounding(max_norm),
+        ),
+        Claim(
+            "Clipped by norm, the gradient keeps its direction", 1, "cosine = 1", _cosine(clipped, gradient), *ROUNDING
+        ),
+    ]
+
+
+def _turned_claims(by_value: Tensor, each_alone: Tensor, raw: Tensor, max_norm: float) -> list[Claim]:
+    """The two ways that turn the direction."""
+    gradient = raw.flatten()
+    each = torch.cat([row / (row.norm() + 1e-6) for row in raw])
+    return [
+        Claim(
+            "Clipped by value, no entry is larger than allowed", max_norm, r"$\max |g_i| = c$", gap(by_value), *EXACT
+        ),
+        Claim(
+            "By value the outlier counts like any other entry, and the direction turns",
+            gradient.sum().item() / (raw.norm().item() * len(gradient) ** 0.5),
+            "cosine of g and its signs",
+            _cosine(by_value, gradient),
+            *ROUNDING,
+        ),
+        Claim(
+            "With each tensor clipped alone, the direction turns too",
+            _cosine(each, gradient),
+            "cosine of g and its tensors over their norms",
+            _cosine(each_alone, gradient),
+            *ROUNDING,
+        ),
+    ]
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:
     return float(a @ b / (a.norm() * b.norm()))
 
 
-def _clip(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """Two parameters' gradients, one entry of the first exploded, clipped in three ways."""
-
-    # Every entry is past max_norm, so that each way of clipping has something to do.
-    draws = torch.rand(2, size, generator=generator, dtype=torch.float64)
-    raw = (1 + draws) * max_norm
-    raw[0, 0] *= EXPLODED
-    flat, norm = raw.flatten(), raw.norm().item()
-
-    def parameters(scale: float = 1.0) -> list[Tensor]:
-        given = [torch.zeros(size, dtype=torch.float64, requires_grad=True) for _ in raw]
-        for parameter, gradient in zip(given, raw, strict=True):
-            parameter.grad = gradient * scale
-        return given
-
-    def gradient(given: list[Tensor]) -> Tensor:
-        return torch.cat([parameter.grad for parameter in given if parameter.grad is not None])
-
-    by_norm, by_value, each_alone = parameters(), parameters(), parameters()
-    small = 0.5 * max_norm / norm
-    below = parameters(small)
-    returned = torch.nn.utils.clip_grad_norm_(by_norm, max_norm).item()
-    torch.nn.utils.clip_grad_value_(by_value, max_norm)
-    for parameter in each_alone:
-        torch.nn.utils.clip_grad_norm_(parameter, max_norm)
+def _short_claim(gradients: Tensor, max_norm: float) -> Claim:
+    below = _parameters(gradients)
     torch.nn.utils.clip_grad_norm_(below, max_norm)
-    each = torch.cat([row / (row.norm() + 1e-6) for row in raw])
-    ways = {
-        "none": flat,
-        "by norm": gradient(by_norm),
-        "by value": gradient(by_value),
-        "each tensor alone": gradient(each_alone),
-    }
-    claims = [
-        Claim("clip_grad_norm_ returns the norm before clipping", norm, "$|g|$", returned, *rounding(norm)),
-        Claim(
-            "Clipped by norm, the gradient has the norm allowed",
-            max_norm * norm / (norm + 1e-6),
-            "$c |g| / (|g| + 10^{-6})$",
-            ways["by norm"].norm().item(),
-            *rounding(max_norm),
-        ),
-        Claim(
-            "Clipped by norm, the gradient keeps its direction",
-            1,
-            "cosine = 1",
-            _cosine(ways["by norm"], flat),
-            *ROUNDING,
-        ),
-        Claim(
-            "Clipped by value, no entry is larger than allowed",
-            max_norm,
-            r"$\max |g_i| = c$",
-            ways["by value"].abs().max().item(),
-            *EXACT,
-        ),
-        Claim(
-            "By value the outlier counts like any other entry, and the direction turns",
-            flat.sum().item() / (norm * (2 * size) ** 0.5),
-            "cosine of g and its signs",
-            _cosine(ways["by value"], flat),
-            *ROUNDING,
-        ),
-        Claim(
-            "With each tensor clipped alone, the direction turns too",
-            _cosine(each, flat),
-            "cosine of g and its tensors over their norms",
-            _cosine(ways["each tensor alone"], flat),
-            *ROUNDING,
-        ),
-        Claim(
-            "A gradient below the bound is left alone",
-            0,
-            "largest difference",
-            (gradient(below) - flat * small).abs().max().item(),
-            *EXACT,
-        ),
-    ]
-    block = Table(
-        title=f"A gradient of norm {norm:.4g}, with one of its {2 * size:,} entries {EXPLODED:g} times too large",
+    change = gap(_gradient(below), gradients.flatten())
+    return Claim("A gradient below the bound is left alone", 0, "largest difference", change, *EXACT)
+
+
+def _ways_table(ways: dict[str, Tensor]) -> Table:
+    gradient = ways["none"]
+    return Table(
+        title=f"A gradient of norm {gradient.norm().item():.4g}, with one of its {len(gradient):,} entries "
+        f"{EXPLODED:g} times too large",
         columns=["clipped", "norm", "largest entry", "cosine to g"],
-        rows=[[name, g.norm().item(), g.abs().max().item(), _cosine(g, flat)] for name, g in ways.items()],
+        rows=[[name, g.norm().item(), gap(g), _cosine(g, gradient)] for name, g in ways.items()],
         note="By norm the gradient keeps its direction. By value, and with each tensor clipped alone, it is turned.",
     )
-    at = [float(i + 1) for i in range(min(16, size))]
-    curves = Curves(
-        title=f"The first {len(at)} of the gradient's {2 * size:,} entries, relative to the largest, after clipping by "
+
+
+def _picture(ways: dict[str, Tensor]) -> Curves:
+    entries = len(ways["none"])
+    at = [float(i + 1) for i in range(min(16, entries // 2))]
+    return Curves(
+        title=f"The first {len(at)} of the gradient's {entries:,} entries, relative to the largest, after clipping by "
         "norm and by value",
         x_label="entry",
         y_label="entry over the largest",
-        series=[Series(name, at, (g[: len(at)] / g.abs().max()).tolist()) for name, g in list(ways.items())[1:3]],
+        series=[
+            Series(name, at, (ways[name][: len(at)] / gap(ways[name])).tolist()) for name in ("by norm", "by value")
+        ],
         note="Entry 1 has exploded. By norm it is still far larger than the others; by value all are "
         "equal, as each was above the bound.",
     )
-    return claims, [curves, block]
 
 
-def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _with_inf(max_norm: float, size: int, generator: Generator) -> Measurement:
     """What one inf does to a clipped gradient, and who says so."""
-
-    from regdemo.errors import ArgumentError
-
     layer = torch.nn.Module()
     layer.weight = torch.nn.Parameter(torch.zeros(size, dtype=torch.float64))
     gradient = 1 + torch.rand(size, generator=generator, dtype=torch.float64)
     gradient[0] = torch.inf
-    layer.weight.grad = gradient.clone()
+    layer.weight.grad = gradient
     said, refused = "", 0
     try:
         regularizers.check_gradients(layer)
@@ -192,29 +200,24 @@ def _inf(max_norm: float, size: int, generator: Generator) -> tuple[list[Claim],
         refused = 1
     torch.nn.utils.clip_grad_norm_(layer.parameters(), max_norm)
     after = layer.weight.grad
-    held = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    held.grad = torch.tensor([torch.inf, torch.nan], dtype=torch.float64)
+    (held,) = _parameters(torch.tensor([[torch.inf, torch.nan]], dtype=torch.float64))
     torch.nn.utils.clip_grad_value_(held, max_norm)
-    by_value = held.grad
+    inf, nan = _gradient([held])
     claims = [
-        Claim("By value, an inf becomes the bound", max_norm, "c", by_value[0].item(), *rounding(max_norm)),
-        Claim("By value, a NaN stays NaN", 1, "entries that are NaN", int(by_value[1].isnan()), *EXACT),
+        Claim("By value, an inf becomes the bound", max_norm, "c", inf.item(), *rounding(max_norm)),
+        Claim("By value, a NaN stays NaN", 1, "entries that are NaN", int(nan.isnan()), *EXACT),
         Claim("By norm, the inf becomes a NaN", 1, "entries that are NaN", after.isnan().sum().item(), *EXACT),
         Claim(
-            "By norm, every finite entry becomes 0",
-            size - 1,
-            "entries that are 0",
-            (after == 0).sum().item(),
-            *EXACT,
+            "By norm, every finite entry becomes 0", size - 1, "entries that are 0", (after == 0).sum().item(), *EXACT
         ),
         Claim("error_if_nonfinite=True refuses the inf", 1, "errors raised", refused, *EXACT),
         Claim("check_gradients names the parameter", 1, "errors that say weight", int("weight" in said), *EXACT),
     ]
-    block = Text(
+    text = Text(
         "Clipping by norm does not remove an inf. By default clip_grad_norm_ says nothing, and the next step "
         f"makes that entry of the weight NaN. check_gradients raises an error before the step: '{said}'."
     )
-    return claims, [block]
+    return Measurement("", claims, [text])
 
 
 NORM = "torch.nn.utils.clip_grad_norm_"

@@ -13,7 +13,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter
 from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
 
@@ -31,12 +31,7 @@ WRONG_ANSWER = (
     r"'Add $\lambda \sum |w|$ to the loss, and count the zeros.' As a rule there are none: autograd's sign(w) "
     "moves a weight near 0 to the other side. Close second: pruning small weights by hand and calling that L1."
 )
-CARDS = (
-    "Q18.180",
-    "Q18.181",
-    "Q18.182",
-    "Q18.183",
-)
+CARDS = ("Q18.180", "Q18.181", "Q18.182", "Q18.183")
 
 WEIGHTS, USED = 50, 5
 EXAMPLES, STEPS, LR = 100, 200, 0.3
@@ -49,114 +44,122 @@ def l1_penalty(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Fit a linear model of WEIGHTS weights, USED of them needed, under an L1 penalty."""
-
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _fit(strength, generator)
-    step_claims, step_blocks = _one_step(strength, generator)
+    generator = seeded(seed)
+    fit, one_step = _fit(strength, generator), _one_step(strength, generator)
     return Measurement(
         title=f"L1 penalty at strength {strength:g}",
-        claims=[*claims, *step_claims],
-        picture=blocks[:2],
+        claims=[*fit.claims, *one_step.claims],
+        picture=fit.picture,
         blocks=[
             Text(
                 f"The loss, half the mean squared error, gains {strength:g} times the sum of |w|. This penalty's pull "
                 "is the same for a small weight as for a large one, so a weight on which the data pull less than that "
                 "is exactly 0 at the minimum. L2's pull fades with the weight: it makes weights small instead."
             ),
-            *blocks[2:],
-            *step_blocks,
+            *fit.blocks,
+            *one_step.blocks,
         ],
     )
 
 
-def _fit(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _fit(strength: float, generator: Generator) -> Measurement:
     """The same sparse regression by the subgradient, by the proximal step, and under L2."""
-
     # Orthonormal columns, X'X = n: the optimum is known, each weight by itself.
-    x, _ = torch.linalg.qr(torch.randn(EXAMPLES, WEIGHTS, generator=generator, dtype=torch.float64))
+    x, _ = torch.linalg.qr(normal(generator, EXAMPLES, WEIGHTS))
     x = x * EXAMPLES**0.5
     true = torch.zeros(WEIGHTS, dtype=torch.float64)
     true[:USED] = 2 + torch.rand(USED, generator=generator, dtype=torch.float64)
-    y = x @ true + NOISE * torch.randn(EXAMPLES, generator=generator, dtype=torch.float64)
+    y = x @ true + NOISE * normal(generator, EXAMPLES)
     least_squares = x.T @ y / EXAMPLES
+    fits = {name: _fitted(x, y, strength, name) for name in ("proximal", "subgradient", "L2")}
+    table = Table(
+        title=f"{STEPS} steps on {EXAMPLES} examples: {WEIGHTS} weights, {USED} of them needed",
+        columns=["fit", "exact zeros", "smallest |w|", "mean of the needed", "mean |w| of the rest"],
+        rows=[
+            [name, _zeros(w), w.abs().min().item(), w[:USED].mean().item(), w[USED:].abs().mean().item()]
+            for name, w in fits.items()
+        ],
+        note=f"The true needed weights are {true[:USED].mean().item():.4g} on average. The proximal fit is "
+        f"{strength:g} short of least squares on each weight that it keeps.",
+    )
+    claims = _fit_claims(fits["proximal"], fits["subgradient"], least_squares, strength)
+    return Measurement("", claims, [table], _pictures(least_squares))
 
-    def fit(penalty: str) -> Tensor:
-        w = torch.full((WEIGHTS,), 0.1, dtype=torch.float64)
-        for _ in range(STEPS):
-            leaf = w.clone().requires_grad_()
-            loss = (x @ leaf - y).square().mean() / 2
-            if penalty == "subgradient":
-                loss = loss + regularizers.l1_penalty([leaf], strength)
-            if penalty == "L2":
-                loss = loss + strength / 2 * leaf.square().sum()
-            (gradient,) = torch.autograd.grad(loss, leaf)
-            w = w - LR * gradient
-            if penalty == "proximal":
-                w = regularizers.soft_threshold(w, LR * strength)
-        return w
 
-    fits = {name: fit(name) for name in ("proximal", "subgradient", "L2")}
-    zeros = {name: int((w == 0).sum()) for name, w in fits.items()}
-    expected = least_squares.sign() * (least_squares.abs() - strength).clamp(min=0)
-    claims = [
+def _fitted(x: Tensor, y: Tensor, strength: float, penalty: str) -> Tensor:
+    """The weights after STEPS steps of gradient descent."""
+    w = torch.full((WEIGHTS,), 0.1, dtype=torch.float64)
+    for _ in range(STEPS):
+        leaf = w.clone().requires_grad_()
+        loss = (x @ leaf - y).square().mean() / 2
+        if penalty == "subgradient":
+            loss = loss + regularizers.l1_penalty([leaf], strength)
+        if penalty == "L2":
+            loss = loss + strength / 2 * leaf.square().sum()
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        w = w - LR * gradient
+        if penalty == "proximal":
+            w = regularizers.soft_threshold(w, LR * strength)
+    return w
+
+
+def _zeros(w: Tensor) -> int:
+    return int((w == 0).sum())
+
+
+def _fit_claims(proximal: Tensor, subgradient: Tensor, least_squares: Tensor, strength: float) -> list[Claim]:
+    optimum = least_squares.sign() * (least_squares.abs() - strength).clamp(min=0)
+    return [
         Claim(
             "On orthonormal inputs the proximal fit is the lasso's optimum",
             0,
             r"$w - \mathrm{sign}(b) \max(|b| - \lambda, 0)$, b least squares",
-            (fits["proximal"] - expected).abs().max().item(),
+            gap(proximal, optimum),
             *rounding(1, digits=1e-9),
         ),
         Claim(
             "The proximal fit's exact zeros are the weights within the threshold",
             int((least_squares.abs() <= strength).sum()),
             r"count of $|b| \le \lambda$",
-            zeros["proximal"],
+            _zeros(proximal),
             *EXACT,
         ),
-        Claim("With the penalty in the loss there are no exact zeros", 0, "exact zeros", zeros["subgradient"], *EXACT),
+        Claim("With the penalty in the loss there are no exact zeros", 0, "exact zeros", _zeros(subgradient), *EXACT),
         Claim(
             "The subgradient fit ends at most two steps of the penalty away from the optimum",
             0,
             "largest difference",
-            (fits["subgradient"] - expected).abs().max().item(),
+            gap(subgradient, optimum),
             2 * LR * strength,
             r"two steps of the penalty, each $\eta \lambda$",
         ),
     ]
-    block = Table(
-        title=f"{STEPS} steps on {EXAMPLES} examples: {WEIGHTS} weights, {USED} of them needed",
-        columns=["fit", "exact zeros", "smallest |w|", "mean of the needed", "mean |w| of the rest"],
-        rows=[
-            [name, zeros[name], w.abs().min().item(), w[:USED].mean().item(), w[USED:].abs().mean().item()]
-            for name, w in fits.items()
-        ],
-        note=f"The true needed weights are {true[:USED].mean().item():.4g} on average. The proximal fit is "
-        f"{strength:g} short of least squares on each weight that it keeps.",
-    )
+
+
+def _pictures(least_squares: Tensor) -> list[Block]:
+    """What some weights become under L1 and under L2, over the strength."""
     strengths = [i / 10 for i in range(31)]
     shown = [0, 1, 2, USED, USED + 1]
     paths = {
         "L1": [regularizers.soft_threshold(least_squares, lam)[shown].tolist() for lam in strengths],
         "L2": [(least_squares / (1 + lam))[shown].tolist() for lam in strengths],
     }
-    curves = [
+    return [
         Curves(
             title=f"{name}: three needed weights and two others, over the strength",
             x_label="strength",
             y_label="weight",
             series=[
                 Series("needed" if i < USED else "not needed", strengths, list(path))
-                for i, path in zip(shown, zip(*paths[name], strict=True), strict=True)
+                for i, path in zip(shown, zip(*fits, strict=True), strict=True)
             ],
         )
-        for name in paths
+        for name, fits in paths.items()
     ]
-    return claims, [*curves, block]
 
 
-def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _one_step(strength: float, generator: Generator) -> Measurement:
     """A weight near 0 that no data pull on: the subgradient goes back and forth, the proximal step lands."""
-
     step = LR * strength
     start = step * (0.1 + 0.8 * torch.rand(1, generator=generator, dtype=torch.float64))
     by_gradient, by_proximal = [start], [start]
@@ -169,12 +172,12 @@ def _one_step(strength: float, generator: Generator) -> tuple[list[Claim], list[
         Claim("Two subgradient steps near 0 lead back", start.item(), "w", by_gradient[2].item(), *rounding(1)),
         Claim("One proximal step lands on 0", 0, "w", by_proximal[1].item(), *EXACT),
     ]
-    block = Table(
+    table = Table(
         title=rf"A weight near 0 at a data gradient of 0, $\eta \lambda$ = {step:g}",
         columns=["step", "subgradient", "proximal"],
         rows=[[n, a.item(), b.item()] for n, (a, b) in enumerate(zip(by_gradient, by_proximal, strict=True))],
     )
-    return claims, [block]
+    return Measurement("", claims, [table])
 
 
 WRONG = [

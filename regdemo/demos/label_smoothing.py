@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo.bounds import rounding
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table
 
@@ -32,12 +32,7 @@ WRONG_ANSWER = (
     "torch mixes with the uniform over all K classes, the right one included: [.92, .02, .02, .02, .02]. And a "
     "training loss that stays above 0 is no fault: its floor is the entropy of the targets."
 )
-CARDS = (
-    "Q18.110",
-    "Q18.111",
-    "Q18.112",
-    "Q18.113",
-)
+CARDS = ("Q18.110", "Q18.111", "Q18.112", "Q18.113")
 
 SMOOTHINGS = (0.01, 0.05, 0.1, 0.2)
 SHOWN = 6  # classes in the table of targets
@@ -51,132 +46,56 @@ def label_smoothing(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure torch's label smoothing on random logits, and where its loss has its minimum."""
-
     e, k = smoothing, classes
-    generator = torch.Generator().manual_seed(seed)
-    logits = 3 * torch.randn(examples, k, generator=generator, dtype=torch.float64)
+    generator = seeded(seed)
+    logits = 3 * normal(generator, examples, k)
     labels = torch.randint(k, (examples,), generator=generator)
-    log_p = logits.log_softmax(-1)
-    theirs = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=e, reduction="none")
+    minimum = _minimum(labels, e, k)
+    return Measurement(
+        title=f"Label smoothing at e = {e} over {k} classes",
+        claims=[*_loss_claims(logits, labels, e), *minimum.claims],
+        picture=minimum.picture,
+        blocks=[_targets_table(e, k), _gaps_table(e, k)],
+    )
 
+
+def _loss_claims(logits: Tensor, labels: Tensor, e: float) -> list[Claim]:
+    """The targets, the parts of the loss, and fairseq's convention against torch's."""
+    k, log_p = logits.shape[-1], logits.log_softmax(-1)
     one_hot = torch.nn.functional.one_hot(labels, k).double()
-    over_all = (1 - e) * one_hot + e / k
-    over_others = (1 - e) * one_hot + e / (k - 1) * (1 - one_hot)
     hard, uniform = -(one_hot * log_p).sum(-1), -log_p.mean(-1)
-    loss_over_others = -(over_others * log_p).sum(-1)
-    scale = 1 + log_p.abs().max().item()
-
-    targets = _targets(logits, labels, e)
-    gap = log((1 - e + e / k) / (e / k))
-    best = (gap * one_hot).requires_grad_()
-    at_best = torch.nn.functional.cross_entropy(best, labels, label_smoothing=e)
-    (slope,) = torch.autograd.grad(at_best, best)
-    entropy = -(over_all[0] * over_all[0].log()).sum().item()
-    further = torch.nn.functional.cross_entropy(best.detach() * 2, labels, label_smoothing=e)
-
-    def worst(difference: Tensor) -> float:
-        return difference.abs().max().item()
-
-    converted = e * k / (k - 1)
+    fairseq = (1 - e) * one_hot + e / (k - 1) * (1 - one_hot)
+    over_others = -(fairseq * log_p).sum(-1)
+    theirs = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=e, reduction="none")
+    close = rounding(1 + gap(log_p))
     claims = [
         Claim(
             r"The targets of torch's loss are $(1-e)\,onehot + e/K$",
             0,
             "largest difference",
-            worst(targets - over_all),
+            gap(_targets(logits, labels, e), (1 - e) * one_hot + e / k),
             *rounding(1),
         ),
         Claim(
             r"The loss is $(1-e)$ CE + $e$ times the mean of $-\ln p$",
             0,
             "largest difference",
-            worst(theirs - (1 - e) * hard - e * uniform),
-            *rounding(scale),
+            gap(theirs - (1 - e) * hard - e * uniform),
+            *close,
         ),
         Claim(
             "$e/(K-1)$ on the wrong classes gives another loss",
             e / (k - 1) * (uniform - hard).mean().item(),
             r"$e/(K-1)$ (mean of $-\ln p$ - CE)",
-            (loss_over_others - theirs).mean().item(),
-            *rounding(scale),
-        ),
-        *(
-            [
-                Claim(
-                    f"That other loss is torch's at $e K/(K-1)$ = {converted:.4g}",
-                    0,
-                    "largest difference",
-                    worst(
-                        loss_over_others
-                        - torch.nn.functional.cross_entropy(logits, labels, label_smoothing=converted, reduction="none")
-                    ),
-                    *rounding(scale),
-                )
-            ]
-            if converted <= 1
-            else []
-        ),
-        Claim(
-            f"A logit {gap:.4g} above the others is best: the slope is 0",
-            0,
-            r"p - target at a gap of $\ln(1 + K(1-e)/e)$",
-            worst(slope) * examples,
-            *rounding(1),
-        ),
-        Claim(
-            "The loss at the best gap is not 0 but the entropy of the targets",
-            entropy,
-            r"$-\sum q \ln q$",
-            at_best.item(),
-            *rounding(1 + entropy),
-        ),
-        Claim(
-            "A logit twice as far above the others costs more",
-            _loss_at(2 * gap, e, k),
-            r"with $z$ twice the best gap: $\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
-            further.item(),
-            *rounding(1 + 2 * gap),
+            (over_others - theirs).mean().item(),
+            *close,
         ),
     ]
-    return Measurement(
-        title=f"Label smoothing at e = {e} over {k} classes",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"The loss against the gap between the right logit and the others, K = {k}",
-                x_label="gap of the logits",
-                y_label="loss",
-                series=[
-                    *(
-                        Series(
-                            f"e = {rate:g}", [i / 4 for i in range(49)], [_loss_at(i / 4, rate, k) for i in range(49)]
-                        )
-                        for rate in sorted({0.0, e, 0.3})
-                    ),
-                    Series(f"best gap at e = {e:g}", [gap], [at_best.item()], style="points"),
-                ],
-                note="With smoothing there is a best gap. Without, the loss falls for as long as the gap grows.",
-            )
-        ],
-        blocks=[
-            Table(
-                title="The target when class 0 is right" + (f", {SHOWN} of {k:,} classes" if k > SHOWN else ""),
-                columns=["loss", *(f"class {i}" for i in range(min(k, SHOWN)))],
-                rows=[
-                    ["cross entropy", *_row(1.0, 0.0, k)],
-                    ["torch, e/K", *_row(1 - e + e / k, e / k, k)],
-                    ["fairseq, e/(K-1)", *_row(1 - e, e / (k - 1), k)],
-                ],
-                note=f"torch gives the right class its $e/K$ too: {1 - e + e / k:.4g} is more than $1-e$.",
-            ),
-            Table(
-                title=f"The best gap of the logits, K = {k}",
-                columns=["e", "best gap", "p at the best gap", "loss there", "loss at twice the gap"],
-                rows=[_best(rate, k) for rate in sorted({*SMOOTHINGS, e})],
-                note="Without smoothing there is no best gap: the loss falls for as long as the gap grows.",
-            ),
-        ],
-    )
+    if (converted := e * k / (k - 1)) > 1:
+        return claims
+    same = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=converted, reduction="none")
+    statement = f"That other loss is torch's at $e K/(K-1)$ = {converted:.4g}"
+    return [*claims, Claim(statement, 0, "largest difference", gap(over_others, same), *close)]
 
 
 def _targets(logits: Tensor, labels: Tensor, e: float) -> Tensor:
@@ -189,8 +108,54 @@ def _targets(logits: Tensor, labels: Tensor, e: float) -> Tensor:
     return logits.softmax(-1) - gradient
 
 
-def _row(right: float, wrong: float, k: int) -> list[Cell]:
-    return [right, *[wrong] * (min(k, SHOWN) - 1)]
+def _minimum(labels: Tensor, e: float, k: int) -> Measurement:
+    """Where the loss is least over the gap between the right logit and the others, and what it is there."""
+    best = _best_gap(e, k)
+    one_hot = torch.nn.functional.one_hot(labels, k).double()
+    logits = (best * one_hot).requires_grad_()
+    at_best = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=e)
+    (slope,) = torch.autograd.grad(at_best, logits)
+    target = (1 - e) * one_hot[0] + e / k
+    entropy = -(target * target.log()).sum().item()
+    claims = [
+        Claim(
+            f"A logit {best:.4g} above the others is best: the slope is 0",
+            0,
+            r"p - target at a gap of $\ln(1 + K(1-e)/e)$",
+            gap(slope) * len(labels),
+            *rounding(1),
+        ),
+        Claim(
+            "The loss at the best gap is not 0 but the entropy of the targets",
+            entropy,
+            r"$-\sum q \ln q$",
+            at_best.item(),
+            *rounding(1 + entropy),
+        ),
+        Claim(
+            "A logit twice as far above the others costs more",
+            _loss_at(2 * best, e, k),
+            r"with $z$ twice the best gap: $\ln(1 + (K-1) \exp(-z)) + e (K-1)/K\, z$",
+            torch.nn.functional.cross_entropy(logits.detach() * 2, labels, label_smoothing=e).item(),
+            *rounding(1 + 2 * best),
+        ),
+    ]
+    at = [i / 4 for i in range(49)]
+    curves = Curves(
+        title=f"The loss against the gap between the right logit and the others, K = {k}",
+        x_label="gap of the logits",
+        y_label="loss",
+        series=[
+            *(Series(f"e = {rate:g}", at, [_loss_at(z, rate, k) for z in at]) for rate in sorted({0.0, e, 0.3})),
+            Series(f"best gap at e = {e:g}", [best], [at_best.item()], style="points"),
+        ],
+        note="With smoothing there is a best gap. Without, the loss falls for as long as the gap grows.",
+    )
+    return Measurement("", claims, [], [curves])
+
+
+def _best_gap(e: float, k: int) -> float:
+    return log((1 - e + e / k) / (e / k))
 
 
 def _loss_at(z: float, e: float, k: int) -> float:
@@ -198,9 +163,32 @@ def _loss_at(z: float, e: float, k: int) -> float:
     return log1p((k - 1) * exp(-z)) + e * (k - 1) / k * z
 
 
-def _best(e: float, k: int) -> list[Cell]:
-    gap = log((1 - e + e / k) / (e / k))
-    return [str(e), gap, 1 - e + e / k, _loss_at(gap, e, k), _loss_at(2 * gap, e, k)]
+def _targets_table(e: float, k: int) -> Table:
+    shown = min(k, SHOWN)
+    targets = [
+        ("cross entropy", 1.0, 0.0),
+        ("torch, e/K", 1 - e + e / k, e / k),
+        ("fairseq, e/(K-1)", 1 - e, e / (k - 1)),
+    ]
+    return Table(
+        title="The target when class 0 is right" + (f", {SHOWN} of {k:,} classes" if k > SHOWN else ""),
+        columns=["loss", *(f"class {i}" for i in range(shown))],
+        rows=[[loss, right, *[wrong] * (shown - 1)] for loss, right, wrong in targets],
+        note=f"torch gives the right class its $e/K$ too: {1 - e + e / k:.4g} is more than $1-e$.",
+    )
+
+
+def _gaps_table(e: float, k: int) -> Table:
+    rows: list[list[Cell]] = []
+    for rate in sorted({*SMOOTHINGS, e}):
+        best = _best_gap(rate, k)
+        rows.append([str(rate), best, 1 - rate + rate / k, _loss_at(best, rate, k), _loss_at(2 * best, rate, k)])
+    return Table(
+        title=f"The best gap of the logits, K = {k}",
+        columns=["e", "best gap", "p at the best gap", "loss there", "loss at twice the gap"],
+        rows=rows,
+        note="Without smoothing there is no best gap: the loss falls for as long as the gap grows.",
+    )
 
 
 CE = "torch.nn.functional.cross_entropy"

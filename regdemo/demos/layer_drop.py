@@ -6,20 +6,19 @@ that a network pruned to every other layer computes what the whole one computes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, FALSE_ALARM, proportion, rounding
-from regdemo.measure import Wrong, seeded
+from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
+from regdemo.report import Claim, HeatMap, Measurement, Table, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 ACTS_ON = "paths"
 SAY = (
@@ -32,12 +31,7 @@ WRONG_ANSWER = (
     "1-p. LayerDrop in the paper's code does not divide: eval runs all layers, more than a training pass does on "
     "average. And a draw made once, when the network is built, is pruning, not LayerDrop."
 )
-CARDS = (
-    "Q18.220",
-    "Q18.221",
-    "Q18.222",
-    "Q18.223",
-)
+CARDS = ("Q18.220", "Q18.221", "Q18.222", "Q18.223")
 
 RATES = (0.1, 0.2, 0.5)
 SHOWN = 24
@@ -51,92 +45,22 @@ def layer_drop(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure LayerDrop at rate p on a stack of `depth` residual layers."""
-
-    generator = torch.Generator().manual_seed(seed)
-    calls: list[int] = []
-
-    def layer(number: int) -> Callable[[Tensor], Tensor]:
-        def residual(x: Tensor) -> Tensor:  # x + f(x) with f(x) = 1: the output counts the layers run
-            calls.append(number)
-            return x + 1
-
-        return residual
-
-    stack = [layer(number) for number in range(depth)]
-    zero = torch.zeros(1, dtype=torch.float64)
-    outputs, ran = [], torch.zeros(draws, depth, dtype=torch.float64)
-    for draw in range(draws):
-        calls.clear()
-        outputs.append(regularizers.layer_drop(zero, stack, p, generator=generator).item())
-        ran[draw, calls] = 1
-    in_eval = regularizers.layer_drop(zero, stack, p, training=False).item()
-    by_drop_path = sum(
-        regularizers.drop_path(torch.ones(draws, 1, dtype=torch.float64), p, generator=generator).mean().item()
-        for _ in stack
-    )
-
-    weights = [torch.randn(4, 4, generator=generator, dtype=torch.float64).requires_grad_() for _ in stack]
-    branches = [lambda x, w=w: x + torch.tanh(x @ w) for w in weights]
-    x = torch.randn(3, 4, generator=generator, dtype=torch.float64)
-    every_other = torch.arange(depth) % 2 == 0
-    trained = regularizers.layer_drop(x, branches, p, mask=every_other)
-    pruned = regularizers.layer_drop(x, branches[::2], p, training=False)
-    torch.autograd.backward(trained.sum())
-    without_gradient = sum(w.grad is None for w in weights)
-
-    mean = sum(outputs) / draws
-    claims = [
-        Claim(
-            "Layers run in training, on average",
-            (1 - p) * depth,
-            "$(1-p) L$",
-            ran.sum(1).mean().item(),
-            *_times(depth, proportion(p, draws * depth)),
-        ),
-        *(
-            [
-                Claim(
-                    "Passes run different sets of layers",
-                    1,
-                    "1 if any differs from the first",
-                    float((ran != ran[0]).any()),
-                    *EXACT,
-                )
-            ]
-            if max(p, 1 - p) ** (depth * (draws - 1)) < FALSE_ALARM
-            else []
-        ),
-        Claim("In eval all layers run", depth, "L", in_eval, *EXACT),
-        Claim(
-            "Nothing is rescaled: training's mean output over eval's",
-            1 - p,
-            "$1 - p$",
-            mean / in_eval,
-            *proportion(p, draws * depth),
-        ),
-        Claim(
-            "Pruned to every other layer, the network computes the same as under a mask that skips the others",
-            0,
-            "max difference",
-            (trained - pruned).abs().max().item(),
-            *rounding(1),
-        ),
-        Claim("A skipped layer gets no gradient at all", depth // 2, "floor(L/2)", without_gradient, *EXACT),
-    ]
-    rows: list[list[Cell]] = [[str(q), (1 - q) * depth, (depth * q * (1 - q)) ** 0.5] for q in sorted({*RATES, p})]
+    generator = seeded(seed)
+    passes = _passes(p, depth, draws, generator)
+    run = passes.ran.sum(1)
     return Measurement(
         title=f"LayerDrop at p = {p} and depth {depth}",
-        claims=claims,
+        claims=[*_passes_claims(p, passes), *_pruning_claims(p, depth, generator)],
         picture=[
             HeatMap(
                 title=f"Which layers run in the first {min(draws, SHOWN)} passes",
-                values=ran[:SHOWN].T.tolist(),
+                values=passes.ran[:SHOWN].T.tolist(),
                 low=0.0,
                 high=1.0,
                 row_label="layer",
                 column_label="pass",
-                note=f"Over all {draws:,} passes, {ran.sum(1).mean().item():.4g} of {depth} run on average, and at "
-                f"least {int(ran.sum(1).min())}.",
+                note=f"Over all {draws:,} passes, {run.mean().item():.4g} of {depth} run on average, and at "
+                f"least {int(run.min())}.",
             ),
         ],
         blocks=[
@@ -145,18 +69,13 @@ def layer_drop(
                 "batch, drawn again each time. A layer that is skipped is not computed, and its input goes on to the "
                 "next one. A network trained like this can be pruned afterwards."
             ),
-            Table(
-                title=f"How many layers run in a pass, at depth L = {depth}",
-                columns=["p", "mean $(1-p) L$", "standard deviation"],
-                rows=rows,
-                note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
-            ),
+            _rates_table(p, depth),
             Table(
                 title=f"Mean output at depth L = {depth} for an input of 0, where each layer adds 1",
                 columns=["method", "one draw per", "rescaled", "training", "eval"],
                 rows=[
-                    ["LayerDrop", "layer", "no", mean, in_eval],
-                    ["DropPath", "layer and example", "by $1/(1-p)$", by_drop_path, in_eval],
+                    ["LayerDrop", "layer", "no", passes.output, passes.in_eval],
+                    ["DropPath", "layer and example", "by $1/(1-p)$", passes.by_drop_path, passes.in_eval],
                 ],
                 note="In training DropPath keeps eval's mean here; LayerDrop's is $1-p$ times that. LayerDrop prepares "
                 "for networks with fewer layers.",
@@ -165,9 +84,89 @@ def layer_drop(
     )
 
 
-def _times(factor: float, bound: tuple[float, str]) -> tuple[float, str]:
-    """A bound on a quantity, as a bound on `factor` times it."""
-    return bound[0] * factor, bound[1]
+class _Passes(NamedTuple):
+    """Passes of an input of 0 through layers that each add 1."""
+
+    ran: Tensor  # (draws, layers): 1 where a layer was computed in training
+    output: float  # the mean in training
+    by_drop_path: float
+    in_eval: float
+
+
+def _passes(p: float, depth: int, draws: int, generator: Generator) -> _Passes:
+    calls: list[int] = []
+    stack = [partial(_add_one, calls, number) for number in range(depth)]
+    zero, ones = torch.zeros(1, dtype=torch.float64), torch.ones(draws, 1, dtype=torch.float64)
+    total, ran = 0.0, torch.zeros(draws, depth, dtype=torch.float64)
+    for draw in range(draws):
+        calls.clear()
+        total += regularizers.layer_drop(zero, stack, p, generator=generator).item()
+        ran[draw, calls] = 1
+    in_eval = regularizers.layer_drop(zero, stack, p, training=False).item()
+    by_drop_path = sum(regularizers.drop_path(ones, p, generator=generator).mean().item() for _ in stack)
+    return _Passes(ran, total / draws, by_drop_path, in_eval)
+
+
+def _add_one(calls: list[int], number: int, x: Tensor) -> Tensor:
+    """A layer x + f(x) with f(x) = 1, so that the output counts the layers run; its number is added to the calls."""
+    calls.append(number)
+    return x + 1
+
+
+def _passes_claims(p: float, passes: _Passes) -> list[Claim]:
+    ran, (draws, depth) = passes.ran, passes.ran.shape
+    mean = ran.sum(1).mean().item()
+    slip, reason = proportion(p, draws * depth)
+    differ = Claim(
+        "Passes run different sets of layers",
+        1,
+        "1 if any differs from the first",
+        float((ran != ran[0]).any()),
+        *EXACT,
+    )
+    return [
+        Claim("Layers run in training, on average", (1 - p) * depth, "$(1-p) L$", mean, slip * depth, reason),
+        *([differ] if max(p, 1 - p) ** (depth * (draws - 1)) < FALSE_ALARM else []),
+        Claim("In eval all layers run", depth, "L", passes.in_eval, *EXACT),
+        Claim(
+            "Nothing is rescaled: training's mean output over eval's",
+            1 - p,
+            "$1 - p$",
+            passes.output / passes.in_eval,
+            slip,
+            reason,
+        ),
+    ]
+
+
+def _pruning_claims(p: float, depth: int, generator: Generator) -> list[Claim]:
+    """A network pruned to every other layer against the whole one, in training, under the mask that skips the rest."""
+    weights = [normal(generator, 4, 4).requires_grad_() for _ in range(depth)]
+    layers = [lambda x, w=w: x + torch.tanh(x @ w) for w in weights]
+    x = normal(generator, 3, 4)
+    trained = regularizers.layer_drop(x, layers, p, mask=torch.arange(depth) % 2 == 0)
+    pruned = regularizers.layer_drop(x, layers[::2], p, training=False)
+    torch.autograd.backward(trained.sum())
+    without_gradient = sum(w.grad is None for w in weights)
+    return [
+        Claim(
+            "Pruned to every other layer, the network computes the same as under a mask that skips the others",
+            0,
+            "max difference",
+            gap(trained, pruned),
+            *rounding(1),
+        ),
+        Claim("A skipped layer gets no gradient at all", depth // 2, "floor(L/2)", without_gradient, *EXACT),
+    ]
+
+
+def _rates_table(p: float, depth: int) -> Table:
+    return Table(
+        title=f"How many layers run in a pass, at depth L = {depth}",
+        columns=["p", "mean $(1-p) L$", "standard deviation"],
+        rows=[[str(q), (1 - q) * depth, (depth * q * (1 - q)) ** 0.5] for q in sorted({*RATES, p})],
+        note="On average the layers cost a fraction p less in training; eval runs all of them, unless pruned.",
+    )
 
 
 NAME = "layer_drop"

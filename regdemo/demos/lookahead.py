@@ -47,63 +47,25 @@ def lookahead(
     """Measure Lookahead around SGD on a quadratic loss, with gradients that are exact and that are noisy."""
     generator = seeded(seed)
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)
-    still = torch.zeros(2 * k, 8, dtype=torch.float64)
-    fast, ours = _paths(start, still, k, alpha)
-    keep = (1 - LR * CURVATURE) ** k
     noise = torch.randn(SYNCS * k, size, generator=generator)
-    at_minimum = torch.zeros(size, dtype=torch.float64)
-    by_alpha = {
-        a: mean_square(_run(regularizers.Lookahead, at_minimum, noise, k, a)[-1]) for a in sorted({alpha, *ALPHAS})
-    }
+    zeros = torch.zeros(size, dtype=torch.float64)  # the minimum
+    by_alpha = {a: mean_square(_run(regularizers.Lookahead, zeros, noise, k, a)[-1]) for a in sorted({alpha, *ALPHAS})}
     expected = _variance(k, alpha)
-    claims = [
-        Claim(
-            "After k steps the weights are a fraction alpha of the way from the start to the fast weights",
-            0,
-            r"$w - (w_0 + \alpha (w_k - w_0))$",
-            gap(ours[k], start + alpha * (fast[k] - start)),
-            *CLOSE,
-        ),
-        Claim(
-            "Just before the first move back, the weights are those of the base optimizer alone",
-            0,
-            "largest difference",
-            gap(ours[k - 1], fast[k - 1]),
-            *CLOSE,
-        ),
-        Claim(
-            "What is left of the initial weights after two moves back",
-            (1 - alpha + alpha * keep) ** 2 * start.mean().item(),
-            r"with $r = (1 - lr\,h)^k$ at curvature $h$: $(1 - \alpha + \alpha r)^2 \bar w_0$",
-            ours[2 * k].mean().item(),
-            *CLOSE,
-        ),
-        Claim(
-            "The variance of the weights after noisy steps",
-            expected,
-            r"with $n$ moves back, $\rho = 1 - \alpha + \alpha r$ and $v$ SGD's variance after $k$ steps: "
-            r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
-            by_alpha[alpha],
-            # A squared Gaussian of variance v has the standard deviation v sqrt(2).
-            *mean_of_normal(2**0.5 * expected, size),
-        ),
-    ]
-    steps, drawn = 6 * k, 0.8 * normal(generator, 6 * k, 1)
-    paths = [path[:, 0].tolist() for path in _paths(start[:1] * 0 + 2, drawn, k, alpha)]
-    at = [float(step) for step in range(steps + 1)]
     return Measurement(
         title=f"Lookahead at k = {k}, alpha = {alpha:g}",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"A weight on a quadratic with noisy gradients: SGD, and Lookahead with k = {k}",
-                x_label="step",
-                y_label="weight",
-                series=[Series(name, at, path) for name, path in zip(("SGD", "Lookahead"), paths, strict=True)],
-                note="The minimum is at 0. The two agree "
-                + (f"until the first move back, in step {k}." if alpha < 1 else "at alpha = 1."),
-            )
+        claims=[
+            *_path_claims(start, k, alpha),
+            Claim(
+                "The variance of the weights after noisy steps",
+                expected,
+                r"with $n$ moves back, $\rho = 1 - \alpha + \alpha r$ and $v$ SGD's variance after $k$ steps: "
+                r"$\alpha^2 v (1 - \rho^{2n}) / (1 - \rho^2)$",
+                by_alpha[alpha],
+                # A squared Gaussian of variance v has the standard deviation v sqrt(2).
+                *mean_of_normal(2**0.5 * expected, size),
+            ),
         ],
+        picture=[_picture(k, alpha, generator)],
         blocks=[
             Text(
                 f"The base optimizer moves the fast weights. After every k of its steps, k = {k} here, the slow "
@@ -120,6 +82,35 @@ def lookahead(
     )
 
 
+def _path_claims(start: torch.Tensor, k: int, alpha: float) -> list[Claim]:
+    """The weights until the second move back, with exact gradients."""
+    still = torch.zeros(2 * k, len(start), dtype=torch.float64)
+    fast, ours = (_run(make, start, still, k, alpha) for make in (None, regularizers.Lookahead))
+    return [
+        Claim(
+            "After k steps the weights are a fraction alpha of the way from the start to the fast weights",
+            0,
+            r"$w - (w_0 + \alpha (w_k - w_0))$",
+            gap(ours[k], start + alpha * (fast[k] - start)),
+            *CLOSE,
+        ),
+        Claim(
+            "Just before the first move back, the weights are those of the base optimizer alone",
+            0,
+            "largest difference",
+            gap(ours[k - 1], fast[k - 1]),
+            *CLOSE,
+        ),
+        Claim(
+            "What is left of the initial weights after two moves back",
+            (1 - alpha + alpha * (1 - LR * CURVATURE) ** k) ** 2 * start.mean().item(),
+            r"with $r = (1 - lr\,h)^k$ at curvature $h$: $(1 - \alpha + \alpha r)^2 \bar w_0$",
+            ours[2 * k].mean().item(),
+            *CLOSE,
+        ),
+    ]
+
+
 def _run(make, start: torch.Tensor, noise: torch.Tensor, k: int, alpha: float) -> torch.Tensor:
     """The weights after each of the noise's steps on CURVATURE w^2 / 2; for many weights, at the end only."""
     w = torch.nn.Parameter(start.clone())
@@ -134,10 +125,6 @@ def _run(make, start: torch.Tensor, noise: torch.Tensor, k: int, alpha: float) -
     return torch.stack([*path, w.detach()] if len(start) >= 100 else path)
 
 
-def _paths(start: torch.Tensor, noise: torch.Tensor, k: int, alpha: float) -> list[torch.Tensor]:
-    return [_run(make, start, noise, k, alpha) for make in (None, regularizers.Lookahead)]
-
-
 def _variance(k: int, alpha: float) -> float:
     """The variance of the weights after SYNCS moves back, from a start at the minimum, noise of variance 1.
 
@@ -149,6 +136,22 @@ def _variance(k: int, alpha: float) -> float:
     gathered = LR**2 * (1 - r**2) / (1 - shrink**2)
     rho = 1 - alpha + alpha * r
     return alpha**2 * gathered * (1 - rho ** (2 * SYNCS)) / (1 - rho**2)
+
+
+def _picture(k: int, alpha: float, generator: torch.Generator) -> Curves:
+    start, noise = torch.full((1,), 2.0, dtype=torch.float64), 0.8 * normal(generator, 6 * k, 1)
+    at = [float(step) for step in range(len(noise) + 1)]
+    return Curves(
+        title=f"A weight on a quadratic with noisy gradients: SGD, and Lookahead with k = {k}",
+        x_label="step",
+        y_label="weight",
+        series=[
+            Series(name, at, _run(make, start, noise, k, alpha)[:, 0].tolist())
+            for name, make in (("SGD", None), ("Lookahead", regularizers.Lookahead))
+        ],
+        note="The minimum is at 0. The two agree "
+        + (f"until the first move back, in step {k}." if alpha < 1 else "at alpha = 1."),
+    )
 
 
 class _Late:

@@ -7,18 +7,15 @@ weight's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
-from regdemo.measure import Wrong, gap, normal, seeded
+from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ACTS_ON = "weights"
 SAY = (
@@ -47,91 +44,21 @@ def lora_dropout(
 ) -> Measurement:
     """Draw masks for one example in a linear layer with one output and an update of rank `rank`."""
     generator = seeded(seed)
-    frozen = torch.nn.utils.skip_init(torch.nn.Linear, INPUTS, 1, dtype=torch.float64)
-    with torch.no_grad():
-        frozen.weight.copy_(normal(generator, 1, INPUTS) / INPUTS**0.5)
-        frozen.bias.zero_()
+    frozen = torch.nn.utils.skip_init(torch.nn.Linear, INPUTS, 1, dtype=torch.float64).requires_grad_(False)
+    frozen.weight.copy_(normal(generator, 1, INPUTS) / INPUTS**0.5)
+    frozen.bias.zero_()
     x = normal(generator, 1, INPUTS)
     layer = _adapted(frozen, rank, p, generator)
-    first = layer(x, generator=generator)
-    kept = torch.arange(INPUTS) < INPUTS // 2  # a drawn mask may drop every input if p is large
-    update = regularizers.weights.lora_dropout(x, layer.a, layer.b, p, scaling=ALPHA / rank, mask=kept)
-    towards_a, towards_b = torch.autograd.grad((frozen(x) + update).square().sum(), (layer.a, layer.b))
-    with torch.no_grad():
-        layer.b.copy_(normal(generator, 1, rank))
-        outputs = layer(x.expand(draws, -1), generator=generator)[:, 0]
-        in_eval = layer.eval()(x)
-        change = ALPHA / rank * (layer.b @ layer.a)[0]
-        parts = change * x[0]
-        half = regularizers.weights.lora_dropout(x, layer.a, layer.b, p, scaling=ALPHA / rank, mask=kept)
-        merged = torch.nn.functional.linear(x, frozen.weight + change)
-    noise = outputs - merged[0, 0]
-    squares = parts.square()
-    variance = p / (1 - p) * squares.sum().item()
-    # The fourth moment of one element's noise, which is -1 with probability p and p / (1 - p) otherwise.
-    fourth = p + p**4 / (1 - p) ** 3
-    spread = (fourth - 3 * (p / (1 - p)) ** 2) * squares.square().sum().item() + 2 * variance**2
-    most = parts.abs().sum().item() * max(1.0, p / (1 - p))
-    claims = [
-        Claim(
-            "In the first step the output is that of the frozen layer", 0, "difference", gap(first, frozen(x)), *EXACT
-        ),
-        Claim(
-            "In the first step the gradient of $B$ is not 0, here with half of the inputs dropped",
-            1,
-            "yes = 1",
-            float(gap(towards_b) > 0),
-            *EXACT,
-        ),
-        Claim("In the first step the gradient of $A$ is 0", 0, "largest entry", gap(towards_a), *EXACT),
-        Claim(
-            "The mean output is that of the merged weight",
-            merged.item(),
-            r"$(W + (\alpha/r) B A) x$",
-            outputs.mean().item(),
-            *mean_of_bounded(variance, most, draws),
-        ),
-        Claim(
-            "The variance of the output is that of the update alone",
-            variance,
-            r"$p/(1-p) \sum_j (\Delta w_j x_j)^2$",
-            noise.square().mean().item(),
-            *mean_of_bounded(spread, most**2, draws),
-        ),
-        Claim(
-            "A dropped element is missing from the update, and the others are scaled by $1/(1-p)$",
-            0,
-            r"difference from $\Delta w \cdot (m x) / (1-p)$",
-            gap(half, parts[kept].sum() / (1 - p)),
-            *rounding(1 + parts.abs().sum().item() / (1 - p)),
-        ),
-        Claim(
-            "In eval the output is that of the merged weight",
-            0,
-            r"difference from $(W + (\alpha/r) B A) x$",
-            gap(in_eval, merged),
-            *rounding(1 + parts.abs().sum().item()),
-        ),
-    ]
-    pretrained = frozen.weight[0].detach() * x[0]
-    deviations = [
-        [(r / (1 - r) * part.square().sum().item()) ** 0.5 for r in RATES] for part in (parts, pretrained + parts)
-    ]
+    first_step = _first_step_claims(layer, x, generator)
+    layer.requires_grad_(False).b.copy_(normal(generator, 1, rank))
+    outputs = layer(x.expand(draws, -1), generator=generator)[:, 0]
+    change = ALPHA / rank * (layer.b @ layer.a)[0]
+    parts = change * x[0]  # what each input adds to the update in eval
+    merged = torch.nn.functional.linear(x, frozen.weight + change)
     return Measurement(
         title=f"LoRA dropout at p = {p:g}, rank {rank}",
-        claims=claims,
-        picture=[
-            Curves(
-                title="Standard deviation of the output by the formula",
-                x_label="p",
-                y_label="standard deviation",
-                series=[
-                    Series("dropout on the update's input", list(RATES), deviations[0]),
-                    Series("dropout on the layer's input", list(RATES), deviations[1]),
-                ],
-                note="On the layer's input, the same mask would disturb the pretrained part as well.",
-            )
-        ],
+        claims=[*first_step, *_trained_claims(layer, x, outputs, parts, merged)],
+        picture=[_picture(parts, frozen.weight[0] * x[0])],
         blocks=[
             Text(
                 f"A frozen layer has {INPUTS} inputs, one output and an update of rank {rank}. One example passes "
@@ -142,7 +69,7 @@ def lora_dropout(
                 columns=["part", "value in eval", "standard deviation in training"],
                 rows=[
                     ["frozen layer", frozen(x).item(), 0.0],
-                    ["update", (merged - frozen(x)).item(), noise.std().item()],
+                    ["update", (merged - frozen(x)).item(), (outputs - merged[0, 0]).std().item()],
                 ],
             ),
         ],
@@ -158,12 +85,95 @@ def _adapted(frozen: torch.nn.Linear, rank: int, p: float, generator: torch.Gene
     return layer
 
 
+def _first_step_claims(layer: regularizers.LoraDropout, x: torch.Tensor, generator: torch.Generator) -> list[Claim]:
+    frozen, first = layer.layer(x), layer(x, generator=generator)
+    towards_a, towards_b = torch.autograd.grad((frozen + _update_of_half(layer, x)).square().sum(), (layer.a, layer.b))
+    return [
+        Claim("In the first step the output is that of the frozen layer", 0, "difference", gap(first, frozen), *EXACT),
+        Claim(
+            "In the first step the gradient of $B$ is not 0, here with half of the inputs dropped",
+            1,
+            "yes = 1",
+            float(gap(towards_b) > 0),
+            *EXACT,
+        ),
+        Claim("In the first step the gradient of $A$ is 0", 0, "largest entry", gap(towards_a), *EXACT),
+    ]
+
+
+def _update_of_half(layer: regularizers.LoraDropout, x: torch.Tensor) -> torch.Tensor:
+    """The update in training when the last half of the inputs is dropped; a drawn mask may drop all if p is large."""
+    kept = torch.arange(INPUTS) < INPUTS // 2
+    return regularizers.weights.lora_dropout(x, layer.a, layer.b, layer.p, scaling=layer.scaling, mask=kept)
+
+
+def _trained_claims(
+    layer: regularizers.LoraDropout, x: torch.Tensor, outputs: torch.Tensor, parts: torch.Tensor, merged: torch.Tensor
+) -> list[Claim]:
+    """The outputs under the drawn masks, the update under a given one, and the output in eval."""
+    p, draws = layer.p, len(outputs)
+    size, squares = parts.abs().sum().item(), parts.square()
+    variance = p / (1 - p) * squares.sum().item()
+    # The fourth moment of one element's noise, which is -1 with probability p and p / (1 - p) otherwise.
+    fourth = p + p**4 / (1 - p) ** 3
+    spread = (fourth - 3 * (p / (1 - p)) ** 2) * squares.square().sum().item() + 2 * variance**2
+    most = size * max(1.0, p / (1 - p))
+    return [
+        Claim(
+            "The mean output is that of the merged weight",
+            merged.item(),
+            r"$(W + (\alpha/r) B A) x$",
+            outputs.mean().item(),
+            *mean_of_bounded(variance, most, draws),
+        ),
+        Claim(
+            "The variance of the output is that of the update alone",
+            variance,
+            r"$p/(1-p) \sum_j (\Delta w_j x_j)^2$",
+            mean_square(outputs - merged),
+            *mean_of_bounded(spread, most**2, draws),
+        ),
+        Claim(
+            "A dropped element is missing from the update, and the others are scaled by $1/(1-p)$",
+            0,
+            r"difference from $\Delta w \cdot (m x) / (1-p)$",
+            gap(_update_of_half(layer, x), parts[: INPUTS // 2].sum() / (1 - p)),
+            *rounding(1 + size / (1 - p)),
+        ),
+        Claim(
+            "In eval the output is that of the merged weight",
+            0,
+            r"difference from $(W + (\alpha/r) B A) x$",
+            gap(layer.eval()(x), merged),
+            *rounding(1 + size),
+        ),
+    ]
+
+
+def _picture(update: torch.Tensor, pretrained: torch.Tensor) -> Curves:
+    """The deviation over p, from what each input adds to the two parts of the output in eval."""
+    return Curves(
+        title="Standard deviation of the output by the formula",
+        x_label="p",
+        y_label="standard deviation",
+        series=[
+            Series(
+                f"dropout on the {whose} input",
+                list(RATES),
+                [(r / (1 - r) * parts.square().sum().item()) ** 0.5 for r in RATES],
+            )
+            for whose, parts in (("update's", update), ("layer's", pretrained + update))
+        ],
+        note="On the layer's input, the same mask would disturb the pretrained part as well.",
+    )
+
+
 def _on_the_layer(right, *args, **options):
     """The module with dropout on the input of the frozen layer as well."""
     module = right(*args, **options)
     plain = module.forward
 
-    def forward(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         return plain(regularizers.dropout(x, module.p, module.training, generator=generator), generator=generator)
 
     module.forward = forward
@@ -171,12 +181,6 @@ def _on_the_layer(right, *args, **options):
 
 
 UPDATE = "regdemo.regularizers.weights.lora_dropout"  # where the module looks it up
-
-
-def _linear(x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
-    return scaling * x @ a.T @ b.T
-
-
 WRONG = [
     Wrong("on the input of the frozen layer too", "LoraDropout", _on_the_layer),
     Wrong(
@@ -203,7 +207,7 @@ WRONG = [
         "drops the update as a whole",
         UPDATE,
         lambda right, x, a, b, p, training=True, scaling=1.0, generator=None, mask=None: regularizers.dropout(
-            _linear(x, a, b, scaling), p, training, generator=generator
+            scaling * x @ a.T @ b.T, p, training, generator=generator
         ),
     ),
 ]

@@ -13,12 +13,12 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
-    from torch import Generator
+    from torch import Generator, Tensor
 
 ACTS_ON = "weights"
 SAY = (
@@ -32,16 +32,12 @@ WRONG_ANSWER = (
     "short weights too, or a clamp of single weights, which can change the direction. And the norm is that of one "
     "unit's incoming weights, a row of nn.Linear's (out, in) matrix, not that of the whole matrix."
 )
-CARDS = (
-    "Q18.428",
-    "Q18.429",
-    "Q18.430",
-    "Q18.431",
-)
+CARDS = ("Q18.428", "Q18.429", "Q18.430", "Q18.431")
 
 TRIED = 2_000  # random points of the ball that could be nearer
 EXAMPLES, STEPS = 40, 60
 RATES = (0.1, 1.0, 10.0)
+WAYS = ("max-norm", "L2", "neither")  # of holding the weights
 
 
 def max_norm(
@@ -52,26 +48,46 @@ def max_norm(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Project random weights, then train a logistic model with the bound, with an L2 penalty, and with neither."""
-
-    generator = torch.Generator().manual_seed(seed)
-    # Norms from half of the limit to twice the limit.
-    weight = torch.randn(units, inputs, generator=generator, dtype=torch.float64)
-    sizes = limit * torch.linspace(0.5, 2, units, dtype=torch.float64)
+    generator = seeded(seed)
+    weight = normal(generator, units, inputs)
+    sizes = limit * torch.linspace(0.5, 2, units, dtype=torch.float64)  # norms from limit / 2 to limit * 2
     weight = weight / weight.norm(dim=1, keepdim=True) * sizes[:, None]
     bounded = regularizers.max_norm(weight, limit)
     norms = bounded.norm(dim=1)
+    return Measurement(
+        title=f"Max-norm at limit {limit:g}",
+        claims=[
+            *_norm_claims(weight, sizes, bounded, limit),
+            *_projection_claims(weight, bounded, limit, generator),
+            *(trained := _trained(limit, generator)).claims,
+        ],
+        picture=trained.picture,
+        blocks=[
+            Text(
+                f"After each step a unit's weight vector that is longer than {limit:g} is scaled back to that length. "
+                "Within the limit max-norm does not pull the weights, so unlike L2 it costs a short weight vector "
+                "nothing. And it bounds the norm at any learning rate."
+            ),
+            *trained.blocks,
+            Table(
+                title="Norms of the weights into each unit of a random layer"
+                + (f", the first 8 of {units:,}" if units > 8 else ""),
+                columns=["unit", "before projection", "after"],
+                rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
+            ),
+        ],
+    )
+
+
+def _norm_claims(weight: Tensor, sizes: Tensor, bounded: Tensor, limit: float) -> list[Claim]:
+    """The projection, unit by unit: within the limit and beyond it."""
     short = sizes < limit * (1 - 1e-12)
-    inside = torch.randn(TRIED, inputs, generator=generator, dtype=torch.float64)
-    inside = inside / inside.norm(dim=1, keepdim=True)
-    inside = limit * inside * torch.rand(TRIED, 1, generator=generator, dtype=torch.float64)
-    nearest = (weight[-1] - bounded[-1]).norm().item()
-    train_claims, train_blocks = _train(limit, generator)
-    claims = [
+    return [
         Claim(
             "No unit's weight vector is longer than the limit",
             0,
             "largest excess",
-            max(0.0, (norms - limit).max().item()),
+            max(0.0, (bounded.norm(dim=1) - limit).max().item()),
             *rounding(limit, digits=1e-12),
         ),
         Claim(
@@ -86,97 +102,83 @@ def max_norm(
             0,
             r"largest $w - c\, w_0/|w_0|$",
             (bounded - limit * weight / sizes[:, None])[~short].abs().sum().item(),
-            *rounding(limit * units, digits=1e-9),
+            *rounding(limit * len(sizes), digits=1e-9),
         ),
+    ]
+
+
+def _projection_claims(weight: Tensor, bounded: Tensor, limit: float, generator: Generator) -> list[Claim]:
+    """It is torch's, the nearest point of the ball, and idempotent."""
+    inside = normal(generator, TRIED, weight.shape[1])
+    inside = inside / inside.norm(dim=1, keepdim=True)
+    inside = limit * inside * torch.rand(TRIED, 1, generator=generator, dtype=torch.float64)
+    nearest = (weight[-1] - bounded[-1]).norm().item()
+    nearer = int(((weight[-1] - inside).norm(dim=1) < nearest * (1 - 1e-12)).sum())
+    return [
         Claim(
             "The projection is that of torch.renorm",
             0,
             "largest difference",
-            (bounded - torch.renorm(weight, 2, 0, limit)).abs().max().item(),
+            gap(bounded, torch.renorm(weight, 2, 0, limit)),
             *rounding(limit),
         ),
         Claim(
             f"None of {TRIED:,} random points within the limit is nearer to a unit's old weights than their projection",
             0,
             "nearer points",
-            int(((weight[-1] - inside).norm(dim=1) < nearest * (1 - 1e-12)).sum()),
+            nearer,
             *EXACT,
         ),
         Claim(
             "A second projection changes nothing",
             0,
             "largest change",
-            (regularizers.max_norm(bounded, limit) - bounded).abs().max().item(),
+            gap(regularizers.max_norm(bounded, limit), bounded),
             *rounding(limit, digits=1e-12),
         ),
-        *train_claims,
     ]
-    return Measurement(
-        title=f"Max-norm at limit {limit:g}",
-        claims=claims,
-        picture=train_blocks[:1],
-        blocks=[
-            Text(
-                f"After each step a unit's weight vector that is longer than {limit:g} is scaled back to that length. "
-                "Within the limit max-norm does not pull the weights, so unlike L2 it costs a short weight vector "
-                "nothing. And it bounds the norm at any learning rate."
-            ),
-            *train_blocks[1:],
-            Table(
-                title="Norms of the weights into each unit of a random layer"
-                + (f", the first 8 of {units:,}" if units > 8 else ""),
-                columns=["unit", "before projection", "after"],
-                rows=[[unit, sizes[unit].item(), norms[unit].item()] for unit in range(min(units, 8))],
-            ),
-        ],
-    )
 
 
-def _train(limit: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _trained(limit: float, generator: Generator) -> Measurement:
     """A logistic model on separable data, where the weights grow without end if nothing holds them."""
-
-    x = torch.randn(EXAMPLES, 5, generator=generator, dtype=torch.float64)
-    t = x[:, 0].sign()
-
-    def run(rate: float, how: str) -> list[float]:
-        w = torch.zeros(1, 5, dtype=torch.float64)
-        norms = [0.0]
-        for _ in range(STEPS):
-            leaf = w.clone().requires_grad_()
-            loss = torch.nn.functional.softplus(-t * (x @ leaf[0])).mean()
-            if how == "L2":
-                loss = loss + regularizers.l2_penalty([leaf], 0.05)
-            w = w - rate * torch.autograd.grad(loss, leaf)[0]
-            if how == "max-norm":
-                w = regularizers.max_norm(w, limit)
-            norms.append(w.norm().item())
-        return norms
-
-    paths: dict[tuple[float, str], list[float]] = {
-        (rate, how): run(rate, how) for rate in RATES for how in ("max-norm", "L2", "neither")
-    }
-    claims = [
-        Claim(
-            f"Trained at lr = {RATES[-1]:g}, no step ends beyond the limit",
-            0,
-            "largest excess",
-            max(0.0, *(norm - limit for norm in paths[RATES[-1], "max-norm"])),
-            *rounding(limit, digits=1e-12),
-        ),
-    ]
+    x = normal(generator, EXAMPLES, 5)
+    target = x[:, 0].sign()
+    paths = {(rate, how): _path(x, target, rate, how, limit) for rate in RATES for how in WAYS}
+    claim = Claim(
+        f"Trained at lr = {RATES[-1]:g}, no step ends beyond the limit",
+        0,
+        "largest excess",
+        max(0.0, *(norm - limit for norm in paths[RATES[-1], "max-norm"])),
+        *rounding(limit, digits=1e-12),
+    )
     steps = [float(step) for step in range(STEPS + 1)]
     curves = Curves(
         title=f"|w| of a logistic model on separable data, lr = {RATES[1]:g}",
         x_label="step",
         y_label="|w|",
-        series=[Series(how, steps, paths[RATES[1], how]) for how in ("max-norm", "L2", "neither")],
+        series=[Series(how, steps, paths[RATES[1], how]) for how in WAYS],
     )
     table = Table(
         title=f"The largest |w| of the logistic model in {STEPS} steps",
         columns=["lr", "max-norm", r"L2, $0.05 |w|^2$", "neither"],
-        rows=[[f"{r:g}", *(max(paths[r, how]) for how in ("max-norm", "L2", "neither"))] for r in RATES],
+        rows=[[f"{rate:g}", *(max(paths[rate, how]) for how in WAYS)] for rate in RATES],
     )
-    return claims, [curves, table]
+    return Measurement("", [claim], [table], [curves])
+
+
+def _path(x: Tensor, target: Tensor, rate: float, how: str, limit: float) -> list[float]:
+    """The norm of the weights before the first step and after each."""
+    w, norms = torch.zeros(1, 5, dtype=torch.float64), [0.0]
+    for _ in range(STEPS):
+        leaf = w.clone().requires_grad_()
+        loss = torch.nn.functional.softplus(-target * (x @ leaf[0])).mean()
+        if how == "L2":
+            loss = loss + regularizers.l2_penalty([leaf], 0.05)
+        w = w - rate * torch.autograd.grad(loss, leaf)[0]
+        if how == "max-norm":
+            w = regularizers.max_norm(w, limit)
+        norms.append(w.norm().item())
+    return norms
 
 
 NAME = "max_norm"

@@ -50,83 +50,28 @@ def spectral_norm(
     """Normalize the weights of a chain of square layers, and measure how far each stretches a vector."""
     generator = seeded(seed)
     plain = [normal(generator, size, size) / size**0.5 for _ in range(layers)]
-    chain = [_normalized(weight, steps, generator) for weight in plain]
-    weights = [layer.weight.detach() for layer in chain]
-    largest = torch.linalg.matrix_norm(plain[0], 2).item()
+    weights = [_normalized(weight, steps, generator).weight.detach() for weight in plain]
     tiny = _normalized(plain[0] / 1_000, steps, generator).weight.detach()
-    slack = log(size) / steps
-    reason = f"power iteration: about ln(n)/steps = {slack:.1g}"
-
     slow = _normalized(plain[0], 1, generator)
-    passes = [torch.linalg.matrix_norm(slow.weight.detach(), 2).item() for _ in range(PASSES)]
+    passes = [_largest(slow.weight.detach()) for _ in range(PASSES)]
     slow.eval()
-    points = normal(generator, POINTS, size)
-    product = torch.eye(size, dtype=torch.float64).expand(POINTS, -1, -1)
-    for weight in weights:
-        points = points @ weight.T
-        product = (points > 0)[..., None] * (weight @ product)
-        points = points.relu()
-    claims = [
-        Claim(
-            "The largest singular value becomes 1",
-            1,
-            r"$\sigma_1(W / \sigma_1) = 1$",
-            torch.linalg.matrix_norm(weights[0], 2).item(),
-            slack,
-            reason,
-        ),
-        Claim(
-            "The result is the weights divided by their largest singular value",
-            0,
-            r"$\max |\bar{W} - W / \sigma_1|$",
-            gap(weights[0], plain[0] / largest),
-            slack,
-            reason,
-        ),
-        Claim(
-            "Weights a thousandth as large give the same result",
-            0,
-            r"$\max |\bar{W} - \bar{W}'|$",
-            gap(tiny, weights[0]),
-            slack,
-            reason,
-        ),
-        Claim(
-            "The estimate comes from below, so the result is too large until it has converged",
-            0,
-            "by how much the largest singular value is below 1",
-            max(0.0, 1 - min(passes)),
-            *rounding(1),
-        ),
-        Claim(
-            f"The chain brings no two nearby inputs farther apart; layers: {layers}",
-            0,
-            "by how much the Jacobian's largest singular value exceeds 1",
-            max(0.0, torch.linalg.matrix_norm(product, 2).max().item() - 1),
-            layers * slack,
-            reason,
-        ),
-        Claim("In eval the weight stays as it is", 0, "largest change", gap(slow.weight, slow.weight), *EXACT),
-    ]
-    values = torch.linalg.svdvals(plain[0])
-    frobenius = values / values.square().sum().sqrt()
-    places = [float(place) for place in range(1, size + 1)]
+    slack = log(size) / steps
+    bound = slack, f"power iteration: about ln(n)/steps = {slack:.1g}"
     return Measurement(
         title=f"Spectral norm: units {size}, layers {layers}",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"Singular values of a random {size} x {size} matrix",
-                x_label="number of the singular value, largest first",
-                y_label="value",
-                series=[
-                    Series("as drawn", places, values.tolist()),
-                    Series("divided by the spectral norm", places, torch.linalg.svdvals(weights[0]).tolist()),
-                    Series("divided by the Frobenius norm", places, frobenius.tolist()),
-                ],
-                note="Divided by the spectral norm, the largest value is 1; divided by the Frobenius norm, it is less.",
-            )
+        claims=[
+            *_weight_claims(plain[0], weights[0], tiny, bound),
+            Claim(
+                "The estimate comes from below, so the result is too large until it has converged",
+                0,
+                "by how much the largest singular value is below 1",
+                max(0.0, 1 - min(passes)),
+                *rounding(1),
+            ),
+            _chain_claim(weights, normal(generator, POINTS, size), bound),
+            Claim("In eval the weight stays as it is", 0, "largest change", gap(slow.weight, slow.weight), *EXACT),
         ],
+        picture=[_picture(plain[0], weights[0])],
         blocks=[
             Text(
                 f"The chain has square layers of {size} units with ReLU between them, normalized by torch's "
@@ -148,8 +93,66 @@ def _normalized(weight: Tensor, steps: int, generator: torch.Generator) -> Any:
     with torch.no_grad():
         layer.weight.copy_(weight)
     with global_generator(generator):  # the first vector of the power iteration
-        normalized: Any = torch.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=steps)
-    return normalized
+        return torch.nn.utils.parametrizations.spectral_norm(layer, n_power_iterations=steps)
+
+
+def _largest(matrix: Tensor) -> float:
+    """The largest singular value; of several matrices, that of all."""
+    return torch.linalg.matrix_norm(matrix, 2).max().item()
+
+
+def _weight_claims(plain: Tensor, normalized: Tensor, tiny: Tensor, bound: tuple[float, str]) -> list[Claim]:
+    """One layer's weight before and after; tiny: what becomes of a thousandth of it."""
+    return [
+        Claim("The largest singular value becomes 1", 1, r"$\sigma_1(W / \sigma_1) = 1$", _largest(normalized), *bound),
+        Claim(
+            "The result is the weights divided by their largest singular value",
+            0,
+            r"$\max |\bar{W} - W / \sigma_1|$",
+            gap(normalized, plain / _largest(plain)),
+            *bound,
+        ),
+        Claim(
+            "Weights a thousandth as large give the same result",
+            0,
+            r"$\max |\bar{W} - \bar{W}'|$",
+            gap(tiny, normalized),
+            *bound,
+        ),
+    ]
+
+
+def _chain_claim(weights: list[Tensor], points: Tensor, bound: tuple[float, str]) -> Claim:
+    """The Jacobian at each point of the layers in a chain, with ReLU between them."""
+    product = torch.eye(points.shape[1], dtype=torch.float64).expand(len(points), -1, -1)
+    for weight in weights:
+        points = points @ weight.T
+        product = (points > 0)[..., None] * (weight @ product)
+        points = points.relu()
+    return Claim(
+        f"The chain brings no two nearby inputs farther apart; layers: {len(weights)}",
+        0,
+        "by how much the Jacobian's largest singular value exceeds 1",
+        max(0.0, _largest(product) - 1),
+        len(weights) * bound[0],
+        bound[1],
+    )
+
+
+def _picture(plain: Tensor, normalized: Tensor) -> Curves:
+    values, size = torch.linalg.svdvals(plain), len(plain)
+    places = [float(place) for place in range(1, size + 1)]
+    return Curves(
+        title=f"Singular values of a random {size} x {size} matrix",
+        x_label="number of the singular value, largest first",
+        y_label="value",
+        series=[
+            Series("as drawn", places, values.tolist()),
+            Series("divided by the spectral norm", places, torch.linalg.svdvals(normalized).tolist()),
+            Series("divided by the Frobenius norm", places, (values / values.square().sum().sqrt()).tolist()),
+        ],
+        note="Divided by the spectral norm, the largest value is 1; divided by the Frobenius norm, it is less.",
+    )
 
 
 def _instead(change: Any) -> Any:

@@ -14,9 +14,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, rounding
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, global_generator, normal, seeded
 from regdemo.parameters import SEED, Parameter
-from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,7 @@ WRONG_ANSWER = (
     r"weight_decay = $\lambda$'. Its gradient is $2 \lambda w$, so it is weight_decay = $2 \lambda$, in SGD and "
     "Adam, not in AdamW."
 )
-CARDS = (
-    "Q18.150",
-    "Q18.151",
-    "Q18.152",
-    "Q18.153",
-)
+CARDS = ("Q18.150", "Q18.151", "Q18.152", "Q18.153")
 
 LR, STEPS = 1e-2, 200
 SCALES = (0.01, 1.0, 100.0)  # standard deviations of the gradients that a weight meets
@@ -55,44 +50,28 @@ def weight_decay(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure what AdamW and Adam with an L2 penalty do to the same weights under the same gradients."""
-
-    generator = torch.Generator().manual_seed(seed)
-    claims, blocks = _first_step(weight_decay, generator)
-    more_claims, more_blocks = _many_steps(weight_decay, generator)
-    group_claims, group_blocks = _groups(weight_decay, generator)
+    generator = seeded(seed)
+    first, many = _first_step(weight_decay, generator), _many_steps(weight_decay, generator)
+    groups = _groups(weight_decay, generator)
     return Measurement(
         title=f"Weight decay at {weight_decay:g}",
-        claims=[*claims, *more_claims, *group_claims],
-        picture=more_blocks[:1],
+        claims=[*first.claims, *many.claims, *groups.claims],
+        picture=many.picture,
         blocks=[
             Text(
                 rf"AdamW multiplies each weight by $1 - \eta \lambda$ = {1 - LR * weight_decay:g} "
                 r"in each step, then takes Adam's step. An L2 penalty adds $\lambda w$ to the gradient instead, and "
                 "Adam divides the sum's running mean by the root of its running mean square."
             ),
-            *blocks,
-            *more_blocks[1:],
-            *group_blocks,
+            *first.blocks,
+            *many.blocks,
+            *groups.blocks,
         ],
     )
 
 
-def _run(make: Callable[..., torch.optim.Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
-    """The weights after each step, from `start`, when the gradients are those handed in."""
-
-    w = torch.nn.Parameter(start.clone())
-    optimizer = make([w], lr=LR, **options)
-    path = [start]
-    for gradient in gradients:
-        w.grad = gradient.clone()
-        optimizer.step()
-        path.append(w.detach().clone())
-    return torch.stack(path)
-
-
-def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _first_step(wd: float, generator: Generator) -> Measurement:
     """One step at a data gradient of 0, and plain SGD, where L2 and weight decay agree."""
-
     start = 1 + torch.rand(8, generator=generator, dtype=torch.float64)  # above 0, so that L2 moves all one way
     zero = torch.zeros(1, *start.shape, dtype=torch.float64)
     by_decay = (start - _run(torch.optim.AdamW, start, zero, weight_decay=wd)[-1]).mean().item()
@@ -113,103 +92,122 @@ def _first_step(wd: float, generator: Generator) -> tuple[list[Claim], list[Bloc
             r"Under SGD, weight_decay = $2 \lambda$ is the penalty $\lambda \sum w^2$",
             0,
             "largest difference",
-            sgd.abs().max().item(),
+            gap(sgd),
             *ROUNDING,
         ),
     ]
-    block = Table(
+    table = Table(
         title=f"One step from a mean weight of {start.mean().item():.4g} at a data gradient of 0, lr = {LR:g}",
         columns=["optimizer", "mean move"],
         rows=[[f"AdamW, weight_decay = {wd:g}", by_decay], [f"Adam, L2 coefficient {wd:g}", by_l2]],
         note="Adam normalizes what it is given: in the first step a penalty alone, its gradient far above eps, moves a "
         "weight by lr whatever the coefficient.",
     )
-    return claims, [block]
+    return Measurement("", claims, [table])
 
 
-def _many_steps(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
-    """What is left of a weight of 1 after STEPS steps: its path from 1 less its path from 0, on the same gradients."""
+def _run(make: Callable[..., torch.optim.Optimizer], start: Tensor, gradients: Tensor, **options: Any) -> Tensor:
+    """The weights after each step, from `start`, when the gradients are those handed in."""
+    w = torch.nn.Parameter(start.clone())
+    optimizer = make([w], lr=LR, **options)
+    path = [start]
+    for gradient in gradients:
+        w.grad = gradient.clone()
+        optimizer.step()
+        path.append(w.detach().clone())
+    return torch.stack(path)
 
+
+def _many_steps(wd: float, generator: Generator) -> Measurement:
+    """STEPS steps of weights that start at 1 and of ones that start at 0, on the same gradients of each scale."""
     scales = torch.tensor(SCALES, dtype=torch.float64).repeat_interleave(REPEATS)
-    gradients = torch.randn(STEPS, len(scales), generator=generator, dtype=torch.float64) * scales
+    gradients = normal(generator, STEPS, len(scales)) * scales
     gradients = gradients.unsqueeze(1).expand(-1, 2, -1)
     start = torch.tensor([[1.0], [0.0]], dtype=torch.float64).expand(2, len(scales))
     decayed = _run(torch.optim.AdamW, start, gradients, weight_decay=wd)
     same = _run(torch.optim.Adam, start, gradients, weight_decay=wd, decoupled_weight_decay=True)
     plain = _run(torch.optim.Adam, start, gradients)
-    by_l2_path = _run(torch.optim.Adam, start, gradients, weight_decay=wd)
-    by_l2 = by_l2_path[-1]
+    by_adamw, by_l2 = _remains(decayed), _remains(_run(torch.optim.Adam, start, gradients, weight_decay=wd))
     expected = decayed[:-1] * (1 - LR * wd) + plain.diff(dim=0)
-    left = (decayed[-1, 0] - decayed[-1, 1]).view(len(SCALES), REPEATS).mean(1).tolist()
-    left_by_l2 = (by_l2[0] - by_l2[1]).view(len(SCALES), REPEATS).mean(1).tolist()
-    keep = (1 - LR * wd) ** STEPS
+    left = [[path[-1] for path in paths] for paths in (by_adamw, by_l2)]
     claims = [
         Claim(
             "Each AdamW step is Adam's step and the decay",
             0,
             r"$w' - (w - \eta \lambda w)$ - Adam's step",
-            (decayed[1:] - expected).abs().max().item(),
+            gap(decayed[1:], expected),
             *ROUNDING,
         ),
         Claim(
             "Adam with decoupled_weight_decay=True is AdamW, bit for bit",
             0,
             r"$\max |w - w_{AdamW}|$",
-            (same - decayed).abs().max().item(),
+            gap(same, decayed),
             *EXACT,
         ),
+        *_remains_claims(wd, *left),
+    ]
+    return Measurement("", claims, [_remains_table(wd, *left)], [_picture(by_adamw, by_l2)])
+
+
+def _remains(path: Tensor) -> list[list[float]]:
+    """What is left of a weight of 1 after each step, at each scale: its path from 1 less its path from 0."""
+    return (path[:, 0] - path[:, 1]).view(-1, len(SCALES), REPEATS).mean(2).T.tolist()
+
+
+def _remains_claims(wd: float, by_adamw: list[float], by_l2: list[float]) -> list[Claim]:
+    return [
         *(
             Claim(
                 f"What AdamW leaves of a weight of 1, at gradients of scale {scale:g}",
-                keep,
+                (1 - LR * wd) ** STEPS,
                 rf"$(1 - \eta \lambda)^{{{STEPS}}}$",
-                value,
+                left,
                 *ROUNDING,
             )
-            for scale, value in zip(SCALES, left, strict=True)
+            for scale, left in zip(SCALES, by_adamw, strict=True)
         ),
         Claim(
             "Under L2, the larger a weight's gradients, the less it decays",
             len(SCALES) - 1,
             "pairs of scales in that order",
-            sum(less < more for less, more in pairwise(left_by_l2)),
+            sum(less < more for less, more in pairwise(by_l2)),
             *EXACT,
         ),
     ]
-    block = Table(
+
+
+def _remains_table(wd: float, by_adamw: list[float], by_l2: list[float]) -> Table:
+    return Table(
         title=f"What {STEPS} steps leave of a weight of 1, lr = {LR:g}, coefficient {wd:g}",
         columns=["scale of its gradients", "AdamW", "Adam with L2"],
-        rows=[[f"{s:g}", ours, theirs] for s, ours, theirs in zip(SCALES, left, left_by_l2, strict=True)],
-        note=rf"AdamW leaves $(1 - \eta \lambda)^{{{STEPS}}}$ = {keep:.4g} at each scale. Under L2 what is left "
-        "depends on the scale of the gradients.",
+        rows=[[f"{scale:g}", *left] for scale, *left in zip(SCALES, by_adamw, by_l2, strict=True)],
+        note=rf"AdamW leaves $(1 - \eta \lambda)^{{{STEPS}}}$ = {(1 - LR * wd) ** STEPS:.4g} at each scale. Under L2 "
+        "what is left depends on the scale of the gradients.",
     )
+
+
+def _picture(by_adamw: list[list[float]], by_l2: list[list[float]]) -> Curves:
     at = [float(step) for step in range(STEPS + 1)]
-    remains = {
-        name: (path[:, 0] - path[:, 1]).view(-1, len(SCALES), REPEATS).mean(2).T.tolist()
-        for name, path in (("AdamW", decayed), ("Adam with L2", by_l2_path))
-    }
-    curves = Curves(
+    return Curves(
         title="What is left of a weight of 1, for gradients of three scales",
         x_label="step",
         y_label="what is left",
         series=[
-            Series("AdamW, each scale", at, remains["AdamW"][0]),
+            Series("AdamW, each scale", at, by_adamw[0]),
             *(
                 Series(f"Adam with L2, gradients of {scale:g}", at, left)
-                for scale, left in zip(SCALES, remains["Adam with L2"], strict=True)
+                for scale, left in zip(SCALES, by_l2, strict=True)
             ),
         ],
         note="What is left: of two weights with the same gradients one starts at 1, the other at 0; this is their "
         "difference. AdamW decays a weight at one rate; under L2 the decay depends on the scale of its gradients.",
     )
-    return claims, [curves, block]
 
 
-def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _groups(wd: float, generator: Generator) -> Measurement:
     """Which parameters of a small model a step of AdamW decays, with its groups and without."""
-
-    with torch.random.fork_rng(devices=[]):  # layers draw their weights from the global generator
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+    with global_generator(generator):  # layers draw their weights from it
         model = torch.nn.ModuleDict(
             {"embedding": torch.nn.Embedding(11, 6), "linear": torch.nn.Linear(6, 6), "norm": torch.nn.LayerNorm(6)}
         )
@@ -218,7 +216,7 @@ def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     torch.optim.AdamW(groups, lr=LR).step()
-    moved = {name: (p.detach() - before[name]).abs().max().item() for name, p in model.named_parameters()}
+    moved = {name: gap(p.detach(), before[name]) for name, p in model.named_parameters()}
     ungrouped = torch.nn.Parameter(torch.ones(6))
     ungrouped.grad = torch.zeros(6)
     torch.optim.AdamW([ungrouped], lr=LR, weight_decay=wd).step()
@@ -239,13 +237,13 @@ def _groups(wd: float, generator: Generator) -> tuple[list[Claim], list[Block]]:
             *rounding(1),
         ),
     ]
-    block = Table(
+    table = Table(
         title="decay_groups(model, weight_decay): one step at a data gradient of 0",
         columns=["parameter", "shape", "largest move"],
         rows=[[name, "x".join(map(str, p.shape)), moved[name]] for name, p in model.named_parameters()],
         note="A norm's gain and a bias are exempt by convention; AdamW's defaults decay them too.",
     )
-    return claims, [block]
+    return Measurement("", claims, [table])
 
 
 ADAMW = "torch.optim.AdamW"
