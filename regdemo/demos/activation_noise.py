@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import Annotated
 
+import torch
+
 from regdemo import regularizers
 from regdemo.bounds import mean_of_normal, mean_of_squares, rounding
 from regdemo.measure import Wrong, identity_in_eval, keeps_mean, mean_square, normal, seeded
@@ -31,7 +33,7 @@ WRONG_ANSWER = (
 CARDS = ("Q18.224", "Q18.225", "Q18.226", "Q18.227")
 
 FEATURES, EXAMPLES = 8, 200
-SCALES = (1, 2, 4, 8, 16)
+SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
 P = 0.2  # of the Gaussian dropout next to it
 
 
@@ -45,61 +47,20 @@ def activation_noise(
     generator = seeded(seed)
     x, w = normal(generator, EXAMPLES, FEATURES), normal(generator, FEATURES)
     target = x @ w + normal(generator, EXAMPLES)
-    clean = mean_square(target - x @ w)
     passes = x.expand(draws, EXAMPLES, FEATURES)
     y = regularizers.activation_noise(passes, std, generator=generator)
     larger = regularizers.activation_noise(10 * passes, std, generator=generator) - 10 * passes
-    noisy = mean_square(target - y @ w)
+    clean, noisy = mean_square(target - x @ w), mean_square(target - y @ w)
     n, penalty = draws * EXAMPLES, std**2 * w.square().sum().item()
-    cross, _ = mean_of_normal(2 * sqrt(penalty * clean), n)
-    square, reason = mean_of_squares([penalty], n)
     rounded, _ = rounding(100 + penalty)
-    tolerance, chi_square = mean_of_squares([std**2], n * FEATURES)
-    slip, reason_of_mean = mean_of_normal(std, n * FEATURES)
-    claims = [
-        keeps_mean((y - x).mean().item(), 0, (slip + rounded, reason_of_mean)),
-        *(
-            Claim(
-                rf"The variance is $\sigma^2${where}",
-                std**2,
-                r"$\sigma^2$",
-                mean_square(noise),
-                tolerance + rounded,
-                chi_square,
-            )
-            for where, noise in (("", y - x), (" on activations ten times as large too", larger))
-        ),
-        Claim(
-            "In front of a linear layer the noise adds a penalty on its weights to the squared error",
-            penalty,
-            r"$\sigma^2 |w|^2$",
-            noisy - clean,
-            cross + square + rounded,
-            f"{reason}, and a normal one",
-        ),
-        identity_in_eval(regularizers.activation_noise(x, std, training=False), x),
-    ]
-    ones = x.new_ones(n)
-    relative = {
-        "added": [regularizers.activation_noise(k * ones, std, generator=generator) / k - 1 for k in SCALES],
-        f"multiplied, Gaussian dropout at p = {P}": [
-            regularizers.gaussian_dropout(k * ones, P, generator=generator) / k - 1 for k in SCALES
-        ],
-    }
-    at = [float(k) for k in SCALES]
     return Measurement(
         title=f"Activation noise of size {std:g}",
-        claims=claims,
-        picture=[
-            Curves(
-                title="The size of the noise relative to the activations, as they grow",
-                x_label="scale of the activations",
-                y_label="std of the noise / activation",
-                series=[Series(name, at, [mean_square(e) ** 0.5 for e in es]) for name, es in relative.items()],
-                note="Added noise of one size matters less for larger activations. "
-                "Multiplied noise grows with them, so its relative size stays the same.",
-            )
+        claims=[
+            *_noise_claims(std, y - x, larger, rounded),
+            _penalty_claim(penalty, clean, noisy, n, rounded),
+            identity_in_eval(regularizers.activation_noise(x, std, training=False), x),
         ],
+        picture=[_relative_sizes(std, n, generator)],
         blocks=[
             Text(
                 f"In training, noise $n$ from $N(0, {std:g}^2)$ is added to each activation. The output of a linear "
@@ -117,6 +78,47 @@ def activation_noise(
                 note="Noise left on in eval adds this penalty to the squared error, on average.",
             ),
         ],
+    )
+
+
+def _noise_claims(std: float, noise: torch.Tensor, larger: torch.Tensor, rounded: float) -> list[Claim]:
+    """The moments of the noise, on activations and on ten times as large ones."""
+    slip, reason = mean_of_normal(std, noise.numel())
+    tolerance, chi_square = mean_of_squares([std**2], noise.numel())
+    value, bound = (std**2, r"$\sigma^2$"), (tolerance + rounded, chi_square)
+    return [
+        keeps_mean(noise.mean().item(), 0, (slip + rounded, reason)),
+        Claim(r"The variance is $\sigma^2$", *value, mean_square(noise), *bound),
+        Claim(r"The variance is $\sigma^2$ on activations ten times as large too", *value, mean_square(larger), *bound),
+    ]
+
+
+def _penalty_claim(penalty: float, clean: float, noisy: float, outputs: int, rounded: float) -> Claim:
+    cross, _ = mean_of_normal(2 * sqrt(penalty * clean), outputs)
+    square, reason = mean_of_squares([penalty], outputs)
+    return Claim(
+        "In front of a linear layer the noise adds a penalty on its weights to the squared error",
+        penalty,
+        r"$\sigma^2 |w|^2$",
+        noisy - clean,
+        cross + square + rounded,
+        f"{reason}, and a normal one",
+    )
+
+
+def _relative_sizes(std: float, n: int, generator: torch.Generator) -> Curves:
+    """How large the noise on n activations of one size is in proportion to them, added and multiplied."""
+    sizes = [k * torch.ones(n, dtype=torch.float64) for k in SCALES]
+    added = [regularizers.activation_noise(x, std, generator=generator) / x for x in sizes]
+    multiplied = [regularizers.gaussian_dropout(x, P, generator=generator) / x for x in sizes]
+    relative = {"added": added, f"multiplied, Gaussian dropout at p = {P}": multiplied}
+    return Curves(
+        title="The size of the noise relative to the activations, as they grow",
+        x_label="scale of the activations",
+        y_label="std of the noise / activation",
+        series=[Series(name, list(SCALES), [mean_square(y - 1) ** 0.5 for y in ys]) for name, ys in relative.items()],
+        note="Added noise of one size matters less for larger activations. "
+        "Multiplied noise grows with them, so its relative size stays the same.",
     )
 
 

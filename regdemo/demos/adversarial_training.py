@@ -8,6 +8,7 @@ inputs alone, and with random signs of the same size in place of FGSM's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -36,6 +37,8 @@ EXAMPLES, WEAK = 400, 60  # two sets of as many examples; inputs that each say a
 STEPS, LR, EVERY = 200, 0.5, 10
 STRONG, SHIFT = 1.0, 0.25  # means of the one input that says much, and of each weak one
 
+_Loss = Callable[[torch.Tensor], torch.Tensor]  # of the weights
+
 
 def adversarial_training(
     *,
@@ -45,79 +48,32 @@ def adversarial_training(
 ) -> Measurement:
     """Train a logistic model of one strong input and many weak ones, with and without attacked inputs."""
     generator = seeded(seed)
-    softplus = torch.nn.functional.softplus
-    means = torch.tensor([STRONG] + [SHIFT] * WEAK, dtype=torch.float64)
-    (x, t), (test_x, test_t) = (
-        (labels[:, None] * means + normal(generator, EXAMPLES, 1 + WEAK), labels)
-        for labels in (signs(generator, EXAMPLES) for _ in range(2))
-    )
-    noise = epsilon * signs(generator, *x.shape)
-
-    def plain(w: torch.Tensor, inputs: torch.Tensor = x) -> torch.Tensor:
-        return softplus(-t * (inputs @ w)).mean()
-
-    def worst(w: torch.Tensor) -> torch.Tensor:
-        """The loss in the worst corner of each example's box, in closed form."""
-        return softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
-
-    def adversarial(w: torch.Tensor) -> torch.Tensor:
-        return regularizers.adversarial_training(x, lambda inputs: plain(w, inputs), epsilon, clean=clean)
-
-    ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    x, t = _examples(generator)
+    new_x, new_t = _examples(generator)
+    noised = x + epsilon * signs(generator, *x.shape)
+    plain, worst = partial(_loss, x=x, t=t), partial(_loss, x=x, t=t, epsilon=epsilon)
+    losses: dict[str, _Loss] = {
         "clean inputs": plain,
-        "random signs": lambda w: clean * plain(w) + (1 - clean) * plain(w, x + noise),
-        "FGSM's inputs": adversarial,
+        "random signs": lambda w: clean * plain(w) + (1 - clean) * plain(w, x=noised),
+        "FGSM's inputs": lambda w: regularizers.adversarial_training(
+            x, lambda inputs: plain(w, x=inputs), epsilon, clean=clean
+        ),
     }
-    paths = {name: _train(loss, worst) for name, loss in ways.items()}
-    probe = normal(generator, 1 + WEAK)
-    by_formula = clean * _gradient(plain, probe) + (1 - clean) * _gradient(worst, probe)
-    ends = {name: path[-1] for name, (_, path) in paths.items()}
-    claims = [
-        Claim(
-            "The loss is a weighted sum of the clean loss and the worst case",
-            (clean * plain(probe) + (1 - clean) * worst(probe)).item(),
-            r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t\,w x)$",
-            adversarial(probe).item(),
-            *rounding(1 + probe.abs().sum().item(), digits=1e-12),
-        ),
-        Claim(
-            "The gradient of the loss is that of the closed form, though the attack is held fixed",
-            0,
-            "largest difference of the gradients",
-            gap(_gradient(adversarial, probe), by_formula),
-            *rounding(1, digits=1e-9),
-        ),
-        Claim(
-            "FGSM's inputs lower the loss under attack further than clean inputs and random signs do",
-            2,
-            "other trainings with a higher worst-case loss",
-            sum(ends["FGSM's inputs"] < ends[other] for other in ("clean inputs", "random signs")),
-            *EXACT,
-        ),
-    ]
-    rows = [
-        [
-            name,
-            *_right(w, test_x, test_t, epsilon),
-            plain(w).item(),
-            path[-1],
-            (w[1:].abs().sum() / w.abs().sum()).item(),
-        ]
-        for name, (w, path) in paths.items()
-    ]
-    at = [float(step) for step in range(0, STEPS + 1, EVERY)]
+    trained = {name: _train(loss, worst) for name, loss in losses.items()}
+    clean_end, noise_end, fgsm_end = (path[-1] for _, path in trained.values())
     return Measurement(
         title=f"Adversarial training at epsilon = {epsilon:g}, clean weight {clean:g}",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"The loss on {EXAMPLES} training examples under their worst changes of up to {epsilon:g} "
-                "per input",
-                x_label="step",
-                y_label="worst-case loss",
-                series=[Series(f"trained on {name}", at, path) for name, (_, path) in paths.items()],
-            )
+        claims=[
+            *_formula_claims(losses["FGSM's inputs"], plain, worst, clean, normal(generator, 1 + WEAK)),
+            Claim(
+                "FGSM's inputs lower the loss under attack further than clean inputs and random signs do",
+                2,
+                "other trainings with a higher worst-case loss",
+                (fgsm_end < clean_end) + (fgsm_end < noise_end),
+                *EXACT,
+            ),
         ],
+        picture=[_picture(trained, epsilon)],
         blocks=[
             Text(
                 f"The label is 1 or -1. One strong input has mean {STRONG:g} times the label, and {WEAK} weak inputs "
@@ -127,23 +83,31 @@ def adversarial_training(
             Table(
                 title=f"Accuracy on {EXAMPLES} new examples, and the training losses",
                 columns=["trained on", "clean", "attacked", "clean loss", "worst loss", "on weak inputs"],
-                rows=[list(row) for row in rows],
+                rows=[
+                    [name, *_right(w, new_x, new_t, epsilon), plain(w).item(), path[-1], _on_weak_inputs(w)]
+                    for name, (w, path) in trained.items()
+                ],
                 note=f"Rows two and three were trained with the weight {clean:g} on the clean loss. Last column: the "
-                "fraction of $|w|_1$ on the weak inputs. The claims are about training; the "
-                "accuracies vary with the seed.",
+                "fraction of $|w|_1$ on the weak inputs. The claims are about training; the accuracies "
+                "vary with the seed.",
             ),
         ],
     )
 
 
-def _gradient(loss: Callable[[torch.Tensor], torch.Tensor], w: torch.Tensor) -> torch.Tensor:
-    leaf = w.clone().requires_grad_()
-    return torch.autograd.grad(loss(leaf), leaf)[0]
+def _examples(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and their labels, -1 or 1."""
+    labels = signs(generator, EXAMPLES)
+    means = torch.tensor([STRONG] + [SHIFT] * WEAK, dtype=torch.float64)
+    return labels[:, None] * means + normal(generator, EXAMPLES, 1 + WEAK), labels
 
 
-def _train(
-    loss: Callable[[torch.Tensor], torch.Tensor], worst: Callable[[torch.Tensor], torch.Tensor]
-) -> tuple[torch.Tensor, list[float]]:
+def _loss(w: torch.Tensor, x: torch.Tensor, t: torch.Tensor, epsilon: float = 0.0) -> torch.Tensor:
+    """The loss in the worst corner of each example's box of changes up to epsilon, in closed form."""
+    return torch.nn.functional.softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
+
+
+def _train(loss: _Loss, worst: _Loss) -> tuple[torch.Tensor, list[float]]:
     """The weights in the end, and the worst-case loss every few steps."""
     w, path = torch.zeros(1 + WEAK, dtype=torch.float64), []
     for step in range(STEPS + 1):
@@ -153,10 +117,49 @@ def _train(
     return w, path
 
 
+def _gradient(loss: _Loss, w: torch.Tensor) -> torch.Tensor:
+    leaf = w.clone().requires_grad_()
+    return torch.autograd.grad(loss(leaf), leaf)[0]
+
+
+def _formula_claims(adversarial: _Loss, plain: _Loss, worst: _Loss, clean: float, w: torch.Tensor) -> list[Claim]:
+    """The adversarial loss and its gradient at w."""
+    return [
+        Claim(
+            "The loss is a weighted sum of the clean loss and the worst case",
+            (clean * plain(w) + (1 - clean) * worst(w)).item(),
+            r"$c\,L(x) + (1-c)$ mean softplus$(\epsilon |w|_1 - t\,w x)$",
+            adversarial(w).item(),
+            *rounding(1 + w.abs().sum().item(), digits=1e-12),
+        ),
+        Claim(
+            "The gradient of the loss is that of the closed form, though the attack is held fixed",
+            0,
+            "largest difference of the gradients",
+            gap(_gradient(adversarial, w), clean * _gradient(plain, w) + (1 - clean) * _gradient(worst, w)),
+            *rounding(1, digits=1e-9),
+        ),
+    ]
+
+
+def _picture(trained: dict[str, tuple[torch.Tensor, list[float]]], epsilon: float) -> Curves:
+    at = [float(step) for step in range(0, STEPS + 1, EVERY)]
+    return Curves(
+        title=f"The loss on {EXAMPLES} training examples under their worst changes of up to {epsilon:g} per input",
+        x_label="step",
+        y_label="worst-case loss",
+        series=[Series(f"trained on {name}", at, path) for name, (_, path) in trained.items()],
+    )
+
+
 def _right(w: torch.Tensor, x: torch.Tensor, t: torch.Tensor, epsilon: float) -> tuple[float, float]:
     """The fraction of examples that are right as they are, and in the worst corner of their box."""
     margin = t * (x @ w)
     return fraction(margin > 0), fraction(margin > epsilon * w.abs().sum())
+
+
+def _on_weak_inputs(w: torch.Tensor) -> float:
+    return (w[1:].abs().sum() / w.abs().sum()).item()
 
 
 NAME = "adversarial_training"

@@ -7,19 +7,16 @@ there and back; with another sequence-to-sequence model it paraphrases. Nothing 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
 from regdemo.errors import ArgumentError
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, fraction, seeded
 from regdemo.parameters import SEED, Words, count, rate
 from regdemo.report import Block, Cell, Claim, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 PROVIDED_BY = "regdemo.regularizers.random_deletion"  # and random_swap: two functions, one technique
@@ -34,12 +31,7 @@ WRONG_ANSWER = (
     "deletion shortens the text. In language modeling the edited text is the target as well, so the model learns "
     "broken text."
 )
-CARDS = (
-    "Q18.420",
-    "Q18.421",
-    "Q18.422",
-    "Q18.423",
-)
+CARDS = ("Q18.420", "Q18.421", "Q18.422", "Q18.423")
 
 TEXTS = 4_000  # copies that are augmented, each by its own draw
 NEGATIONS = ("not", "no", "never", "without", "nothing", "hardly")
@@ -58,25 +50,50 @@ def augmentation(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Augment one text many times over, and count what becomes of its words."""
-
     if back_model and not model:
         raise ArgumentError(f"back_model = {back_model!r} has no model before it: give --model, which translates there")
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     words = text.split()
     n = len(words)
     places = torch.arange(n).expand(TEXTS, n)
     deleted = regularizers.random_deletion(places, p, padding=GONE, generator=generator)
     swapped = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
+    return Measurement(
+        title=f"Augmentation at p = {p:g}, swaps = {swaps}",
+        claims=[*_deletion_claims(p, words, deleted), *_swap_claims(swaps, places, swapped)],
+        picture=[_examples(words, p, swaps, generator)],
+        blocks=[
+            Text(
+                f"Words: {n}. Deletion takes each word with probability {p:g}, but leaves one if all were drawn; a "
+                "swap exchanges the words at two places. The label stays: the bet is that it still fits the edited "
+                "text."
+            ),
+            Table(
+                title=f"What is left in {TEXTS:,} copies of the text",
+                columns=["edit", "words", "in place", "neighbors"],
+                rows=[
+                    [f"deletion, p = {p:g}", *_left(deleted)],
+                    [f"swap, swaps = {swaps}", *_left(swapped)],
+                ],
+                note="The columns are the fractions of words left, of words still at their place, and of pairs of "
+                "neighbors left. A bag-of-words model sees no difference after a swap.",
+            ),
+            *_rewritten(text, model, back_model, prompt),
+        ],
+    )
 
-    left = (deleted != GONE).sum(1)
+
+def _deletion_claims(p: float, words: list[str], deleted: torch.Tensor) -> list[Claim]:
+    """How many words are left, in which order, and how often a negation, or else the last word, is lost."""
+    n = len(words)
     none = p**n  # the chance that each word is drawn
     mean = n * (1 - p) + none
     variance = n * p * (1 - p) + (n * (1 - p)) ** 2 + none - mean**2
+    left = (deleted != GONE).sum(1)
     rises = (deleted.diff(dim=1) > 0) | (deleted[:, 1:] == GONE)
     key = next((place for place, word in enumerate(words) if word.lower() in NEGATIONS), n - 1)
     lost = p - none / n
-    displaced = (1 - 1 / n) * (1 - (1 - 2 / (n - 1)) ** swaps) if n > 1 else 0.0
-    claims = [
+    return [
         Claim(
             "The number of words that deletion leaves, on average",
             mean,
@@ -90,9 +107,16 @@ def augmentation(
             f"The fraction of texts that lose '{words[key]}', word {key + 1}",
             lost,
             "$p - p^n / n$",
-            (deleted != key).all(1).double().mean().item(),
+            fraction((deleted != key).all(1)),
             *proportion(lost, TEXTS),
         ),
+    ]
+
+
+def _swap_claims(swaps: int, places: torch.Tensor, swapped: torch.Tensor) -> list[Claim]:
+    n = places.shape[1]
+    displaced = (1 - 1 / n) * (1 - (1 - 2 / (n - 1)) ** swaps) if n > 1 else 0.0
+    return [
         Claim(
             "A swap leaves the bag of words as it was",
             0,
@@ -104,60 +128,36 @@ def augmentation(
             "The fraction of words that are at another place after the swaps",
             displaced,
             "$(1 - 1/n) (1 - (1 - 2/(n-1))^{swaps})$",
-            (swapped != places).double().mean().item(),
+            fraction(swapped != places),
             *mean_of_bounded(0.25, 1, TEXTS),
         ),
     ]
-    return Measurement(
-        title=f"Augmentation at p = {p:g}, swaps = {swaps}",
-        claims=claims,
-        picture=[_examples(words, p, swaps, generator)],
-        blocks=[
-            Text(
-                f"Words: {n}. Deletion takes each word with probability {p:g}, but leaves one if all were drawn; a "
-                "swap exchanges the words at two places. The label stays: the bet is that it still fits the edited "
-                "text."
-            ),
-            Table(
-                title=f"What is left in {TEXTS:,} copies of the text",
-                columns=["edit", "words", "in place", "neighbors"],
-                rows=[
-                    [f"deletion, p = {p:g}", *_left(deleted, n)],
-                    [f"swap, swaps = {swaps}", *_left(swapped, n)],
-                ],
-                note="The columns are the fractions of words left, of words still at their place, and of pairs of "
-                "neighbors left. A bag-of-words model sees no difference after a swap.",
-            ),
-            *_rewritten(text, model, back_model, prompt),
+
+
+def _examples(words: list[str], p: float, swaps: int, generator: torch.Generator) -> Table:
+    """The text itself, and a few of its copies."""
+    places = torch.arange(len(words)).expand(2, -1)
+    by_deletion = regularizers.random_deletion(places, p, padding=GONE, generator=generator)
+    by_swap = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
+    edited = [("none", places[:1]), ("deletion", by_deletion), ("swap", by_swap)]
+    return Table(
+        title="The text, and what the edits make of it",
+        columns=["edit", "text"],
+        rows=[
+            [name, " ".join(words[place] for place in row if place != GONE)]
+            for name, copies in edited
+            for row in copies.tolist()
         ],
     )
 
 
-def _left(places: Tensor, n: int) -> list[Cell]:
+def _left(places: torch.Tensor) -> list[Cell]:
     """The mean fractions of the words left, of those left at their place, and of the pairs of neighbors left."""
-
+    n = places.shape[1]
     there = places != GONE
-    pairs = (places[:, 1:] - places[:, :-1] == 1) & there[:, 1:] & there[:, :-1]
-    in_place = places == torch.arange(n)
+    pairs = (places.diff(dim=1) == 1) & there[:, 1:] & there[:, :-1]
     neighbors: Cell = pairs.sum(1).double().mean().item() / (n - 1) if n > 1 else "-"
-    return [there.sum(1).double().mean().item() / n, in_place.double().mean().item(), neighbors]
-
-
-def _examples(words: list[str], p: float, swaps: int, generator: Generator) -> Table:
-    """The text itself, and a few of its copies."""
-
-    places = torch.arange(len(words)).expand(2, -1)
-    by_deletion = regularizers.random_deletion(places, p, padding=GONE, generator=generator)
-    by_swap = regularizers.random_swap(places, swaps, padding=GONE, generator=generator)
-
-    def rows(name: str, copies: Tensor) -> list[list[Cell]]:
-        return [[name, " ".join(words[place] for place in row if place != GONE)] for row in copies.tolist()]
-
-    return Table(
-        title="The text, and what the edits make of it",
-        columns=["edit", "text"],
-        rows=[["none", " ".join(words)], *rows("deletion", by_deletion), *rows("swap", by_swap)],
-    )
+    return [there.sum(1).double().mean().item() / n, fraction(places == torch.arange(n)), neighbors]
 
 
 def _rewritten(text: str, model: str, back_model: str, prompt: str) -> list[Block]:

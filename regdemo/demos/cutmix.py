@@ -32,7 +32,6 @@ CARDS = ("Q18.912", "Q18.913", "Q18.561", "Q18.915", "Q18.558")
 
 CLASSES = 3
 ALPHAS = (0.2, 1.0, 5.0)
-SWAP = (1, 0)
 
 
 def cutmix(
@@ -45,51 +44,11 @@ def cutmix(
     """Measure CutMix at alpha on `draws` pairs of an image of ones and an image of zeros."""
     generator = seeded(seed)
     x = torch.stack([torch.ones(side, side), torch.zeros(side, side)]).double()
-    pairs = [
-        regularizers.cutmix(x, torch.eye(2).double(), alpha, generator=generator, order=torch.tensor(SWAP))
-        for _ in range(draws)
-    ]
-    images = torch.stack([mixed[0] for mixed, _ in pairs])
-    weights = torch.stack([target[0, 0] for _, target in pairs])
-    left = images.mean((1, 2))
-    pasted = images == 0
-    boxes = pasted.any(1).sum(1) * pasted.any(2).sum(1)
+    pairs = [_pasted(x, alpha, generator) for _ in range(draws)]
     mean, square = _area(alpha, side), _area(alpha, side, power=2)
-    loss, expected, scale = _losses(side, generator)
-    claims = [
-        one_of_two(images, 0.0, 1.0, "Each pixel comes from one of the two images"),
-        Claim(
-            "A label's weight is the fraction of pixels that come from its image",
-            0,
-            "largest difference",
-            gap(weights, left),
-            *rounding(1),
-        ),
-        Claim(
-            "What is pasted is a box",
-            0,
-            "images in which it is not",
-            int((boxes != pasted.sum((1, 2))).sum()),
-            *EXACT,
-        ),
-        Claim(
-            "The mean of the area pasted agrees with the exact sum",
-            mean,
-            "sum over sides and centers, cut at the edge",
-            1 - left.mean().item(),
-            *mean_of_bounded(max(square - mean**2, 0), 1, draws),
-        ),
-        Claim(
-            "Cross entropy with mixed targets is the mixture of two losses",
-            expected,
-            "$l$ CE$(y)$ + $(1-l)$ CE$(y')$",
-            loss,
-            *rounding(scale),
-        ),
-    ]
     return Measurement(
         title=f"CutMix at alpha = {alpha:g}",
-        claims=claims,
+        claims=[*_box_claims(pairs, mean, max(square - mean**2, 0)), _loss_claim(side, generator)],
         picture=[_picture(alpha, generator)],
         blocks=[
             Text(
@@ -105,6 +64,13 @@ def cutmix(
             ),
         ],
     )
+
+
+def _pasted(x: torch.Tensor, alpha: float, generator: torch.Generator) -> tuple[torch.Tensor, float]:
+    """The first of two images with a box of the second, and the weight of the first one's label."""
+    one_hot, swap = torch.eye(2).double(), torch.tensor([1, 0])
+    images, targets = regularizers.cutmix(x, one_hot, alpha, generator=generator, order=swap)
+    return images[0], targets[0, 0].item()
 
 
 def _area(alpha: float, side: int, power: int = 1) -> float:
@@ -123,8 +89,36 @@ def _area(alpha: float, side: int, power: int = 1) -> float:
     return mean
 
 
-def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]:
-    """Cross entropy of a linear model on CutMix's targets, the mixture of two losses, and the scale of the logits."""
+def _box_claims(pairs: list[tuple[torch.Tensor, float]], mean: float, variance: float) -> list[Claim]:
+    """What images and weights have in common, and how large the boxes are: mean and variance of the area pasted."""
+    images = torch.stack([image for image, _ in pairs])
+    left, pasted = images.mean((1, 2)), images == 0
+    boxes = pasted.any(1).sum(1) * pasted.any(2).sum(1)
+    return [
+        one_of_two(images, 0.0, 1.0, "Each pixel comes from one of the two images"),
+        Claim(
+            "A label's weight is the fraction of pixels that come from its image",
+            0,
+            "largest difference",
+            gap(left, left.new_tensor([weight for _, weight in pairs])),
+            *rounding(1),
+        ),
+        Claim(
+            "What is pasted is a box", 0, "images in which it is not", int((boxes != pasted.sum((1, 2))).sum()), *EXACT
+        ),
+        Claim(
+            "The mean of the area pasted agrees with the exact sum",
+            mean,
+            "sum over sides and centers, cut at the edge",
+            1 - left.mean().item(),
+            *mean_of_bounded(variance, 1, len(pairs)),
+        ),
+    ]
+
+
+def _loss_claim(side: int, generator: torch.Generator) -> Claim:
+    """Cross entropy of a linear model on the targets of images with a given box."""
+    cross_entropy = torch.nn.functional.cross_entropy
     x, layer = normal(generator, 8, side, side), normal(generator, side * side, CLASSES)
     labels = torch.randint(CLASSES, (8,), generator=generator)
     order = torch.randperm(8, generator=generator)
@@ -132,9 +126,14 @@ def _losses(side: int, generator: torch.Generator) -> tuple[float, float, float]
     mixed, target = regularizers.cutmix(x, labels, num_classes=CLASSES, box=box, order=order)
     logits = mixed.flatten(1) @ layer
     weight = 1 - (side // 2 - side // 4) / side
-    cross_entropy = torch.nn.functional.cross_entropy
     split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, labels[order])
-    return cross_entropy(logits, target).item(), split.item(), 1 + logits.abs().max().item()
+    return Claim(
+        "Cross entropy with mixed targets is the mixture of two losses",
+        split.item(),
+        "$l$ CE$(y)$ + $(1-l)$ CE$(y')$",
+        cross_entropy(logits, target).item(),
+        *rounding(1 + gap(logits)),
+    )
 
 
 def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
@@ -142,15 +141,12 @@ def _picture(alpha: float, generator: torch.Generator) -> HeatMap:
     rows, columns = torch.meshgrid(torch.linspace(0, 0.3, 12), torch.linspace(0, 0.3, 24), indexing="ij")
     x = torch.stack([columns, 1 - rows]).double()
     for _ in range(20):
-        images, targets = regularizers.cutmix(
-            x, torch.eye(2).double(), alpha, generator=generator, order=torch.tensor(SWAP)
-        )
-        weight = targets[0, 0].item()
+        image, weight = _pasted(x, alpha, generator)
         if 0.1 < weight < 0.9:
             break
     return HeatMap(
         title="An example of 12 x 24 pixels: a box of one image (values 0.7 to 1) in another (0 to 0.3)",
-        values=images[0].tolist(),
+        values=image.tolist(),
         low=0,
         high=1,
         row_label="row",

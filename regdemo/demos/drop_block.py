@@ -7,7 +7,7 @@ where on the map. Also checks the rescale by the fraction really kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
@@ -17,9 +17,6 @@ from regdemo.errors import ArgumentError
 from regdemo.measure import Wrong, fraction, identity_in_eval, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ACTS_ON = "activations"
 SAY = (
@@ -33,11 +30,7 @@ WRONG_ANSWER = (
     "7, a position away from the border is dropped with probability $1 - 0.9^{49}$ = 0.99. Nor is $1/(1-p)$ the scale: "
     "the fraction dropped varies, so it is counted in each draw."
 )
-CARDS = (
-    "Q18.80",
-    "Q18.81",
-    "Q18.82",
-)
+CARDS = ("Q18.80", "Q18.81", "Q18.82")
 
 SIDES = (7, 14, 28)  # the last stages of a convolutional network on 224 x 224 images
 SIDE = 14  # the map looked at position by position
@@ -51,77 +44,27 @@ def drop_block(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DropBlock at rate p on maps of SIDES positions a side; ArgumentError if block_size is even."""
-
     gammas = {side: regularizers.drop_block_seed_rate(p, block_size, side, side) for side in SIDES}
     generator = seeded(seed)
-    picture = torch.ones(1, 1, 12, 18, dtype=torch.float64)
-    elements = regularizers.dropout(picture, p, generator=generator)[0, 0]
-    blocks = regularizers.drop_block(picture, p, block_size, generator=generator)[0, 0]
-
-    claims = []
-    rows: list[list[Cell]] = []
-    drawn = {}
-    for side, gamma in gammas.items():
-        y = regularizers.drop_block(torch.ones(maps, 1, side, side), p, block_size, generator=generator)
-        drawn[side] = dropped = y == 0
-        nominal, variance = _fraction_dropped(gamma, block_size, side)
-        measured = fraction(dropped)
-        claims.append(
-            Claim(
-                f"The fraction dropped of a {side} x {side} map",
-                nominal,
-                "mean of $1 - (1 - \\gamma)^c$",
-                measured,
-                *mean_of_bounded(variance, max(nominal, 1 - nominal), maps),
-            )
-        )
-        rows.append([f"{side} x {side}", gamma, nominal, measured, (1 - measured) / (1 - p)])
-
-    gamma = gammas[SIDE]
-    often = drawn[SIDE].double().mean(dim=(0, 1))
-    covering = _centers_over(block_size, SIDE)[SIDE // 2] ** 2
-    in_the_middle = 1 - (1 - gamma) ** covering
-    ones = torch.ones(1, 1, SIDE, SIDE)
-    mask = torch.ones_like(ones, dtype=torch.bool)
-    mask[..., :block_size, :block_size] = False
-    rescaled = regularizers.drop_block(ones, p, block_size, mask=mask)
+    grid = torch.ones(1, 1, 12, 18, dtype=torch.float64)
+    elements = regularizers.dropout(grid, p, generator=generator)[0, 0]
+    blocks = regularizers.drop_block(grid, p, block_size, generator=generator)[0, 0]
+    dropped = {
+        side: regularizers.drop_block(torch.ones(maps, 1, side, side), p, block_size, generator=generator)[:, 0] == 0
+        for side in SIDES
+    }
+    sizes = _sizes(p, block_size, gammas, dropped)
+    places = _places(p, block_size, gammas[SIDE], dropped[SIDE])
     many = torch.ones(100, 1, SIDE, SIDE)
-    in_eval = regularizers.drop_block(many, p, block_size, training=False)
-    claims += [
-        Claim(
-            "Whatever is dropped is part of a whole block",
-            0,
-            "fraction outside blocks",
-            _outside_blocks(drawn[SIDE][:100], block_size),
-            *EXACT,
-        ),
-        Claim(
-            "A corner is dropped if the one center within reach is drawn",
-            gamma,
-            r"$\gamma$",
-            often[0, 0].item(),
-            *proportion(gamma, maps),
-        ),
-        Claim(
-            "The middle is dropped if a center within reach is drawn",
-            in_the_middle,
-            f"$1 - (1 - \\gamma)^{{{covering}}}$",
-            often[SIDE // 2, SIDE // 2].item(),
-            *proportion(in_the_middle, maps),
-        ),
-        Claim(
-            "Divided by the fraction really kept, a constant keeps its mean",
-            1,
-            "mean of y = mean of x",
-            rescaled.double().mean().item(),
-            *rounding(1),
-        ),
-        identity_in_eval(in_eval, many),
-        Claim("Blocks of side 2, 4 and 6 are refused", 3, "errors = 3", _refused((2, 4, 6), ones), *EXACT),
-    ]
     return Measurement(
         title=f"DropBlock at p = {p}, blocks of {block_size} x {block_size}",
-        claims=claims,
+        claims=[
+            *sizes.claims,
+            *places.claims,
+            _rescale_claim(p, block_size),
+            identity_in_eval(regularizers.drop_block(many, p, block_size, training=False), many),
+            Claim("Blocks of side 2, 4 and 6 are refused", 3, "errors = 3", _refused((2, 4, 6), many[:1]), *EXACT),
+        ],
         picture=[
             _picture("DropBlock on a 12 x 18 map", blocks),
             _picture("Dropout on a 12 x 18 map, the same p", elements),
@@ -132,35 +75,39 @@ def drop_block(
                 r"$\gamma = p H W / b^2 / ((H-b+1)(W-b+1))$: without overlaps, blocks of area $b^2 = "
                 f"{block_size**2}$ would drop a fraction p = {p} of the map on average."
             ),
-            Table(
-                title=f"What is really dropped at a nominal p = {p}",
-                columns=["map", "gamma", "formula", "measured", "with 1/(1-p)"],
-                rows=rows,
-                note=(
-                    f"Maps of ones drawn at each size: {maps:,}. The formula is the mean over positions of $1 - (1 - "
-                    r"\gamma)^c$, c the number of centers whose block covers the position. Overlaps are not counted "
-                    "twice, so the fraction can fall below p; where only one block fits it is p. The last column is "
-                    "the mean that a scale of $1/(1-p)$ would leave instead of 1."
-                ),
-            ),
-            HeatMap(
-                title=f"How often each position of a {SIDE} x {SIDE} map is dropped",
-                values=often.tolist(),
-                low=0.0,
-                high=max(often.max().item(), p),
-                row_label="row",
-                column_label="column",
-                note="A block must fit inside the map, so if blocks are larger than one position, fewer centers "
-                "reach the border.",
-            ),
+            *sizes.blocks,
+            *places.blocks,
         ],
     )
 
 
-def _centers_over(block: int, side: int) -> list[int]:
-    """For each position on a side, how many of the centers where a block fits cover it."""
-    margin = block // 2
-    return [min(at + margin, side - 1 - margin) - max(at - margin, margin) + 1 for at in range(side)]
+def _sizes(p: float, block: int, gammas: dict[int, float], dropped: dict[int, torch.Tensor]) -> Measurement:
+    """The fraction dropped of maps of each size."""
+    claims: list[Claim] = []
+    rows: list[list[Cell]] = []
+    for side, gamma in gammas.items():
+        nominal, variance = _fraction_dropped(gamma, block, side)
+        measured = fraction(dropped[side])
+        claims.append(
+            Claim(
+                f"The fraction dropped of a {side} x {side} map",
+                nominal,
+                "mean of $1 - (1 - \\gamma)^c$",
+                measured,
+                *mean_of_bounded(variance, max(nominal, 1 - nominal), len(dropped[side])),
+            )
+        )
+        rows.append([f"{side} x {side}", gamma, nominal, measured, (1 - measured) / (1 - p)])
+    table = Table(
+        title=f"What is really dropped at a nominal p = {p}",
+        columns=["map", "gamma", "formula", "measured", "with 1/(1-p)"],
+        rows=rows,
+        note=f"Maps of ones drawn at each size: {len(dropped[SIDE]):,}. The formula is the mean over positions of "
+        r"$1 - (1 - \gamma)^c$, c the number of centers whose block covers the position. Overlaps are not counted "
+        "twice, so the fraction can fall below p; where only one block fits it is p. The last column is the mean that "
+        "a scale of $1/(1-p)$ would leave instead of 1.",
+    )
+    return Measurement("", claims, [table])
 
 
 def _fraction_dropped(gamma: float, block: int, side: int) -> tuple[float, float]:
@@ -184,19 +131,77 @@ def _fraction_dropped(gamma: float, block: int, side: int) -> tuple[float, float
     return float(1 - keep.mean()), max(0.0, float(variance))
 
 
-def _outside_blocks(dropped: Tensor, block: int) -> float:
-    """The fraction of positions that are dropped though no block around them is dropped as a whole."""
-
-    whole = torch.nn.functional.max_pool2d((~dropped).float(), block, stride=1) == 0
-    reached = (
-        torch.nn.functional.max_pool2d(torch.nn.functional.pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
+def _places(p: float, block: int, gamma: float, dropped: torch.Tensor) -> Measurement:
+    """Which positions of a map of SIDE positions a side are dropped, and how often."""
+    maps, middle = len(dropped), SIDE // 2
+    often = dropped.double().mean(dim=0)
+    covering = _centers_over(block, SIDE)[middle] ** 2
+    in_the_middle = 1 - (1 - gamma) ** covering
+    claims = [
+        Claim(
+            "Whatever is dropped is part of a whole block",
+            0,
+            "fraction outside blocks",
+            _outside_blocks(dropped[:100, None], block),
+            *EXACT,
+        ),
+        Claim(
+            "A corner is dropped if the one center within reach is drawn",
+            gamma,
+            r"$\gamma$",
+            often[0, 0].item(),
+            *proportion(gamma, maps),
+        ),
+        Claim(
+            "The middle is dropped if a center within reach is drawn",
+            in_the_middle,
+            f"$1 - (1 - \\gamma)^{{{covering}}}$",
+            often[middle, middle].item(),
+            *proportion(in_the_middle, maps),
+        ),
+    ]
+    picture = HeatMap(
+        title=f"How often each position of a {SIDE} x {SIDE} map is dropped",
+        values=often.tolist(),
+        low=0.0,
+        high=max(often.max().item(), p),
+        row_label="row",
+        column_label="column",
+        note="A block must fit inside the map, so if blocks are larger than one position, fewer centers "
+        "reach the border.",
     )
+    return Measurement("", claims, [picture])
+
+
+def _centers_over(block: int, side: int) -> list[int]:
+    """For each position on a side, how many of the centers where a block fits cover it."""
+    margin = block // 2
+    return [min(at + margin, side - 1 - margin) - max(at - margin, margin) + 1 for at in range(side)]
+
+
+def _outside_blocks(dropped: torch.Tensor, block: int) -> float:
+    """The fraction of positions that are dropped though no block around them is dropped as a whole."""
+    pool, pad = torch.nn.functional.max_pool2d, torch.nn.functional.pad
+    whole = pool((~dropped).float(), block, stride=1) == 0
+    reached = pool(pad(whole.float(), (block - 1,) * 4), block, stride=1) == 1
     return fraction(dropped & ~reached)
 
 
-def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
-    """How many of these block sizes raise an ArgumentError."""
+def _rescale_claim(p: float, block: int) -> Claim:
+    mask = torch.ones(1, 1, SIDE, SIDE, dtype=torch.bool)
+    mask[..., :block, :block] = False
+    rescaled = regularizers.drop_block(torch.ones(mask.shape), p, block, mask=mask)
+    return Claim(
+        "Divided by the fraction really kept, a constant keeps its mean",
+        1,
+        "mean of y = mean of x",
+        rescaled.double().mean().item(),
+        *rounding(1),
+    )
 
+
+def _refused(sizes: tuple[int, ...], x: torch.Tensor) -> int:
+    """How many of these block sizes raise an ArgumentError."""
     refused = 0
     for size in sizes:
         try:
@@ -206,7 +211,7 @@ def _refused(sizes: tuple[int, ...], x: Tensor) -> int:
     return refused
 
 
-def _picture(title: str, y: Tensor) -> HeatMap:
+def _picture(title: str, y: torch.Tensor) -> HeatMap:
     dropped = fraction(y == 0)
     return HeatMap(
         title=title,

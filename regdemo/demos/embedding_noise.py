@@ -6,18 +6,15 @@ shows what padding does to the noise when the padded length is taken for the len
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
-from regdemo.measure import Wrong, identity_in_eval, seeded
+from regdemo.measure import Wrong, gap, identity_in_eval, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 SAY = (
@@ -32,12 +29,7 @@ WRONG_ANSWER = (
     "reads it off the shape of the batch takes the padded or packed length, so what else is in the batch changes "
     "the noise."
 )
-CARDS = (
-    "Q18.134",
-    "Q18.135",
-    "Q18.136",
-    "Q18.137",
-)
+CARDS = ("Q18.134", "Q18.135", "Q18.136", "Q18.137")
 
 SEQUENCES = 50
 LENGTHS = (8, 64, 512)
@@ -52,68 +44,24 @@ def embedding_noise(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure NEFTune's noise of size alpha on sequences of embedded tokens."""
-
     generator = seeded(seed)
-    x = torch.randn(SEQUENCES, tokens, width, generator=generator, dtype=torch.float64)
+    x = normal(generator, SEQUENCES, tokens, width)
     noise = regularizers.embedding_noise(x, alpha, generator=generator) - x
-    in_eval = regularizers.embedding_noise(x, alpha, training=False, generator=generator)
-    real = torch.arange(tokens) < tokens // 2  # the other half is padding
-    counted = regularizers.embedding_noise(x, alpha, generator=generator, mask=real) - x
-    blind = regularizers.embedding_noise(x, alpha, generator=generator) - x
-
-    def size(noise: Tensor) -> float:
-        """The mean square norm of a sequence's noise."""
-        return noise.square().sum((-2, -1)).mean().item()
-
-    half = (alpha**2) / (tokens * width)  # the square of the largest number
-    n, numbers = noise.numel(), int(real.sum()) * width * SEQUENCES
-    third, part = alpha**2 / 3, int(real.sum()) / tokens
-    # u^2 of a uniform u has mean 1/3 and variance 4/45, and lies no further than 2/3 from its mean.
-    claims = [
-        Claim(
-            r"No number of the noise is beyond $\pm\alpha/\sqrt{L d}$",
-            0,
-            "largest excess",
-            max(0.0, noise.abs().max().item() - half**0.5),
-            *rounding(1 + alpha),
-        ),
-        Claim(
-            "The mean of the noise is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(half / 3, half**0.5, n)
-        ),
-        Claim(
-            "The mean squared norm of a sequence's noise",
-            third,
-            r"$\alpha^2 / 3$",
-            size(noise),
-            *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, n),
-        ),
-        Claim(
-            "With a mask of the real tokens, padding leaves the mean squared norm of their noise as it is",
-            third,
-            r"$\alpha^2 / 3$",
-            size(counted),
-            *mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers),
-        ),
-        Claim("With the mask, padding stays as it is", 0, "largest", counted[:, ~real].abs().max().item(), *EXACT),
-        Claim(
-            "Without the mask the real tokens get only a part of the squared norm, padding the rest",
-            third * part,
-            rf"$\alpha^2 / 3 \cdot {int(real.sum())}/{tokens}$",
-            size(blind[:, real]),
-            *mean_of_bounded((alpha**2 * part) ** 2 * 4 / 45, alpha**2 * part * 2 / 3, numbers),
-        ),
-        identity_in_eval(in_eval, x),
-    ]
+    largest = (alpha**2 / (tokens * width)) ** 0.5
     shown = noise[0, :8, :24]
     return Measurement(
         title=f"Embedding noise of size alpha = {alpha}",
-        claims=claims,
+        claims=[
+            *_noise_claims(alpha, noise),
+            *_padding_claims(alpha, x, generator),
+            identity_in_eval(regularizers.embedding_noise(x, alpha, training=False, generator=generator), x),
+        ],
         picture=[
             HeatMap(
                 title=f"The noise on a sequence, tokens x numbers: {shown.shape[0]} x {shown.shape[1]} are shown",
                 values=shown.tolist(),
-                low=-(half**0.5),
-                high=half**0.5,
+                low=-largest,
+                high=largest,
                 row_label="token",
                 column_label="number",
                 note="Each number has an independent draw.",
@@ -121,7 +69,7 @@ def embedding_noise(
         ],
         blocks=[
             Text(
-                rf"In training NEFTune adds a draw from Uniform(-1, 1), times $\alpha/\sqrt{{L d}}$ = {half**0.5:.4g}, "
+                rf"In training NEFTune adds a draw from Uniform(-1, 1), times $\alpha/\sqrt{{L d}}$ = {largest:.4g}, "
                 f"to each of the L d = {tokens * width:,} numbers of an embedded sequence. A longer sequence gets "
                 "less noise for each token, and noise of the same root mean square norm in all."
             ),
@@ -136,9 +84,62 @@ def embedding_noise(
     )
 
 
-def _norms(length: int, width: int, alpha: float, generator: Generator) -> list[Cell]:
-    """The noise's norm at one length, and that of noise of a fixed size."""
+def _noise_claims(alpha: float, noise: torch.Tensor) -> list[Claim]:
+    """The noise on sequences without padding: the largest number, the mean and the norm."""
+    square = alpha**2 / noise[0].numel()
+    largest, n = square**0.5, noise.numel()
+    return [
+        Claim(
+            r"No number of the noise is beyond $\pm\alpha/\sqrt{L d}$",
+            0,
+            "largest excess",
+            max(0.0, gap(noise) - largest),
+            *rounding(1 + alpha),
+        ),
+        Claim(
+            "The mean of the noise is 0", 0, "E[u] = 0", noise.mean().item(), *mean_of_bounded(square / 3, largest, n)
+        ),
+        _norm_claim("The mean squared norm of a sequence's noise", alpha, noise, n),
+    ]
 
+
+def _norm_claim(statement: str, alpha: float, noise: torch.Tensor, numbers: int) -> Claim:
+    # u^2 of a uniform u has mean 1/3 and variance 4/45, and lies no further than 2/3 from its mean.
+    bound = mean_of_bounded(alpha**4 * 4 / 45, alpha**2 * 2 / 3, numbers)
+    return Claim(statement, alpha**2 / 3, r"$\alpha^2 / 3$", _mean_squared_norm(noise), *bound)
+
+
+def _mean_squared_norm(noise: torch.Tensor) -> float:
+    return noise.square().sum((-2, -1)).mean().item()
+
+
+def _padding_claims(alpha: float, x: torch.Tensor, generator: torch.Generator) -> list[Claim]:
+    """The noise on sequences whose second half is padding, with a mask that says so and without it."""
+    tokens = x.shape[1]
+    n, part = tokens // 2, tokens // 2 / tokens
+    real = torch.arange(tokens) < n
+    masked = regularizers.embedding_noise(x, alpha, generator=generator, mask=real) - x
+    blind = (regularizers.embedding_noise(x, alpha, generator=generator) - x)[:, real]
+    return [
+        _norm_claim(
+            "With a mask of the real tokens, padding leaves the mean squared norm of their noise as it is",
+            alpha,
+            masked,
+            blind.numel(),
+        ),
+        Claim("With the mask, padding stays as it is", 0, "largest", gap(masked[:, ~real]), *EXACT),
+        Claim(
+            "Without the mask the real tokens get only a part of the squared norm, padding the rest",
+            alpha**2 / 3 * part,
+            rf"$\alpha^2 / 3 \cdot {n}/{tokens}$",
+            _mean_squared_norm(blind),
+            *mean_of_bounded((alpha**2 * part) ** 2 * 4 / 45, alpha**2 * part * 2 / 3, blind.numel()),
+        ),
+    ]
+
+
+def _norms(length: int, width: int, alpha: float, generator: torch.Generator) -> list[Cell]:
+    """The noise's norm at one length, and that of noise of a fixed size."""
     zeros = torch.zeros(length, width)
     fixed = FIXED * (2 * torch.rand(length, width, generator=generator) - 1)
     norm = regularizers.embedding_noise(zeros, alpha, generator=generator).norm().item()

@@ -6,18 +6,15 @@ Compares FGSM with random signs of the same size.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
-from regdemo.measure import Wrong, normal, seeded, signs
+from regdemo.measure import Wrong, fraction, gap, mean_square, normal, seeded, signs
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 SAY = (
@@ -32,12 +29,7 @@ WRONG_ANSWER = (
     "that are classified with a large margin. And loss.backward() for the attack adds to the parameters' .grad: use "
     "autograd.grad."
 )
-CARDS = (
-    "Q18.124",
-    "Q18.125",
-    "Q18.126",
-    "Q18.127",
-)
+CARDS = ("Q18.124", "Q18.125", "Q18.126", "Q18.127")
 
 EXAMPLES = 200
 CORNERS = 1_000  # random corners of the box tried on one example
@@ -51,64 +43,26 @@ def fgsm(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure FGSM at epsilon on a logistic model with random weights."""
-
-    generator = torch.Generator().manual_seed(seed)
-    w = torch.randn(inputs, generator=generator, dtype=torch.float64).requires_grad_()
-    x = torch.randn(EXAMPLES, inputs, generator=generator, dtype=torch.float64)
-    t = 2.0 * torch.randint(2, (EXAMPLES,), generator=generator) - 1
-
-    def loss(x: Tensor) -> Tensor:
-        return torch.nn.functional.softplus(-t * (x @ w)).mean()
-
-    attacked = regularizers.fgsm(x, loss, epsilon)
-    untouched = w.grad is None
-    with torch.no_grad():
-        norm1, norm2 = w.abs().sum().item(), w.square().sum().sqrt().item()
-        worst = torch.nn.functional.softplus(epsilon * norm1 - t * (x @ w)).mean().item()
-        scale = 1 + norm1 * (epsilon + x.abs().max().item())
-        corners = _signs((CORNERS, inputs), generator)
-        tried = torch.nn.functional.softplus(-t[0] * ((x[0] + epsilon * corners) @ w)).max().item()
-        bound = torch.nn.functional.softplus(-t[0] * (attacked[0] @ w)).item()
-        moved = epsilon * (corners @ w)
-        clean, hurt = (torch.nn.functional.softplus(-t * (inputs_ @ w)).mean().item() for inputs_ in (x, attacked))
-        noised = x + epsilon * _signs(x.shape, generator)
-        noisy = torch.nn.functional.softplus(-t * (noised @ w)).mean().item()
-        right = [(t * (inputs_ @ w) > 0).double().mean().item() for inputs_ in (x, noised, attacked)]
-    claims = [
-        Claim(
-            "Every input moves by epsilon, none further",
-            0,
-            "largest | |x' - x| - epsilon |",
-            ((attacked - x).abs() - epsilon).abs().max().item(),
-            *rounding(1 + epsilon),
-        ),
-        Claim(
-            "The loss after the attack is the formula's worst case",
-            worst,
-            r"mean softplus$(\epsilon |w|_1 - t\,w x)$",
-            hurt,
-            *rounding(scale),
-        ),
-        Claim(
-            f"None of {CORNERS:,} random corners of the box around one example is worse",
-            0,
-            "largest excess over FGSM",
-            max(0.0, tried - bound),
-            *rounding(scale),
-        ),
-        Claim(
-            "The variance of the logit's move under random signs",
-            (epsilon * norm2) ** 2,
-            r"$\epsilon^2 |w|_2^2$",
-            moved.square().mean().item(),
-            # The fourth moment of a sum of independent signs is at most 3 times the square of its variance.
-            *mean_of_bounded(2 * (epsilon * norm2) ** 4, (epsilon * norm1) ** 2, CORNERS),
-        ),
-        Claim("The parameters' .grad are as they were", 1, "w.grad is None", float(untouched), *EXACT),
-    ]
+    generator = seeded(seed)
+    w, x, t = normal(generator, inputs), normal(generator, EXAMPLES, inputs), signs(generator, EXAMPLES)
+    parameter = torch.nn.Parameter(w)
+    attacked = regularizers.fgsm(x, lambda changed: _loss(changed, t, parameter), epsilon)
+    corners = signs(generator, CORNERS, inputs)
+    noised = x + epsilon * signs(generator, *x.shape)
     return Measurement(
         title=f"FGSM at epsilon = {epsilon}",
-        claims=claims,
+        claims=[
+            Claim(
+                "Every input moves by epsilon, none further",
+                0,
+                "largest | |x' - x| - epsilon |",
+                gap((attacked - x).abs(), epsilon),
+                *rounding(1 + epsilon),
+            ),
+            *_worst_case_claims(_Attack(w, x, t, epsilon, attacked), corners),
+            _noise_claim(w, epsilon, corners),
+            Claim("The parameters' .grad are as they were", 1, "w.grad is None", float(parameter.grad is None), *EXACT),
+        ],
         picture=[_reaches(epsilon, generator)],
         blocks=[
             Text(
@@ -121,9 +75,8 @@ def fgsm(
                 title=f"Loss and accuracy of the random model on {EXAMPLES} examples with random labels",
                 columns=["examples", "mean loss", "accuracy"],
                 rows=[
-                    ["clean", clean, right[0]],
-                    ["random signs", noisy, right[1]],
-                    ["FGSM", hurt, right[2]],
+                    [name, _loss(changed, t, w).item(), fraction(t * (changed @ w) > 0)]
+                    for name, changed in (("clean", x), ("random signs", noised), ("FGSM", attacked))
                 ],
                 note="Weights and labels are random here, so about half of the predictions are right before the "
                 "attack: it is the change that counts.",
@@ -132,22 +85,68 @@ def fgsm(
     )
 
 
-def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:
+def _loss(x: torch.Tensor, t: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.softplus(-t * (x @ w)).mean()
 
-    return 2.0 * torch.randint(2, shape, generator=generator, dtype=torch.float64) - 1
+
+class _Attack(NamedTuple):
+    """A logistic model's weights, its inputs and labels, and the inputs that FGSM made of them."""
+
+    w: torch.Tensor
+    x: torch.Tensor
+    t: torch.Tensor
+    epsilon: float
+    attacked: torch.Tensor
 
 
-def _reaches(epsilon: float, generator: Generator) -> Curves:
+def _worst_case_claims(attack: _Attack, corners: torch.Tensor) -> list[Claim]:
+    """No changes of up to epsilon raise the loss further: by the formula, and in corners of one example's box."""
+    w, x, t, epsilon, attacked = attack
+    softplus = torch.nn.functional.softplus
+    reach = w.abs().sum().item()
+    tried = softplus(-t[0] * ((x[0] + epsilon * corners) @ w)).max().item()
+    bound = rounding(1 + reach * (epsilon + x.abs().max().item()))
+    return [
+        Claim(
+            "The loss after the attack is the formula's worst case",
+            softplus(epsilon * reach - t * (x @ w)).mean().item(),
+            r"mean softplus$(\epsilon |w|_1 - t\,w x)$",
+            _loss(attacked, t, w).item(),
+            *bound,
+        ),
+        Claim(
+            f"None of {CORNERS:,} random corners of the box around one example is worse",
+            0,
+            "largest excess over FGSM",
+            max(0.0, tried - _loss(attacked[0], t[0], w).item()),
+            *bound,
+        ),
+    ]
+
+
+def _noise_claim(w: torch.Tensor, epsilon: float, corners: torch.Tensor) -> Claim:
+    reach, deviation = epsilon * w.abs().sum().item(), epsilon * w.square().sum().sqrt().item()
+    return Claim(
+        "The variance of the logit's move under random signs",
+        deviation**2,
+        r"$\epsilon^2 |w|_2^2$",
+        mean_square(epsilon * (corners @ w)),
+        # The fourth moment of a sum of independent signs is at most 3 times the square of its variance.
+        *mean_of_bounded(2 * deviation**4, reach**2, CORNERS),
+    )
+
+
+def _reaches(epsilon: float, generator: torch.Generator) -> Curves:
     """What FGSM and random signs do to the logit of models with more and more random weights."""
-    norms = {size: normal(generator, size) for size in SIZES}
+    models = [normal(generator, size) for size in SIZES]
     at = [float(size) for size in SIZES]
     return Curves(
         title=f"How far the logit moves, at epsilon = {epsilon:g}",
         x_label="number of inputs",
         y_label="move of the logit",
         series=[
-            Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in norms.values()]),
-            Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in norms.values()]),
+            Series(r"FGSM, $\epsilon |w|_1$", at, [epsilon * w.abs().sum().item() for w in models]),
+            Series(r"random signs, $\epsilon |w|_2$", at, [epsilon * w.norm().item() for w in models]),
         ],
         note="FGSM's changes of the inputs all move the logit the same way: for these random weights the ratio of the "
         "two moves grows like the root of the number of inputs.",

@@ -8,18 +8,15 @@ noise where it makes no sense: to token ids.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, proportion, rounding
-from regdemo.measure import Wrong, identity_in_eval
+from regdemo.measure import Wrong, fraction, gap, identity_in_eval, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "inputs"
 SAY = (
@@ -33,15 +30,11 @@ WRONG_ANSWER = (
     "half of GPT-2's tokens become the one before them in the vocabulary, and with round() none changes. Close "
     "second: leaving the noise on in eval."
 )
-CARDS = (
-    "Q18.144",
-    "Q18.145",
-    "Q18.146",
-    "Q18.147",
-)
+CARDS = ("Q18.144", "Q18.145", "Q18.146", "Q18.147")
 
 EXAMPLES, INPUTS = 40, 6
 VOCABULARY, ID_NOISE = 50_257, 0.01  # GPT-2's, and the snippet's
+WITHIN = 2 * NormalDist().cdf(1) - 1  # the probability that a normal draw lies within one deviation
 
 
 def input_noise(
@@ -51,87 +44,28 @@ def input_noise(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure Gaussian input noise, its penalty on a linear model, and what it makes of token ids."""
-
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(EXAMPLES, INPUTS, generator=generator, dtype=torch.float64)
+    generator = seeded(seed)
+    x = normal(generator, EXAMPLES, INPUTS)
     t = x @ torch.arange(1.0, INPUTS + 1, dtype=torch.float64) + torch.randn(EXAMPLES, generator=generator)
-    zeros = torch.zeros(size, dtype=torch.float64)
-    noise = regularizers.input_noise(zeros, std, generator=generator)
-    in_eval = regularizers.input_noise(x, std, training=False, generator=generator)
-
-    # Signs have the mean and the covariance of the noise, so that the mean over all of them is the expectation.
-    signs = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * INPUTS)
-    noisy = torch.stack([regularizers.input_noise(x, std, noise=sign) for sign in signs])
-
-    def loss(w: Tensor) -> Tensor:
-        """The mean over examples and over the noise."""
-        return (t - noisy @ w).square().mean()
-
-    w = torch.randn(INPUTS, generator=generator, dtype=torch.float64)
-    penalised = ((t - x @ w).square().mean() + std**2 * w.square().sum()).item()
-    ridge = _ridge(x, t, std).requires_grad_()
-    (slope,) = torch.autograd.grad(loss(ridge), ridge)
-    scale = 1 + t.square().mean().item() + std**2 * (1 + w.square().sum().item())
-
+    noise = regularizers.input_noise(torch.zeros(size, dtype=torch.float64), std, generator=generator)
+    w = normal(generator, INPUTS)
     ids = torch.randint(VOCABULARY, (size,), generator=generator)
-    moved = ids.float() + ID_NOISE * torch.randn(size, generator=generator)
-    cut = moved.long()
-    changed = cut != ids
-    claims = [
-        Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
-        Claim(
-            "The fraction of the noise within one standard deviation",
-            _within(),
-            r"$2 \Phi(1) - 1$",
-            (noise.abs() <= std).double().mean().item(),
-            *proportion(_within(), size),
-        ),
-        Claim(
-            r"The loss averaged over the noise is the loss plus $\sigma^2 |w|^2$",
-            penalised,
-            r"mean $(t - w x)^2 + \sigma^2 |w|^2$",
-            loss(w).item(),
-            *rounding(scale),
-        ),
-        Claim(
-            "The best weights under the noise are those of ridge regression",
-            0,
-            r"slope at $(X^\top X + N \sigma^2 I)^{-1} X^\top t$",
-            slope.abs().max().item(),
-            *rounding(scale),
-        ),
-        identity_in_eval(in_eval, x),
-        Claim(
-            f"The fraction of token ids that `(ids + {ID_NOISE} * randn).long()` changes",
-            _cut_below(ids),
-            "mean P(n < -half a float32 step)",
-            changed.double().mean().item(),
-            *proportion(_cut_below(ids), size),
-        ),
-        Claim(
-            "Each id that changes becomes the id before it",
-            0,
-            "ids that changed otherwise",
-            float((cut[changed] != ids[changed] - 1).sum()),
-            *EXACT,
-        ),
-    ]
     return Measurement(
         title=f"Input noise of standard deviation {std}",
-        claims=claims,
-        picture=[
-            Curves(
-                title="The best weights of a linear model under noise on its inputs: three of the six",
-                x_label="std of the noise",
-                y_label="weight",
-                series=[
-                    Series(f"w{i + 1}", [k / 5 for k in range(21)], [_ridge(x, t, k / 5)[i].item() for k in range(21)])
-                    for i in range(0, INPUTS, 2)
-                ],
-                note="The weights are ridge regression's: the more noise, the smaller $|w|$. At 0 they are those of "
-                "least squares.",
-            )
+        claims=[
+            Claim("The mean of the noise is 0", 0, "E = 0", noise.mean().item(), *mean_of_normal(std, size)),
+            Claim(
+                "The fraction of the noise within one standard deviation",
+                WITHIN,
+                r"$2 \Phi(1) - 1$",
+                fraction(noise.abs() <= std),
+                *proportion(WITHIN, size),
+            ),
+            *_penalty_claims(x, t, w, std),
+            identity_in_eval(regularizers.input_noise(x, std, training=False, generator=generator), x),
+            *_id_claims(ids, generator),
         ],
+        picture=[_weights_under_noise(x, t)],
         blocks=[
             Text(
                 f"The model is linear, with {INPUTS} inputs and {EXAMPLES} examples. Noise of standard deviation "
@@ -143,40 +77,97 @@ def input_noise(
     )
 
 
-def _within() -> float:
-    """The probability that a normal draw lies within one deviation."""
-    return 2 * NormalDist().cdf(1) - 1
+def _penalty_claims(x: torch.Tensor, t: torch.Tensor, w: torch.Tensor, std: float) -> list[Claim]:
+    """What the noise adds to the loss of a linear model w, and where it moves the best weights."""
+    # Signs have the mean and the covariance of the noise, so that the mean over all of them is the expectation.
+    signs = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * INPUTS)
+    noisy = torch.stack([regularizers.input_noise(x, std, noise=sign) for sign in signs])
+    ridge = _ridge(x, t, std).requires_grad_()
+    (slope,) = torch.autograd.grad((t - noisy @ ridge).square().mean(), ridge)
+    norm = w.square().sum().item()
+    bound = rounding(1 + mean_square(t) + std**2 * (1 + norm))
+    return [
+        Claim(
+            r"The loss averaged over the noise is the loss plus $\sigma^2 |w|^2$",
+            mean_square(t - x @ w) + std**2 * norm,
+            r"mean $(t - w x)^2 + \sigma^2 |w|^2$",
+            mean_square(t - noisy @ w),
+            *bound,
+        ),
+        Claim(
+            "The best weights under the noise are those of ridge regression",
+            0,
+            r"slope at $(X^\top X + N \sigma^2 I)^{-1} X^\top t$",
+            gap(slope),
+            *bound,
+        ),
+    ]
 
 
-def _ridge(x: Tensor, t: Tensor, std: float) -> Tensor:
-
+def _ridge(x: torch.Tensor, t: torch.Tensor, std: float) -> torch.Tensor:
     penalty = len(x) * std**2 * torch.eye(x.shape[1], dtype=x.dtype)
-    solution: Tensor = torch.linalg.solve(x.T @ x + penalty, x.T @ t)
+    solution: torch.Tensor = torch.linalg.solve(x.T @ x + penalty, x.T @ t)
     return solution
 
 
-def _cut_below(ids: Tensor) -> float:
-    """The fraction of ids that are cut down by one: noise must outdo half a float32 step there; 0 is cut to 0."""
+def _id_claims(ids: torch.Tensor, generator: torch.Generator) -> list[Claim]:
+    """How many token ids the snippet changes, and into which."""
+    cut = _with_noise(ids, generator).long()
+    changed, expected = cut != ids, _cut_below(ids)
+    return [
+        Claim(
+            f"The fraction of token ids that `(ids + {ID_NOISE} * randn).long()` changes",
+            expected,
+            "mean P(n < -half a float32 step)",
+            fraction(changed),
+            *proportion(expected, len(ids)),
+        ),
+        Claim(
+            "Each id that changes becomes the id before it",
+            0,
+            "ids that changed otherwise",
+            float((cut[changed] != ids[changed] - 1).sum()),
+            *EXACT,
+        ),
+    ]
 
+
+def _with_noise(ids: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return ids.float() + ID_NOISE * torch.randn(len(ids), generator=generator)
+
+
+def _cut_below(ids: torch.Tensor) -> float:
+    """The fraction of ids that are cut down by one: noise must outdo half a float32 step there; 0 is cut to 0."""
     value = ids.float()
     step = (value - torch.nextafter(value, torch.tensor(-1.0))).double()
     falls = torch.special.ndtr(-step / 2 / ID_NOISE)
     return torch.where(ids > 0, falls, 0).mean().item()
 
 
-def _ids_table(generator: Generator) -> Table:
-    """A few token ids under the snippet's noise."""
+def _weights_under_noise(x: torch.Tensor, t: torch.Tensor) -> Curves:
+    at = [k / 5 for k in range(21)]
+    weights = torch.stack([_ridge(x, t, std) for std in at])
+    return Curves(
+        title="The best weights of a linear model under noise on its inputs: three of the six",
+        x_label="std of the noise",
+        y_label="weight",
+        series=[Series(f"w{i + 1}", at, weights[:, i].tolist()) for i in range(0, INPUTS, 2)],
+        note="The weights are ridge regression's: the more noise, the smaller $|w|$. At 0 they are those of "
+        "least squares.",
+    )
 
+
+def _ids_table(generator: torch.Generator) -> Table:
+    """A few token ids under the snippet's noise."""
     ids = torch.tensor([0, 1, 262, 1212, 3797, 31_373, 50_256])
-    moved = ids.float() + ID_NOISE * torch.randn(len(ids), generator=generator)
-    rows: list[list[Cell]] = [
-        [f"{before}", f"{value:.3f}", f"{after}", "same" if before == after else "another token"]
-        for before, value, after in zip(ids.tolist(), moved.tolist(), moved.long().tolist(), strict=True)
-    ]
+    moved = _with_noise(ids, generator)
     return Table(
         title=f"Noise of standard deviation {ID_NOISE} on token ids",
         columns=["id", "with noise", ".long()", "which is"],
-        rows=rows,
+        rows=[
+            [f"{before}", f"{value:.3f}", f"{after}", "same" if before == after else "another token"]
+            for before, value, after in zip(ids.tolist(), moved.tolist(), moved.long().tolist(), strict=True)
+        ],
         note="An id above 0 that the noise moves down becomes the id before it, which need not be a related word.",
     )
 

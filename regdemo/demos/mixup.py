@@ -7,19 +7,16 @@ the usual mistake: mix the inputs, keep the labels.
 from __future__ import annotations
 
 from math import log, log10
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import scipy
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ACTS_ON = "inputs"
 SAY = (
@@ -31,12 +28,7 @@ WRONG_ANSWER = (
     "'Mix the inputs and keep the labels.' Since $l$ is as likely to be below 1/2 as above, the label of the first "
     "example then says nothing about which part of the mixture is larger."
 )
-CARDS = (
-    "Q18.120",
-    "Q18.121",
-    "Q18.122",
-    "Q18.123",
-)
+CARDS = ("Q18.120", "Q18.121", "Q18.122", "Q18.123")
 
 CLASSES = 5
 ALPHAS = (0.1, 0.2, 0.4, 1.0)
@@ -50,98 +42,26 @@ def mixup(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure mixup's weights at alpha, the loss of mixed targets, and what unmixed labels teach."""
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     # Mixed with 0, an input of 1 shows the weight it was given; a 0 mixed with 1 shows the rest.
-    half = draws // 2
-    first = torch.tensor([1.0, 0.0], dtype=torch.float64).repeat_interleave(half)
-    swap = torch.arange(2 * half).roll(half)
+    first = torch.tensor([1.0, 0.0], dtype=torch.float64).repeat_interleave(draws // 2)
+    swap = torch.arange(len(first)).roll(draws // 2)
     inputs, targets = regularizers.mixup(first, first, alpha, per_example=True, generator=generator, order=swap)
     weight = torch.where(first > 0, inputs, 1 - inputs)
-    draws = 2 * half
-
-    x = torch.randn(64, 8, generator=generator, dtype=torch.float64)
-    labels = torch.randint(CLASSES, (64,), generator=generator)
-    order = torch.randperm(64, generator=generator)
-    layer = torch.randn(8, CLASSES, generator=generator, dtype=torch.float64)
-    blend, soft = regularizers.mixup(
-        x, torch.nn.functional.one_hot(labels, CLASSES).double(), alpha, weight=weight[0], order=order
-    )
-    logits = blend @ layer
-    split = weight[0] * torch.nn.functional.cross_entropy(logits, labels) + (
-        1 - weight[0]
-    ) * torch.nn.functional.cross_entropy(logits, labels[order])
-
-    variance = 1 / (4 * (2 * alpha + 1))
-    counts = (torch.histc(weight, 20, 0, 1) / draws).tolist()
-    at, mixed_labels, first_labels = _labels(inputs.flatten(), targets.flatten(), first.flatten())
-    spread_of_log, mean_of_log = _log_moments(alpha)
-    spread = (weight - 0.5).square()
-    claims = [
-        Claim(
-            "Cross entropy with mixed targets is the mixture of two losses",
-            split.item(),
-            "$l$ CE(y) + $(1-l)$ CE(y[order])",
-            torch.nn.functional.cross_entropy(logits, soft).item(),
-            *rounding(1 + logits.abs().max().item()),
-        ),
-        Claim(
-            "Inputs and targets get one and the same weight",
-            0,
-            "largest difference",
-            (inputs - targets).abs().max().item(),
-            *rounding(1),
-        ),
-        Claim(
-            "The weight is 1/2 on average",
-            0.5,
-            "$E[l] = 1/2$",
-            weight.mean().item(),
-            *mean_of_bounded(variance, 0.5, draws),
-        ),
-        # A variable in [0, 1/4] with mean v has a variance of at most v / 4.
-        Claim(
-            "The variance of the weight",
-            variance,
-            r"$Var[l] = 1/(4 (2 \alpha + 1))$",
-            spread.mean().item(),
-            *mean_of_bounded(variance / 4, 0.25, draws),
-        ),
-        Claim(
-            r"How near the weight comes to 0 and 1: the mean of $\ln(l (1-l))$, cut off at $\ln 10^{-12}$",
-            mean_of_log,
-            "by the distribution function of Beta",
-            (weight * (1 - weight)).clamp(min=LEAST).log().mean().item(),
-            *mean_of_bounded(spread_of_log, -log(LEAST), draws),
-        ),
-        Claim(
-            "Mixed labels follow the mixture",
-            variance,
-            "$Cov(x', y') = Var[l]$",
-            ((inputs - 0.5) * (targets - 0.5)).mean().item(),
-            *mean_of_bounded(variance / 4, 0.25, draws),
-        ),
-    ]
     return Measurement(
         title=f"Mixup at alpha = {alpha}",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"The weight l in {draws:,} draws from Beta({alpha:g}, {alpha:g})",
-                x_label="l",
-                y_label="fraction of draws",
-                series=[Series("draws", [(i + 0.5) / 20 for i in range(20)], counts, style="bars")],
+        claims=[
+            _loss_claim(alpha, weight[0], generator),
+            Claim(
+                "Inputs and targets get one and the same weight",
+                0,
+                "largest difference",
+                gap(inputs, targets),
+                *rounding(1),
             ),
-            Curves(
-                title="The mean target between x = 0 (class 0) and x = 1 (class 1)",
-                x_label="fraction of class 1 in the input",
-                y_label="mean target",
-                series=[
-                    Series("labels mixed", at, mixed_labels),
-                    Series("labels of the first example", at, first_labels),
-                ],
-            ),
+            *_weight_claims(alpha, weight, ((inputs - 0.5) * (targets - 0.5)).mean().item()),
         ],
+        picture=[_weights(alpha, weight), _mean_targets(inputs, targets, first)],
         blocks=[
             Text(
                 "Mixup replaces each example by l times itself plus 1-l times another one, and does the same to the "
@@ -165,6 +85,58 @@ def mixup(
     )
 
 
+def _loss_claim(alpha: float, weight: torch.Tensor, generator: torch.Generator) -> Claim:
+    """Cross entropy of a linear model on a batch mixed with this weight."""
+    cross_entropy = torch.nn.functional.cross_entropy
+    x = normal(generator, 64, 8)
+    labels = torch.randint(CLASSES, (64,), generator=generator)
+    order = torch.randperm(64, generator=generator)
+    layer = normal(generator, 8, CLASSES)
+    one_hot = torch.nn.functional.one_hot(labels, CLASSES).double()
+    mixed, targets = regularizers.mixup(x, one_hot, alpha, weight=weight, order=order)
+    logits = mixed @ layer
+    split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, labels[order])
+    return Claim(
+        "Cross entropy with mixed targets is the mixture of two losses",
+        split.item(),
+        "$l$ CE(y) + $(1-l)$ CE(y[order])",
+        cross_entropy(logits, targets).item(),
+        *rounding(1 + logits.abs().max().item()),
+    )
+
+
+def _weight_claims(alpha: float, weight: torch.Tensor, covariance: float) -> list[Claim]:
+    """The weight's distribution, and the covariance of what was mixed with it."""
+    variance = 1 / (4 * (2 * alpha + 1))
+    spread_of_log, mean_of_log = _log_moments(alpha)
+    # A variable in [0, 1/4] with mean v has a variance of at most v / 4.
+    bound = mean_of_bounded(variance / 4, 0.25, len(weight))
+    return [
+        Claim(
+            "The weight is 1/2 on average",
+            0.5,
+            "$E[l] = 1/2$",
+            weight.mean().item(),
+            *mean_of_bounded(variance, 0.5, len(weight)),
+        ),
+        Claim(
+            "The variance of the weight",
+            variance,
+            r"$Var[l] = 1/(4 (2 \alpha + 1))$",
+            mean_square(weight - 0.5),
+            *bound,
+        ),
+        Claim(
+            r"How near the weight comes to 0 and 1: the mean of $\ln(l (1-l))$, cut off at $\ln 10^{-12}$",
+            mean_of_log,
+            "by the distribution function of Beta",
+            (weight * (1 - weight)).clamp(min=LEAST).log().mean().item(),
+            *mean_of_bounded(spread_of_log, -log(LEAST), len(weight)),
+        ),
+        Claim("Mixed labels follow the mixture", variance, "$Cov(x', y') = Var[l]$", covariance, *bound),
+    ]
+
+
 def _log_moments(alpha: float) -> tuple[float, float]:
     """Variance and mean of ln(l (1-l)), at least ln(LEAST), for l from Beta(alpha, alpha)."""
     edges = torch.cat([torch.zeros(1), torch.logspace(log10(LEAST), log10(0.5), 20_000, dtype=torch.float64)])
@@ -175,12 +147,30 @@ def _log_moments(alpha: float) -> tuple[float, float]:
     return (mass * (logs - mean).square()).sum().item(), mean
 
 
-def _labels(inputs: Tensor, targets: Tensor, labels: Tensor) -> tuple[list[float], list[float], list[float]]:
-    """The middle of each tenth of the way from class 0 to class 1 that has an input, and the means of its labels."""
+def _weights(alpha: float, weight: torch.Tensor) -> Curves:
+    """How often the weight fell into each twentieth of the way from 0 to 1."""
+    counts = (torch.histc(weight, 20, 0, 1) / len(weight)).tolist()
+    return Curves(
+        title=f"The weight l in {len(weight):,} draws from Beta({alpha:g}, {alpha:g})",
+        x_label="l",
+        y_label="fraction of draws",
+        series=[Series("draws", [(i + 0.5) / 20 for i in range(20)], counts, style="bars")],
+    )
+
+
+def _mean_targets(inputs: torch.Tensor, targets: torch.Tensor, labels: torch.Tensor) -> Curves:
+    """What is taught in each tenth of the way from class 0 to class 1 that has an input."""
     tenth = (inputs * 10).long().clamp(max=9)
-    parts = [(i, tenth == i) for i in range(10) if (tenth == i).any()]
-    means = [[values[part].mean().item() for _, part in parts] for values in (targets, labels)]
-    return [(i + 0.5) / 10 for i, _ in parts], means[0], means[1]
+    present = [i for i in range(10) if (tenth == i).any()]
+    return Curves(
+        title="The mean target between x = 0 (class 0) and x = 1 (class 1)",
+        x_label="fraction of class 1 in the input",
+        y_label="mean target",
+        series=[
+            Series(name, [(i + 0.5) / 10 for i in present], [values[tenth == i].mean().item() for i in present])
+            for name, values in (("labels mixed", targets), ("labels of the first example", labels))
+        ],
+    )
 
 
 def _drawn(right, x, y, alpha, change, *, weight=None, generator=None, **kw):

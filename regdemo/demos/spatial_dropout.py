@@ -8,18 +8,15 @@ positions restores, and shows the trap: on a batch laid out (B, T, C) spatial dr
 from __future__ import annotations
 
 from math import pi
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, proportion
-from regdemo.measure import Wrong, identity_in_eval
+from regdemo.measure import Wrong, fraction, identity_in_eval, keeps_mean, mean_square, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 ACTS_ON = "activations"
 SAY = (
@@ -31,11 +28,7 @@ WRONG_ANSWER = (
     "'nn.Dropout1d works on my (B, T, C) batch too.' It runs, but it takes the second dimension for the channels, so "
     "it drops whole tokens. Move the channels to second place, drop, and move them back."
 )
-CARDS = (
-    "Q18.40",
-    "Q18.41",
-    "Q18.42",
-)
+CARDS = ("Q18.40", "Q18.41", "Q18.42")
 
 PERIOD = 32  # positions in a period of the waves to be restored: smooth, as feature maps are
 
@@ -49,62 +42,16 @@ def spatial_dropout(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Drop channels and single elements of an (examples, channels, length) batch at rate p, and compare."""
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     grid = torch.ones(1, 8, 16, dtype=torch.float64)
     element_grid = regularizers.dropout(grid, p, generator=generator)[0]
     channel_grid = regularizers.spatial_dropout(grid, p, generator=generator)[0]
-
     x = torch.ones(examples, channels, length, dtype=torch.float64)
     y = regularizers.spatial_dropout(x, p, generator=generator)
-    by_channel, by_element = y == 0, regularizers.dropout(x, p, generator=generator) == 0
-    in_eval = regularizers.spatial_dropout(x, p, training=False)
-
-    draws = examples * channels
-    variance = p / (1 - p)
-    in_part = max(0.0, 1 - p**length - (1 - p) ** length)
-    claims = [
-        Claim("A channel is dropped whole or kept whole", 0, "fraction in part", _in_part(by_channel), *EXACT),
-        Claim("The fraction of channels dropped is p", p, "$p$", _fraction(by_channel[..., 0]), *proportion(p, draws)),
-        Claim(
-            "The mean is kept",
-            1,
-            "$E[y] = x$",
-            y.mean().item(),
-            *mean_of_bounded(variance, max(1, variance), draws),
-        ),
-        Claim(
-            "Two examples drop the same channel only by chance",
-            p**2,
-            "$p^2$",
-            _fraction(by_channel[0 : examples // 2 * 2 : 2, :, 0] & by_channel[1::2, :, 0]),
-            *proportion(p**2, examples // 2 * channels),
-        ),
-        identity_in_eval(in_eval, x),
-        Claim(
-            "The fraction of pairs of neighbors dropped at once is p",
-            p,
-            "$p$",
-            _pairs(by_channel),
-            *proportion(p, draws),
-        ),
-    ]
-    rows: list[list[Cell]] = [
-        ["elements dropped", _fraction(by_element), p, _fraction(by_channel), p],
-        ["two neighbors dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
-        ["channels dropped in part", _in_part(by_element), in_part, _in_part(by_channel), 0.0],
-        [
-            "variance of a channel's average",
-            _variance_of_average(by_element, p),
-            variance / length,
-            _variance_of_average(by_channel, p),
-            variance,
-        ],
-    ]
-    trap_claims, trap_blocks = _trap(p, examples, channels, length, generator)
+    by_element = regularizers.dropout(x, p, generator=generator) == 0
     return Measurement(
         title=f"Spatial dropout at p = {p}",
-        claims=claims + trap_claims,
+        claims=[*_claims(p, x, y), *(trap := _trap(p, x.transpose(1, 2), generator)).claims],
         picture=[
             _picture(
                 "Element dropout",
@@ -120,63 +67,106 @@ def spatial_dropout(
                 "elements, and the layer above can often guess them from their neighbors. Spatial dropout takes the "
                 "whole channel."
             ),
-            Table(
-                title="The same rate, another distribution",
-                columns=["fraction or variance", "element", "formula", "spatial", "formula"],
-                rows=rows,
-                note=f"All activations are 1; (examples, channels, positions) = ({examples}, {channels}, {length}).",
-            ),
+            _distributions_table(p, by_element, y == 0),
             _restored_table(p, channels, generator),
-            *trap_blocks,
+            *trap.blocks,
         ],
     )
 
 
-def _restored_table(p: float, channels: int, generator: Generator) -> Table:
-    """How far a straight line between the nearest kept positions restores waves after each kind of dropout."""
-
-    waves = _waves(channels).unsqueeze(0)
-    rows: list[list[Cell]] = []
-    for name, drop in (("single elements", regularizers.dropout), ("whole channels", regularizers.spatial_dropout)):
-        dropped = (drop(waves, p, generator=generator) == 0)[0]
-        rows.append([name, _fraction(dropped), _error_of_a_line(waves[0], dropped)])
-    return Table(
-        title="What a straight line between the nearest kept positions restores",
-        columns=["dropped", "fraction lost", "error where lost"],
-        rows=rows,
-        note=(
-            f"Cosine waves with {PERIOD} positions in a period, one for each channel. The error is relative to the "
-            "size of what was lost: at 1 nothing came back."
+def _claims(p: float, x: torch.Tensor, y: torch.Tensor) -> list[Claim]:
+    dropped, variance = y == 0, p / (1 - p)
+    draws, couples = dropped[..., 0].numel(), len(y) // 2
+    both = dropped[0 : 2 * couples : 2, :, 0] & dropped[1::2, :, 0]
+    return [
+        Claim("A channel is dropped whole or kept whole", 0, "fraction in part", _in_part(dropped), *EXACT),
+        Claim("The fraction of channels dropped is p", p, "$p$", fraction(dropped[..., 0]), *proportion(p, draws)),
+        keeps_mean(y.mean().item(), 1, mean_of_bounded(variance, max(1, variance), draws)),
+        Claim(
+            "Two examples drop the same channel only by chance",
+            p**2,
+            "$p^2$",
+            fraction(both),
+            *proportion(p**2, both.numel()),
         ),
-    )
+        identity_in_eval(regularizers.spatial_dropout(x, p, training=False), x),
+        Claim(
+            "The fraction of pairs of neighbors dropped at once is p", p, "$p$", _pairs(dropped), *proportion(p, draws)
+        ),
+    ]
 
 
-def _trap(p: float, examples: int, channels: int, length: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _in_part(dropped: torch.Tensor) -> float:
+    """The fraction of channels (last dimension: positions) that are neither dropped nor kept as a whole."""
+    return fraction(dropped.any(dim=-1) & ~dropped.all(dim=-1))
+
+
+def _pairs(dropped: torch.Tensor) -> float:
+    """The fraction of the pairs of positions (0, 1), (2, 3), ... that are both dropped; the pairs do not overlap."""
+    even = dropped.shape[-1] // 2 * 2
+    return fraction(dropped[..., 0:even:2] & dropped[..., 1:even:2])
+
+
+def _trap(p: float, tokens: torch.Tensor, generator: torch.Generator) -> Measurement:
     """Spatial dropout on a (B, T, C) batch as it is, and with the channels moved to second place."""
+    wrong = regularizers.spatial_dropout(tokens, p, generator=generator) == 0
+    right = _transposed(tokens, p, generator) == 0
+    grid = torch.ones(1, 8, 16, dtype=torch.float64)
+    rows_lost = regularizers.spatial_dropout(grid, p, generator=generator)[0]
+    columns_lost = _transposed(grid, p, generator)[0]
+    blocks: list[Block] = [
+        Text(
+            "The trap: the second dimension counts as the channels. A transformer's batch is often (B, T, C), tokens "
+            "second, so `spatial_dropout(x, p)` erases whole tokens. The fix is "
+            "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
+        ),
+        _picture(
+            "(B, T, C) as it is: the rows lost are tokens",
+            rows_lost,
+            p,
+            "token",
+            "channel",
+            note="8 tokens and 16 channels as an example, all 1.",
+        ),
+        _picture(
+            "Transposed and back: the columns lost are channels",
+            columns_lost,
+            p,
+            "token",
+            "channel",
+            note="The same example.",
+        ),
+    ]
+    return Measurement("", _trap_claims(p, wrong, right), blocks)
 
-    def as_it_is(tokens: Tensor) -> Tensor:
-        return regularizers.spatial_dropout(tokens, p, generator=generator)
 
-    def transposed(tokens: Tensor) -> Tensor:
-        return as_it_is(tokens.transpose(1, 2)).transpose(1, 2)
+def _transposed(tokens: torch.Tensor, p: float, generator: torch.Generator) -> torch.Tensor:
+    return regularizers.spatial_dropout(tokens.transpose(1, 2), p, generator=generator).transpose(1, 2)
 
-    picture = torch.ones(1, 8, 16, dtype=torch.float64)
-    tokens = torch.ones(examples, length, channels, dtype=torch.float64)
-    wrong, right = as_it_is(tokens) == 0, transposed(tokens) == 0
-    claims = [
+
+def _picture(
+    title: str, y: torch.Tensor, p: float, row_label: str = "channel", column_label: str = "position", note: str = ""
+) -> HeatMap:
+    return HeatMap(title, y.tolist(), 0.0, 1 / (1 - p), row_label, column_label, note)
+
+
+def _trap_claims(p: float, wrong: torch.Tensor, right: torch.Tensor) -> list[Claim]:
+    """What is dropped of a (B, T, C) batch as it is, and transposed first."""
+    tokens_lost, channels_lost = wrong.all(dim=2), right.all(dim=1)
+    return [
         Claim(
             "On (B, T, C) as it is, the fraction of tokens lost whole is p",
             p,
             "$p$",
-            _fraction(wrong.all(dim=2)),
-            *proportion(p, examples * length),
+            fraction(tokens_lost),
+            *proportion(p, tokens_lost.numel()),
         ),
         Claim(
             "Transposed first, the fraction of channels lost whole is p",
             p,
             "$p$",
-            _fraction(right.all(dim=1)),
-            *proportion(p, examples * channels),
+            fraction(channels_lost),
+            *proportion(p, channels_lost.numel()),
         ),
         Claim(
             "Transposed first, no channel is lost in part",
@@ -186,47 +176,55 @@ def _trap(p: float, examples: int, channels: int, length: int, generator: Genera
             *EXACT,
         ),
     ]
-    blocks: list[Block] = [
-        Text(
-            "The trap: the second dimension counts as the channels. A transformer's batch is often (B, T, C), tokens "
-            "second, so `spatial_dropout(x, p)` erases whole tokens. The fix is "
-            "`spatial_dropout(x.transpose(1, 2), p).transpose(1, 2)`."
-        ),
-        _picture(
-            "(B, T, C) as it is: the rows lost are tokens",
-            as_it_is(picture)[0],
-            p,
-            "token",
-            "channel",
-            note="8 tokens and 16 channels as an example, all 1.",
-        ),
-        _picture(
-            "Transposed and back: the columns lost are channels",
-            transposed(picture)[0],
-            p,
-            "token",
-            "channel",
-            note="The same example.",
-        ),
-    ]
-    return claims, blocks
 
 
-def _picture(
-    title: str, y: Tensor, p: float, row_label: str = "channel", column_label: str = "position", note: str = ""
-) -> HeatMap:
-    return HeatMap(title, y.tolist(), 0.0, 1 / (1 - p), row_label, column_label, note)
+def _distributions_table(p: float, by_element: torch.Tensor, by_channel: torch.Tensor) -> Table:
+    """How the two kinds of dropout spread over a batch what they drop."""
+    examples, channels, length = by_channel.shape
+    in_part, variance = max(0.0, 1 - p**length - (1 - p) ** length), p / (1 - p)
+    spread = [_variance_of_average(dropped, p) for dropped in (by_element, by_channel)]
+    return Table(
+        title="The same rate, another distribution",
+        columns=["fraction or variance", "element", "formula", "spatial", "formula"],
+        rows=[
+            ["elements dropped", fraction(by_element), p, fraction(by_channel), p],
+            ["two neighbors dropped at once", _pairs(by_element), p**2, _pairs(by_channel), p],
+            ["channels dropped in part", _in_part(by_element), in_part, _in_part(by_channel), 0.0],
+            ["variance of a channel's average", spread[0], variance / length, spread[1], variance],
+        ],
+        note=f"All activations are 1; (examples, channels, positions) = ({examples}, {channels}, {length}).",
+    )
 
 
-def _waves(channels: int) -> Tensor:
+def _variance_of_average(dropped: torch.Tensor, p: float) -> float:
+    """Mean square deviation from 1 of a channel's average, kept positions scaled by 1/(1-p)."""
+    return mean_square((~dropped).double().mean(dim=-1) / (1 - p) - 1)
+
+
+def _restored_table(p: float, channels: int, generator: torch.Generator) -> Table:
+    """How far a straight line between the nearest kept positions restores waves after each kind of dropout."""
+    waves = _waves(channels).unsqueeze(0)
+    rows: list[list[Cell]] = []
+    for name, drop in (("single elements", regularizers.dropout), ("whole channels", regularizers.spatial_dropout)):
+        dropped = (drop(waves, p, generator=generator) == 0)[0]
+        rows.append([name, fraction(dropped), _error_of_a_line(waves[0], dropped)])
+    return Table(
+        title="What a straight line between the nearest kept positions restores",
+        columns=["dropped", "fraction lost", "error where lost"],
+        rows=rows,
+        note=f"Cosine waves with {PERIOD} positions in a period, one for each channel. The error is relative to the "
+        "size of what was lost: at 1 nothing came back.",
+    )
+
+
+def _waves(channels: int) -> torch.Tensor:
     """One period of a cosine for each channel, each with its own phase, (channels, PERIOD)."""
-
     t = torch.arange(PERIOD, dtype=torch.float64)
     phase = torch.arange(channels, dtype=torch.float64).unsqueeze(1)
     return torch.cos(2 * pi / PERIOD * t + phase)
 
 
-def _error_of_a_line(waves: Tensor, dropped: Tensor) -> Cell:
+def _error_of_a_line(waves: torch.Tensor, dropped: torch.Tensor) -> Cell:
     """Relative error of a line between the nearest kept positions of each wave, or 0 where a wave has none."""
     import numpy as np
 
@@ -238,27 +236,6 @@ def _error_of_a_line(waves: Tensor, dropped: Tensor) -> Cell:
         row[lost] = 0.0 if lost.all() else np.interp(t[lost], t[~lost], row[~lost], period=PERIOD)
     lost = dropped.numpy()
     return float(np.linalg.norm((guess - waves.numpy())[lost]) / np.linalg.norm(waves.numpy()[lost]))
-
-
-def _fraction(mask: Tensor) -> float:
-    return mask.double().mean().item()
-
-
-def _in_part(dropped: Tensor) -> float:
-    """The fraction of channels (last dimension: positions) that are neither dropped nor kept as a whole."""
-    return _fraction(dropped.any(dim=-1) & ~dropped.all(dim=-1))
-
-
-def _pairs(dropped: Tensor) -> float:
-    """The fraction of the pairs of positions (0, 1), (2, 3), ... that are both dropped; the pairs do not overlap."""
-    even = dropped.shape[-1] // 2 * 2
-    return _fraction(dropped[..., 0:even:2] & dropped[..., 1:even:2])
-
-
-def _variance_of_average(dropped: Tensor, p: float) -> float:
-    """Mean square deviation from 1 of a channel's average, kept positions scaled by 1/(1-p)."""
-    averages: Tensor = (~dropped).double().mean(dim=-1) / (1 - p)
-    return (averages - 1).square().mean().item()
 
 
 NAME = "spatial_dropout"

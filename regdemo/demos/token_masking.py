@@ -6,18 +6,15 @@ the wrong rate, and special tokens that get masked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, proportion
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, fraction, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, Measurement, Table, Text
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 ACTS_ON = "inputs"
 SAY = (
@@ -31,12 +28,7 @@ WRONG_ANSWER = (
     "predicted. Mistakes in code: a second draw, for the random tokens among the 20% left, at 0.1 where 0.5 is "
     "needed; [CLS] and padding chosen like words; or labels left at every token, so that most positions ask for a copy."
 )
-CARDS = (
-    "Q18.130",
-    "Q18.131",
-    "Q18.132",
-    "Q18.133",
-)
+CARDS = ("Q18.130", "Q18.131", "Q18.132", "Q18.133")
 
 LENGTH = 32
 MASK, FIRST, LAST = 0, 1, 2  # special ids; ordinary tokens begin at 3
@@ -53,130 +45,127 @@ def token_masking(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure BERT's 80/10/10 masking at rate p on random tokens."""
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     ids = torch.randint(3, vocabulary, (sequences, LENGTH), generator=generator)
     ids[:, 0], ids[:, -1] = FIRST, LAST
-    special = torch.zeros(LENGTH, dtype=torch.bool)
-    special[[0, -1]] = True
+    special = ids <= LAST
     inputs, labels = regularizers.token_masking(ids, vocabulary, MASK, p, special=special, generator=generator)
-    chosen, ordinary = labels != -100, ~special.expand_as(ids)
+    chosen, words = labels != -100, ids[~special]
     unprotected, _ = regularizers.token_masking(ids, vocabulary, MASK, p, generator=generator)
-    careless = _second_draw(ids, vocabulary, p, 0.1, generator)
-    halved = _second_draw(ids, vocabulary, p, 0.5, generator)
-
-    def of_ordinary(where: Tensor) -> float:
-        """Of the tokens that may be chosen."""
-        return where[ordinary].double().mean().item()
-
-    def replaced(by: Tensor) -> float:
-        """The fraction that became another ordinary or special token, not [MASK]."""
-        return of_ordinary((by != ids) & (by != MASK))
-
-    n, v = int(ordinary.sum()), vocabulary
-    hidden = 0.8 + 0.1 / v  # the random token is [MASK] itself once in a vocabulary
-    swapped, same = 0.1 * (v - 2) / v, 0.1 + 0.1 / v
-    claims = [
-        Claim("The fraction of ordinary tokens that is chosen", p, "$p$", of_ordinary(chosen), *proportion(p, n)),
-        Claim(
-            "The fraction of ordinary tokens that shows [MASK]",
-            p * hidden,
-            "$p (0.8 + 0.1/V)$",
-            of_ordinary(inputs == MASK),
-            *proportion(p * hidden, n),
-        ),
-        Claim(
-            "The fraction of ordinary tokens that shows another token",
-            p * swapped,
-            "$0.1 p (1 - 2/V)$",
-            replaced(inputs),
-            *proportion(p * swapped, n),
-        ),
-        Claim(
-            "The fraction of ordinary tokens that is predicted, but shown as it is",
-            p * same,
-            "$p (0.1 + 0.1/V)$",
-            of_ordinary(chosen & (inputs == ids)),
-            *proportion(p * same, n),
-        ),
-        Claim(
-            "A label is the token itself where chosen, -100 elsewhere",
-            0,
-            "labels that differ",
-            float((labels != torch.where(chosen, ids, -100)).sum() + (inputs != ids)[~chosen].sum()),
-            *EXACT,
-        ),
-        Claim("Special tokens are not chosen", 0, "number", float((chosen & ~ordinary).sum()), *EXACT),
-        Claim(
-            "The fraction of [CLS] and [SEP] that is changed if they are not protected",
-            p * (0.9 - 0.1 / v),
-            "$p (0.9 - 0.1/V)$",
-            (unprotected != ids)[~ordinary].double().mean().item(),
-            *proportion(p * (0.9 - 0.1 / v), ids.numel() - n),
-        ),
-    ]
+    careless, halved = (_second_draw(ids, vocabulary, p, second, generator) for second in (0.1, 0.5))
+    seen = {"measured": inputs, "two draws, 0.8 then 0.5": halved, "two draws, 0.8 then 0.1": careless}
+    *_, changed = _expected(p, vocabulary)
     return Measurement(
         title=f"Token masking at p = {p}",
-        claims=claims,
+        claims=[
+            *_word_claims(p, vocabulary, words, inputs[~special], chosen[~special]),
+            Claim(
+                "A label is the token itself where chosen, -100 elsewhere",
+                0,
+                "labels that differ",
+                float((labels != torch.where(chosen, ids, -100)).sum() + (inputs != ids)[~chosen].sum()),
+                *EXACT,
+            ),
+            Claim("Special tokens are not chosen", 0, "number", float((chosen & special).sum()), *EXACT),
+            Claim(
+                "The fraction of [CLS] and [SEP] that is changed if they are not protected",
+                changed,
+                "$p (0.9 - 0.1/V)$",
+                fraction((unprotected != ids)[special]),
+                *proportion(changed, int(special.sum())),
+            ),
+        ],
         picture=[_sentence(generator)],
         blocks=[
             Text(
                 f"A fraction p = {p} of the tokens is chosen. 80% of these become [MASK], 10% a random token, 10% "
                 "stay; the model must predict the original at all of them and is not asked about the rest."
             ),
-            Table(
-                title="What becomes of the tokens other than [CLS] and [SEP], in fractions",
-                columns=["way", "[MASK]", "another token", "unchanged"],
-                rows=[
-                    ["by formula", p * hidden, p * swapped, 1 - p * (0.9 - 0.1 / v)],
-                    ["measured", of_ordinary(inputs == MASK), replaced(inputs), of_ordinary(inputs == ids)],
-                    [
-                        "two draws, 0.8 then 0.5",
-                        of_ordinary(halved == MASK),
-                        replaced(halved),
-                        of_ordinary(halved == ids),
-                    ],
-                    [
-                        "two draws, 0.8 then 0.1",
-                        of_ordinary(careless == MASK),
-                        replaced(careless),
-                        of_ordinary(careless == ids),
-                    ],
-                ],
-                note="With two draws, the first decides on [MASK]. The second, on a random token, concerns the 20% of "
-                "the chosen tokens that the first left over: 10% of the chosen ones is half of these.",
-            ),
+            _outcomes_table(p, vocabulary, words, {way: tokens[~special] for way, tokens in seen.items()}),
         ],
     )
 
 
-def _second_draw(ids: Tensor, vocabulary: int, p: float, rate_: float, generator: Generator) -> Tensor:
+def _second_draw(
+    ids: torch.Tensor, vocabulary: int, p: float, second: float, generator: torch.Generator
+) -> torch.Tensor:
     """The usual code with two draws: [MASK] at 0.8, and of what is left a random token at this rate."""
-
-    def drawn(rate: float) -> Tensor:
-        return torch.rand(ids.shape, generator=generator) < rate
-
-    chosen, masked = drawn(p), drawn(0.8)
+    chosen, masked = (torch.rand(ids.shape, generator=generator) < drawn for drawn in (p, 0.8))
     other = torch.randint(vocabulary, ids.shape, generator=generator)
-    return torch.where(chosen, torch.where(masked, MASK, torch.where(drawn(rate_), other, ids)), ids)
+    left = torch.where(torch.rand(ids.shape, generator=generator) < second, other, ids)
+    return torch.where(chosen, torch.where(masked, MASK, left), ids)
 
 
-def _sentence(generator: Generator) -> Table:
+def _word_claims(
+    p: float, vocabulary: int, words: torch.Tensor, seen: torch.Tensor, chosen: torch.Tensor
+) -> list[Claim]:
+    """What becomes of ordinary tokens, chosen or not."""
+    masked, replaced, _ = _expected(p, vocabulary)
+    measured_masked, measured_replaced, _ = _outcomes(words, seen)
+    n, same = len(words), p * (0.1 + 0.1 / vocabulary)
+    return [
+        Claim("The fraction of ordinary tokens that is chosen", p, "$p$", fraction(chosen), *proportion(p, n)),
+        Claim(
+            "The fraction of ordinary tokens that shows [MASK]",
+            masked,
+            "$p (0.8 + 0.1/V)$",
+            measured_masked,
+            *proportion(masked, n),
+        ),
+        Claim(
+            "The fraction of ordinary tokens that shows another token",
+            replaced,
+            "$0.1 p (1 - 2/V)$",
+            measured_replaced,
+            *proportion(replaced, n),
+        ),
+        Claim(
+            "The fraction of ordinary tokens that is predicted, but shown as it is",
+            same,
+            "$p (0.1 + 0.1/V)$",
+            fraction(chosen & (seen == words)),
+            *proportion(same, n),
+        ),
+    ]
+
+
+def _expected(p: float, v: int) -> tuple[float, float, float]:
+    """The fractions of ordinary tokens that show [MASK], that show another token, and that show either."""
+    # The random token is [MASK] itself once in a vocabulary, and once the token that was there.
+    return p * (0.8 + 0.1 / v), p * (0.1 * (v - 2) / v), p * (0.9 - 0.1 / v)
+
+
+def _outcomes(words: torch.Tensor, seen: torch.Tensor) -> tuple[float, float, float]:
+    """The fractions of ordinary tokens that show [MASK], that show another token, and that show themselves."""
+    return fraction(seen == MASK), fraction((seen != words) & (seen != MASK)), fraction(seen == words)
+
+
+def _sentence(generator: torch.Generator) -> Table:
     """One sentence, what the model sees of it, and what it must say."""
-
     ids = torch.tensor(SENTENCE)
     inputs, labels = regularizers.token_masking(
-        ids, len(WORDS), MASK, SHOWN_RATE, special=(ids == FIRST) | (ids == LAST), generator=generator
+        ids, len(WORDS), MASK, SHOWN_RATE, special=ids <= LAST, generator=generator
     )
-    rows: list[list[Cell]] = [
-        [WORDS[word], WORDS[seen], WORDS[label] if label >= 0 else "-100"]
-        for word, seen, label in zip(ids.tolist(), inputs.tolist(), labels.tolist(), strict=True)
-    ]
     return Table(
         title=f"One sentence at p = {SHOWN_RATE}, so that there is something to see",
         columns=["token", "the model sees", "label"],
-        rows=rows,
+        rows=[
+            [WORDS[word], WORDS[seen], WORDS[label] if label >= 0 else "-100"]
+            for word, seen, label in zip(ids.tolist(), inputs.tolist(), labels.tolist(), strict=True)
+        ],
         note="A random token may be any of the vocabulary, [SEP] and [CLS] included.",
+    )
+
+
+def _outcomes_table(p: float, vocabulary: int, words: torch.Tensor, seen: dict[str, torch.Tensor]) -> Table:
+    masked, replaced, changed = _expected(p, vocabulary)
+    measured: list[list[Cell]] = [[way, *_outcomes(words, tokens)] for way, tokens in seen.items()]
+    return Table(
+        title="What becomes of the tokens other than [CLS] and [SEP], in fractions",
+        columns=["way", "[MASK]", "another token", "unchanged"],
+        rows=[["by formula", masked, replaced, 1 - changed], *measured],
+        note="With two draws, the first decides on [MASK]. The second, on a random token, concerns the 20% of "
+        "the chosen tokens that the first left over: 10% of the chosen ones is half of these.",
     )
 
 
