@@ -69,6 +69,7 @@ def spectral_norm(
                 *rounding(1),
             ),
             _chain_claim(weights, normal(generator, POINTS, size), bound),
+            # In training each reading of the weight takes a step; in eval two readings agree.
             Claim("In eval the weight stays as it is", 0, "largest change", gap(slow.weight, slow.weight), *EXACT),
         ],
         picture=[_picture(plain[0], weights[0])],
