@@ -42,7 +42,6 @@ def annealed_dropout(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Follow the schedules of rate p over `epochs` times `steps` steps; early and late dropout meet halfway."""
-    generator = seeded(seed)
     total = epochs * steps
     half = total // 2
     run = range(total + 1)
@@ -53,49 +52,14 @@ def annealed_dropout(
         "late": [regularizers.late_dropout(step, half, p) for step in run],
     }
     by_epoch = [regularizers.annealed_dropout(step // steps, epochs, p) for step in range(total)]
-    model, x, dropped = torch.nn.Sequential(torch.nn.Identity(), regularizers.Dropout(0.9)), torch.ones(UNITS), []
-    annealed = rates["annealed"]
-    for rate_ in annealed:
-        regularizers.set_dropout(model, rate_)
-        dropped.append(fraction(model[1](x, generator=generator) == 0))
-    claims = [
-        Claim("The first step has the rate p", p, "$p$", annealed[0], *EXACT),
-        Claim("The last training step, $T-1$, still has the rate", p / total, "$p/T$", annealed[-2], *rounding(1)),
-        *(Claim(f"{name}: 0 at step T", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
-        Claim(
-            "The mean rate of the annealed run",
-            p * (total + 1) / (2 * total),
-            "$p (T+1)/(2T)$",
-            sum(annealed[:-1]) / total,
-            *rounding(1),
-        ),
-        Claim(
-            "The fraction that a model drops when the rate is set before each step",
-            sum(p * (1 - step / total) for step in run) / (total + 1),
-            "mean of $p_t$",
-            sum(dropped) / (total + 1),
-            *mean_of_bounded(sum(q * (1 - q) for q in annealed) / (total + 1), 1, UNITS * (total + 1)),
-        ),
-        Claim(
-            f"Early dropout is on until step {half}, late dropout from there on",
-            p,
-            f"$p$, late at step {half} and early one step before",
-            (rates["late"][half] + rates["early, constant"][half - 1]) / 2,
-            *EXACT,
-        ),
-        Claim(
-            "The rates of late and of constant early dropout add up to p",
-            0,
-            r"$\max |late + early - p|$",
-            max(abs(a + b - p) for a, b in zip(rates["late"], rates["early, constant"], strict=True)),
-            *EXACT,
-        ),
-        Claim("Set once per epoch, the rate of the last epoch is", p / epochs, "$p/E$", by_epoch[-1], *rounding(1)),
-    ]
+    dropped = _dropped(rates["annealed"], seeded(seed))
     at = [float(step) for step in run]
     return Measurement(
         title=f"Annealed dropout from p = {p}, with early and late dropout",
-        claims=claims,
+        claims=[
+            *_claims(p, half, rates, dropped),
+            Claim("Set once per epoch, the rate of the last epoch is", p / epochs, "$p/E$", by_epoch[-1], *rounding(1)),
+        ],
         picture=[
             Curves(
                 title=f"The drop rate over {total} steps, by four schedules",
@@ -119,14 +83,52 @@ def annealed_dropout(
                 title="Annealed by the step, and by the epoch",
                 columns=["rate set", "first step", "last step", "mean"],
                 rows=[
-                    ["each step", annealed[0], annealed[total - 1], sum(annealed[:-1]) / total],
-                    ["each epoch", by_epoch[0], by_epoch[-1], sum(by_epoch) / total],
+                    [name, each[0], each[-1], sum(each) / total]
+                    for name, each in (("each step", rates["annealed"][:-1]), ("each epoch", by_epoch))
                 ],
                 note="The fewer the epochs, as in fine-tuning, the higher the last stair: $p/E$.",
             ),
             Text("The schedules are measured here, not their effect on accuracy."),
         ],
     )
+
+
+def _dropped(rates: list[float], generator: torch.Generator) -> list[float]:
+    """The fraction that a model drops in each step, its rate set before."""
+    model, x, dropped = torch.nn.Sequential(torch.nn.Identity(), regularizers.Dropout(0.9)), torch.ones(UNITS), []
+    for rate_ in rates:
+        regularizers.set_dropout(model, rate_)
+        dropped.append(fraction(model[1](x, generator=generator) == 0))
+    return dropped
+
+
+def _claims(p: float, half: int, rates: dict[str, list[float]], dropped: list[float]) -> list[Claim]:
+    annealed, early, late = rates["annealed"], rates["early, constant"], rates["late"]
+    total = len(annealed) - 1
+    mean, off = sum(annealed[:-1]) / total, max(abs(a + b - p) for a, b in zip(late, early, strict=True))
+    return [
+        Claim("The first step has the rate p", p, "$p$", annealed[0], *EXACT),
+        Claim("The last training step, $T-1$, still has the rate", p / total, "$p/T$", annealed[-2], *rounding(1)),
+        *(Claim(f"{name}: 0 at step T", 0, "$p_T$ = 0", rates[name][-1], *EXACT) for name in list(rates)[:3]),
+        Claim("The mean rate of the annealed run", p * (total + 1) / (2 * total), "$p (T+1)/(2T)$", mean, *rounding(1)),
+        Claim(
+            "The fraction that a model drops when the rate is set before each step",
+            sum(p * (1 - step / total) for step in range(total + 1)) / (total + 1),
+            "mean of $p_t$",
+            sum(dropped) / (total + 1),
+            *mean_of_bounded(sum(q * (1 - q) for q in annealed) / (total + 1), 1, UNITS * (total + 1)),
+        ),
+        Claim(
+            f"Early dropout is on until step {half}, late dropout from there on",
+            p,
+            f"$p$, late at step {half} and early one step before",
+            (late[half] + early[half - 1]) / 2,
+            *EXACT,
+        ),
+        Claim(
+            "The rates of late and of constant early dropout add up to p", 0, r"$\max |late + early - p|$", off, *EXACT
+        ),
+    ]
 
 
 NAME = "annealed_dropout"

@@ -51,94 +51,93 @@ def batch_mixing(
     x = normal(generator, examples)
     labels = torch.randint(CLASSES, (examples,), generator=generator)
     orders = torch.rand(draws, examples, generator=generator).argsort(1)
-    variance = x.var(correction=0)
-
-    def kept(fraction_: float) -> float:
-        return (mix(x, orders, fraction_).var(1, correction=0) / variance).mean().item()
-
     foreign = fraction(labels[orders] != labels)
-    # What an example is made of can be read off a batch in which each example is its own unit vector.
-    small = min(examples, 8)
-    made_of = mix(torch.eye(small, dtype=torch.float64), torch.arange(small).roll(1), p)
-
-    weight, pretrained = normal(generator, 3, 3), normal(generator, 3, 3)
-    inputs = normal(generator, 2, 3)
-    mask = torch.rand(3, 3, generator=generator) >= 0.5
-    by_mixout = regularizers.mixout(weight, pretrained, 0.5, mask=mask)
-    by_formula = pretrained + 2 * mask * (weight - pretrained)
+    kept = {q: _variance_kept(x, orders, q) for q in sorted({*FRACTIONS, p})}
     spread, reason = mean_of_bounded(1 / (examples - 1), 1, draws)
-    claims = [
-        Claim(
-            "The variance kept in training",
-            p**2 + (1 - p) ** 2,
-            "$p^2 + (1-p)^2$",
-            kept(p),
-            2 * p * (1 - p) * spread + 1e-9,
-            reason,
-        ),
-        Claim("The weight of an example in its own mixture", p, "$p$", made_of.diagonal().mean().item(), *rounding(1)),
-        Claim(
-            "How far a mixture moves when the other example in it moves by 1",
-            1 - p,
-            "$1 - p$",
-            (made_of.sum() - made_of.trace()).item() / small,
-            *rounding(1),
-        ),
-        Claim(
-            "Under Mixout an example's output depends on its own row alone",
-            0,
-            "largest difference from one row at a time",
-            gap(inputs @ by_mixout.mT, torch.stack([row @ by_formula.mT for row in inputs])),
-            *rounding(10),
-        ),
-    ]
-    at = sorted({*FRACTIONS, p})
-    line = [at[0] + (1 - at[0]) * i / 20 for i in range(21)]
     return Measurement(
         title=f"Batch mixing at p = {p}",
-        claims=claims,
-        picture=[
-            Curves(
-                title="The variance that training sees, relative to eval",
-                x_label="p, what an example keeps of itself",
-                y_label="variance kept",
-                series=[
-                    Series("measured", at, [kept(q) for q in at], style="points"),
-                    Series(
-                        "$p^2 + (1-p)^2$",
-                        line,
-                        [q**2 + (1 - q) ** 2 for q in line],
-                    ),
-                    Series("eval", [line[0], 1.0], [1.0, 1.0]),
-                ],
-                note="Nothing is rescaled, and eval does not mix. The snippet's p is what is kept: p = 1 "
-                "mixes nothing.",
-            )
+        claims=[
+            Claim(
+                "The variance kept in training",
+                p**2 + (1 - p) ** 2,
+                "$p^2 + (1-p)^2$",
+                kept[p],
+                2 * p * (1 - p) * spread + 1e-9,
+                reason,
+            ),
+            *_made_of_claims(p, min(examples, 8)),
+            _mixout_claim(generator),
         ],
+        picture=[_variance_curves(kept)],
         blocks=[
             Text(
                 f"{CLASSES} classes, {examples} examples: on average {(1 - p) * foreign:.1%} of an input comes "
                 "from an example of another class, while the label stays."
             ),
-            Table(
-                title="Three techniques that sound alike",
-                columns=["", "mixes", "labels", "in eval"],
-                rows=[
-                    [
-                        "batch mixing",
-                        "examples of a batch",
-                        "left as they are",
-                        "off; the variance differs from training's",
-                    ],
-                    ["mixup", "examples of a batch", "mixed in proportion", "off"],
-                    [
-                        "Mixout",
-                        "weights with pretrained ones",
-                        "not touched",
-                        "off; each weight equals its mean in training",
-                    ],
-                ],
-            ),
+            _techniques_table(),
+        ],
+    )
+
+
+def _variance_kept(x: torch.Tensor, orders: torch.Tensor, p: float) -> float:
+    """The variance of the mixed batch relative to the batch's own, on average over the permutations."""
+    return (mix(x, orders, p).var(1, correction=0) / x.var(correction=0)).mean().item()
+
+
+def _made_of_claims(p: float, examples: int) -> list[Claim]:
+    """What an example is made of can be read off a batch in which each example is its own unit vector."""
+    made_of = mix(torch.eye(examples, dtype=torch.float64), torch.arange(examples).roll(1), p)
+    return [
+        Claim("The weight of an example in its own mixture", p, "$p$", made_of.diagonal().mean().item(), *rounding(1)),
+        Claim(
+            "How far a mixture moves when the other example in it moves by 1",
+            1 - p,
+            "$1 - p$",
+            (made_of.sum() - made_of.trace()).item() / examples,
+            *rounding(1),
+        ),
+    ]
+
+
+def _mixout_claim(generator: torch.Generator) -> Claim:
+    weight, pretrained, inputs = (normal(generator, rows, 3) for rows in (3, 3, 2))
+    mask = torch.rand(3, 3, generator=generator) >= 0.5
+    by_mixout = regularizers.mixout(weight, pretrained, 0.5, mask=mask)
+    by_formula = pretrained + 2 * mask * (weight - pretrained)
+    return Claim(
+        "Under Mixout an example's output depends on its own row alone",
+        0,
+        "largest difference from one row at a time",
+        gap(inputs @ by_mixout.mT, torch.stack([row @ by_formula.mT for row in inputs])),
+        *rounding(10),
+    )
+
+
+def _variance_curves(kept: dict[float, float]) -> Curves:
+    """The variance kept, by p."""
+    lowest = min(kept)
+    line = [lowest + (1 - lowest) * i / 20 for i in range(21)]
+    return Curves(
+        title="The variance that training sees, relative to eval",
+        x_label="p, what an example keeps of itself",
+        y_label="variance kept",
+        series=[
+            Series("measured", list(kept), list(kept.values()), style="points"),
+            Series("$p^2 + (1-p)^2$", line, [p**2 + (1 - p) ** 2 for p in line]),
+            Series("eval", [lowest, 1.0], [1.0, 1.0]),
+        ],
+        note="Nothing is rescaled, and eval does not mix. The snippet's p is what is kept: p = 1 mixes nothing.",
+    )
+
+
+def _techniques_table() -> Table:
+    return Table(
+        title="Three techniques that sound alike",
+        columns=["", "mixes", "labels", "in eval"],
+        rows=[
+            ["batch mixing", "examples of a batch", "left as they are", "off; the variance differs from training's"],
+            ["mixup", "examples of a batch", "mixed in proportion", "off"],
+            ["Mixout", "weights with pretrained ones", "not touched", "off; each weight equals its mean in training"],
         ],
     )
 

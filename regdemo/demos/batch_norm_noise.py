@@ -14,7 +14,7 @@ import torch
 from regdemo.bounds import EXACT, mean_of_bounded, mean_of_squares, rounding
 from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,104 +51,34 @@ def batch_norm_noise(
     generator = seeded(seed)
     batches = _batches(value, batch, DRAWS, generator)
     norm = torch.nn.BatchNorm1d(DRAWS, eps=EPS, affine=False, dtype=torch.float64)
-    whole = norm(batches)
-    norm.eval()
+    outputs = norm(batches)
     others = torch.cat([batches[:1], -batches[1:]])
-    pairs = _outputs(value, 2, DRAWS, generator)
-    first, large = whole[0], _outputs(value, 4 * batch, DRAWS // 4, generator)
-    expected = (1 + value**2 / 2) / batch
-    example = normal(generator, 1, FEATURES)
-    alone, again = (
-        torch.nn.functional.layer_norm(torch.cat([example, normal(generator, batch - 1, FEATURES)]), (FEATURES,))
-        for _ in range(2)
-    )
+    norm.eval()
+    moved = gap(norm(others)[0], norm(batches)[0])
+    pairs, large = _outputs(value, 2, DRAWS, generator), _outputs(value, 4 * batch, DRAWS // 4, generator)
     claims = [
-        Claim(
-            "The variance of the output is about $(1 + x^2/2)/B$",
-            expected,
-            "$(1 + x^2/2)/B$",
-            _variance(first),
-            *_bound(value, batch, DRAWS),
+        _variance_claim(
+            "The variance of the output is about $(1 + x^2/2)/B$", "$(1 + x^2/2)/B$", value, batch, outputs[0]
         ),
-        Claim(
-            "With four times the batch the variance is about a quarter",
-            expected / 4,
-            "$(1 + x^2/2)/(4B)$",
-            _variance(large),
-            *_bound(value, 4 * batch, DRAWS // 4),
+        _variance_claim(
+            "With four times the batch the variance is about a quarter", "$(1 + x^2/2)/(4B)$", value, 4 * batch, large
         ),
-        Claim(
-            "Over each batch the outputs have a mean square of 1",
-            0,
-            r"$\max |\overline{y^2} - 1|$",
-            gap(whole.square().mean(0), 1.0),
-            *rounding(1),
-        ),
-        Claim("Over each batch the outputs have mean 0", 0, r"$\max |\overline{y}|$", gap(whole.mean(0)), *rounding(1)),
-        Claim(
-            "In a batch of two only the sign is left",
-            1,
-            "$|y|$",
-            1 + gap(pairs.abs(), 1.0),
-            *rounding(1),
-        ),
-        Claim(
-            "In a batch of two the mean output is the example's chance of being larger minus that of being smaller",
-            erf(value / 2**0.5),
-            r"$\mathrm{erf}(x/\sqrt{2})$",
-            pairs.mean().item(),
-            *mean_of_bounded(1 - erf(value / 2**0.5) ** 2, 2, DRAWS),
-        ),
-        Claim(
-            "In eval the other examples don't matter",
-            0,
-            r"$\max |y - y'|$ in other batches",
-            gap(norm(others)[0], norm(batches)[0]),
-            *EXACT,
-        ),
-        Claim(
-            "Under layer norm the other examples don't matter",
-            0,
-            r"$\max |y - y'|$ in other batches",
-            gap(alone[0], again[0]),
-            *EXACT,
-        ),
+        *_normalized_claims(outputs),
+        *_pair_claims(value, pairs),
+        Claim("In eval the other examples don't matter", 0, r"$\max |y - y'|$ in other batches", moved, *EXACT),
+        _layer_norm_claim(batch, generator),
     ]
-    measured = {size: _outputs(value, size, SHOWN, generator) for size in SIZES}
-    deviations = [_variance(outputs) ** 0.5 for outputs in measured.values()]
-    formula = [((1 + value**2 / 2) / size) ** 0.5 for size in SIZES]
-    places = [log2(size) for size in SIZES]
-    rows: list[list[Cell]] = [
-        [size, outputs.mean().item(), deviation, first_order]
-        for (size, outputs), deviation, first_order in zip(measured.items(), deviations, formula, strict=True)
-    ]
+    by_size = _sizes(value, generator)
     return Measurement(
         title=f"Batch norm noise: an activation of {value:g} in batches of {batch}",
         claims=claims,
-        picture=[
-            Curves(
-                title=f"Standard deviation of the output for an activation of {value:g}, over {SHOWN:,} batches of "
-                "each size",
-                x_label="log2 of the batch size",
-                y_label="standard deviation",
-                series=[
-                    Series("measured", places, deviations, style="points"),
-                    Series("formula", places, formula),
-                ],
-                note="By the formula, each doubling of the batch divides the standard deviation by about 1.4.",
-            )
-        ],
+        picture=by_size.picture,
         blocks=[
             Text(
                 f"The example's activation is {value:g} in all batches; the other activations are drawn from "
                 "$N(0, 1)$. There is no learned scale or shift, and eps is almost 0."
             ),
-            Table(
-                title=f"Output for an activation of {value:g}, in {SHOWN:,} batches of each size",
-                columns=["batch size", "mean", "standard deviation", r"$\sqrt{(1 + x^2/2)/B}$"],
-                rows=rows,
-                note="The formula is of first order in $1/B$: it can be far off in the smallest batches.",
-            ),
+            *by_size.blocks,
         ],
     )
 
@@ -167,8 +97,16 @@ def _outputs(value: float, size: int, draws: int, generator: torch.Generator) ->
     return outputs
 
 
-def _variance(outputs: Tensor) -> float:
-    return outputs.var().item()
+def _variance_claim(statement: str, formula: str, value: float, size: int, outputs: Tensor) -> Claim:
+    first_order, higher = _first_order(value, size), _higher_orders(value, size)
+    tolerance, reason = mean_of_squares([first_order + higher], len(outputs) - 1)
+    reason = f"{reason}; $(4 + 1.5 x^4)/B^2$ for higher orders"
+    return Claim(statement, first_order, formula, outputs.var().item(), higher + tolerance, reason)
+
+
+def _first_order(value: float, size: int) -> float:
+    """Of the variance, in 1/B."""
+    return (1 + value**2 / 2) / size
 
 
 def _higher_orders(value: float, size: int) -> float:
@@ -176,11 +114,70 @@ def _higher_orders(value: float, size: int) -> float:
     return (4 + 1.5 * value**4) / size**2
 
 
-def _bound(value: float, size: int, draws: int) -> tuple[float, str]:
-    """The bound on the variance of outputs that are close to normal."""
-    slip = _higher_orders(value, size)
-    tolerance, reason = mean_of_squares([(1 + value**2 / 2) / size + slip], draws - 1)
-    return slip + tolerance, f"{reason}; $(4 + 1.5 x^4)/B^2$ for higher orders"
+def _normalized_claims(outputs: Tensor) -> list[Claim]:
+    square, mean = gap(outputs.square().mean(0), 1.0), gap(outputs.mean(0))
+    return [
+        Claim(
+            "Over each batch the outputs have a mean square of 1",
+            0,
+            r"$\max |\overline{y^2} - 1|$",
+            square,
+            *rounding(1),
+        ),
+        Claim("Over each batch the outputs have mean 0", 0, r"$\max |\overline{y}|$", mean, *rounding(1)),
+    ]
+
+
+def _pair_claims(value: float, pairs: Tensor) -> list[Claim]:
+    larger = erf(value / 2**0.5)  # the chance of being larger minus that of being smaller
+    return [
+        Claim("In a batch of two only the sign is left", 1, "$|y|$", 1 + gap(pairs.abs(), 1.0), *rounding(1)),
+        Claim(
+            "In a batch of two the mean output is the example's chance of being larger minus that of being smaller",
+            larger,
+            r"$\mathrm{erf}(x/\sqrt{2})$",
+            pairs.mean().item(),
+            *mean_of_bounded(1 - larger**2, 2, len(pairs)),
+        ),
+    ]
+
+
+def _layer_norm_claim(batch: int, generator: torch.Generator) -> Claim:
+    example = normal(generator, 1, FEATURES)
+    alone, again = (
+        torch.nn.functional.layer_norm(torch.cat([example, normal(generator, batch - 1, FEATURES)]), (FEATURES,))[0]
+        for _ in range(2)
+    )
+    return Claim(
+        "Under layer norm the other examples don't matter",
+        0,
+        r"$\max |y - y'|$ in other batches",
+        gap(alone, again),
+        *EXACT,
+    )
+
+
+def _sizes(value: float, generator: torch.Generator) -> Measurement:
+    """The noise in batches of several sizes."""
+    measured = {size: _outputs(value, size, SHOWN, generator) for size in SIZES}
+    deviations = [outputs.var().item() ** 0.5 for outputs in measured.values()]
+    formula = [_first_order(value, size) ** 0.5 for size in SIZES]
+    places = [log2(size) for size in SIZES]
+    curves = Curves(
+        title=f"Standard deviation of the output for an activation of {value:g}, over {SHOWN:,} batches of each size",
+        x_label="log2 of the batch size",
+        y_label="standard deviation",
+        series=[Series("measured", places, deviations, style="points"), Series("formula", places, formula)],
+        note="By the formula, each doubling of the batch divides the standard deviation by about 1.4.",
+    )
+    means = [outputs.mean().item() for outputs in measured.values()]
+    table = Table(
+        title=f"Output for an activation of {value:g}, in {SHOWN:,} batches of each size",
+        columns=["batch size", "mean", "standard deviation", r"$\sqrt{(1 + x^2/2)/B}$"],
+        rows=[list(row) for row in zip(SIZES, means, deviations, formula, strict=True)],
+        note="The formula is of first order in $1/B$: it can be far off in the smallest batches.",
+    )
+    return Measurement("", [], [table], [curves])
 
 
 def _own(x: Tensor, eps: float) -> Tensor:

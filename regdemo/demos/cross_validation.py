@@ -16,7 +16,7 @@ import torch
 from regdemo.bounds import EXACT, proportion
 from regdemo.measure import Wrong, fraction, normal, seeded, signs
 from regdemo.parameters import SEED, count
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,17 +52,81 @@ def cross_validation(
     x = torch.randn(SETS, EXAMPLES, features, generator=generator)
     y = signs(generator, SETS, EXAMPLES).float()
     parts = _folds(folds, generator)
-    inside, outside = _scores(x, y, parts, selected, leak=False), _scores(x, y, parts, selected, leak=True)
+    inside, outside = (_scores(x, y, parts, selected, leak=leak) for leak in (False, True))
     # Fresh values of the selected features are noise as the others are.
     _, weights = _select(x, y, torch.arange(EXAMPLES), selected)
     fresh = normal(generator, SETS, FRESH, selected).float()
-    right = _agree(fresh, weights, signs(generator, SETS, FRESH).float())
+    on_fresh = fraction(_agree(fresh, weights, signs(generator, SETS, FRESH).float()))
+    middles = [step / 10 + 0.05 for step in range(10)]
+    return Measurement(
+        title=f"Cross-validation in {folds} folds: {selected} of {features:,} noise features selected",
+        claims=[*_folds_claims(parts), *_scores_claims(folds, inside, outside, on_fresh)],
+        picture=[
+            Curves(
+                title=f"Cross-validated accuracy on {SETS} data sets of pure noise",
+                x_label="accuracy",
+                y_label="data sets",
+                series=[
+                    Series("selected inside the folds", middles, _histogram(inside), style="bars"),
+                    Series("selected on all of the data", middles, _histogram(outside), style="bars"),
+                ],
+                note="The labels have nothing to do with the features: the true accuracy is 0.5.",
+            )
+        ],
+        blocks=[
+            Text(
+                f"Each data set has {EXAMPLES} examples. The classifier adds the selected features, each with the "
+                "sign of its correlation with the label, and predicts the sign of the sum."
+            ),
+            _features_table(x, y, parts, selected),
+        ],
+    )
+
+
+def _folds(folds: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    """scikit-learn's folds: rows to train on and rows to test."""
+    state = int(torch.randint(2**31, (), generator=generator))
+    splitter = sklearn.model_selection.KFold(folds, shuffle=True, random_state=state)
+    return [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in splitter.split(np.zeros((EXAMPLES, 1)))]
+
+
+def _scores(x: Tensor, y: Tensor, parts: list[tuple[Tensor, Tensor]], selected: int, *, leak: bool) -> Tensor:
+    """The cross-validated accuracy on each data set."""
+    right = torch.zeros(y.shape, dtype=torch.bool)
+    chosen, _ = _select(x, y, torch.arange(x.shape[1]), selected)
+    for train, test in parts:
+        if not leak:
+            chosen, _ = _select(x, y, train, selected)
+        columns = x.gather(2, chosen[:, None].expand(-1, x.shape[1], -1))
+        weights = torch.einsum("sn,snf->sf", y[:, train], columns[:, train]).sign()
+        right[:, test] = _agree(columns[:, test], weights, y[:, test])
+    return right.double().mean(1)
+
+
+def _select(x: Tensor, y: Tensor, rows: Tensor, selected: int) -> tuple[Tensor, Tensor]:
+    """The features that correlate most with the label over these rows, of each data set, and their signs."""
+    correlation = torch.einsum("sn,snf->sf", y[:, rows], x[:, rows])
+    best = correlation.abs().topk(selected).indices
+    return best, correlation.gather(1, best).sign()
+
+
+def _agree(x: Tensor, weights: Tensor, y: Tensor) -> Tensor:
+    """Whether the sign of the weighted sum is the label."""
+    return torch.einsum("snf,sf->sn", x, weights) * y > 0
+
+
+def _folds_claims(parts: list[tuple[Tensor, Tensor]]) -> list[Claim]:
     tested = torch.cat([test for _, test in parts]).bincount(minlength=EXAMPLES)
     both = sum(len(set(train.tolist()) & set(test.tolist())) for train, test in parts)
-    slip, reason = proportion(0.5, SETS * (EXAMPLES // folds))
-    claims = [
+    return [
         Claim("Each example is tested once", EXAMPLES, "examples tested once", int((tested == 1).sum()), *EXACT),
         Claim("No example is trained on and tested in one fold", 0, "examples in both", both, *EXACT),
+    ]
+
+
+def _scores_claims(folds: int, inside: Tensor, outside: Tensor, on_fresh: float) -> list[Claim]:
+    slip, reason = proportion(0.5, SETS * (EXAMPLES // folds))
+    return [
         Claim(
             "With the selection inside the folds the score is at chance",
             0.5,
@@ -83,87 +147,27 @@ def cross_validation(
             "On fresh data the model with features from all of the data is at chance",
             0.5,
             "accuracy 1/2",
-            fraction(right),
+            on_fresh,
             *proportion(0.5, SETS * FRESH),
         ),
     ]
-    edges = [step / 10 for step in range(11)]
-    middles = [low + 0.05 for low in edges[:-1]]
-    rows: list[list[Cell]] = [
-        [f"{kept:,}", _mean(x[..., :kept], y, parts, selected, False), _mean(x[..., :kept], y, parts, selected, True)]
-        for kept in sorted({selected, 100, 200, features})
-        if kept >= selected
-    ]
-    return Measurement(
-        title=f"Cross-validation in {folds} folds: {selected} of {features:,} noise features selected",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"Cross-validated accuracy on {SETS} data sets of pure noise",
-                x_label="accuracy",
-                y_label="data sets",
-                series=[
-                    Series("selected inside the folds", middles, _histogram(inside), style="bars"),
-                    Series("selected on all of the data", middles, _histogram(outside), style="bars"),
-                ],
-                note="The labels have nothing to do with the features: the true accuracy is 0.5.",
-            )
-        ],
-        blocks=[
-            Text(
-                f"Each data set has {EXAMPLES} examples. The classifier adds the selected features, each with the "
-                "sign of its correlation with the label, and predicts the sign of the sum."
-            ),
-            Table(
-                title=f"Mean accuracy over {SETS} data sets, by the number of features from which {selected} are "
-                "selected",
-                columns=["features", "inside the folds", "on all of the data"],
-                rows=rows,
-                note="Where every feature is selected, both scores are at chance. The more features there are to "
-                "select from, the larger the leak.",
-            ),
-        ],
-    )
-
-
-def _folds(folds: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-    """scikit-learn's folds: rows to train on and rows to test."""
-    state = int(torch.randint(2**31, (), generator=generator))
-    splitter = sklearn.model_selection.KFold(folds, shuffle=True, random_state=state)
-    return [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in splitter.split(np.zeros((EXAMPLES, 1)))]
-
-
-def _select(x: Tensor, y: Tensor, rows: Tensor, selected: int) -> tuple[Tensor, Tensor]:
-    """The features that correlate most with the label over these rows, of each data set, and their signs."""
-    correlation = torch.einsum("sn,snf->sf", y[:, rows], x[:, rows])
-    best = correlation.abs().topk(selected).indices
-    return best, correlation.gather(1, best).sign()
-
-
-def _agree(x: Tensor, weights: Tensor, y: Tensor) -> Tensor:
-    """Whether the sign of the weighted sum is the label."""
-    return torch.einsum("snf,sf->sn", x, weights) * y > 0
-
-
-def _scores(x: Tensor, y: Tensor, parts: list[tuple[Tensor, Tensor]], selected: int, leak: bool) -> Tensor:
-    """The cross-validated accuracy on each data set."""
-    right = torch.zeros(y.shape, dtype=torch.bool)
-    chosen, _ = _select(x, y, torch.arange(x.shape[1]), selected)
-    for train, test in parts:
-        if not leak:
-            chosen, _ = _select(x, y, train, selected)
-        columns = x.gather(2, chosen[:, None].expand(-1, x.shape[1], -1))
-        weights = torch.einsum("sn,snf->sf", y[:, train], columns[:, train]).sign()
-        right[:, test] = _agree(columns[:, test], weights, y[:, test])
-    return right.double().mean(1)
-
-
-def _mean(x: Tensor, y: Tensor, parts: list[tuple[Tensor, Tensor]], selected: int, leak: bool) -> float:
-    return _scores(x, y, parts, selected, leak).mean().item()
 
 
 def _histogram(scores: Tensor) -> list[float]:
     return [float(n) for n in (scores * 10).long().clamp(max=9).bincount(minlength=10)]
+
+
+def _features_table(x: Tensor, y: Tensor, parts: list[tuple[Tensor, Tensor]], selected: int) -> Table:
+    return Table(
+        title=f"Mean accuracy over {SETS} data sets, by the number of features from which {selected} are selected",
+        columns=["features", "inside the folds", "on all of the data"],
+        rows=[
+            [f"{n:,}", *(_scores(x[..., :n], y, parts, selected, leak=leak).mean().item() for leak in (False, True))]
+            for n in sorted({selected, 100, 200, x.shape[-1]})
+        ],
+        note="Where every feature is selected, both scores are at chance. The more features there are to "
+        "select from, the larger the leak.",
+    )
 
 
 class _Splitter:

@@ -16,10 +16,12 @@ import torch
 from regdemo.bounds import mean_of_bounded, proportion, rounding
 from regdemo.measure import Wrong, fraction, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    Examples = tuple[Tensor, Tensor]
 
 ACTS_ON = "models"
 SAY = (
@@ -49,19 +51,69 @@ def double_descent(
 ) -> Measurement:
     """Fit many training sets with half as many features as rows, with as many, and with `features`."""
     generator = seeded(seed)
-    small = _draw(6 * SETS, BELOW, noise, generator)
-    below = _errors(_fit(*small), noise)
-    threshold = _draw(SETS, ROWS, noise, generator)
-    at = _errors(_fit(*threshold), noise)
-    ridge = _errors(_fit(*threshold, _best_penalty(ROWS, noise)), noise)
-    x, y = _draw(SETS, features, noise, generator)
-    least = _fit(x, y)
-    above = _errors(least, noise)
-    s2 = _left_over(ROWS, noise)
+    small, threshold = _draw(6 * SETS, BELOW, noise, generator), _draw(SETS, ROWS, noise, generator)
+    large = _draw(SETS, features, noise, generator)
+    least = _fit(*large)
+    over_features = _over_features(noise, generator)
+    return Measurement(
+        title=f"Double descent: {ROWS} rows, up to {max(SHOWN)} features",
+        claims=[
+            *_plain_claims(noise, small, threshold, large, least),
+            *_ridge_claims(noise, threshold, large, least),
+        ],
+        picture=over_features.picture,
+        blocks=[
+            Text(
+                f"The target is linear in {FEATURES} independent standard normal features, plus noise of variance "
+                rf"$\sigma^2$ = {noise**2:.4g}. The squared weight of feature $j$ is proportional to $1/j$; the "
+                f"squares add up to {LENGTH:g}. The model uses the first $p$ features, of weights $w$, and is fitted "
+                rf"to $n$ = {ROWS} rows; $s^2$ is $\sigma^2$ plus the squared weights left out. The ridge penalty is "
+                "$s^2 p / |w|^2$, the best one on average for weights of this length in a random direction."
+            ),
+            *over_features.blocks,
+        ],
+    )
+
+
+def _draw(sets: int, features: int, noise: float, generator: torch.Generator) -> Examples:
+    """The first features (sets, rows, features) and targets (sets, rows, 1), to which the other features are noise."""
+    x = normal(generator, sets, ROWS, features)
+    rest = _left_over(features, noise) ** 0.5 * normal(generator, sets, ROWS)
+    return x, (x @ _true(features) + rest)[..., None]
+
+
+def _true(features: int) -> Tensor:
+    """The true weights of the first features."""
+    return torch.tensor(SQUARES[:features], dtype=torch.float64).sqrt()
+
+
+def _left_over(features: int, noise: float) -> float:
+    """What a model of these features cannot explain: the noise, and the other features."""
+    return noise**2 + sum(SQUARES[features:])
+
+
+def _fit(x: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
+    """The weights (sets, features, 1) of least norm among those that fit best, or of ridge regression."""
+    turned = x.shape[-2] <= x.shape[-1]
+    gram = x @ x.mT if turned else x.mT @ x
+    gram.diagonal(dim1=-2, dim2=-1).add_(penalty)
+    return x.mT @ torch.linalg.solve(gram, y) if turned else torch.linalg.solve(gram, x.mT @ y)
+
+
+def _errors(weights: Tensor, noise: float) -> Tensor:
+    """The expected error of each fit on a new row: a feature that is left out has the weight 0."""
+    missing = _left_over(weights.shape[-2], noise)
+    return missing + (weights[..., 0] - _true(weights.shape[-2])).square().sum(-1)
+
+
+def _plain_claims(noise: float, small: Examples, threshold: Examples, large: Examples, least: Tensor) -> list[Claim]:
+    """Without a penalty: fewer features than rows, as many, and more, where `least` has the weights of the fits."""
+    below, at, above = _errors(_fit(*small), noise), _errors(_fit(*threshold), noise), _errors(least, noise)
     ratio = scipy.stats.f(ROWS, 1)  # chi^2 with ROWS degrees of freedom over chi^2 with 1, divided by ROWS
-    median = (ROWS * float(ratio.median()) + 1) * s2
-    nothing = LENGTH + noise**2
-    claims = [
+    median = (ROWS * float(ratio.median()) + 1) * _left_over(ROWS, noise)
+    x, y = large
+    features = x.shape[-1]
+    return [
         Claim(
             f"With {BELOW} features the mean test error is $s^2 (1 + p/(n-p-1))$",
             _formula(BELOW, noise),
@@ -90,73 +142,7 @@ def double_descent(
             gap(y, x @ least),
             *rounding(y.abs().max().item()),
         ),
-        Claim(
-            f"With a ridge penalty the mean test error at {ROWS} features is below that of predicting 0",
-            (noise**2 + nothing) / 2,
-            r"from $\sigma^2$ to $s^2 + |w|^2$",
-            ridge.mean().item(),
-            (nothing - noise**2) / 2,
-            "a range, not an estimate",
-        ),
-        Claim(
-            "A tiny ridge penalty gives the solution of least norm, up to rounding",
-            0,
-            r"$\max |\hat{w}(\lambda) - \hat{w}|$ at $\lambda = 10^{-9}$",
-            gap(_fit(x, y, 1e-9), least),
-            *rounding(1 + least.abs().max().item()),
-        ),
     ]
-    x, y = _draw(DRAWN, max(SHOWN), noise, generator)
-    rows: list[list[Cell]] = []
-    plain, penalized = [], []
-    for used in SHOWN:
-        fit, with_ridge = _fit(x[..., :used], y), _fit(x[..., :used], y, _best_penalty(used, noise))
-        plain.append(_errors(fit, noise).median().item())
-        penalized.append(_errors(with_ridge, noise).median().item())
-        training, mean = mean_square(y - x[..., :used] @ fit), _formula(used, noise) if used != ROWS else "infinite"
-        rows.append([used, training, mean, plain[-1], penalized[-1]])
-    places = [float(used) for used in SHOWN]
-    return Measurement(
-        title=f"Double descent: {ROWS} rows, up to {max(SHOWN)} features",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"Test error of fits to {ROWS} rows, median of {DRAWN} training sets",
-                x_label="features",
-                y_label="log10 of the mean squared error",
-                series=[
-                    Series("least norm", places, [log10(error) for error in plain]),
-                    Series("ridge", places, [log10(error) for error in penalized]),
-                ],
-                note=f"The peak is at {ROWS} features, where a fit just succeeds. The ridge penalty removes it.",
-            )
-        ],
-        blocks=[
-            Text(
-                f"The target is linear in {FEATURES} independent standard normal features, plus noise of variance "
-                rf"$\sigma^2$ = {noise**2:.4g}. The squared weight of feature $j$ is proportional to $1/j$; the "
-                f"squares add up to {LENGTH:g}. The model uses the first $p$ features, of weights $w$, and is fitted "
-                rf"to $n$ = {ROWS} rows; $s^2$ is $\sigma^2$ plus the squared weights left out. The ridge penalty is "
-                "$s^2 p / |w|^2$, the best one on average for weights of this length in a random direction."
-            ),
-            Table(
-                title=f"Errors over the number of features, {DRAWN} training sets",
-                columns=["features", "training: mean", "test: mean by formula", "test: median", "test: median, ridge"],
-                rows=rows,
-                note="Near the peak the mean test error is above the median, since a few training sets do very badly.",
-            ),
-        ],
-    )
-
-
-def _true(features: int) -> Tensor:
-    """The true weights of the first features."""
-    return torch.tensor(SQUARES[:features], dtype=torch.float64).sqrt()
-
-
-def _left_over(features: int, noise: float) -> float:
-    """What a model of these features cannot explain: the noise, and the other features."""
-    return noise**2 + sum(SQUARES[features:])
 
 
 def _formula(features: int, noise: float) -> float:
@@ -186,55 +172,73 @@ def _bound(features: int, noise: float, sets: int) -> tuple[float, str]:
     return tolerance, reason
 
 
+def _ridge_claims(noise: float, threshold: Examples, large: Examples, least: Tensor) -> list[Claim]:
+    """With the best penalty at the threshold, and with a tiny one where there are many features."""
+    ridge = _errors(_fit(*threshold, _best_penalty(ROWS, noise)), noise)
+    nothing = LENGTH + noise**2
+    return [
+        Claim(
+            f"With a ridge penalty the mean test error at {ROWS} features is below that of predicting 0",
+            (noise**2 + nothing) / 2,
+            r"from $\sigma^2$ to $s^2 + |w|^2$",
+            ridge.mean().item(),
+            (nothing - noise**2) / 2,
+            "a range, not an estimate",
+        ),
+        Claim(
+            "A tiny ridge penalty gives the solution of least norm, up to rounding",
+            0,
+            r"$\max |\hat{w}(\lambda) - \hat{w}|$ at $\lambda = 10^{-9}$",
+            gap(_fit(*large, 1e-9), least),
+            *rounding(1 + least.abs().max().item()),
+        ),
+    ]
+
+
 def _best_penalty(features: int, noise: float) -> float:
     """The ridge penalty that is best on average over the directions of weights of this length."""
     return _left_over(features, noise) * features / sum(SQUARES[:features])
 
 
-def _draw(sets: int, features: int, noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The first features (sets, rows, features) and targets (sets, rows, 1), to which the other features are noise."""
-    x = normal(generator, sets, ROWS, features)
-    rest = _left_over(features, noise) ** 0.5 * normal(generator, sets, ROWS)
-    return x, (x @ _true(features) + rest)[..., None]
+def _over_features(noise: float, generator: torch.Generator) -> Measurement:
+    """The errors with the features SHOWN, without a penalty and with the best one."""
+    x, y = _draw(DRAWN, max(SHOWN), noise, generator)
+    fits = [(_fit(x[..., :used], y), _fit(x[..., :used], y, _best_penalty(used, noise))) for used in SHOWN]
+    plain, penalized = ([_errors(fit, noise).median().item() for fit in each] for each in zip(*fits, strict=True))
+    training = [mean_square(y - x[..., :used] @ fit) for used, (fit, _) in zip(SHOWN, fits, strict=True)]
+    means = [_formula(used, noise) if used != ROWS else "infinite" for used in SHOWN]
+    places = [float(used) for used in SHOWN]
+    curves = Curves(
+        title=f"Test error of fits to {ROWS} rows, median of {DRAWN} training sets",
+        x_label="features",
+        y_label="log10 of the mean squared error",
+        series=[
+            Series("least norm", places, [log10(error) for error in plain]),
+            Series("ridge", places, [log10(error) for error in penalized]),
+        ],
+        note=f"The peak is at {ROWS} features, where a fit just succeeds. The ridge penalty removes it.",
+    )
+    table = Table(
+        title=f"Errors over the number of features, {DRAWN} training sets",
+        columns=["features", "training: mean", "test: mean by formula", "test: median", "test: median, ridge"],
+        rows=[list(row) for row in zip(SHOWN, training, means, plain, penalized, strict=True)],
+        note="Near the peak the mean test error is above the median, since a few training sets do very badly.",
+    )
+    return Measurement("", [], [table], [curves])
 
 
-def _fit(x: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
-    """The weights (sets, features, 1) of least norm among those that fit best, or of ridge regression."""
-    turned = x.shape[-2] <= x.shape[-1]
-    gram = x @ x.mT if turned else x.mT @ x
-    gram.diagonal(dim1=-2, dim2=-1).add_(penalty)
-    return x.mT @ torch.linalg.solve(gram, y) if turned else torch.linalg.solve(gram, x.mT @ y)
-
-
-def _errors(weights: Tensor, noise: float) -> Tensor:
-    """The expected error of each fit on a new row: a feature that is left out has the weight 0."""
-    missing = _left_over(weights.shape[-2], noise)
-    return missing + (weights[..., 0] - _true(weights.shape[-2])).square().sum(-1)
-
-
+FIT = "regdemo.demos.double_descent._fit"
 WRONG = [
     Wrong(
         "some solution, not that of least norm",
-        "regdemo.demos.double_descent._fit",
+        FIT,
         lambda right, x, y, penalty=0.0: torch.nn.functional.pad(
             right(x[..., :ROWS], y, penalty), (0, 0, 0, max(0, x.shape[-1] - ROWS))
         ),
     ),
-    Wrong(
-        "no penalty",
-        "regdemo.demos.double_descent._fit",
-        lambda right, x, y, penalty=0.0: right(x, y),
-    ),
-    Wrong(
-        "a penalty where there should be none",
-        "regdemo.demos.double_descent._fit",
-        lambda right, x, y, penalty=0.0: right(x, y, penalty or 1.0),
-    ),
-    Wrong(
-        "half of the rows",
-        "regdemo.demos.double_descent._fit",
-        lambda right, x, y, penalty=0.0: right(x[:, : ROWS // 2], y[:, : ROWS // 2], penalty),
-    ),
+    Wrong("no penalty", FIT, lambda right, x, y, penalty=0.0: right(x, y)),
+    Wrong("a penalty where there should be none", FIT, lambda right, x, y, penalty=0.0: right(x, y, penalty or 1.0)),
+    Wrong("half of the rows", FIT, lambda right, x, y, *penalty: right(x[:, : ROWS // 2], y[:, : ROWS // 2], *penalty)),
     Wrong(
         "forgets the features left out",
         "regdemo.demos.double_descent._errors",

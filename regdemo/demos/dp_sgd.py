@@ -16,9 +16,11 @@ from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Block, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Generator, Tensor
 
 ACTS_ON = "gradients"
@@ -61,15 +63,14 @@ def dp_sgd(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DP-SGD's gradient on a linear regression with one outlier in the batch."""
-
     generator = seeded(seed)
-    claims, curves, table = _influence(max_norm, batch, generator)
-    budget_claims, budget_blocks = _budget(noise_multiplier, batch / examples, steps, delta)
+    influence = _influence(max_norm, batch, generator)
+    budget = _budget(noise_multiplier, batch / examples, steps, delta)
     deviation = noise_multiplier * max_norm / batch
     return Measurement(
         title=f"DP-SGD at max_norm = {max_norm:g}, noise {noise_multiplier:g}",
-        claims=[*claims, *_noise(max_norm, noise_multiplier, batch, generator), *budget_claims],
-        picture=[curves],
+        claims=[*influence.claims, *_noise_claims(max_norm, noise_multiplier, batch, generator), *budget.claims],
+        picture=influence.picture,
         blocks=[
             Text(
                 f"Clipped to {max_norm:g}, one example of a batch of {batch} moves the update by at most "
@@ -77,70 +78,36 @@ def dp_sgd(
                 "added to each weight's update. A privacy accountant computes how well that hides an "
                 "example over a whole run."
             ),
-            table,
-            *budget_blocks,
+            *influence.blocks,
+            *budget.blocks,
         ],
     )
 
 
-def _loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """The squared error of one example."""
-    error: Tensor = x @ parameters["weight"] + parameters["bias"] - y
-    return error.square()
-
-
-def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[Claim], Curves, Table]:
+def _influence(max_norm: float, batch: int, generator: Generator) -> Measurement:
     """How far the last example, an outlier, moves the gradient: clipped for each example, and for the batch."""
     parameters = {"weight": normal(generator, INPUTS), "bias": torch.zeros((), dtype=torch.float64)}
     x, y = normal(generator, batch, INPUTS), normal(generator, batch)
     x[-1] *= OUTLIER
-
-    def private(rows: slice) -> Tensor:
-        options: dict[str, Any] = {
-            "max_norm": max_norm,
-            "noise_multiplier": 0,
-            "expected_batch": batch,
-            "generator": generator,
-        }
-        g = regularizers.dp_sgd(_loss, parameters, x[rows], y[rows], **options)
-        return torch.cat([value.flatten() for value in g.values()])
-
-    each = []
-    for a, b in zip(x, y, strict=True):
-        leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-        gradients = torch.autograd.grad(_loss(leaves, a, b), list(leaves.values()))
-        each.append(torch.cat([g.flatten() for g in gradients]))
-    before = torch.stack(each)
-
-    def clip(g: Tensor) -> Tensor:
-        return torch.mul(g, min(1.0, max_norm / g.norm().item()))
-
-    after = torch.stack([clip(g) for g in each])
-    moved = (private(slice(None)) - private(slice(-1))).norm().item()
-    moved_batch = (clip(before.mean(0)) - clip(before[:-1].sum(0) / batch)).norm().item()
+    options: dict[str, Any] = {"max_norm": max_norm, "noise_multiplier": 0, "expected_batch": batch}
+    with_it, without, private = (
+        _flat(regularizers.dp_sgd(_loss, parameters, x[:n], y[:n], **options, generator=generator).values())
+        for n in (batch, batch - 1, batch)
+    )
+    before = torch.stack([_gradient(parameters, a, b) for a, b in zip(x, y, strict=True)])
+    after = torch.stack([_clipped(g, max_norm) for g in before])
+    of_batch, of_rest = (_clipped(before[:n].sum(0) / batch, max_norm) for n in (batch, batch - 1))
+    moved, moved_batch = (with_it - without).norm().item(), (of_batch - of_rest).norm().item()
     claims = [
         Claim(
             "The gradient is what a loop over the examples gives",
             0,
             "largest difference",
-            gap(private(slice(None)), after.sum(0) / batch),
+            gap(private, after.sum(0) / batch),
             *rounding(max_norm, digits=1e-9),
         ),
         Claim("The outlier moves the update by", max_norm / batch, "$C/B$", moved, *rounding(max_norm, digits=1e-9)),
     ]
-    order = before.norm(dim=1).argsort()
-    at = [float(i + 1) for i in range(batch)]
-    curves = Curves(
-        title=f"The norm of each example's gradient, before and after the clip to {max_norm:g}",
-        x_label="example, by the norm of its gradient",
-        y_label="log10 of the norm",
-        series=[
-            Series("before", at, g_norms(before[order]), style="points"),
-            Series("after", at, g_norms(after[order])),
-        ],
-        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip its gradient has "
-        f"the norm {max_norm:g}.",
-    )
     table = Table(
         title=f"How far one outlier in {batch} moves the update, noise left out",
         columns=["clipped", "moved by", "in units of C/B"],
@@ -155,15 +122,44 @@ def _influence(max_norm: float, batch: int, generator: Generator) -> tuple[list[
         note="The noise is scaled to hide a change of 1 in the last column. If only the batch's gradient is clipped, "
         "one example can move it by up to 2 C.",
     )
-    return claims, curves, table
+    return Measurement("", claims, [table], [_norms(max_norm, before, after)])
 
 
-def g_norms(gradients: Tensor) -> list[float]:
-    """The logarithm of the norm of each row."""
-    return gradients.norm(dim=1).clamp(min=1e-9).log10().tolist()
+def _loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """The squared error of one example."""
+    error: Tensor = x @ parameters["weight"] + parameters["bias"] - y
+    return error.square()
 
 
-def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Generator) -> list[Claim]:
+def _gradient(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """Of one example."""
+    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+    return _flat(torch.autograd.grad(_loss(leaves, x, y), list(leaves.values())))
+
+
+def _flat(gradients: Iterable[Tensor]) -> Tensor:
+    return torch.cat([g.flatten() for g in gradients])
+
+
+def _clipped(g: Tensor, max_norm: float) -> Tensor:
+    return torch.mul(g, min(1.0, max_norm / g.norm().item()))
+
+
+def _norms(max_norm: float, before: Tensor, after: Tensor) -> Curves:
+    order = before.norm(dim=1).argsort()
+    at = [float(i + 1) for i in range(len(order))]
+    first, then = (g[order].norm(dim=1).clamp(min=1e-9).log10().tolist() for g in (before, after))
+    return Curves(
+        title=f"The norm of each example's gradient, before and after the clip to {max_norm:g}",
+        x_label="example, by the norm of its gradient",
+        y_label="log10 of the norm",
+        series=[Series("before", at, first, style="points"), Series("after", at, then)],
+        note=f"The last example is an outlier, its inputs {OUTLIER:g} times as large. After the clip its gradient has "
+        f"the norm {max_norm:g}.",
+    )
+
+
+def _noise_claims(max_norm: float, noise_multiplier: float, batch: int, generator: Generator) -> list[Claim]:
     """The noise alone, at C and at 3 C: a gradient that is 0 for every example."""
     parameters = {"weight": torch.zeros(NOISY, dtype=torch.float64)}
     claims = []
@@ -188,16 +184,16 @@ def _noise(max_norm: float, noise_multiplier: float, batch: int, generator: Gene
     return [*claims, Claim("The mean of the noise is 0", 0, "mean", g.mean().item(), *mean_of_normal(deviation, NOISY))]
 
 
-def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple[list[Claim], list[Block]]:
+def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> Measurement:
     """What the training spends, by the accountant, if there is one and there is noise."""
     from regdemo.lab import privacy
 
     if not sigma:
-        return [], [Text("Without noise there is no privacy to count: epsilon is infinite from the first step.")]
+        text = "Without noise there is no privacy to count: epsilon is infinite from the first step."
+        return Measurement("", [], [Text(text)])
     if not privacy.has_accountant():
-        return [], [
-            Text(f"To compute what a run spends, epsilon at a delta, you need an accountant: {privacy.INSTALL}.")
-        ]
+        text = f"To compute what a run spends, epsilon at a delta, you need an accountant: {privacy.INSTALL}."
+        return Measurement("", [], [Text(text)])
     after = sorted({max(1, steps // 100), max(1, steps // 10), steps})
     sampled, whole = ({n: privacy.epsilon(sigma, q, n, delta) for n in after} for q in (sample_rate, 1.0))
     exact = {n: privacy.exact_epsilon(sigma, n, delta) for n in after}
@@ -225,7 +221,7 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
             *EXACT,
         ),
     ]
-    block = Table(
+    table = Table(
         title=f"Epsilon at delta = {delta:g}, noise {sigma:g}, sampling rate {sample_rate:.4g}",
         columns=["steps", "epsilon", "without sampling", "without sampling, exact"],
         rows=[[n, sampled[n], whole[n], exact[n]] for n in after],
@@ -233,7 +229,7 @@ def _budget(sigma: float, sample_rate: float, steps: int, delta: float) -> tuple
         r"without it, plus $\delta$, and the other way round. Computed for Poisson sampling; batches of a shuffled set "
         "are drawn differently, though the same number is often quoted for them.",
     )
-    return claims, [block]
+    return Measurement("", claims, [table])
 
 
 def _batch_clipped(right, *args, max_norm, noise_multiplier, **kw):

@@ -15,9 +15,9 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong, seeded
+from regdemo.measure import Wrong, gap, seeded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Block, Cell, Claim, Curves, HeatMap, Measurement, Series, Table, Text
+from regdemo.report import Block, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -52,14 +52,13 @@ def drop_connect(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure DropConnect at rate p on linear units, next to dropout and to its Gaussian approximation."""
-
     generator = seeded(seed)
-    penalty_claims, penalty_blocks = _penalty(p, inputs, draws, generator)
-    batch_claims, batch_blocks = _one_mask_for_all(p, inputs, generator)
-    inference_claims, inference_blocks = _inference(p, inputs, draws, generator)
+    penalty = _penalty(p, inputs, draws, generator)
+    batch = _one_mask_for_all(p, inputs, generator)
+    inference = _inference(p, inputs, draws, generator)
     return Measurement(
         title=f"DropConnect at p = {p}",
-        claims=[*penalty_claims, *batch_claims, *inference_claims],
+        claims=[*penalty.claims, *batch.claims, *inference.claims],
         picture=_masks(p, generator),
         blocks=[
             Text(
@@ -67,16 +66,15 @@ def drop_connect(
                 f"DropConnect zeroes each weight independently with probability p = {p}, and scales the rest by "
                 f"$1/(1-p)$ = {1 / (1 - p):.4g}."
             ),
-            *penalty_blocks,
-            *batch_blocks,
-            *inference_blocks,
+            *penalty.blocks,
+            *batch.blocks,
+            *inference.blocks,
         ],
     )
 
 
 def _masks(p: float, generator: Generator) -> list[Block]:
     """Which weights of a layer work for one example, under dropout and under DropConnect."""
-
     inputs = regularizers.keep_mask((INPUTS_SHOWN,), p, generator=generator)
     weights = regularizers.keep_mask((UNITS_SHOWN, INPUTS_SHOWN), p, generator=generator)
     return [
@@ -100,35 +98,22 @@ def _masks(p: float, generator: Generator) -> list[Block]:
     ]
 
 
-def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> Measurement:
     """The squared error that the noise adds for one linear unit, and what a twin of that unit sees."""
-
     x, weight = _uniform((draws, inputs), generator), _weights(inputs, generator)
     targets = _uniform((draws,), generator)
-    clean = torch.nn.functional.linear(x, weight).squeeze(1)
     twins = weight.expand(2, -1)
     dropped = {
         "dropout": torch.nn.functional.linear(regularizers.dropout(x, p, generator=generator), twins),
         "DropConnect": regularizers.drop_connect(x, twins, p=p, generator=generator),
     }
-    mask = regularizers.keep_mask(x.shape, p, generator=generator)
-    by_activation = torch.nn.functional.linear(regularizers.dropout(x, p, mask=mask), weight)
-    by_weight = regularizers.drop_connect(x, weight, p=p, mask=mask.unsqueeze(1))
-
-    terms, error = x * weight, clean - targets
+    terms, error = x * weight, torch.nn.functional.linear(x, weight).squeeze(1) - targets
     mse = error.square().mean().item()
     penalty = p / (1 - p) * terms.square().sum(1).mean().item()
     between = {name: (twin[:, 0] - twin[:, 1]).square().mean().item() for name, twin in dropped.items()}
     losses = {name: (twin[:, 0] - targets).square().mean().item() for name, twin in dropped.items()}
-    scale = terms.abs().sum(1).max().item() / (1 - p)
     claims = [
-        Claim(
-            "One output, the same mask: dropout and DropConnect agree",
-            0,
-            "largest difference",
-            (by_activation - by_weight).abs().max().item(),
-            *rounding(scale),
-        ),
+        _same_mask_claim(p, x, weight, generator),
         *(
             Claim(
                 f"The expected squared error of a linear unit under {name}",
@@ -139,96 +124,99 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> tuple[l
             )
             for name, loss in losses.items()
         ),
+        *_twins_claims(p, terms, penalty, between),
+    ]
+    table = Table(
+        title=f"Noise on a linear unit and on a twin of the same weights; inputs: {inputs}",
+        columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
+        rows=[
+            [name, round(losses[name] - mse, 14), penalty, between[name], twice]  # beyond 14 decimals it is rounding
+            for name, twice in (("dropout", 0.0), ("DropConnect", 2 * penalty))
+        ],
+        note=f"Means over {draws:,} examples, a fresh mask for each. The expected penalty, "
+        r"$p/(1-p) \sum w^2 E[x^2]$, is the same for dropout and DropConnect. The outputs $u_1$ and $u_2$ of "
+        "the unit and its twin show the difference: dropout drops the same inputs for both units.",
+    )
+    return Measurement("", claims, [table])
+
+
+def _same_mask_claim(p: float, x: Tensor, weight: Tensor, generator: Generator) -> Claim:
+    mask = regularizers.keep_mask(x.shape, p, generator=generator)
+    by_activation = torch.nn.functional.linear(regularizers.dropout(x, p, mask=mask), weight)
+    by_weight = regularizers.drop_connect(x, weight, p=p, mask=mask.unsqueeze(1))
+    return Claim(
+        "One output, the same mask: dropout and DropConnect agree",
+        0,
+        "largest difference",
+        gap(by_activation, by_weight),
+        *rounding(_largest(p, x * weight)),
+    )
+
+
+def _twins_claims(p: float, terms: Tensor, penalty: float, between: dict[str, float]) -> list[Claim]:
+    """The mean squared difference of two units with the same weights, under dropout and under DropConnect."""
+    return [
         Claim(
             "Two units with the same weights agree under dropout",
             0,
             "$E[(u_1 - u_2)^2]$",
             between["dropout"],
-            *rounding(scale**2),
+            *rounding(_largest(p, terms) ** 2),
         ),
         Claim(
             "Under DropConnect the two units' noise is uncorrelated: $E[(u_1 - u_2)^2]$ is twice the penalty",
             2 * penalty,
             r"$2 p/(1-p) \sum w^2 E[x^2]$",
             between["DropConnect"],
-            *_mean_square(p, torch.cat([terms, -terms], 1), torch.zeros_like(error)),
+            *_mean_square(p, torch.cat([terms, -terms], 1), terms.new_zeros(len(terms))),
         ),
     ]
-    rows: list[list[Cell]] = [
-        [name, round(losses[name] - mse, 14), penalty, between[name], twice]  # beyond 14 decimals it is rounding
-        for name, twice in (("dropout", 0.0), ("DropConnect", 2 * penalty))
-    ]
-    blocks: list[Block] = [
-        Table(
-            title=f"Noise on a linear unit and on a twin of the same weights; inputs: {inputs}",
-            columns=["noise", "penalty", "expected", "$(u_1 - u_2)^2$", "expected "],
-            rows=rows,
-            note=(
-                f"Means over {draws:,} examples, a fresh mask for each. The expected penalty, "
-                r"$p/(1-p) \sum w^2 E[x^2]$, is the same for dropout and DropConnect. The outputs $u_1$ and $u_2$ of "
-                "the unit and its twin show the difference: dropout drops the same inputs for both units."
-            ),
-        )
-    ]
-    return claims, blocks
 
 
-def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _largest(p: float, terms: Tensor) -> float:
+    """How large the sum of a row of terms can be under some mask."""
+    return terms.abs().sum(1).max().item() / (1 - p)
+
+
+def _one_mask_for_all(p: float, inputs: int, generator: Generator) -> Measurement:
     """BATCH copies of one example under a mask for each, and under one mask for the batch."""
-
     x, weight = _uniform((1, inputs), generator).expand(BATCH, -1), _weights(inputs, generator)
     each = regularizers.drop_connect(x, weight, p=p, generator=generator).squeeze(1)
     shared = regularizers.drop_connect(x, weight, p=p, per_sample=False, generator=generator).squeeze(1)
     variance = p / (1 - p) * (x[0] * weight).square().sum().item()
-    claims = [
-        Claim(
-            "With one mask for the batch, equal examples stay equal",
-            0,
-            "largest difference",
-            (shared - shared[0]).abs().max().item(),
-            *rounding((x[0] * weight).abs().sum().item() / (1 - p)),
-        )
-    ]
-    rows: list[list[Cell]] = [
-        ["one for each (the paper)", BATCH * inputs, each.std().item(), variance / BATCH],
-        ["one for all (WeightDrop)", inputs, shared.std().item(), variance],
-    ]
-    blocks: list[Block] = [
-        Table(
-            title=f"The output of a linear unit for {BATCH} copies of one example; weights: {inputs}",
-            columns=["masks", "mask elements", "std within batch", "variance of the mean"],
-            rows=rows,
-            note=(
-                r"The last column is $p/(1-p) \sum w^2 x^2$, "
-                f"divided by B = {BATCH} for separate masks: under one mask for the "
-                "batch the mean has B times the variance. But separate masks take B times the memory of the weights; "
-                "AWD-LSTM uses one mask."
-            ),
-        )
-    ]
-    return claims, blocks
+    claim = Claim(
+        "With one mask for the batch, equal examples stay equal",
+        0,
+        "largest difference",
+        gap(shared, shared[0]),
+        *rounding(_largest(p, x * weight)),
+    )
+    table = Table(
+        title=f"The output of a linear unit for {BATCH} copies of one example; weights: {inputs}",
+        columns=["masks", "mask elements", "std within batch", "variance of the mean"],
+        rows=[
+            ["one for each (the paper)", BATCH * inputs, each.std().item(), variance / BATCH],
+            ["one for all (WeightDrop)", inputs, shared.std().item(), variance],
+        ],
+        note=r"The last column is $p/(1-p) \sum w^2 x^2$, "
+        f"divided by B = {BATCH} for separate masks: under one mask for the "
+        "batch the mean has B times the variance. But separate masks take B times the memory of the weights; "
+        "AWD-LSTM uses one mask.",
+    )
+    return Measurement("", [claim], [table])
 
 
-def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple[list[Claim], list[Block]]:
+def _inference(p: float, inputs: int, draws: int, generator: Generator) -> Measurement:
     """E[relu(u)] by true masks, by a Gaussian with u's moments, and by relu(E[u])."""
-
     x, weight = _uniform((1, inputs), generator), _weights(inputs, generator)
     terms = x * weight
     bias = -terms.sum(1)  # puts the mean at 0, where relu bends
     mean, variance = (t.item() for t in regularizers.drop_connect_moments(x, weight, bias, p))
     u = regularizers.drop_connect(x.expand(draws, -1), weight, bias, p, generator=generator).squeeze(1)
-    deviation = sqrt(variance)
-
-    furthest = max(1.0, p / (1 - p)) * terms.abs().sum().item()
-    exact = _mean_of_relu(p, terms[0])
+    slip, reason = mean_of_bounded(variance, max(1.0, p / (1 - p)) * terms.abs().sum().item(), draws)
+    exact, lost = _mean_of_relu(p, terms[0]), 0.003 * sqrt(variance)  # what the numerical integral may lose
     claims = [
-        Claim(
-            "The mean of a unit's sum u over masks",
-            mean,
-            "$w x + b$",
-            u.mean().item(),
-            *mean_of_bounded(variance, furthest, draws),
-        ),
+        Claim("The mean of a unit's sum u over masks", mean, "$w x + b$", u.mean().item(), slip, reason),
         Claim(
             "The variance of u over masks",
             variance,
@@ -241,43 +229,43 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> tuple
             exact,
             r"$\frac{1}{\pi} \int (1 - \operatorname{Re} \phi(t))/t^2 dt$",
             u.relu().mean().item(),
-            *_wider(0.003 * deviation, mean_of_bounded(variance, furthest, draws)),
+            lost + slip,
+            reason,
         ),
     ]
-    gaussian = deviation / sqrt(2 * pi)
+    text = Text(
+        "At inference a plain layer uses the mean weights: $relu(E[u])$ for a unit's sum u. But relu bends, "
+        "so $E[relu(u)]$ is at least that. The paper's answer is moment matching: with many inputs, u is close to "
+        r"a Gaussian with mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
+    )
+    return Measurement("", claims, [text, *_estimates(u, sqrt(variance), exact)])
+
+
+def _estimates(u: Tensor, deviation: float, exact: float) -> list[Block]:
+    """E[relu(u)] by masks, by the Gaussian and by the mean, as the mean moves; it is `exact` at mean 0."""
     standings = [i / 4 for i in range(-10, 11)]  # the mean, in standard deviations
     means = [at * deviation for at in standings]
-    by_masks = [(u + at).relu().mean().item() for at in means]
-    by_gaussian = [_relu_of_gaussian(at, deviation) for at in means]
-    naive = [max(at, 0.0) for at in means]
-    blocks: list[Block] = [
-        Text(
-            "At inference a plain layer uses the mean weights: $relu(E[u])$ for a unit's sum u. But relu bends, "
-            "so $E[relu(u)]$ is at least that. The paper's answer is moment matching: with many inputs, u is close to "
-            r"a Gaussian with mean $w x + b$ and variance $p/(1-p) \sum w^2 x^2$; average relu over that."
-        ),
+    estimates = {
+        f"{len(u):,} masks": [(u + at).relu().mean().item() for at in means],
+        "matched Gaussian": [_relu_of_gaussian(at, deviation) for at in means],
+        "relu(mean)": [max(at, 0.0) for at in means],
+    }
+    return [
         Curves(
             title="E[relu(u)] as the mean of u moves through 0",
             x_label="mean of u, in standard deviations",
             y_label="E[relu(u)]",
-            series=[
-                Series(f"{draws:,} masks", standings, by_masks),
-                Series("matched Gaussian", standings, by_gaussian),
-                Series("relu(mean)", standings, naive),
-            ],
+            series=[Series(name, standings, estimate) for name, estimate in estimates.items()],
         ),
         Table(
             title="Three estimates of E[relu(u)]",
-            columns=["mean / std", f"mean of {draws:,} masks", "Gaussian", "relu(mean)"],
-            rows=[[standings[i], by_masks[i], by_gaussian[i], naive[i]] for i in range(2, len(standings), 4)],
-            note=(
-                "By Jensen's inequality relu(mean) is at most the expectation $E[relu(u)]$; they differ most where the "
-                r"mean is 0, by $std/\sqrt{2 \pi}$ if u is Gaussian. At mean 0 the Gaussian is off the exact value by "
-                f"{gaussian - exact:z.2g}."
-            ),
+            columns=["mean / std", f"mean of {len(u):,} masks", "Gaussian", "relu(mean)"],
+            rows=[list(row) for row in zip(standings, *estimates.values(), strict=True)][2::4],
+            note="By Jensen's inequality relu(mean) is at most the expectation $E[relu(u)]$; they differ most where "
+            r"the mean is 0, by $std/\sqrt{2 \pi}$ if u is Gaussian. At mean 0 the Gaussian is off the exact value by "
+            f"{deviation / sqrt(2 * pi) - exact:z.2g}.",
         ),
     ]
-    return claims, blocks
 
 
 def _uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
@@ -321,11 +309,6 @@ def _mean_of_relu(p: float, terms: Tensor) -> float:
     turn = t[:, None] * terms / sqrt(variance)
     phi = ((1 - p) * torch.exp(1j * turn * (p / (1 - p))) + p * torch.exp(-1j * turn)).prod(1)
     return sqrt(variance) * (((1 - phi.real) / t.square()).sum().item() / 50 + 1 / 200) / pi
-
-
-def _wider(more: float, bound: tuple[float, str]) -> tuple[float, str]:
-    """A bound, wider by what the numerical integral may lose."""
-    return bound[0] + more, bound[1]
 
 
 def _relu_of_gaussian(mean: float, deviation: float) -> float:

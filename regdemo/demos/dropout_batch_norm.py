@@ -7,19 +7,18 @@ in eval, and which fixes work.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong, seeded
+from regdemo.measure import Wrong, global_generator, normal, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-    from torch.nn import Module
 
 ACTS_ON = "models"
 SAY = (
@@ -41,6 +40,7 @@ CARDS = (
 )
 
 MEANS = (0.0, 1.0, 3.0)
+EPS = 1e-5  # in batch norm's denominator
 
 
 def dropout_batch_norm(
@@ -50,96 +50,39 @@ def dropout_batch_norm(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure what dropout at rate p does to a batch norm behind it, on the ReLU of `size` normal draws."""
-
     generator = seeded(seed)
-    x = torch.randn(size, 1, generator=generator, dtype=torch.float64).relu()
-    variance = _variance(x)
+    x = normal(generator, size, 1).relu()
     y = regularizers.dropout(x, p, generator=generator)
-
-    def batch_norm() -> torch.nn.BatchNorm1d:
-        return torch.nn.BatchNorm1d(
-            1, affine=False, momentum=None, dtype=torch.float64
-        )  # None: the mean over all batches
-
-    after, before = batch_norm(), batch_norm()
+    after, before, updated = (_batch_norm() for _ in range(3))
     after(y)
     before(x)
-    drop, norm = torch.nn.Dropout(p), batch_norm()
-    network = torch.nn.Sequential(drop, norm)
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # torch.nn.Dropout takes no generator: lend it the global one, and put it back
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        torch.optim.swa_utils.update_bn([x], network)
-    by_update_bn, after_update_bn = _stored(norm, size), _variance(network.eval()(x))
-    norm.reset_running_stats()
-    drop.eval()
-    norm.train()(drop(x))
-
-    expected, tolerance, reason = _in_training(x, p)
-    small = 0.02  # eps = 1e-5 in the denominator, and size / (size - 1) at size 100
-    claims = [
-        Claim(
-            "Dropout multiplies the variance by",
-            expected / variance,
-            "$1 + p/(1-p) E[x^2]/Var[x]$",
-            _variance(y) / variance,
-            tolerance / variance,
-            reason,
-        ),
-        Claim(
-            "Batch norm behind dropout stores the variance in training",
-            _variance(y),
-            "Var[y]",
-            _stored(after, size),
-            *rounding(_variance(y)),
-        ),
-        Claim(
-            "Batch norm behind dropout: the variance in eval, which should be 1",
-            variance / (_stored(after, size) * size / (size - 1) + after.eps),
-            "Var[x] / stored",
-            _variance(after.eval()(x)),
-            *rounding(1 + 1 / (1 - p)),
-        ),
-        Claim("Batch norm before dropout: variance 1 in eval", 1, "1", _variance(before.eval()(x)), small, "eps"),
-        Claim(
-            "swa_utils.update_bn stores the shifted variance again: it calls train()",
-            expected / variance,
-            "$1 + p/(1-p) E[x^2]/Var[x]$",
-            by_update_bn / variance,
-            tolerance / variance + rounding(expected / variance)[0],
-            reason,
-        ),
-        Claim(
-            "Statistics computed again with dropout in eval: variance 1",
-            1,
-            "1",
-            _variance(network.eval()(x)),
-            small,
-            "eps",
-        ),
-    ]
+    drop = torch.nn.Dropout(p)
+    with global_generator(generator):
+        torch.optim.swa_utils.update_bn([x], torch.nn.Sequential(drop, updated))
+    orders = {
+        "dropout, batch norm": _variances(after, x),
+        "dropout, batch norm, update_bn": _variances(updated, x),
+    }
+    updated.reset_running_stats()
+    updated.train()(drop.eval()(x))
+    orders |= {"dropout off for the statistics": _variances(updated, x), "batch norm, dropout": _variances(before, x)}
+    variance = _variance(x)
     return Measurement(
         title=f"Dropout and batch norm at p = {p}",
-        claims=claims,
+        claims=_claims(p, x, _variance(y), *orders.values()),
         picture=[_over_rates(x, generator)],
         blocks=[
             Text(
                 "Dropout at $p$ > 0 keeps the mean and adds noise: the variance in training is larger than in eval. "
                 "A batch norm after it divides in training by a standard deviation with that noise in it. In eval the "
                 f"noise is gone, but the norm still divides by the stored deviation: behind the ReLU at $p$ = {p}, by "
-                f"{(_stored(after, size) / variance) ** 0.5:.4g} times the standard deviation in eval."
+                f"{(orders['dropout, batch norm'].stored / variance) ** 0.5:.4g} times the standard deviation in eval."
             ),
             _means_table(p, size, generator),
             Table(
                 title="Behind the ReLU: the variance of batch norm's output in eval, which should be 1",
                 columns=["order", "stored / Var[x]", "variance in eval"],
-                rows=[
-                    ["dropout, batch norm", _stored(after, size) / variance, _variance(after(x))],
-                    ["dropout, batch norm, update_bn", by_update_bn / variance, after_update_bn],
-                    ["dropout off for the statistics", _stored(norm, size) / variance, _variance(network(x))],
-                    ["batch norm, dropout", _stored(before, size) / variance, _variance(before(x))],
-                ],
+                rows=[[order, seen.stored / variance, seen.in_eval] for order, seen in orders.items()],
                 note="Put dropout behind the last batch norm, or compute the statistics again with dropout in eval.",
             ),
             Text("Only variances are measured here. Whether the shift costs accuracy depends on the network."),
@@ -147,13 +90,73 @@ def dropout_batch_norm(
     )
 
 
+def _batch_norm() -> torch.nn.BatchNorm1d:
+    """One whose running statistics are the mean over all batches."""
+    return torch.nn.BatchNorm1d(1, eps=EPS, affine=False, momentum=None, dtype=torch.float64)
+
+
+class _Variances(NamedTuple):
+    """The variance that a batch norm stored, without its correction of n / (n - 1), and that of its output in eval."""
+
+    stored: float
+    in_eval: float
+
+
+def _variances(norm: torch.nn.BatchNorm1d, x: Tensor) -> _Variances:
+    n = len(x)
+    return _Variances(norm.get_buffer("running_var").item() * (n - 1) / n, _variance(norm.eval()(x)))
+
+
+def _claims(
+    p: float,
+    x: Tensor,
+    in_training: float,
+    behind: _Variances,
+    updated: _Variances,
+    off: _Variances,
+    before: _Variances,
+) -> list[Claim]:
+    size, variance = len(x), _variance(x)
+    expected, tolerance, reason = _in_training(x, p)
+    small = 0.02  # EPS in the denominator, and size / (size - 1) at size 100
+    return [
+        Claim(
+            "Dropout multiplies the variance by",
+            expected / variance,
+            "$1 + p/(1-p) E[x^2]/Var[x]$",
+            in_training / variance,
+            tolerance / variance,
+            reason,
+        ),
+        Claim(
+            "Batch norm behind dropout stores the variance in training",
+            in_training,
+            "Var[y]",
+            behind.stored,
+            *rounding(in_training),
+        ),
+        Claim(
+            "Batch norm behind dropout: the variance in eval, which should be 1",
+            variance / (behind.stored * size / (size - 1) + EPS),
+            "Var[x] / stored",
+            behind.in_eval,
+            *rounding(1 + 1 / (1 - p)),
+        ),
+        Claim("Batch norm before dropout: variance 1 in eval", 1, "1", before.in_eval, small, "eps"),
+        Claim(
+            "swa_utils.update_bn stores the shifted variance again: it calls train()",
+            expected / variance,
+            "$1 + p/(1-p) E[x^2]/Var[x]$",
+            updated.stored / variance,
+            tolerance / variance + rounding(expected / variance)[0],
+            reason,
+        ),
+        Claim("Statistics computed again with dropout in eval: variance 1", 1, "1", off.in_eval, small, "eps"),
+    ]
+
+
 def _variance(x: Tensor) -> float:
     return x.var(correction=0).item()
-
-
-def _stored(norm: Module, n: int) -> float:
-    """The running variance, without its correction of n / (n - 1)."""
-    return norm.get_buffer("running_var").item() * (n - 1) / n
 
 
 def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
@@ -196,7 +199,7 @@ def _over_rates(x: Tensor, generator: Generator) -> Curves:
 def _means_table(p: float, size: int, generator: Generator) -> Table:
     """The ratio at rate p for normal activations of several means."""
 
-    x = torch.randn(size, generator=generator, dtype=torch.float64)
+    x = normal(generator, size)
     return Table(
         title=f"Variance behind dropout at p = {p}: normal activations of variance 1",
         columns=["mean", "eval", "training", "ratio", "$1 + p/(1-p) E[x^2]/Var[x]$"],

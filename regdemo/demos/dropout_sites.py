@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 
 from regdemo.bounds import EXACT, mean_of_bounded
-from regdemo.measure import Wrong
+from regdemo.measure import Wrong, gap, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -35,12 +35,7 @@ WRONG_ANSWER = (
     "second: setting `.p` on every nn.Dropout, which misses attention, whose rate is often a plain float "
     "(`self_attn.dropout`)."
 )
-CARDS = (
-    "Q18",
-    "Q18.60",
-    "Q18.61",
-    "Q18.62",
-)
+CARDS = ("Q18", "Q18.60", "Q18.61", "Q18.62")
 
 VOCABULARY, WIDTH, HEADS = 50, 32, 4
 COUNTED = 32  # tokens whose draws are counted: of larger masks, eight elements come from one draw
@@ -70,111 +65,53 @@ def dropout_sites(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Measure what each dropout site of a small GPT makes random at rate p."""
+    from regdemo.lab.transformer import DropoutRates
 
-    from regdemo.lab.transformer import GPT, DropoutRates
-
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     ids = torch.randint(VOCABULARY, (1, tokens), generator=generator)
-
-    def build(rates: DropoutRates) -> GPT:
-        with torch.random.fork_rng(devices=[]):  # the same weights each time, the global state as it was
-            torch.default_generator.manual_seed(seed)
-            return GPT(VOCABULARY, tokens, WIDTH, HEADS, depth, rates)
-
-    def spread(stages: list[Tensor]) -> list[float]:
-        # From the first pass on, so that passes that agree have a spread of exactly 0.
-        return [(stage - stage[0]).var(0).mean().sqrt().item() for stage in stages]
-
     sites = [field.name for field in fields(DropoutRates)]
-    clean = _stages(build(DropoutRates()).eval(), ids, 1, generator)
-    off = _stages(build(DropoutRates()), ids, STILL_PASSES, generator)
-    everywhere = DropoutRates(**dict.fromkeys(sites, p))
-    in_eval = _stages(build(everywhere).eval(), ids, STILL_PASSES, generator)
-    alone = {site: _stages(build(DropoutRates(**{site: p})), ids, draws, generator) for site in sites}
-    spreads = {site: spread(stages) for site, stages in alone.items()}
-
-    # What each site multiplies by its mask in the first block; a residual site drops the branch, not the stream.
-    touched = [clean[0], clean[1], clean[2] - clean[0], clean[3]]
-    claims = [
-        _own_mean(alone["embedding"][0] - clean[0], clean[0], p),
-        *(_own_variance(site, alone[site][i] - clean[i], touched[i], p) for i, site in enumerate(sites)),
-        *(
-            Claim(
-                f"With {_words(site)} dropout alone, nothing before it changes",
-                0,
-                "largest std at an earlier stage",
-                max(spreads[site][:i]),
-                *EXACT,
-            )
-            for i, site in enumerate(sites)
-            if i
-        ),
-        Claim("With every rate 0, training is deterministic", 0, "largest std", max(spread(off)), *EXACT),
-        Claim(
-            f"In eval, four rates of {p} change nothing",
-            0,
-            "largest difference",
-            max((a - b).abs().max().item() for a, b in zip(in_eval, off, strict=True)),
-            *EXACT,
-        ),
-    ]
-    largest = [max(column) for column in zip(*spreads.values(), strict=True)]
-    per_token = {
-        "embedding": WIDTH,
-        "attention": depth * HEADS * tokens,
-        "residual": depth * 2 * WIDTH,
-        "feed_forward": depth * 4 * WIDTH,
+    none, everywhere, halves = (DropoutRates(**dict.fromkeys(sites, rate_)) for rate_ in (0.0, p, 0.5))
+    clean = _stages(_gpt(none, tokens, depth, seed).eval(), ids, 1, generator)
+    off = _stages(_gpt(none, tokens, depth, seed), ids, STILL_PASSES, generator)
+    in_eval = _stages(_gpt(everywhere, tokens, depth, seed).eval(), ids, STILL_PASSES, generator)
+    alone = {
+        site: _stages(_gpt(DropoutRates(**{site: p}), tokens, depth, seed), ids, draws, generator) for site in sites
     }
-    counted = min(tokens, COUNTED)
-    all_draws = counted * (WIDTH + depth * (HEADS * counted + 2 * WIDTH + 4 * WIDTH))
-    claims.append(
-        Claim(
-            "A training pass draws once for each element at each site",
-            all_draws,
-            "$T (d + L (h T + 2d + 4d))$" + (f", T = {counted}" if counted < tokens else ""),
-            _drawn(build(DropoutRates(**dict.fromkeys(sites, 0.5))), ids[:, :counted], most=2 * all_draws),
-            *EXACT,
-        )
-    )
+    spreads = {site: _spread(stages) for site, stages in alone.items()}
     return Measurement(
         title=f"Dropout sites in a transformer, each alone at p = {p}",
-        claims=claims,
-        picture=[
-            HeatMap(
-                title="What is random when one site is on: std over passes, relative to the largest at that stage",
-                values=[
-                    [value / (most or 1.0) for value, most in zip(row, largest, strict=True)]
-                    for row in spreads.values()
-                ],
-                low=0.0,
-                high=1.0,
-                row_label="site",
-                column_label="stage",
-                note=f"Sites from the top: {', '.join(map(_words, sites))}. Stages from the left: "
-                f"{', '.join(STAGES)}; the middle three are those of the first block. "
-                "Left of its own stage a site leaves exact zeros."
-                + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
-            )
+        claims=[
+            *_own_claims(p, clean, alone),
+            *_still_claims(p, spreads, off, in_eval),
+            _draws_claim(_gpt(halves, tokens, depth, seed), ids, depth),
         ],
+        picture=[_random_stages(p, spreads)],
         blocks=[
             Text(
                 f"A GPT of depth L = {depth}, width d = {WIDTH}, h = {HEADS} heads, on T = {tokens} tokens. It has "
                 "four dropout sites: on the embeddings, on the attention weights, on what both sublayers add to the "
                 "residual stream, and on the hidden layer of the feed-forward net (FFN)."
             ),
-            _where(per_token),
+            _where(_draws_per_token(tokens, depth)),
             Table(
                 title=f"Std over {draws} passes at each stage, one site on at p = {p}",
                 columns=["site", *STAGES],
-                rows=[[_words(site), *row] for site, row in [*spreads.items(), ("none", spread(off))]],
-                note=(
-                    "Stages in order: embeddings; in the first block the attention weights, the residual stream "
-                    "after attention and the FFN's hidden layer; last the logits."
-                ),
+                rows=[[_words(site), *row] for site, row in [*spreads.items(), ("none", _spread(off))]],
+                note="Stages in order: embeddings; in the first block the attention weights, the residual stream "
+                "after attention and the FFN's hidden layer; last the logits.",
             ),
             *_in_use(),
         ],
     )
+
+
+def _gpt(rates: DropoutRates, tokens: int, depth: int, seed: int) -> GPT:
+    """A GPT of the same weights each time; the global state is left as it was."""
+    from regdemo.lab.transformer import GPT
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return GPT(VOCABULARY, tokens, WIDTH, HEADS, depth, rates)
 
 
 def _stages(model: GPT, ids: Tensor, draws: int, generator: Generator) -> list[Tensor]:
@@ -203,19 +140,19 @@ def _stages(model: GPT, ids: Tensor, draws: int, generator: Generator) -> list[T
     return [torch.stack(seen[stage]) for stage in STAGES]
 
 
-def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
-    """The noise (draws, ...) of a site at its own stage, against the tensor (1, ...) that its mask multiplies."""
-    odds = p / (1 - p)
-    # For one element t: the noise is t (m/(1-p) - 1), with fourth moment t^4 p (odds^3 + 1).
-    variance = touched.pow(4).mean().item() * (p * (odds**3 + 1) - odds**2)
-    furthest = touched.square().max().item() * max(1.0, odds) ** 2
-    return Claim(
-        f"The variance that {_words(site)} dropout adds at its own stage",
-        odds * touched.square().mean().item(),
-        "$p/(1-p)$ mean $t^2$, t what the mask multiplies,",
-        noise.square().mean().item(),
-        *mean_of_bounded(max(0.0, variance), furthest, noise.numel()),
-    )
+def _spread(stages: list[Tensor]) -> list[float]:
+    """The standard deviation over passes, from the first one on, so that it is exactly 0 where passes agree."""
+    return [(stage - stage[0]).var(0).mean().sqrt().item() for stage in stages]
+
+
+def _own_claims(p: float, clean: list[Tensor], alone: dict[str, list[Tensor]]) -> list[Claim]:
+    """What each site adds at its own stage in the first block."""
+    # What a site multiplies by its mask: a residual site drops the branch, not the stream.
+    touched = [clean[0], clean[1], clean[2] - clean[0], clean[3]]
+    return [
+        _own_mean(alone["embedding"][0] - clean[0], clean[0], p),
+        *(_own_variance(site, alone[site][i] - clean[i], touched[i], p) for i, site in enumerate(alone)),
+    ]
 
 
 def _own_mean(noise: Tensor, touched: Tensor, p: float) -> Claim:
@@ -235,6 +172,62 @@ def _own_mean(noise: Tensor, touched: Tensor, p: float) -> Claim:
     )
 
 
+def _own_variance(site: str, noise: Tensor, touched: Tensor, p: float) -> Claim:
+    """The noise (draws, ...) of a site at its own stage, against the tensor (1, ...) that its mask multiplies."""
+    odds = p / (1 - p)
+    # For one element t: the noise is t (m/(1-p) - 1), with fourth moment t^4 p (odds^3 + 1).
+    variance = touched.pow(4).mean().item() * (p * (odds**3 + 1) - odds**2)
+    furthest = touched.square().max().item() * max(1.0, odds) ** 2
+    return Claim(
+        f"The variance that {_words(site)} dropout adds at its own stage",
+        odds * touched.square().mean().item(),
+        "$p/(1-p)$ mean $t^2$, t what the mask multiplies,",
+        noise.square().mean().item(),
+        *mean_of_bounded(max(0.0, variance), furthest, noise.numel()),
+    )
+
+
+def _still_claims(p: float, spreads: dict[str, list[float]], off: list[Tensor], in_eval: list[Tensor]) -> list[Claim]:
+    """Where nothing is random: before a site, with every rate 0, and in eval."""
+    changed = max(gap(a, b) for a, b in zip(in_eval, off, strict=True))
+    return [
+        *(
+            Claim(
+                f"With {_words(site)} dropout alone, nothing before it changes",
+                0,
+                "largest std at an earlier stage",
+                max(spread[:i]),
+                *EXACT,
+            )
+            for i, (site, spread) in enumerate(spreads.items())
+            if i
+        ),
+        Claim("With every rate 0, training is deterministic", 0, "largest std", max(_spread(off)), *EXACT),
+        Claim(f"In eval, four rates of {p} change nothing", 0, "largest difference", changed, *EXACT),
+    ]
+
+
+def _draws_claim(model: GPT, ids: Tensor, depth: int) -> Claim:
+    tokens, counted = ids.numel(), min(ids.numel(), COUNTED)
+    draws = counted * sum(_draws_per_token(counted, depth).values())
+    return Claim(
+        "A training pass draws once for each element at each site",
+        draws,
+        "$T (d + L (h T + 2d + 4d))$" + (f", T = {counted}" if counted < tokens else ""),
+        _drawn(model, ids[:, :counted], most=2 * draws),
+        *EXACT,
+    )
+
+
+def _draws_per_token(tokens: int, depth: int) -> dict[str, int]:
+    return {
+        "embedding": WIDTH,
+        "attention": depth * HEADS * tokens,
+        "residual": depth * 2 * WIDTH,
+        "feed_forward": depth * 4 * WIDTH,
+    }
+
+
 def _drawn(model: GPT, ids: Tensor, *, most: int) -> float:
     """How many random numbers a training pass draws, or NaN if more than `most`.
 
@@ -250,6 +243,22 @@ def _drawn(model: GPT, ids: Tensor, *, most: int) -> float:
     return nan
 
 
+def _random_stages(p: float, spreads: dict[str, list[float]]) -> HeatMap:
+    largest = [max(column) for column in zip(*spreads.values(), strict=True)]
+    return HeatMap(
+        title="What is random when one site is on: std over passes, relative to the largest at that stage",
+        values=[[value / (most or 1.0) for value, most in zip(row, largest, strict=True)] for row in spreads.values()],
+        low=0.0,
+        high=1.0,
+        row_label="site",
+        column_label="stage",
+        note=f"Sites from the top: {', '.join(map(_words, spreads))}. Stages from the left: "
+        f"{', '.join(STAGES)}; the middle three are those of the first block. "
+        "Left of its own stage a site leaves exact zeros."
+        + (" From there on the pass is random." if p else " At rate 0 nothing is random."),
+    )
+
+
 def _where(draws: dict[str, int]) -> Table:
     """What each site acts on, what it costs, and what others call it."""
     names = {
@@ -263,11 +272,9 @@ def _where(draws: dict[str, int]) -> Table:
         title="The four sites, their draws, and their names elsewhere",
         columns=["site", "acts on", "draws/token", "in torch", "in GPT-2"],
         rows=rows,
-        note=(
-            "Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: $d$, $L h T$, $2 L d$, "
-            "$4 L d$. Only attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 draws "
-            "per token on attention, 18,432 on the residual."
-        ),
+        note="Names of nn.TransformerEncoderLayer and of transformers' GPT2Config. Draws: $d$, $L h T$, $2 L d$, "
+        "$4 L d$. Only attention's grow with the sequence: GPT-2 small at T = 1,024 takes 147,456 draws "
+        "per token on attention, 18,432 on the residual.",
     )
 
 
@@ -278,11 +285,9 @@ def _in_use() -> list[Block]:
             title="Rates that known models were trained with",
             columns=["model", "parameters", "rate", "source"],
             rows=[list(row) for row in IN_USE],
-            note=(
-                "The named files are in google-research/text-to-text-transfer-transformer, EleutherAI/pythia and "
-                "allenai/OLMo. "
-                "DeiT is a vision model. OPT and PaLM overlap in size and differ in rate."
-            ),
+            note="The named files are in google-research/text-to-text-transfer-transformer, EleutherAI/pythia and "
+            "allenai/OLMo. "
+            "DeiT is a vision model. OPT and PaLM overlap in size and differ in rate.",
         ),
         Text(
             "The 0.1 quoted for GPT-2 is the default of Hugging Face's GPT2Config. The code that OpenAI released "
@@ -300,11 +305,7 @@ def _words(site: str) -> str:
 
 NAME = "regdemo.regularizers.activations.dropout"
 WRONG = [
-    Wrong(
-        "never rescaled",
-        NAME,
-        lambda right, x, p, *a, **kw: x * (right(x, p, *a, **kw) != 0),
-    ),
+    Wrong("never rescaled", NAME, lambda right, x, p, *a, **kw: x * (right(x, p, *a, **kw) != 0)),
     Wrong("drops in eval", NAME, lambda right, x, p, *a, **kw: right(x, p, **{**kw, "training": True})),
     Wrong(
         "one draw for all tokens",

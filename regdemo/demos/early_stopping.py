@@ -6,19 +6,24 @@ and measures the usual bug: a state_dict kept without a copy keeps nothing, sinc
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT
-from regdemo.measure import Wrong, fraction
+from regdemo.measure import Wrong, fraction, global_generator, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
+
+    from regdemo.regularizers import EarlyStopping
+
+    Examples = tuple[Tensor, Tensor]
 
 ACTS_ON = "schedules"
 SAY = (
@@ -32,12 +37,7 @@ WRONG_ANSWER = (
     "are the last ones, no error is raised, and early stopping has done nothing but stop. A shallow dict(...) of the "
     "state does not copy the tensors either."
 )
-CARDS = (
-    "Q18.210",
-    "Q18.211",
-    "Q18.212",
-    "Q18.213",
-)
+CARDS = ("Q18.210", "Q18.211", "Q18.212", "Q18.213")
 
 EXAMPLES = 500  # of training, of validation and of the test
 HIDDEN = 128
@@ -52,108 +52,41 @@ def early_stopping(
     seed: Annotated[int, SEED] = 0,
 ) -> Measurement:
     """Train on noisy labels for `epochs` epochs, stop with `patience`, and restore."""
-
     from regdemo.lab import data
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     task = data.load("mnist1d")
     x, y = task.x[:EXAMPLES], task.y[:EXAMPLES].clone()
     again = torch.rand(EXAMPLES, generator=generator) < noise
     y[again] = torch.randint(task.classes, (int(again.sum()),), generator=generator)
-    validation, test = (
-        (task.test_x[part], task.test_y[part]) for part in (slice(EXAMPLES), slice(EXAMPLES, 2 * EXAMPLES))
-    )
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # torch.nn.Linear takes no generator: lend it the global one, and put it back
-        torch.default_generator.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+    wrong = task.y[:EXAMPLES] != y
+    validation, test, *_ = zip(task.test_x.split(EXAMPLES), task.test_y.split(EXAMPLES), strict=True)
+    with global_generator(generator):
         model = torch.nn.Sequential(
             torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, task.classes)
         )
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-
     stopping = regularizers.EarlyStopping(model, patience=patience)
-    uncopied: dict[str, Tensor] = {}
-    stopped, train, validated, fitted = 0, [], [], []
-    clean, wrong = task.y[:EXAMPLES] == y, task.y[:EXAMPLES] != y
-    for epoch in range(1, epochs + 1):
-        loss = torch.nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        train.append(_loss(model, x, y))
-        validated.append(_loss(model, *validation))
-        with torch.no_grad():
-            fits = model(x).argmax(1) == y
-        fitted.append([fraction(fits[part]) if part.any() else float("nan") for part in (clean, wrong)])
-        if not stopped:
-            if stopping.step(validated[-1]):
-                stopped = epoch
-            if stopping.best_step == epoch:
-                uncopied = dict(model.state_dict())
-    ended = stopped or epochs
+    run, stopped, uncopied = _train(model, stopping, (x, y), wrong, validation, epochs)
 
     scores = {f"last, epoch {epochs}": _scores(model, validation, test)}
     model.load_state_dict(uncopied)
     scores["'best', kept without a copy"] = _scores(model, validation, test)
     stopping.restore()
     scores[f"best, epoch {stopping.best_step}, restored"] = _scores(model, validation, test)
-    of_last, of_uncopied, of_restored = (score[0] for score in scores.values())
-    claims = [
-        Claim(
-            "Training stops `patience` epochs after the best one, or at the end",
-            min(epochs, _best(validated[:ended]) + patience),
-            "min(epochs, best + patience)",
-            ended,
-            *EXACT,
-        ),
-        Claim(
-            "The best loss is the lowest until the stop",
-            min(validated[:ended]),
-            "min",
-            stopping.best,
-            *EXACT,
-        ),
-        Claim("The restored network validates at the best loss", min(validated[:ended]), "best", of_restored, *EXACT),
-        Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),
-    ]
     at = [float(epoch) for epoch in range(1, epochs + 1)]
     return Measurement(
         title=f"Early stopping with {noise:.0%} of the labels drawn at random",
-        claims=claims,
-        picture=[
-            Curves(
-                title="Labels of the training set that the network fits"
-                + (", and where training would have stopped" if stopped else ""),
-                x_label="epoch",
-                y_label="fraction fitted",
-                series=[
-                    Series("right labels", at, [right for right, _ in fitted]),
-                    *([Series("wrong labels", at, [bad for _, bad in fitted])] if wrong.any() else []),
-                    Series(f"best validation, epoch {stopping.best_step}", [float(stopping.best_step)] * 2, [0.0, 1.0]),
-                    *([Series(f"stop, epoch {stopped}", [float(stopped)] * 2, [0.0, 1.0])] if stopped else []),
-                ],
-                note=f"At the end the network fits {fitted[-1][0]:.0%} of the right labels"
-                + (f" and {fitted[-1][1]:.0%} of the wrong ones." if wrong.any() else "."),
-            )
-        ],
+        claims=_claims(run["validation"], stopped or epochs, patience, stopping.best, scores),
+        picture=[_labels_fitted(run["right labels"], run["wrong labels"], stopping.best_step, stopped)],
         blocks=[
             Curves(
                 title="Loss by epoch, in nats",
                 x_label="epoch",
                 y_label="loss",
-                series=[Series("training", at, train), Series("validation", at, validated)],
+                series=[Series(name, at, run[name]) for name in ("training", "validation")],
                 note=f"{EXAMPLES} training examples; with a wrong label: {int(wrong.sum())}.",
             ),
-            Table(
-                title="Scores by the weights that are used in the end",
-                columns=["weights", "validation loss", "test loss", "test accuracy"],
-                rows=[[name, *score] for name, score in scores.items()],
-                note=(
-                    "`best = model.state_dict()` holds the weights themselves, which the optimizer changes in place. "
-                    "Copy it: copy.deepcopy(model.state_dict())."
-                ),
-            ),
+            _scores_table(scores),
             Text(
                 "The best validation loss was chosen as the lowest of several, so it is optimistic on average: "
                 "report the test loss. A lower loss need not mean a higher accuracy. One run of one seed is an "
@@ -163,23 +96,93 @@ def early_stopping(
     )
 
 
-def _best(losses: list[float]) -> int:
-    """The epoch, from 1, of the first least loss."""
-    return losses.index(min(losses)) + 1
+def _train(
+    model: Module, stopping: EarlyStopping, training: Examples, wrong: Tensor, validation: Examples, epochs: int
+) -> tuple[dict[str, list[float]], int, dict[str, Tensor]]:
+    """By epoch the losses and the fractions of labels fitted; when to stop, 0 if never; the 'best', not copied."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    run: dict[str, list[float]] = {name: [] for name in ("training", "validation", "right labels", "wrong labels")}
+    uncopied: dict[str, Tensor] = {}
+    stopped = 0
+    for epoch in range(1, epochs + 1):
+        loss = torch.nn.functional.cross_entropy(model(training[0]), training[1])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        run["training"].append(_loss(model, *training))
+        run["validation"].append(_loss(model, *validation))
+        fits = _fits(model, *training)
+        run["right labels"].append(fraction(fits[~wrong]))
+        run["wrong labels"].append(fraction(fits[wrong]))
+        if not stopped:
+            if stopping.step(run["validation"][-1]):
+                stopped = epoch
+            if stopping.best_step == epoch:
+                uncopied = dict(model.state_dict())
+    return run, stopped, uncopied
 
 
 def _loss(model: Module, x: Tensor, y: Tensor) -> float:
-
     with torch.no_grad():
         return torch.nn.functional.cross_entropy(model(x), y).item()
 
 
-def _scores(model: Module, validation: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> list[float]:
-    """Validation loss, test loss and test accuracy."""
-
+def _fits(model: Module, x: Tensor, y: Tensor) -> Tensor:
     with torch.no_grad():
-        accuracy = (model(test[0]).argmax(1) == test[1]).double().mean().item()
-    return [_loss(model, *validation), _loss(model, *test), accuracy]
+        return model(x).argmax(1) == y
+
+
+def _scores(model: Module, validation: Examples, test: Examples) -> list[float]:
+    """Validation loss, test loss and test accuracy."""
+    return [_loss(model, *validation), _loss(model, *test), fraction(_fits(model, *test))]
+
+
+def _claims(
+    validated: list[float], ended: int, patience: int, best: float, scores: dict[str, list[float]]
+) -> list[Claim]:
+    least = min(validated[:ended])
+    of_last, of_uncopied, of_restored = (loss for loss, *_ in scores.values())
+    return [
+        Claim(
+            "Training stops `patience` epochs after the best one, or at the end",
+            min(len(validated), validated.index(least) + 1 + patience),
+            "min(epochs, best + patience)",
+            ended,
+            *EXACT,
+        ),
+        Claim("The best loss is the lowest until the stop", least, "min", best, *EXACT),
+        Claim("The restored network validates at the best loss", least, "best", of_restored, *EXACT),
+        Claim("The 'best' kept without a copy validates at the last loss", of_last, "last", of_uncopied, *EXACT),
+    ]
+
+
+def _labels_fitted(right: list[float], wrong: list[float], best: int, stopped: int) -> Curves:
+    """Over the epochs, the wrong labels where there are any; stopped: 0 if training would have gone on."""
+    at = [float(epoch) for epoch in range(1, len(right) + 1)]
+    fitted = {"right labels": right} | ({} if isnan(wrong[-1]) else {"wrong labels": wrong})
+    epochs = {"best validation": best, "stop": stopped}
+    return Curves(
+        title="Labels of the training set that the network fits"
+        + (", and where training would have stopped" if stopped else ""),
+        x_label="epoch",
+        y_label="fraction fitted",
+        series=[
+            *(Series(name, at, each) for name, each in fitted.items()),
+            *(Series(f"{name}, epoch {n}", [float(n)] * 2, [0.0, 1.0]) for name, n in epochs.items() if n),
+        ],
+        note=f"At the end the network fits {right[-1]:.0%} of the right labels"
+        + (f" and {wrong[-1]:.0%} of the wrong ones." if len(fitted) > 1 else "."),
+    )
+
+
+def _scores_table(scores: dict[str, list[float]]) -> Table:
+    return Table(
+        title="Scores by the weights that are used in the end",
+        columns=["weights", "validation loss", "test loss", "test accuracy"],
+        rows=[[name, *score] for name, score in scores.items()],
+        note="`best = model.state_dict()` holds the weights themselves, which the optimizer changes in place. "
+        "Copy it: copy.deepcopy(model.state_dict()).",
+    )
 
 
 WRONG = [

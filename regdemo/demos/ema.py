@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from torch.optim import swa_utils
 
 from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.measure import Wrong, gap, mean_square, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "averaging"
 PROVIDED_BY = "torch.optim.swa_utils.AveragedModel"
@@ -46,55 +47,16 @@ def ema(
     travelled = torch.linspace(0, 3, SHOWN, dtype=torch.float64).clamp(max=2)[:, None]
     noisy = travelled + 0.4 * normal(generator, SHOWN, 1)
     path = 1 + normal(generator, steps, size)
-    fractions = torch.tensor(_fractions(decay, steps), dtype=torch.float64)
-    average = _averages(path, decay)[-1]
-    left = fractions.square().sum().item()
     line = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
     lags = {d: steps - _averages(line, d)[-1].item() for d in sorted({decay, *DECAYS})}
-    claims = [
-        Claim(
-            "The average is its closed form",
-            0,
-            r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$, largest difference",
-            gap(average, fractions @ path),
-            *rounding(10, digits=1e-12),
-        ),
-        Claim(
-            "The variance that is left",
-            left,
-            "sum of the squared coefficients",
-            mean_square(average - 1),
-            *mean_of_normal(2**0.5 * left, size),
-        ),
-        Claim(
-            "While the weights travel 1 in each step, the average lags",
-            decay / (1 - decay) * (1 - decay ** (steps - 1)),
-            "$d/(1-d) (1 - d^{n-1})$ steps",
-            lags[decay],
-            *rounding(steps, digits=1e-12),
-        ),
-        Claim("Buffers are copied, not averaged", 2, "running_mean of the last model", _buffer(decay), *EXACT),
+    rows: list[list[Cell]] = [
+        [f"{d:g}", 1 / (1 - d), sum(c**2 for c in _fractions(d, steps)), (1 - d) / (1 + d), lag, d / (1 - d)]
+        for d, lag in lags.items()
     ]
-    rows = [
-        [f"{d:g}", 1 / (1 - d), sum(c**2 for c in _fractions(d, steps)), (1 - d) / (1 + d), lags[d], d / (1 - d)]
-        for d in sorted({decay, *DECAYS})
-    ]
-    at = [float(step) for step in range(1, SHOWN + 1)]
-    picture = Curves(
-        title=f"An example of {SHOWN} steps: a weight that travels to 2, with noise, and its averages",
-        x_label="step",
-        y_label="weight",
-        series=[
-            Series("the weight", at, noisy[:, 0].tolist(), style="points"),
-            *(Series(f"EMA, d = {d:g}", at, _averages(noisy, d)[:, 0].tolist()) for d in sorted({decay, 0.98})),
-        ],
-        note="The longer the memory, the less noise is left in the long run, and the longer the lag while the weight "
-        "moves.",
-    )
     return Measurement(
         title=f"EMA of the weights at decay = {decay:g}",
-        claims=claims,
-        picture=[picture],
+        claims=_claims(decay, path, lags[decay]),
+        picture=[_travelling(noisy, sorted({decay, 0.98}))],
         blocks=[
             Text(
                 f"After each step the average keeps {decay:g} of itself and takes {1 - decay:.4g} of the new "
@@ -104,7 +66,7 @@ def ema(
                 title="Variance left of noise of variance 1, and the lag in steps at a constant speed, "
                 f"after {steps} updates and in the long run",
                 columns=["decay", "$1/(1-d)$", "variance", "variance, long run", "lag", "lag, long run"],
-                rows=[list(row) for row in rows],
+                rows=rows,
                 note="Until a few times $1/(1-d)$ updates have been made, the first weights, which were copied, "
                 "still weigh a lot. A warm-up of the decay shortens this time.",
             ),
@@ -114,7 +76,6 @@ def ema(
 
 def _averages(path: torch.Tensor, decay: float) -> torch.Tensor:
     """The average that AveragedModel holds after an update with each row of the path."""
-    swa_utils = torch.optim.swa_utils
     model = torch.nn.Module()
     model.w = torch.nn.Parameter(torch.zeros_like(path[0]))
     average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
@@ -132,15 +93,55 @@ def _fractions(decay: float, steps: int) -> list[float]:
     return [decay ** (steps - 1), *((1 - decay) * decay ** (steps - t) for t in range(2, steps + 1))]
 
 
+def _claims(decay: float, path: torch.Tensor, lag: float) -> list[Claim]:
+    """path: independent draws from N(1, 1), (steps, weights).  lag: of the average of a weight that travels."""
+    steps, size = path.shape
+    average, fractions = _averages(path, decay)[-1], torch.tensor(_fractions(decay, steps), dtype=torch.float64)
+    left = fractions.square().sum().item()
+    bound = mean_of_normal(2**0.5 * left, size)
+    return [
+        Claim(
+            "The average is its closed form",
+            0,
+            r"$d^{n-1} w_1 + (1-d) \sum_{t>1} d^{n-t} w_t$, largest difference",
+            gap(average, fractions @ path),
+            *rounding(10, digits=1e-12),
+        ),
+        Claim("The variance that is left", left, "sum of the squared coefficients", mean_square(average - 1), *bound),
+        Claim(
+            "While the weights travel 1 in each step, the average lags",
+            decay / (1 - decay) * (1 - decay ** (steps - 1)),
+            "$d/(1-d) (1 - d^{n-1})$ steps",
+            lag,
+            *rounding(steps, digits=1e-12),
+        ),
+        Claim("Buffers are copied, not averaged", 2, "running_mean of the last model", _buffer(decay), *EXACT),
+    ]
+
+
 def _buffer(decay: float) -> float:
     """A batch norm's running mean in the average, after it was 1 and then 2 in the model."""
-    swa_utils = torch.optim.swa_utils
     model = torch.nn.BatchNorm1d(1)
     average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
     for value in (1.0, 2.0):
         model.get_buffer("running_mean").fill_(value)
         average.update_parameters(model)
     return average.module.get_buffer("running_mean").item()
+
+
+def _travelling(weight: torch.Tensor, decays: list[float]) -> Curves:
+    at = [float(step) for step in range(1, SHOWN + 1)]
+    return Curves(
+        title=f"An example of {SHOWN} steps: a weight that travels to 2, with noise, and its averages",
+        x_label="step",
+        y_label="weight",
+        series=[
+            Series("the weight", at, weight[:, 0].tolist(), style="points"),
+            *(Series(f"EMA, d = {d:g}", at, _averages(weight, d)[:, 0].tolist()) for d in decays),
+        ],
+        note="The longer the memory, the less noise is left in the long run, and the longer the lag while the weight "
+        "moves.",
+    )
 
 
 def _begun_at_zero(right, model, **options):

@@ -16,7 +16,7 @@ import torch
 from regdemo.bounds import mean_of_squares, rounding
 from regdemo.measure import Wrong, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 ACTS_ON = "averaging"
 PROVIDED_BY = "sklearn.ensemble.BaggingRegressor"
@@ -38,6 +38,7 @@ CARDS = ("Q18.525", "Q18.526", "Q18.530", "Q18.705", "Q18.534")
 ROWS, POINTS, DRAWS = 60, 20, 1_000  # rows of a training set, points to predict at, draws of the labels for the bag
 SETS, STUMPS = 6, 8  # draws of the labels for boosting, and members of a bag of stumps
 HEIGHT, RATE = 4.0, 0.3  # of the sine that is to be learned; what boosting adds of each stump
+COUNTS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 75)  # of models, at which a curve is drawn
 NEAR = 0.15  # how far the correlation in one bag may be from its mean
 
 
@@ -55,24 +56,40 @@ def ensembles(
     labels = _truth(x) + noise * normal(generator, ROWS, DRAWS).numpy()
     state = int(torch.randint(2**31, (), generator=generator))
     bag = sklearn.ensemble.BaggingRegressor(_tree(None), n_estimators=members, random_state=state).fit(x, labels)
-    trees = np.stack([tree.predict(points) for tree in bag.estimators_])
-    average = bag.predict(points)
+    averaged = _averaged(np.stack([tree.predict(points) for tree in bag.estimators_]), bag.predict(points), noise)
+    boosted = _boosted(x, labels.T[:SETS], points, rounds, state)
+    return Measurement(
+        title=f"Ensembles: {members} trees averaged, {rounds} stumps boosted",
+        claims=[*averaged.claims, *boosted.claims],
+        picture=averaged.picture,
+        blocks=[
+            Text(
+                f"The labels are a sine of height {HEIGHT:g} at {ROWS} places, plus noise of standard deviation "
+                f"{noise:g}. With one input a full tree splits between all rows of its bootstrap sample, so it "
+                f"predicts the label of the nearest of these rows. Each tree fits all {DRAWS:,} draws of the labels at "
+                "once."
+            ),
+            *boosted.blocks,
+        ],
+    )
+
+
+def _truth(x: np.ndarray) -> np.ndarray:
+    return np.asarray(HEIGHT * np.sin(2 * np.pi * x))
+
+
+def _tree(depth: int | None) -> Any:
+    return sklearn.tree.DecisionTreeRegressor(max_depth=depth, random_state=0)
+
+
+def _averaged(trees: np.ndarray, average: np.ndarray, noise: float) -> Measurement:
+    """The predictions (points, draws) of a bag of full trees, next to those of each tree."""
     same = (trees[:, None, :, 0] == trees[None, :, :, 0]).mean(-1)
-    pairs = len(trees) * (len(trees) - 1)
-    rho = float(same.sum() - len(trees)) / pairs
+    rho = float(same.sum() - len(trees)) / (len(trees) * (len(trees) - 1))
     missed = (1 - np.arange(ROWS + 1) / ROWS) ** ROWS  # the chance that the k nearest rows are in no sample
-    stump, averaged, boosted = [], [], []
-    for one in labels.T[:SETS]:
-        stump.append(_tree(1).fit(x, one).predict(points))
-        few = sklearn.ensemble.BaggingRegressor(_tree(1), n_estimators=STUMPS, random_state=state)
-        averaged.append(few.fit(x, one).predict(points))
-        model = sklearn.ensemble.GradientBoostingRegressor(
-            n_estimators=rounds, max_depth=1, learning_rate=RATE, random_state=state
-        )
-        boosted.append(list(model.fit(x, one).staged_predict(points)))
-    staged = np.array(boosted).swapaxes(0, 1)
-    truth = _truth(points)[:, 0]
-    one_bias = _bias(np.array(stump), truth)
+    sizes = [*(size for size in COUNTS if size < len(trees)), len(trees)]
+    at = [float(size) for size in sizes]
+    formula = [rho * noise**2 + (1 - rho) * noise**2 / size for size in sizes]
     claims = [
         Claim(
             "A full tree predicts a single label, so its variance is that of the noise",
@@ -83,10 +100,10 @@ def ensembles(
         ),
         Claim(
             r"The average of $M$ trees has the variance $\rho s^2 + (1-\rho) s^2/M$",
-            _formula(noise**2, rho, members),
+            formula[-1],
             r"$\rho s^2 + (1-\rho) s^2/M$",
             _variance(average.T),
-            *mean_of_squares([_formula(noise**2, rho, members)], DRAWS - 1),
+            *mean_of_squares(formula[-1:], DRAWS - 1),
         ),
         Claim(
             r"The correlation $\rho$ is the chance that the nearest row is the same in two bootstrap samples",
@@ -103,11 +120,41 @@ def ensembles(
             float(np.abs(average - trees.mean(0)).max()),
             *rounding(HEIGHT + 5 * noise),
         ),
+    ]
+    curves = Curves(
+        title=f"Variance of an average of full trees, correlation {rho:.2f}",
+        x_label="trees",
+        y_label="variance",
+        series=[
+            Series("measured", at, [_variance(trees[:size].mean(0).T) for size in sizes], style="points"),
+            Series("formula", at, formula),
+        ],
+        note=rf"The variance falls towards the part that the trees have in common, $\rho s^2$ = {rho * noise**2:.2g}.",
+    )
+    return Measurement("", claims, [], [curves])
+
+
+def _boosted(x: np.ndarray, labels: np.ndarray, points: np.ndarray, rounds: int, state: int) -> Measurement:
+    """One stump, a bag of stumps and boosted stumps, fitted to each draw of the labels."""
+    bag = sklearn.ensemble.BaggingRegressor(_tree(1), n_estimators=STUMPS, random_state=state)
+    boosting = sklearn.ensemble.GradientBoostingRegressor(
+        n_estimators=rounds, max_depth=1, learning_rate=RATE, random_state=state
+    )
+    one = np.array([_tree(1).fit(x, y).predict(points) for y in labels])
+    averaged = np.array([bag.fit(x, y).predict(points) for y in labels])
+    staged = np.array([list(boosting.fit(x, y).staged_predict(points)) for y in labels]).swapaxes(0, 1)
+    truth = _truth(points)[:, 0]
+    one_bias, averaged_bias = _bias(one, truth), _bias(averaged, truth)
+    after = [*(step for step in COUNTS if step < rounds), rounds]
+    at = [float(step) for step in after]
+    biases = [max(0.0, _bias(staged[step - 1], truth)) for step in after]
+    variances = [_variance(staged[step - 1]) for step in after]
+    claims = [
         Claim(
             "Averaged stumps keep at least half of the squared bias of one stump",
             1,
             "squared bias, bag / stump, from 0.5 to 1.5",
-            _bias(np.array(averaged), truth) / one_bias,
+            averaged_bias / one_bias,
             0.5,
             "a range, not an estimate",
         ),
@@ -115,70 +162,27 @@ def ensembles(
             "Boosted stumps have less than a quarter of the squared bias of one stump",
             0,
             "squared bias, boosted / stump, up to 0.25",
-            max(0.0, _bias(staged[-1], truth)) / one_bias,
+            biases[-1] / one_bias,
             0.25,
             "a range, not an estimate",
         ),
     ]
-    sizes = sorted({size for size in (1, 2, 3, 5, 8, 12, 20, 30, 50) if size < len(trees)} | {len(trees)})
-    measured = [_variance(trees[:size].mean(0).T) for size in sizes]
-    after = sorted({step for step in (1, 2, 3, 5, 8, 12, 20, 30, 50, 75) if step < rounds} | {rounds})
-    at = [float(step) for step in after]
-    biases = [max(0.0, _bias(staged[step - 1], truth)) for step in after if step <= len(staged)]
-    variances = [_variance(staged[step - 1]) for step in after if step <= len(staged)]
-    rows: list[list[Cell]] = [
-        ["one stump", one_bias, _variance(np.array(stump))],
-        [f"{STUMPS} stumps, averaged", _bias(np.array(averaged), truth), _variance(np.array(averaged))],
-        [f"{rounds} stumps, boosted", biases[-1], variances[-1]],
-    ]
-    return Measurement(
-        title=f"Ensembles: {members} trees averaged, {rounds} stumps boosted",
-        claims=claims,
-        picture=[
-            Curves(
-                title=f"Variance of an average of full trees, correlation {rho:.2f}",
-                x_label="trees",
-                y_label="variance",
-                series=[
-                    Series("measured", [float(size) for size in sizes], measured, style="points"),
-                    Series("formula", [float(size) for size in sizes], [_formula(noise**2, rho, m) for m in sizes]),
-                ],
-                note=r"The variance falls towards the part that the trees have in common, $\rho s^2$ = "
-                f"{rho * noise**2:.2g}.",
-            ),
-        ],
-        blocks=[
-            Text(
-                f"The labels are a sine of height {HEIGHT:g} at {ROWS} places, plus noise of standard deviation "
-                f"{noise:g}. With one input a full tree splits between all rows of its bootstrap sample, so it "
-                f"predicts the label of the nearest of these rows. Each tree fits all {DRAWS:,} draws of the labels at "
-                "once."
-            ),
-            Curves(
-                title=f"Boosted stumps, learning rate {RATE:g}, over {SETS} draws of the labels",
-                x_label="rounds",
-                y_label="squared error",
-                series=[Series("squared bias", at, biases), Series("variance", at, variances)],
-            ),
-            Table(
-                title=f"Squared bias and variance over {SETS} draws of the labels",
-                columns=["model", "squared bias", "variance"],
-                rows=rows,
-            ),
+    curves = Curves(
+        title=f"Boosted stumps, learning rate {RATE:g}, over {SETS} draws of the labels",
+        x_label="rounds",
+        y_label="squared error",
+        series=[Series("squared bias", at, biases), Series("variance", at, variances)],
+    )
+    table = Table(
+        title=f"Squared bias and variance over {SETS} draws of the labels",
+        columns=["model", "squared bias", "variance"],
+        rows=[
+            ["one stump", one_bias, _variance(one)],
+            [f"{STUMPS} stumps, averaged", averaged_bias, _variance(averaged)],
+            [f"{rounds} stumps, boosted", biases[-1], variances[-1]],
         ],
     )
-
-
-def _truth(x: np.ndarray) -> np.ndarray:
-    return np.asarray(HEIGHT * np.sin(2 * np.pi * x))
-
-
-def _tree(depth: int | None) -> Any:
-    return sklearn.tree.DecisionTreeRegressor(max_depth=depth, random_state=0)
-
-
-def _formula(s2: float, rho: float, members: int) -> float:
-    return rho * s2 + (1 - rho) * s2 / members
+    return Measurement("", claims, [curves, table])
 
 
 def _variance(predictions: np.ndarray) -> float:
