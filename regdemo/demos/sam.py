@@ -163,8 +163,13 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
             *rounding(scale, digits=1e-9),
         ),
     ]
+    return claims, _steps_table(start, g, step, rho)
+
+
+def _steps_table(start: torch.Tensor, g: torch.Tensor, step: torch.Tensor, rho: float) -> Table:
+    """SAM's step from start next to SGD's, and to what is left where the weights are not put back."""
     once = -(LR - rho / g.norm().item())
-    table = Table(
+    return Table(
         title=f"A step on the quadratic from $|w|$ = {start.norm().item():.4g}, where $|g|$ = {g.norm().item():.4g}, "
         f"lr = {LR:g}",
         columns=["step", "multiple of g", "length"],
@@ -175,7 +180,6 @@ def _step(rho: float, size: int, generator: torch.Generator) -> tuple[list[Claim
         ],
         note="For SAM, the multiple describes the part of the step along g. A positive multiple climbs.",
     )
-    return claims, table
 
 
 def _one_gradient(right, self, closure):

@@ -56,29 +56,11 @@ class fixed(nn.Module):
 
 
 def measure() -> tuple[list[Claim], list[Block]]:
-    def stack(snippet) -> nn.Sequential:
-        return nn.Sequential(*(snippet(torch.ones_like, P) for _ in range(DEPTH)))
-
-    def passes(snippet) -> torch.Tensor:
-        model, x = stack(snippet), torch.zeros(BATCH, 1)
-        return torch.stack([model(x).squeeze(1) for _ in range(DRAWS)])
-
-    def repeats(snippet, pairs: int) -> float:
-        """The fraction of pairs of passes that are equal under the same seed of torch."""
-        model, x, state = stack(snippet), torch.zeros(1, 1), torch.get_rng_state()
-        alike = 0
-        for _ in range(pairs):
-            torch.set_rng_state(state)
-            first = model(x)
-            torch.set_rng_state(state)
-            alike += torch.equal(first, model(x))
-        return alike / pairs
-
     depths = torch.distributions.Binomial(DEPTH, torch.tensor(1 - P, dtype=torch.float64))
     by_chance = depths.log_prob(torch.arange(DEPTH + 1.0, dtype=torch.float64)).exp().square().sum().item()
     variance = DEPTH * P * (1 - P)
-    wrong, right = passes(broken), passes(fixed)
-    in_eval = stack(broken).eval()(torch.zeros(1, 1)).item()
+    wrong, right = _passes(broken), _passes(fixed)
+    in_eval = _stack(broken).eval()(torch.zeros(1, 1)).item()
     return [
         Claim(
             f"The mean sum of {DEPTH} branches that each add 1, in training",
@@ -99,7 +81,7 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "The fraction of pairs of passes under the same torch seed that agree",
             by_chance,
             "sum of squared binomial probabilities",
-            repeats(broken, PAIRS),
+            _repeats(broken, PAIRS),
             *proportion(by_chance, PAIRS),
         ),
         fixed_claim(
@@ -113,12 +95,33 @@ def measure() -> tuple[list[Claim], list[Block]]:
             "The fraction of pairs of passes under the same torch seed that agree",
             1,
             "fraction that agree = 1",
-            repeats(fixed, 20),
+            _repeats(fixed, 20),
             *EXACT,
         ),
-        fixed_claim("The sum in eval", DEPTH, f"L = {DEPTH}", stack(fixed).eval()(torch.zeros(1, 1)).item(), *EXACT),
+        fixed_claim("The sum in eval", DEPTH, f"L = {DEPTH}", _stack(fixed).eval()(torch.zeros(1, 1)).item(), *EXACT),
         fixed_claim("Batches whose examples share one depth", 0, "none = 0", int((right.std(1) == 0).sum()), *EXACT),
     ], []
+
+
+def _stack(snippet) -> nn.Sequential:
+    return nn.Sequential(*(snippet(torch.ones_like, P) for _ in range(DEPTH)))
+
+
+def _passes(snippet) -> torch.Tensor:
+    model, x = _stack(snippet), torch.zeros(BATCH, 1)
+    return torch.stack([model(x).squeeze(1) for _ in range(DRAWS)])
+
+
+def _repeats(snippet, pairs: int) -> float:
+    """The fraction of pairs of passes that are equal under the same seed of torch."""
+    model, x, state = _stack(snippet), torch.zeros(1, 1), torch.get_rng_state()
+    alike = 0
+    for _ in range(pairs):
+        torch.set_rng_state(state)
+        first = model(x)
+        torch.set_rng_state(state)
+        alike += torch.equal(first, model(x))
+    return alike / pairs
 
 
 WRONG = [
