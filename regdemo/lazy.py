@@ -76,13 +76,33 @@ class LazyLoader:
         module.__class__ = LazyModule
 
 
+class KeptLoader:
+    """Gives the module that is there already: to look for it, its parent was loaded, which has brought it along."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module, with the spec that it has."""
+        module = sys.modules[spec.name]
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is to be done but to give it its spec back."""
+        module.__spec__ = self.spec
+
+
 class LazyFinder:
     """Finds what `PathFinder` finds, with a loader that waits for the first attribute."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of one of our modules or of a heavy library; None leaves the others to the usual finders."""
+        """The spec of one of our modules or of a heavy library; None leaves the others to the usual finders.
+
+        The import system looks for `torch.optim` after it has asked torch for its path, which loads torch and with it
+        torch.optim: a second one must not be made. A target is given where a module is loaded again on purpose.
+        """
+        if target is None and name in sys.modules:
+            return ModuleSpec(name, KeptLoader())  # type: ignore[arg-type]
         if not name.startswith("regdemo.") and name not in HEAVY:
             return None
         spec = PathFinder.find_spec(name, path, target)

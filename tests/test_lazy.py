@@ -54,6 +54,29 @@ def test_a_second_import_does_not_load_a_module():
     assert found == "True"
 
 
+@pytest.mark.parametrize(
+    ("submodule", "held_by_its_parent"),
+    [("fsrs.scheduler", "fsrs.Scheduler is fsrs.scheduler.Scheduler"), ("torch.optim", "torch.optim.Adam")],
+)
+def test_a_submodule_that_its_parent_loads_is_not_loaded_a_second_time(submodule, held_by_its_parent):
+    parent = submodule.partition(".")[0]
+    found = printed(
+        f"from regdemo import lazy\nlazy.install()\nimport sys\nimport {parent}\nimport {submodule}\n"
+        f"print(bool({held_by_its_parent}), sys.modules[{submodule!r}] is {submodule}, {submodule}.__spec__.origin)"
+    )
+    assert found.split()[:2] == ["True", "True"]
+    assert found.endswith(".py")
+
+
+def test_a_module_can_be_loaded_again_on_purpose():
+    found = printed(
+        "from regdemo import lazy\nlazy.install()\nimport regdemo.errors, importlib\n"
+        "first = regdemo.errors.RegdemoError\nimportlib.reload(regdemo.errors).RegdemoError\n"
+        "print(regdemo.errors.RegdemoError is first)"
+    )
+    assert found == "False"
+
+
 def test_a_worker_process_of_the_lab_loads_no_library_before_it_needs_it():
     item = "(__import__('regdemo.lab.compare'), 'sklearn.utils' in __import__('sys').modules)[1]"
     with Processes(1) as executor:
