@@ -15,7 +15,7 @@ from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
 from regdemo.measure import Wrong, global_generator, normal, seeded
 from regdemo.parameters import SEED, count, rate
-from regdemo.report import Cell, Claim, Curves, Measurement, Series, Table, Text
+from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -170,17 +170,16 @@ def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
     return square * scale - mean**2, slip_of_square + slip * (2 * mean + slip), f"{reason}, of both moments"
 
 
-def _row(x: Tensor, p: float, generator: Generator) -> list[Cell]:
+def _ratio(x: Tensor, p: float, generator: Generator) -> tuple[float, float, float, float]:
     """Variance in eval, in training, their ratio and its formula."""
-
     variance, dropped = _variance(x), _variance(regularizers.dropout(x, p, generator=generator))
-    return [variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance]
+    return variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance
 
 
 def _over_rates(x: Tensor, generator: Generator) -> Curves:
     """The ratio of the variance in training to that in eval, over the rate."""
     rates = [rate_ / 10 for rate_ in range(9)]
-    measured = [float(str(_row(x, rate_, generator)[2])) for rate_ in rates]
+    measured = [_ratio(x, rate_, generator)[2] for rate_ in rates]
     line = [i / 100 for i in range(81)]
     relative = x.square().mean().item() / _variance(x)
     formula = [1 + rate_ / (1 - rate_) * relative for rate_ in line]
@@ -198,12 +197,11 @@ def _over_rates(x: Tensor, generator: Generator) -> Curves:
 
 def _means_table(p: float, size: int, generator: Generator) -> Table:
     """The ratio at rate p for normal activations of several means."""
-
     x = normal(generator, size)
     return Table(
         title=f"Variance behind dropout at p = {p}: normal activations of variance 1",
         columns=["mean", "eval", "training", "ratio", "$1 + p/(1-p) E[x^2]/Var[x]$"],
-        rows=[[mean, *_row(x + mean, p, generator)] for mean in MEANS],
+        rows=[[mean, *_ratio(x + mean, p, generator)] for mean in MEANS],
         note=rf"At mean 0 the ratio is $1/(1-p)$ = {1 / (1 - p):.4g}; a mean of $\mu$ adds $p/(1-p) \mu^2$.",
     )
 

@@ -6,8 +6,8 @@ report and names the cause. It returns the tables: first what one sees, then wha
 
 from __future__ import annotations
 
+import ast
 import difflib
-import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -16,12 +16,11 @@ from pathlib import Path
 import sklearn
 
 from regdemo.errors import ArgumentError
-from regdemo.report import Block, Curves, Report, Series, Table
+from regdemo.report import Block, Report, Table
 
 Diagnosis = Callable[[], list[Block]]
 DIAGNOSES: dict[str, Diagnosis] = {}
 CARDS: dict[str, tuple[str, ...]] = {}
-HEAD = re.compile(r'^def (?P<name>[a-z]\w*)\(\) -> list\[Block\]:\n    """(?P<title>[^"\n]+)\."""', re.MULTILINE)
 MODULES = ("curves", "training", "splits", "models", "measured")
 
 
@@ -40,8 +39,12 @@ def diagnosis(*cards: str) -> Callable[[Diagnosis], Diagnosis]:
 def names() -> dict[str, str]:
     """The title of each run by its name, read from the text of the files: importing them takes torch."""
     texts = (Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8") for module in MODULES)
-    heads = (head for text in texts for head in HEAD.finditer(text))
-    return {head["name"].replace("_", "-"): head["title"] for head in heads}
+    functions = (node for text in texts for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    return {
+        function.name.replace("_", "-"): (ast.get_docstring(function) or "").partition("\n")[0].rstrip(".")
+        for function in functions
+        if any(isinstance(each, ast.Call) and ast.unparse(each.func) == "diagnosis" for each in function.decorator_list)
+    }
 
 
 def report(name: str) -> Report:
@@ -71,10 +74,3 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     return Table(
         title, list(columns), [[f"{c:.2f}" if isinstance(c, float) else str(c) for c in row] for row in rows], note
     )
-
-
-def plot(title: str, log: Table, y_label: str, *columns: str) -> Curves:
-    """Columns of a log over its first one, as curves."""
-    x = [float(str(row[0])) for row in log.rows]
-    series = [Series(name, x, [float(str(row[log.columns.index(name)])) for row in log.rows]) for name in columns]
-    return Curves(title, log.columns[0], y_label, series)

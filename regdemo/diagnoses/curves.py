@@ -11,7 +11,7 @@ from sklearn.model_selection import learning_curve
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from regdemo.diagnoses import diagnosis, plot, table
+from regdemo.diagnoses import diagnosis, table
 from regdemo.diagnoses.fit import LOSSES_AND_ACCURACIES, digits, fit, mlp, moons
 from regdemo.report import Block
 
@@ -34,7 +34,7 @@ def overfitting() -> list[Block]:
         ["change", *LOSSES_AND_ACCURACIES],
         [[name, *(last[key] for key in LOSSES_AND_ACCURACIES)] for name, last in changes.items()],
     )
-    return [seen, plot("The losses", seen, "loss", "train loss", "val loss"), after]
+    return [seen, log.curves("The losses", "loss", "train loss", "val loss"), after]
 
 
 @diagnosis("Q18.601")

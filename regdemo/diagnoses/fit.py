@@ -12,6 +12,8 @@ from sklearn.datasets import load_digits, make_moons
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from regdemo.report import Curves, Series
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 LOSSES_AND_ACCURACIES = ("train loss", "val loss", "train acc", "val acc")
@@ -41,6 +43,13 @@ class Log:
     def columns(self, *names: str) -> tuple[list[str], list[list[object]]]:
         """The columns and rows of a table: the epoch, then these."""
         return ["epoch", *names], [[int(row["epoch"]), *(row[name] for name in names)] for row in self.rows]
+
+    def curves(self, title: str, y_label: str, *names: str) -> Curves:
+        """These over the epoch."""
+        epochs = [row["epoch"] for row in self.rows]
+        return Curves(
+            title, "epoch", y_label, [Series(name, epochs, [row[name] for row in self.rows]) for name in names]
+        )
 
 
 def digits(train: int = 300, wrong: float = 0.0, val: int = 600, seed: int = 0) -> Data:
