@@ -225,6 +225,7 @@ def _hugging_face(depth: int, heads: int, expected: int, seed: int) -> Measureme
     with torch.device("meta"):
         real = GPT2LMHeadModel(GPT2Config(n_layer=depth, n_head=heads, n_embd=HEAD_WIDTH * heads))
         ids = torch.zeros(1, 2, dtype=torch.long)
+    real.loss_type = "ForCausalLM"  # the one that it takes anyway, after a warning on standard error
     guessed = sum(hasattr(block.attn, "dropout") for block in real.transformer.h)
     without, with_labels = (int(output.loss is not None) for output in (real(ids), real(ids, labels=ids)))
     sizes = {"vocab_size": 11, "bos_token_id": 0, "eos_token_id": 0}

@@ -80,6 +80,13 @@ def test_with_hf_every_claim_holds_the_same_twice_and_nothing_is_left_behind(tra
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_transformers_has_nothing_to_warn_of(transformers, monkeypatch):
+    said = []
+    monkeypatch.setattr(transformers.modeling_utils.logger, "warning_once", lambda text, *arguments: said.append(text))
+    gpt2(hf=True)
+    assert said == []
+
+
 def test_the_names_in_the_pitfall_are_those_of_transformers_block(transformers):
     from regdemo.pitfalls.guessed_names import _gpt2_block
 
