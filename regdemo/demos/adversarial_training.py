@@ -7,9 +7,8 @@ inputs alone, and with random signs of the same size in place of FGSM's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 
@@ -18,6 +17,11 @@ from regdemo.bounds import EXACT, rounding
 from regdemo.measure import Wrong, fraction, gap, normal, seeded, signs
 from regdemo.parameters import SEED, Parameter
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Loss = Callable[[torch.Tensor], torch.Tensor]  # of the weights
 
 ACTS_ON = "inputs"
 SAY = (
@@ -37,8 +41,6 @@ EXAMPLES, WEAK = 400, 60  # two sets of as many examples; inputs that each say a
 STEPS, LR, EVERY = 200, 0.5, 10
 STRONG, SHIFT = 1.0, 0.25  # means of the one input that says much, and of each weak one
 
-_Loss = Callable[[torch.Tensor], torch.Tensor]  # of the weights
-
 
 def adversarial_training(
     *,
@@ -52,7 +54,7 @@ def adversarial_training(
     new_x, new_t = _examples(generator)
     noised = x + epsilon * signs(generator, *x.shape)
     plain, worst = partial(_loss, x=x, t=t), partial(_loss, x=x, t=t, epsilon=epsilon)
-    losses: dict[str, _Loss] = {
+    losses: dict[str, Loss] = {
         "clean inputs": plain,
         "random signs": lambda w: clean * plain(w) + (1 - clean) * plain(w, x=noised),
         "FGSM's inputs": lambda w: regularizers.adversarial_training(
@@ -107,7 +109,7 @@ def _loss(w: torch.Tensor, x: torch.Tensor, t: torch.Tensor, epsilon: float = 0.
     return torch.nn.functional.softplus(epsilon * w.abs().sum() - t * (x @ w)).mean()
 
 
-def _train(loss: _Loss, worst: _Loss) -> tuple[torch.Tensor, list[float]]:
+def _train(loss: Loss, worst: Loss) -> tuple[torch.Tensor, list[float]]:
     """The weights in the end, and the worst-case loss every few steps."""
     w, path = torch.zeros(1 + WEAK, dtype=torch.float64), []
     for step in range(STEPS + 1):
@@ -117,12 +119,12 @@ def _train(loss: _Loss, worst: _Loss) -> tuple[torch.Tensor, list[float]]:
     return w, path
 
 
-def _gradient(loss: _Loss, w: torch.Tensor) -> torch.Tensor:
+def _gradient(loss: Loss, w: torch.Tensor) -> torch.Tensor:
     leaf = w.clone().requires_grad_()
     return torch.autograd.grad(loss(leaf), leaf)[0]
 
 
-def _formula_claims(adversarial: _Loss, plain: _Loss, worst: _Loss, clean: float, w: torch.Tensor) -> list[Claim]:
+def _formula_claims(adversarial: Loss, plain: Loss, worst: Loss, clean: float, w: torch.Tensor) -> list[Claim]:
     """The adversarial loss and its gradient at w."""
     return [
         Claim(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch.optim import swa_utils
 
 from regdemo.bounds import EXACT, mean_of_normal, rounding
 from regdemo.measure import Wrong, gap, mean_square, normal, seeded
@@ -76,6 +75,7 @@ def ema(
 
 def _averages(path: torch.Tensor, decay: float) -> torch.Tensor:
     """The average that AveragedModel holds after an update with each row of the path."""
+    swa_utils = torch.optim.swa_utils
     model = torch.nn.Module()
     model.w = torch.nn.Parameter(torch.zeros_like(path[0]))
     average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
@@ -121,6 +121,7 @@ def _claims(decay: float, path: torch.Tensor, lag: float) -> list[Claim]:
 
 def _buffer(decay: float) -> float:
     """A batch norm's running mean in the average, after it was 1 and then 2 in the model."""
+    swa_utils = torch.optim.swa_utils
     model = torch.nn.BatchNorm1d(1)
     average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay))
     for value in (1.0, 2.0):
