@@ -14,6 +14,7 @@ from regdemo.lab.choices import EPOCHS, FINETUNING, NONE, SEEDS, arms, display_v
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, report_of, training_values
 from regdemo.lab.experiment import Experiment
 from regdemo.lab.recipe import Recipe
+from regdemo.lab.results import Results
 from regdemo.lab.text import CONTEXT, OFFERS, TextTask, alphabet, read, sequences, topics, unseen
 from regdemo.lab.training import OnProgress, TrainingRun, side_by_side
 from regdemo.parameters import SEED
@@ -85,25 +86,7 @@ def finetune(
     parameters = (
         {"technique": ", ".join(words)} | display_values(values) | asked_for | ({"model": model} if model else {})
     )
-    report = report_of(results, parameters | training_values(results))
-    after = fmean(results.values(0, metrics.TEST_LOSS).values())
-    explained = (
-        f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
-        f"{after:.3g} on average. All runs start from the same pretrained weights: the seeds vary the batches and the "
-        "techniques' own noise, not the pretraining."
-    )
-    content = {field.name: getattr(report, field.name) for field in fields(report)}
-    report = ExperimentReport.of(
-        results,
-        **content
-        | {
-            "title": f"Fine-tuning on {task.title}, {seeds} paired seeds{findings.ended(results)}",
-            "blocks": [*report.blocks, Text(explained)],
-            "say": SAY,
-            "wrong_answer": WRONG,
-            "cards": ["Q18.280", "Q18.281", "Q18.292"],
-        },
-    )
+    report = _report(results, parameters, start, before)
     if results.stopped:
         raise Stopped(report)
     return report
@@ -119,6 +102,26 @@ WRONG = (
     "'Weight decay keeps the model close to its pretrained weights.' It pulls them towards zero, away from the start. "
     "That can still help, but then by shrinking the weights, not by keeping what pretraining found."
 )
+
+
+def _report(results: Results, parameters: dict[str, Any], start: str, before: float) -> ExperimentReport:
+    """The report of `compare`, with the test loss of the network that all runs start from, before and after."""
+    report = report_of(results, parameters | training_values(results))
+    after = fmean(results.values(0, metrics.TEST_LOSS).values())
+    explained = (
+        f"Before fine-tuning {start} has a test loss of {before:.3g} nats; fine-tuned without any technique, "
+        f"{after:.3g} on average. All runs start from the same pretrained weights: the seeds vary the batches and the "
+        "techniques' own noise, not the pretraining."
+    )
+    content = {field.name: getattr(report, field.name) for field in fields(report)}
+    content |= {
+        "title": f"Fine-tuning on {results.task.title}, {results.seeds} paired seeds{findings.ended(results)}",
+        "blocks": [*report.blocks, Text(explained)],
+        "say": SAY,
+        "wrong_answer": WRONG,
+        "cards": ["Q18.280", "Q18.281", "Q18.292"],
+    }
+    return ExperimentReport.of(results, **content)
 
 
 def _part(progress: OnProgress, start: int, end: int, whole: int) -> OnProgress:
