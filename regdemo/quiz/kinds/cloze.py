@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,9 @@ _DEEPEST = 20  # braces in braces in a blank
 # In code, `{{ x }}` is a template's own: a blank there has no space after its braces.
 _OPENING = re.compile(r"`[^`\n]*\{\{ [^`\n]*+`|(?P<braces>\{\{)")
 _BRACE = re.compile(r"[{}\n]")
+_SIGNS = str.maketrans(dict.fromkeys("‐−–", "-") | dict.fromkeys("$\\\"'“”‘’„«»", ""))
+_GREEK = re.compile("[α-ω]")
+_HYPHEN = re.compile(r"(?<=[a-z]{2})-(?=[a-z]{2})")
 _BAR = re.compile(r"(?P<formula>\$[^$]*\$)|\\?(?P<bar>\|)")
 
 
@@ -107,7 +111,7 @@ Why it is this word.
         }
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By text: the blanks in order, with ; between them. Case and space do not count."""
+        """By text: the blanks in order, with ; between them. How it is typed does not count: see `_squeezed`."""
         count = len(asked.blanks)
         answers = [response]
         if count > 1:
@@ -118,7 +122,11 @@ Why it is this word.
         right = [
             _squeezed(answer) in map(_squeezed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)
         ]
-        return Grade(all(right), sum(right) / count, "" if all(right) else reason_for(asked, response))
+        if all(right):
+            return Grade(True, 1.0)
+        wrong = [f"gap {n} is {blank[0]}" for n, blank in enumerate(asked.blanks, 1) if not right[n - 1]]
+        told = f"Not right: {'; '.join(wrong)}." if count > 1 else ""
+        return Grade(False, sum(right) / count, "\n\n".join(filter(None, [told, reason_for(asked, response)])))
 
 
 KIND = ClozeKind()
@@ -157,5 +165,13 @@ def _alternatives(blank: str) -> tuple[str, ...]:
 
 
 def _squeezed(text: str) -> str:
-    """The text folded, and without any space."""
-    return folded(text).replace(" ", "")
+    r"""What counts of a text: its words and signs, however they are typed.
+
+    Case, space, quotes, the hyphen of a word and a full stop do not count; a Greek letter is its name.
+
+    >>> [_squeezed(text) for text in ("Weight decay.", "“weight-decay”", r"$\lambda$", "λ", "1 − p", "1-p")]
+    ['weightdecay', 'weightdecay', 'lambda', 'lambda', '1-p', '1-p']
+    """
+    plain = folded(text).translate(_SIGNS)
+    plain = _GREEK.sub(lambda letter: unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda"), plain)
+    return _HYPHEN.sub("", plain.strip(". ")).replace(" ", "") or plain
