@@ -175,7 +175,7 @@ def test_case_and_space_of_a_blank_do_not_count(response):
 
 
 def test_each_blank_counts_by_itself():
-    assert grade(CLOZE, "1-p; variance") == Grade(False, 0.5)
+    assert grade(CLOZE, "1-p; variance") == Grade(False, 0.5, "Not right: gap 2 is mean.")
 
 
 def test_letters_are_equal_however_their_accents_are_composed():
@@ -186,6 +186,38 @@ def test_letters_are_equal_however_their_accents_are_composed():
 def test_blanks_that_are_not_filled_are_asked_again(response):
     with pytest.raises(UnreadableAnswer, match="type all 2 in order, with ; between them"):
         grade(CLOZE, response)
+
+
+@pytest.mark.parametrize(
+    ("blank", "response"),
+    [
+        ("weight decay", "Weight-decay."),
+        ("weight decay", "“weight decay”"),
+        ("label-smoothing", "label\u2011smoothing"),
+        (r"$\lambda$", "λ"),
+        (r"$\lambda$", "lambda"),
+        (r"$\frac{1}{1-p}$", r"\frac{1}{1-p}"),
+        ("1/(1-p)", "1/(1\u2212p)"),
+        ("λ", r"\lambda"),
+    ],
+)
+def test_how_a_blank_is_typed_does_not_count(blank, response):
+    assert grade(asked("cloze", blanks=((blank,),)), response).correct
+
+
+@pytest.mark.parametrize(("blank", "response"), [("1-p", "1p"), ("x-y", "xy"), ("'", '"x"'), (".", "p")])
+def test_signs_that_mean_something_count(blank, response):
+    assert not grade(asked("cloze", blanks=((blank,),)), response).correct
+
+
+def test_of_several_gaps_those_that_are_wrong_are_named():
+    assert grade(CLOZE, "p; average").feedback == "Not right: gap 1 is 1-p."
+    assert grade(CLOZE, "1-p; average").feedback == ""
+
+
+def test_a_number_of_a_million_letters_is_refused_before_it_is_searched():
+    with pytest.raises(UnreadableAnswer, match="isn't a number"):
+        grade(numeric(), "a" * 1_000_000)
 
 
 def test_a_single_blank_may_hold_a_comma():

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
+from regdemo.quiz.arithmetic import LONGEST_EXPRESSION, ArithmeticFault, evaluate
 from regdemo.quiz.blocks import MarkdownBlock
 from regdemo.quiz.cards import Asked, Card, Numeric, Value, at, draws
 from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, quoted, texts, wrong_answers
@@ -188,7 +188,9 @@ def _bounds(asked: Asked) -> tuple[float, float]:
 
 def _numbers(response: str, values: Mapping[str, Value]) -> list[float]:
     """What a response may mean: its value, and for `50%` the 50 as well."""
-    text = response.lstrip("=≈~ ")
+    text = response.strip().lstrip("=≈~ ")
+    if len(text) > LONGEST_EXPRESSION:
+        return []
     if not re.search(r"[A-Za-z]\w*\(", text):  # a comma in max(1,200) does not separate thousands
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     readings = [text, text.removesuffix("%")] if text.endswith("%") else [text]
