@@ -40,10 +40,19 @@ class Goal:
             if new is not None and not 0 <= new <= 1000:
                 raise ArgumentError(f"{new} new cards per day: choose from 0 to 1000")
 
-    @property
-    def new_per_day(self) -> int:
-        """How many cards that were never answered a day brings at most."""
-        return next((number for number in (self.new, self.planned) if number is not None), NEW_PER_DAY)
+    def new_on(self, day: date) -> int:
+        """How many cards that were never answered this day brings at most. What was planned ends with the interview.
+
+        >>> goal = Goal(date(2026, 12, 15), minutes=20, planned=17)
+        >>> [goal.new_on(date(2026, 12, day)) for day in (14, 15, 16)]
+        [17, 0, 10]
+        """
+        if self.new is not None:
+            return self.new
+        left = self.days_left(day)
+        if self.planned is None or (self.interview and left is None):
+            return NEW_PER_DAY
+        return self.planned if left != 0 else 0
 
     @property
     def moment(self) -> datetime | None:

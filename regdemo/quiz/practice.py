@@ -172,7 +172,7 @@ class Practice:
         return self.askable if cards is None else [card for card in cards if card.askable]
 
     def _new_left(self, new: int | None, introduced: int) -> int:
-        return max(0, (self.goal.new_per_day if new is None else new) - introduced)
+        return max(0, (self.goal.new_on(self.now().astimezone().date()) if new is None else new) - introduced)
 
 
 def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:

@@ -69,7 +69,8 @@ def test_a_plan_as_json_has_all_of_it(run):
 def test_weak_topics_are_named_with_what_to_type(run, home):
     answer(home, "Q7", 20)
     assert re.search(
-        r"Weak topics: numbers \(\d+%\): `regdemo quiz --topic numbers --cram`", run("--interview", "2026-04-01")[1]
+        r"Weak topics, by what you will recall tomorrow: numbers \(\d+%\): `regdemo quiz --topic numbers --cram`\.",
+        " ".join(run("--interview", "2026-04-01")[1].split()),
     )
 
 

@@ -13,7 +13,7 @@ DAY = date(2026, 12, 15)
 
 def test_without_a_plan_there_is_no_interview_and_the_usual_number_of_new_cards(tmp_path):
     found = goal.read(tmp_path / "none")
-    assert (found.interview, found.new_per_day, found.days_left(DAY)) == (None, NEW_PER_DAY, None)
+    assert (found.interview, found.new_on(DAY), found.days_left(DAY)) == (None, NEW_PER_DAY, None)
 
 
 @pytest.mark.parametrize("kept", [Goal(DAY, 20, 5), Goal(DAY), Goal(None, 30, 0, 7)])
@@ -30,6 +30,19 @@ def test_a_plan_that_was_cleared_is_gone(tmp_path):
 @pytest.mark.parametrize(("today", "left"), [(date(2026, 12, 1), 14), (DAY, 0), (date(2026, 12, 16), None)])
 def test_days_are_left_until_the_interview_is_over(today, left):
     assert Goal(DAY).days_left(today) == left
+
+
+@pytest.mark.parametrize(
+    ("goal", "new"),
+    [
+        (Goal(DAY, 20, planned=3), [3, 0, NEW_PER_DAY]),
+        (Goal(DAY, 20, planned=0), [0, 0, NEW_PER_DAY]),
+        (Goal(DAY, 20, new=4, planned=3), [4, 4, 4]),
+        (Goal(None, 20, planned=3), [3, 3, 3]),
+    ],
+)
+def test_the_planned_number_of_new_cards_holds_until_the_interview(goal, new):
+    assert [goal.new_on(date(2026, 12, day)) for day in (14, 15, 16)] == new
 
 
 @pytest.mark.parametrize("values", [{"minutes": 0}, {"minutes": 601}, {"new": -1}, {"new": 1001}])
