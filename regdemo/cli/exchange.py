@@ -14,7 +14,6 @@ from regdemo.bank import anki as package
 from regdemo.bank import apkg, deck, rewrite, tables
 from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
-from regdemo.quiz import decks
 from regdemo.quiz.cards import Card
 from regdemo.text import printable
 from regdemo.words import pluralize
@@ -70,14 +69,16 @@ def import_cards(
         Target,
         typer.Option("--out", "-o", metavar="PATH", help="The deck or the folder to write; else standard output."),
     ] = None,
+    home: Home = None,
 ) -> None:
     """Write notes of Anki, or markdown in another style, as decks in regdemo's format, with ids that stay.
 
     Of Anki's notes it takes fronts, backs and gaps; pictures and sounds stay behind. Markdown is read in the style that
-    it has, one deck is written for each file, and what was not taken is listed.
+    it has, one deck is written for each file, and what was not taken is listed. A question that you were asked keeps
+    the id that your history knows, though you have edited it since.
     """
     if source.is_dir() or source.suffix.lower() not in (".apkg", ".colpkg"):
-        _import_markdown(source, out)
+        _import_markdown(source, out, home_folder(home))
     else:
         _import_package(source, out)
 
@@ -101,8 +102,8 @@ def _import_package(package: Path, out: Target) -> None:
     print("; ".join(filter(None, [said, *left])) + ".", file=sys.stderr if out is None else sys.stdout)
 
 
-def _import_markdown(source: Path, out: Target) -> None:
-    loaded = decks.load(source)
+def _import_markdown(source: Path, out: Target, home: Path) -> None:
+    loaded = load_bank(source, home)
     by_file: dict[Path, list[Card]] = {}
     for card in loaded.cards:
         by_file.setdefault(card.file, []).append(card)

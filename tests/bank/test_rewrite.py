@@ -3,7 +3,7 @@
 import pytest
 
 from regdemo.bank.rewrite import rewrite
-from regdemo.cli import app
+from regdemo.cli import app, learner
 from regdemo.quiz import decks
 
 TEXT = """\
@@ -100,6 +100,18 @@ def test_a_folder_is_imported_file_by_file_with_a_report(tmp_path, capsys):
     assert {card.id for card in decks.load(out).cards} == {card.id for card in decks.load(tmp_path / "notes").cards}
     assert app.run(["bank", "import", str(tmp_path / "notes"), "-o", str(out)]) == 3
     assert "is there already" in capsys.readouterr().err
+
+
+def test_an_edited_question_is_imported_under_the_id_that_the_history_knows(tmp_path, capsys):
+    notes, home = tmp_path / "notes.md", tmp_path / "home"
+    notes.write_text("## What is the rate that a mask is drawn with?\n\nOne minus p.\n")
+    home.mkdir()
+    (asked,) = learner.load_bank(notes, home, asking=True).cards
+    notes.write_text("## What is the rate that the mask is drawn with?\n\nOne minus p.\n")
+    out = tmp_path / "deck.md"
+    assert app.run(["bank", "import", str(notes), "-o", str(out), "--home", str(home)]) == 0
+    assert [card.id for card in decks.load(out).cards] == [asked.id]
+    assert [card.id for card in decks.load(notes).cards] != [asked.id]
 
 
 def test_several_files_need_a_folder_to_be_written_to(tmp_path, capsys):
