@@ -180,9 +180,13 @@ class WebDesk:
         if quiz.question:
             self.drafts[quiz.question.review_id] = response
 
-    def undo(self) -> None:
-        """Take the last answer back."""
-        review = self.session().undo()
+    def undo(self, shown: str = "") -> None:
+        """Take the last answer back. shown: the id of the answer on the page; nothing is, if another came after it."""
+        quiz = self.session()
+        if shown and quiz.replies and quiz.replies[-1].question.review_id != shown:
+            self.notice = f"Nothing is taken back: the last answer is the one to {quiz.replies[-1].question.card.id}."
+            return
+        review = quiz.undo()
         if review:
             self.answered.pop(review.id, None)
             self.notice = f"Took back your answer to {review.card}: its question is asked again."

@@ -32,8 +32,9 @@ class Learner:
 
     def hidden(self):
         found = {"csrf": code_of(self.page)}
-        if token := re.search(r'name="token" value="([^"]+)"', self.page.text):
-            found["token"] = token[1]
+        for name in ("token", "shown"):
+            if value := re.search(rf'name="{name}" value="([^"]+)"', self.page.text):
+                found[name] = value[1]
         return found
 
     def start(self, *ids, **fields):
@@ -213,6 +214,17 @@ def test_undo_asks_the_card_again(learner, server):
     learner.post("/quiz/undo")
     assert "Took back your answer to T3" in learner.text
     assert rows(server) == before - 1
+
+
+def test_undo_beside_an_older_answer_takes_nothing_back_and_names_the_last(client, server):
+    learner, tab = Learner(client), Learner(client)
+    learner.start("T3", "T5").post("/quiz/answer", response="2")
+    tab.get(str(learner.page.url.raw_path, "ascii"))
+    learner.get("/quiz").post("/quiz/answer", response="0.5")
+    before = rows(server)
+    tab.post("/quiz/undo")
+    assert "Nothing is taken back: the last answer is the one to T5." in tab.text
+    assert rows(server) == before
 
 
 def test_a_skipped_card_is_answered_but_not_saved(learner, server):

@@ -168,7 +168,7 @@ def routes(site: Site) -> list[Route]:
         return await on_question(request, desk.hint, entered(request))
 
     async def undo(request: Request) -> Response:
-        await site.in_practice(desk.undo)
+        await site.in_practice(desk.undo, field(request, "shown"))
         return see_other("/quiz")
 
     async def follow(request: Request) -> Response:
