@@ -73,6 +73,9 @@ class McpDesk:
         if session is None:
             wanted = (topic, level, kind)
             if self._quiz is None or self._quiz.question is None or wanted != self._wanted:
+                for reply in self._quiz.replies if self._quiz else ():
+                    if not reply.graded:
+                        raise ArgumentError(f"{reply.question.card.id} waits for its grade: call grade_recall, or undo")
                 self._quiz, self._wanted = self._new_quiz(topic, level, kind), wanted
             session = self._quiz
         question = session.question

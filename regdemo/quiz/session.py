@@ -525,7 +525,7 @@ class Session:
             return None
         found = self._history.find(question.review_id)
         if found and not found[1]:
-            raise StaleQuestion(f"the answer to {question.card.id} was taken back: reload to get the next question")
+            raise StaleQuestion(f"the answer to {question.card.id} was taken back: ask for the next question")
         return found[0] if found else None
 
     def _read(self, token: str) -> Question:
@@ -535,10 +535,12 @@ class Session:
             numbers = [int(number) for number in (seed, draw, since, hints)]
             id, session, review = str(id), str(session), str(review)
         except (ValueError, TypeError) as error:
-            raise StaleQuestion("this question's token cannot be read: reload to get the next question") from error
+            raise StaleQuestion("this question's token cannot be read: ask for the next question") from error
         card = self._bank.get(id)
         if card is None or fingerprint(card) != mark:
-            raise StaleQuestion(f"{id[:40]!r} has changed in its deck or has gone from it since it was asked: reload")
+            raise StaleQuestion(
+                f"{id[:40]!r} has changed in its deck or has gone from it since: ask for the next question"
+            )
         asked = _draw(card, numbers[0], numbers[1])
         given = asked.hints[: numbers[3]]
         return Question(asked, 0, len(self._queue), (), given, review, session, *numbers[:3])

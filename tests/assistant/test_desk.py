@@ -113,6 +113,16 @@ def test_a_card_is_graded_once(make):
         desk.grade_recall(token, ["a", "b"])
 
 
+def test_a_question_on_something_else_waits_for_the_grade_of_a_recorded_answer(make):
+    desk = make()
+    token = ask(desk, "recall")["token"]
+    desk.submit_answer(token, "The mean stays.")
+    with pytest.raises(ArgumentError, match="waits for its grade: call grade_recall, or undo"):
+        ask(desk, "numeric")
+    desk.grade_recall(token, ["a"])
+    assert ask(desk, "numeric")["kind"] == "numeric"
+
+
 def test_no_grade_without_a_recorded_response(make):
     desk = make()
     token = ask(desk, "recall")["token"]
