@@ -40,7 +40,7 @@ def root(context: typer.Context) -> None:
 )
 def export_history(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, standard output.")
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; without it, or as -, standard output.")
     ] = None,
     home: Home = None,
 ) -> None:
@@ -150,7 +150,7 @@ def _rows(reviews: int, marks: int) -> str:
 
 def _write(rows: Iterable[str], file: Path | None) -> None:
     text = "".join(f"{line}\n" for line in rows)
-    if file is None:
+    if file is None or str(file) == "-":
         sys.stdout.write(text)
         return
     try:
@@ -158,6 +158,5 @@ def _write(rows: Iterable[str], file: Path | None) -> None:
     except FileExistsError as error:
         raise FileError(f"{printable(str(file))} exists already: name a new file") from error
     except OSError as error:
-        raise FileError(
-            f"{printable(str(file))} could not be written whole ({error.strerror}): free some space"
-        ) from error
+        said = f"could not be written whole ({error.strerror}): free some space, or name another file"
+        raise FileError(f"{printable(str(file))} {said}") from error

@@ -73,7 +73,13 @@ def quiz(
         named = ids is not None or flagged or tonight
         cards = practice.choose(askable, new=new, limit=limit, cram=cram, named=named)
         if not cards:
-            why = ": no such card is flagged, and f flags one at any prompt" if flagged and not wanted else ""
+            why = ""
+            if not wanted:
+                why = (
+                    ": no such card is flagged, and f flags one at any prompt"
+                    if flagged
+                    else ": no card is all of this"
+                )
             today = practice.today(askable, new)
             page.quiet(f"Nothing to ask now{why}. {outlook(practice, today)}".rstrip())
             if askable:

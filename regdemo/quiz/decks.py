@@ -56,9 +56,12 @@ class Bank:
         self._by_id.update((card.id, card) for card in self.cards)
 
     def find(self, id: str) -> Card:
-        """The card with this id. Raises ArgumentError, with the ids nearest to it."""
+        """The card with this id, capital letters or not. Raises ArgumentError, with the ids nearest to it."""
         if id in self._by_id:
             return self._by_id[id]
+        alike = [card for card in self.cards if card.id.casefold() == id.casefold()]
+        if len(alike) == 1:
+            return alike[0]
         near = get_close_matches(id, self._by_id, cutoff=0) or ["none"]
         raise ArgumentError(f"there is no card {printable(id)[:40]!r}: the nearest are {', '.join(near)}")
 

@@ -177,6 +177,7 @@ def test_f_flags_a_card_and_flagged_asks_it_alone(say, home):
     assert re.findall(r"^── .* · (\S+) ─", out, re.MULTILINE) == ["Q3"]
     assert "no longer flagged" in out
     assert say("", "--flagged").startswith("Nothing to ask now: no such card is flagged, and f flags")
+    assert say("", "--ids", "Q1", "--tonight").startswith("Nothing to ask now: no card is all of this.")
 
 
 def test_a_changed_answer_is_said(say, tmp_path):

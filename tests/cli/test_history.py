@@ -61,6 +61,12 @@ def test_lines_go_to_standard_output_and_come_from_standard_input(run, kept, tmp
     assert read_rows(tmp_path / "other") == read_rows(kept)
 
 
+def test_an_export_to_a_hyphen_goes_to_standard_output(run, kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("export", "-")[1] == run("export")[1] != ""
+    assert list(tmp_path.glob("-*")) == []
+
+
 def test_no_history_exports_nothing_and_makes_none(run, home):
     assert run("export") == (0, "", "0 answers and 0 marks written.\n")
     assert not home.exists()
@@ -84,7 +90,9 @@ def test_an_export_that_the_disk_cuts_short_leaves_no_half_of_it(kept, tmp_path)
 
     done = subprocess.run(arguments, capture_output=True, text=True, preexec_fn=small)
     assert done.returncode == 3
-    assert re.fullmatch(r"regdemo: .*out could not be written whole \(.*\): free some space\n", done.stderr)
+    assert re.fullmatch(
+        r"regdemo: .*out could not be written whole \(.*\): free some space, or name another file\n", done.stderr
+    )
     assert not (tmp_path / "out").exists()
 
 
