@@ -40,6 +40,23 @@ PREDICT = asked("predict", output="1 2\n3", wrong_answers=(WrongAnswer("1 2", "o
 # Choice
 
 
+def test_an_options_text_may_be_typed_as_it_is_shown():
+    formulas = asked("choice", options=(Option(r"$\lambda = 0.1$", True), Option("0.2", False)))
+    assert grade(formulas, "λ = 0.1").correct
+
+
+def test_two_options_that_are_typed_alike_are_told_apart_by_their_signs():
+    signs = asked("choice", options=(Option("“p”", False), Option("p", True)))
+    assert grade(signs, "p").correct
+
+
+def test_several_options_may_be_named_by_their_texts():
+    assert grade(MULTI, "red, blue").correct
+    assert grade(MULTI, "Blue; red").correct
+    with pytest.raises(UnreadableAnswer, match="names no options"):
+        grade(MULTI, "red, yellow")
+
+
 @pytest.mark.parametrize("response", ["b", " B ", "b)", "(b)", "b.", "3"])
 def test_an_option_is_picked_by_letter_or_text(response):
     assert grade(CHOICE, response) == Grade(True, 1.0, "yes", frozenset([1]))

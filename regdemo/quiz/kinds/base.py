@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning"]
 
+_SIGNS = str.maketrans(dict.fromkeys("‐−–", "-") | dict.fromkeys("$\\\"'“”‘’„«»", ""))
+_GREEK = re.compile("[α-ω]")
+_HYPHEN = re.compile(r"(?<=[a-z]{2})-(?=[a-z]{2})")
+
 
 class UnreadableAnswer(ArgumentError):
     """An answer that cannot be graded as it is. The message says what is allowed; ask again."""
@@ -121,6 +125,19 @@ def reason_for(asked: Asked, response: str) -> str:
 def folded(text: str) -> str:
     """The text without case, extra space and the marks of markdown."""
     return " ".join(re.sub("[`*_]", "", unicodedata.normalize("NFKC", text)).casefold().split())
+
+
+def as_typed(text: str) -> str:
+    r"""What counts of a text: its words and signs, however they are typed.
+
+    Case, space, quotes, the hyphen of a word and a full stop do not count; a Greek letter is its name.
+
+    >>> [as_typed(text) for text in ("Weight decay.", "“weight-decay”", r"$\lambda$", "λ", "1 − p", "1-p")]
+    ['weightdecay', 'weightdecay', 'lambda', 'lambda', '1-p', '1-p']
+    """
+    plain = folded(text).translate(_SIGNS)
+    plain = _GREEK.sub(lambda letter: unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda"), plain)
+    return _HYPHEN.sub("", plain.strip(". ")).replace(" ", "") or plain
 
 
 def quoted(response: str) -> str:

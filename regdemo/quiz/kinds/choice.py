@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from regdemo.quiz.cards import LETTERS, Asked, Card, Option, Value
 from regdemo.quiz.kinds import numeric
-from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, folded, quoted, texts
+from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, as_typed, excerpt, folded, quoted, texts
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
@@ -117,9 +117,10 @@ def pick(options: Sequence[Option], response: str) -> int | None:
     key = response.casefold().strip(" .()`*")
     if len(key) == 1 and key in LETTERS[: len(options)]:
         return LETTERS.index(key)
-    for index, option in enumerate(options):
-        if folded(option.text) == folded(response):
-            return index
+    for read in (folded, as_typed):
+        alike = [index for index, option in enumerate(options) if read(option.text) == read(response)]
+        if len(alike) == 1 or (alike and read is folded):
+            return alike[0]
     if re.fullmatch("[0-9]{1,2}", key) and 1 <= int(key) <= len(options):
         return int(key) - 1
     return None

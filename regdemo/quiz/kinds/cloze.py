@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo.quiz.cards import Asked
-from regdemo.quiz.kinds.base import CardKind, Grade, UnreadableAnswer, folded, quoted, reason_for, texts, wrong_answers
+from regdemo.quiz.kinds.base import (
+    CardKind,
+    Grade,
+    UnreadableAnswer,
+    as_typed,
+    quoted,
+    reason_for,
+    texts,
+    wrong_answers,
+)
 from regdemo.quiz.styles import answers, markup, options
 from regdemo.quiz.text import GAP, gaps
 
@@ -23,9 +31,6 @@ _DEEPEST = 20  # braces in braces in a blank
 # In code, `{{ x }}` is a template's own: a blank there has no space after its braces.
 _OPENING = re.compile(r"`[^`\n]*\{\{ [^`\n]*+`|(?P<braces>\{\{)")
 _BRACE = re.compile(r"[{}\n]")
-_SIGNS = str.maketrans(dict.fromkeys("‐−–", "-") | dict.fromkeys("$\\\"'“”‘’„«»", ""))
-_GREEK = re.compile("[α-ω]")
-_HYPHEN = re.compile(r"(?<=[a-z]{2})-(?=[a-z]{2})")
 _BAR = re.compile(r"(?P<formula>\$[^$]*\$)|\\?(?P<bar>\|)")
 
 
@@ -111,7 +116,7 @@ Why it is this word.
         }
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By text: the blanks in order, with ; between them. How it is typed does not count: see `_squeezed`."""
+        """By text: the blanks in order, with ; between them. How it is typed does not count: see `as_typed`."""
         count = len(asked.blanks)
         answers = [response]
         if count > 1:
@@ -119,9 +124,7 @@ Why it is this word.
         if len(answers) != count or not all(map(str.strip, answers)):
             allowed = "type it" if count == 1 else f"type all {count} in order, with ; between them"
             raise UnreadableAnswer(f"{quoted(response)} does not fill the blank{'s' * (count > 1)}: {allowed}")
-        right = [
-            _squeezed(answer) in map(_squeezed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)
-        ]
+        right = [as_typed(answer) in map(as_typed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)]
         if all(right):
             return Grade(True, 1.0)
         wrong = [f"gap {n} is {blank[0]}" for n, blank in enumerate(asked.blanks, 1) if not right[n - 1]]
@@ -162,16 +165,3 @@ def _alternatives(blank: str) -> tuple[str, ...]:
             found.append(blank[start : bar.start()].strip())
             start = bar.end()
     return (*found, blank[start:].strip())
-
-
-def _squeezed(text: str) -> str:
-    r"""What counts of a text: its words and signs, however they are typed.
-
-    Case, space, quotes, the hyphen of a word and a full stop do not count; a Greek letter is its name.
-
-    >>> [_squeezed(text) for text in ("Weight decay.", "“weight-decay”", r"$\lambda$", "λ", "1 − p", "1-p")]
-    ['weightdecay', 'weightdecay', 'lambda', 'lambda', '1-p', '1-p']
-    """
-    plain = folded(text).translate(_SIGNS)
-    plain = _GREEK.sub(lambda letter: unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda"), plain)
-    return _HYPHEN.sub("", plain.strip(". ")).replace(" ", "") or plain

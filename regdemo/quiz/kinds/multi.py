@@ -41,7 +41,7 @@ class MultiKind(ChoiceKind):
         return bool(lists) and ticks(parts.page, lists[0]) > 1
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By letters (`ac`, `a, c`), numbers, or one option's text."""
+        """By letters (`ac`, `a, c`), numbers, or texts with ; or commas between them."""
         picked = _pick_several(asked.options, response)
         if not picked:
             raise UnreadableAnswer(
@@ -62,6 +62,9 @@ def _pick_several(options: Sequence[Option], response: str) -> set[int]:
     whole = pick(options, response)
     if whole is not None:
         return {whole}
+    texts = [pick(options, text) for text in response.split(";" if ";" in response else ",")]
+    if None not in texts:
+        return {index for index in texts if index is not None}
     picked: set[int] = set()
     for word in re.split(r"[\s,;+&]+|\band\b", response.casefold()):
         letters = set(word.strip("()."))
