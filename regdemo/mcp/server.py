@@ -65,6 +65,14 @@ class Server(MCPServer[None]):
                 }
         return tools
 
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool. An argument that it does not have is refused: it would change nothing, and nobody would see."""
+        known = {tool.name: tool.input_schema.get("properties", {}) for tool in await super().list_tools()}
+        if name in known and (unknown := sorted(arguments.keys() - known[name])):
+            has = ", ".join(known[name]) or "none"
+            raise ToolError(f"{name} has no argument {clean(unknown[0])[:40]!r}: it has {has}")
+        return await super().call_tool(name, arguments, context)
+
 
 def demo_schema(demo: catalog.Demo) -> dict[str, Any]:
     """The parameters of a demo as JSON Schema."""

@@ -104,6 +104,8 @@ def test_bad_input_is_refused_and_the_next_call_works(tmp_path):
             await refused(client, "run_demo", name="no-such-demo"),
             await refused(client, "run_demo", name="dropout", parameters={"p": 2}),
             await refused(client, "run_demo", name="dropout", parameters={"q": 0.1}),
+            await refused(client, "run_demo", name="dropout", p=0.3),
+            await refused(client, "undo", token=token),
             await refused(client, "start_mock", minutes=0),
             await refused(client, "check_code", name="no_such_kata", source=""),
             await refused(client, "search", words="..."),
@@ -113,6 +115,8 @@ def test_bad_input_is_refused_and_the_next_call_works(tmp_path):
 
     said, told = talk(tmp_path, conversation)
     assert "at least 0 and below 1" in said[7]
+    assert "run_demo has no argument 'p': it has name, parameters, seed" in said[9]
+    assert "undo has no argument 'token': it has none" in said[10]
     assert told["verdict"] in ("Right", "Wrong")
     assert len(read(tmp_path)) == 1
 
