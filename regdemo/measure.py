@@ -121,6 +121,26 @@ def one_of_two(y: torch.Tensor, first: torch.Tensor | float, second: torch.Tenso
     return Claim(statement, 0, "distance to the nearer of the two", nearer, *rounding(scale))
 
 
+def mixed_targets_claim(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    labels: torch.Tensor,
+    others: torch.Tensor,
+    weight: torch.Tensor | float,
+    formula: str,
+) -> Claim:
+    """Cross entropy with targets mixed from two labels is the mixture, in the same proportion, of a loss for each."""
+    cross_entropy = torch.nn.functional.cross_entropy
+    split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, others)
+    return Claim(
+        "Cross entropy with mixed targets is the mixture of two losses",
+        split.item(),
+        formula,
+        cross_entropy(logits, targets).item(),
+        *rounding(1 + gap(logits)),
+    )
+
+
 def fixed_claim(statement: str, expected: float, formula: str, measured: float, tolerance: float, reason: str) -> Claim:
     """A claim about the fixed code of a pitfall; the others are about the broken one."""
     return Claim(statement, expected, formula, measured, tolerance, reason, "fixed")

@@ -12,7 +12,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, proportion, rounding
-from regdemo.measure import Wrong, fraction, gap, global_generator, identity_in_eval, one_of_two, seeded
+from regdemo.measure import Wrong, fraction, gap, global_generator, identity_in_eval, mean_square, one_of_two, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Cell, Claim, HeatMap, Measurement, Table, Text
 
@@ -100,7 +100,7 @@ def _moments(whose: str, dropped: torch.Tensor, weights: torch.Tensor, p: float)
             f"The variance of a row's sum ({whose})",
             variance,
             r"$p/(1-p) \sum a^2$",
-            (sums - 1).square().mean().item(),
+            mean_square(sums - 1),
             *mean_of_bounded(variance * most, most, sums.numel()),
         ),
     ]

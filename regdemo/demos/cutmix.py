@@ -13,7 +13,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import EXACT, mean_of_bounded, rounding
-from regdemo.measure import Wrong, gap, normal, one_of_two, seeded
+from regdemo.measure import Wrong, gap, mixed_targets_claim, normal, one_of_two, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, HeatMap, Measurement, Table, Text
 
@@ -118,7 +118,6 @@ def _box_claims(pairs: list[tuple[torch.Tensor, float]], mean: float, variance: 
 
 def _loss_claim(side: int, generator: torch.Generator) -> Claim:
     """Cross entropy of a linear model on the targets of images with a given box."""
-    cross_entropy = torch.nn.functional.cross_entropy
     x, layer = normal(generator, 8, side, side), normal(generator, side * side, CLASSES)
     labels = torch.randint(CLASSES, (8,), generator=generator)
     order = torch.randperm(8, generator=generator)
@@ -126,14 +125,8 @@ def _loss_claim(side: int, generator: torch.Generator) -> Claim:
     mixed, target = regularizers.cutmix(x, labels, num_classes=CLASSES, box=box, order=order)
     logits = mixed.flatten(1) @ layer
     weight = 1 - (side // 2 - side // 4) / side
-    split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, labels[order])
-    return Claim(
-        "Cross entropy with mixed targets is the mixture of two losses",
-        split.item(),
-        "$l$ CE$(y)$ + $(1-l)$ CE$(y')$",
-        cross_entropy(logits, target).item(),
-        *rounding(1 + gap(logits)),
-    )
+    formula = "$l$ CE$(y)$ + $(1-l)$ CE$(y')$"
+    return mixed_targets_claim(logits, target, labels, labels[order], weight, formula)
 
 
 def _picture(alpha: float, generator: torch.Generator) -> HeatMap:

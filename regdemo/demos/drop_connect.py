@@ -15,7 +15,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong, gap, seeded
+from regdemo.measure import Wrong, gap, mean_square, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Block, Claim, Curves, HeatMap, Measurement, Series, Table, Text
 
@@ -108,10 +108,10 @@ def _penalty(p: float, inputs: int, draws: int, generator: Generator) -> Measure
         "DropConnect": regularizers.drop_connect(x, twins, p=p, generator=generator),
     }
     terms, error = x * weight, torch.nn.functional.linear(x, weight).squeeze(1) - targets
-    mse = error.square().mean().item()
+    mse = mean_square(error)
     penalty = p / (1 - p) * terms.square().sum(1).mean().item()
-    between = {name: (twin[:, 0] - twin[:, 1]).square().mean().item() for name, twin in dropped.items()}
-    losses = {name: (twin[:, 0] - targets).square().mean().item() for name, twin in dropped.items()}
+    between = {name: mean_square(twin[:, 0] - twin[:, 1]) for name, twin in dropped.items()}
+    losses = {name: mean_square(twin[:, 0] - targets) for name, twin in dropped.items()}
     claims = [
         _same_mask_claim(p, x, weight, generator),
         *(
@@ -221,7 +221,7 @@ def _inference(p: float, inputs: int, draws: int, generator: Generator) -> Measu
             "The variance of u over masks",
             variance,
             r"$p/(1-p) \sum w^2 x^2$",
-            u.square().mean().item(),
+            mean_square(u),
             *_mean_square(p, terms, torch.zeros_like(bias), draws),
         ),
         Claim(

@@ -13,7 +13,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong, global_generator, normal, seeded
+from regdemo.measure import Wrong, global_generator, mean_square, normal, seeded
 from regdemo.parameters import SEED, count, rate
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
@@ -161,7 +161,7 @@ def _variance(x: Tensor) -> float:
 
 def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
     """The variance that dropout leaves to x, with a bound: its two moments are each a mean over independent draws."""
-    mean, square = x.mean().item(), x.square().mean().item()
+    mean, square = x.mean().item(), mean_square(x)
     scale, largest, n = 1 / (1 - p), x.abs().max().item(), x.numel()
     furthest = scale * max(p, 1 - p)  # a factor is 0 or 1/(1-p); this far from 1 at most
     slip, reason = mean_of_bounded(p * scale * square, furthest * largest, n)
@@ -173,7 +173,7 @@ def _in_training(x: Tensor, p: float) -> tuple[float, float, str]:
 def _ratio(x: Tensor, p: float, generator: Generator) -> tuple[float, float, float, float]:
     """Variance in eval, in training, their ratio and its formula."""
     variance, dropped = _variance(x), _variance(regularizers.dropout(x, p, generator=generator))
-    return variance, dropped, dropped / variance, 1 + p / (1 - p) * x.square().mean().item() / variance
+    return variance, dropped, dropped / variance, 1 + p / (1 - p) * mean_square(x) / variance
 
 
 def _over_rates(x: Tensor, generator: Generator) -> Curves:
@@ -181,7 +181,7 @@ def _over_rates(x: Tensor, generator: Generator) -> Curves:
     rates = [rate_ / 10 for rate_ in range(9)]
     measured = [_ratio(x, rate_, generator)[2] for rate_ in rates]
     line = [i / 100 for i in range(81)]
-    relative = x.square().mean().item() / _variance(x)
+    relative = mean_square(x) / _variance(x)
     formula = [1 + rate_ / (1 - rate_) * relative for rate_ in line]
     return Curves(
         title="Variance behind a ReLU and dropout, training over eval; batch norm assumes 1",

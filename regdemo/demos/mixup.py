@@ -14,7 +14,7 @@ import torch
 
 from regdemo import regularizers
 from regdemo.bounds import mean_of_bounded, rounding
-from regdemo.measure import Wrong, gap, mean_square, normal, seeded
+from regdemo.measure import Wrong, gap, mean_square, mixed_targets_claim, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Claim, Curves, Measurement, Series, Table, Text
 
@@ -87,7 +87,6 @@ def mixup(
 
 def _loss_claim(alpha: float, weight: torch.Tensor, generator: torch.Generator) -> Claim:
     """Cross entropy of a linear model on a batch mixed with this weight."""
-    cross_entropy = torch.nn.functional.cross_entropy
     x = normal(generator, 64, 8)
     labels = torch.randint(CLASSES, (64,), generator=generator)
     order = torch.randperm(64, generator=generator)
@@ -95,14 +94,8 @@ def _loss_claim(alpha: float, weight: torch.Tensor, generator: torch.Generator) 
     one_hot = torch.nn.functional.one_hot(labels, CLASSES).double()
     mixed, targets = regularizers.mixup(x, one_hot, alpha, weight=weight, order=order)
     logits = mixed @ layer
-    split = weight * cross_entropy(logits, labels) + (1 - weight) * cross_entropy(logits, labels[order])
-    return Claim(
-        "Cross entropy with mixed targets is the mixture of two losses",
-        split.item(),
-        "$l$ CE(y) + $(1-l)$ CE(y[order])",
-        cross_entropy(logits, targets).item(),
-        *rounding(1 + logits.abs().max().item()),
-    )
+    formula = "$l$ CE(y) + $(1-l)$ CE(y[order])"
+    return mixed_targets_claim(logits, targets, labels, labels[order], weight, formula)
 
 
 def _weight_claims(alpha: float, weight: torch.Tensor, covariance: float) -> list[Claim]:
