@@ -65,6 +65,10 @@ class Bank:
         near = get_close_matches(id, self._by_id, cutoff=0) or ["none"]
         raise ArgumentError(f"there is no card {printable(id)[:40]!r}: the nearest are {', '.join(near)}")
 
+    def known(self, ids: Iterable[str]) -> list[Card]:
+        """The cards with these ids, of those that the bank holds."""
+        return [self._by_id[id] for id in ids if id in self._by_id]
+
     def kinds(self) -> Counter[str]:
         """How many cards there are of each kind."""
         return Counter(card.kind for card in self.cards)

@@ -63,6 +63,7 @@ def test_the_cards_are_counted_by_kind(tmp_path):
 def test_a_card_is_found_by_its_id(tmp_path):
     bank = load(deck(tmp_path, text=CARD.format("Q18") + CARD.format("Q19")))
     assert bank.find("Q19") is bank.find("q19") is bank.cards[1]
+    assert bank.known(["Q19", "Q20"]) == [bank.cards[1]]
 
 
 def test_an_unknown_id_names_the_nearest(tmp_path):

@@ -21,7 +21,6 @@ def routes(site: Site) -> list[Route]:
     async def card(request: Request) -> Response:
         found = site.bank.find(request.path_params["id"])
         asked = found.ask(Random(0))  # the same draws each time a card is only looked at
-        known = {one.id: one for one in site.bank.cards}
         return site.page(
             request,
             "card.html",
@@ -32,7 +31,7 @@ def routes(site: Site) -> list[Route]:
             question=kinds.question(asked),
             letters=LETTERS,
             flagged=await site.in_practice(site.desk.flagged, found),
-            follow_ups=[known[id] for id in found.follow_ups if id in known],
+            follow_ups=site.bank.known(found.follow_ups),
             see=[link for command in asked.see_it if (link := see.link(command))],
         )
 

@@ -133,11 +133,9 @@ def find_demo(name: str) -> catalog.Demo:
 
 def about(site: Site, stem: str, report: Report | None, values: dict[str, Any]) -> dict[str, Any]:
     """What a report's template needs: its blocks drawn, its cards, its pitfalls, the command that shows the same."""
-    ids = report.cards if report else ()
-    known = {card.id: card for card in site.bank.cards}
     return {
         "report": reports.drawn(report) if report else None,
-        "cards": [known[id] for id in ids if id in known],
+        "cards": site.bank.known(report.cards if report else ()),
         "pitfalls": [pitfall for pitfall in catalog.pitfalls() if pitfall.technique.stem == stem],
         "command": reports.command(stem, values),
     }

@@ -34,12 +34,11 @@ def routes(site: Site) -> list[Route]:
             ran, _ = await site.demos.run(f"diagnosis {name} {request.scope['form_code']}", "diagnosis", name)
         except (WorkError, Superseded) as error:
             return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
-        known = {card.id: card for card in site.bank.cards}
         return site.page(
             request,
             "diagnosis_report.html",
             blocks=[reports.template_block(block) for block in ran.blocks],
-            cards=[known[id] for id in ran.cards if id in known],
+            cards=site.bank.known(ran.cards),
             command=f"regdemo diagnose {name}",
         )
 

@@ -46,7 +46,6 @@ def routes(site: Site) -> list[Route]:
             return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
         first, last = (next(b for b in blocks if isinstance(b, Code)) for blocks in (ran.blocks, ran.picture))
         fixed = "\n".join(line[1:] for line in last.source.splitlines() if not line.startswith("-"))
-        known = {card.id: card for card in site.bank.cards}
         return site.page(
             request,
             "pitfall_report.html",
@@ -55,7 +54,7 @@ def routes(site: Site) -> list[Route]:
             blocks=[reports.template_block(b) for b in ran.blocks if b is not first and not hasattr(b, "text")],
             broken_fixed=reports.sides(first.source, fixed),
             pitfall=pitfall,
-            cards=[known[id] for id in ran.cards if id in known],
+            cards=site.bank.known(ran.cards),
         )
 
     return [Route("/pitfalls", every), Route("/pitfalls/{name}", one), Route("/pitfalls/{name}/report", report)]
