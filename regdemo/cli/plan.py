@@ -107,7 +107,8 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
     # Tomorrow: right after an answer everything is recalled, what was answered wrong too.
     topics = progress.topics(practice.askable, practice.states, practice.now() + timedelta(days=1), practice.plan)
-    weak = sorted((topic.recall, topic.name) for topic in topics if (topic.recall or 1) < practice.plan.retention)
+    recalls = [(topic.recall, topic.name) for topic in topics if topic.recall is not None]
+    weak = sorted((recall, name) for recall, name in recalls if recall < practice.plan.retention)
     if weak:
         said = ", ".join(f"{learner.topic_title(name)} ({recall:.0%})" for recall, name in weak[:WEAK_TOPICS])
         command = f"regdemo quiz --topic {learner.topic_title(weak[0][1])} --cram"

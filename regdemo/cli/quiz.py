@@ -73,13 +73,8 @@ def quiz(
         named = ids is not None or flagged or tonight
         cards = practice.choose(askable, new=new, limit=limit, cram=cram, named=named)
         if not cards:
-            why = ""
-            if not wanted:
-                why = (
-                    ": no such card is flagged, and f flags one at any prompt"
-                    if flagged
-                    else ": no card is all of this"
-                )
+            reason = "no such card is flagged, and f flags one at any prompt" if flagged else "no card is all of this"
+            why = "" if wanted else f": {reason}"
             today = practice.today(askable, new)
             page.quiet(f"Nothing to ask now{why}. {outlook(practice, today)}".rstrip())
             if askable:

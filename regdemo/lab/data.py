@@ -105,8 +105,10 @@ def from_arrays(
     numeric = targets.dtype.kind == "f" if regression is None else regression
     names, codes, values = _encoded(whole, numeric=numeric)
     answers = torch.tensor(codes if values is None else values.astype(np.float32))
-    split: splits.Split | splits.Fixed = splits.Fixed(len(every), len(inputs))
-    if test is None:
+    split: splits.Split | splits.Fixed
+    if test is not None:
+        split = splits.Fixed(len(every), len(inputs))
+    else:
         strata = None if numeric else splits.strata(codes, max(2, folds))
         owners = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
         split = splits.Split(len(every), strata, owners, folds)

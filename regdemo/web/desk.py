@@ -183,8 +183,9 @@ class WebDesk:
     def undo(self, shown: str = "") -> None:
         """Take the last answer back. shown: the id of the answer on the page; nothing is, if another came after it."""
         quiz = self.session()
-        if shown and quiz.replies and quiz.replies[-1].question.review_id != shown:
-            self.notice = f"Nothing is taken back: the last answer is the one to {quiz.replies[-1].question.card.id}."
+        last = quiz.replies[-1].question if quiz.replies else None
+        if shown and last and last.review_id != shown:
+            self.notice = f"Nothing is taken back: the last answer is the one to {last.card.id}."
             return
         review = quiz.undo()
         if review:

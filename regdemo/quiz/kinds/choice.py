@@ -117,10 +117,10 @@ def pick(options: Sequence[Option], response: str) -> int | None:
     key = response.casefold().strip(" .()`*")
     if len(key) == 1 and key in LETTERS[: len(options)]:
         return LETTERS.index(key)
-    for read in (folded, as_typed):
-        alike = [index for index, option in enumerate(options) if read(option.text) == read(response)]
-        if len(alike) == 1 or (alike and read is folded):
-            return alike[0]
+    same = [index for index, option in enumerate(options) if folded(option.text) == folded(response)]
+    alike = [index for index, option in enumerate(options) if as_typed(option.text) == as_typed(response)]
+    if same or len(alike) == 1:
+        return (same or alike)[0]
     if re.fullmatch("[0-9]{1,2}", key) and 1 <= int(key) <= len(options):
         return int(key) - 1
     return None

@@ -127,7 +127,8 @@ Why it is this word.
         right = [as_typed(answer) in map(as_typed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)]
         if all(right):
             return Grade(True, 1.0)
-        wrong = [f"gap {n} is {blank[0]}" for n, blank in enumerate(asked.blanks, 1) if not right[n - 1]]
+        numbered = enumerate(zip(asked.blanks, right, strict=True), 1)
+        wrong = [f"gap {number} is {blank[0]}" for number, (blank, filled) in numbered if not filled]
         told = f"Not right: {'; '.join(wrong)}." if count > 1 else ""
         return Grade(False, sum(right) / count, "\n\n".join(filter(None, [told, reason_for(asked, response)])))
 
