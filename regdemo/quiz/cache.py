@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from regdemo import storage
 from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, Reason, Skipped, WrongAnswer
 from regdemo.quiz.files import Job, parse_file
 
-_FIELDS = [field.name for field in fields(Card)]
+_ALWAYS = {field.name for field in fields(Card) if field.default is field.default_factory is MISSING} - {"file"}
 _MAKE: dict[str, Callable[[Any], Any]] = {
-    "numeric": lambda values: Numeric(*values) if values else None,
+    "numeric": lambda values: Numeric(*values),
     "options": lambda rows: tuple(Option(*row) for row in rows),
     "blanks": lambda rows: tuple(map(tuple, rows)),
     "wrong_answers": lambda rows: tuple(WrongAnswer(*row) for row in rows),
@@ -67,14 +67,18 @@ class Cache:
 
 
 def _pack(deck: Deck) -> list[Any]:
-    cards = [list(vars(card).values()) for card in deck.cards]
+    """A deck as JSON holds it. Of a card, what is empty is left out: so are most of its fields."""
+    cards = [
+        {name: value for name, value in vars(card).items() if name in _ALWAYS or (value and name != "file")}
+        for card in deck.cards
+    ]
     return [cards, deck.skipped, deck.made_ids, deck.numbered, deck.own, deck.headings]
 
 
 def _unpack(packed: list[Any], file: Path) -> Deck:
     cards, skipped, made_ids, numbered, own, headings = packed
     return Deck(
-        tuple(_card(dict(zip(_FIELDS, values, strict=True)), file) for values in cards),
+        tuple(_card(values, file) for values in cards),
         skipped=tuple(Skipped(file, line, Reason(reason), text) for _, line, reason, text in skipped),
         made_ids=made_ids,
         numbered=numbered,
@@ -84,10 +88,8 @@ def _unpack(packed: list[Any], file: Path) -> Deck:
 
 
 def _card(values: dict[str, Any], file: Path) -> Card:
-    values["file"] = file
-    for name, make in _MAKE.items():
-        values[name] = make(values[name])
-    return Card(**values)
+    made = {name: _MAKE[name](value) if name in _MAKE else value for name, value in values.items()}
+    return Card(file=file, **made)
 
 
 def _plain(value: object) -> object:
@@ -101,5 +103,5 @@ def _digest(text: str, data: bytes = b"") -> str:
 
 def _version() -> str:
     """A text that changes with the modules of this package."""
-    modules = sorted(Path(__file__).parent.glob("**/*.[pt][yo]*"))
+    modules = sorted(file for kind in ("py", "toml") for file in Path(__file__).parent.glob(f"**/*.{kind}"))
     return _digest(repr([(module.name, module.stat().st_size, module.stat().st_mtime_ns) for module in modules]))

@@ -95,6 +95,17 @@ def test_another_program_reads_anew(bank, tmp_path, parsed, monkeypatch):
     assert parsed == ["a.md", "b.md"] * 2
 
 
+def test_a_module_that_python_compiles_is_no_other_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    (tmp_path / "cache.py").touch()
+    before = cache._version()
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "cache.cpython-311.pyc").touch()
+    assert cache._version() == before
+    (tmp_path / "styles.toml").touch()
+    assert cache._version() != before
+
+
 def test_a_fault_is_found_again(bank, tmp_path):
     (bank / "b.md").write_text("## Q9:\nx\n")
     for _ in range(2):
