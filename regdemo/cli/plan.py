@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import rich.console
@@ -105,13 +105,11 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     page.quiet(f"On the day you will recall about {_in_words(found.kept)} of {cards} if you keep to it,")
     page.quiet(f"and {_in_words(found.stopped)} if you stop now. (95% intervals,")
     page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
-    # Tomorrow: right after an answer everything is recalled, what was answered wrong too.
-    topics = progress.topics(practice.askable, practice.states, practice.now() + timedelta(days=1), practice.plan)
-    recalls = [(topic.recall, topic.name) for topic in topics if topic.recall is not None]
-    weak = sorted((recall, name) for recall, name in recalls if recall < practice.plan.retention)
+    topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
+    weak = [topic for topic in progress.weakest(topics) if (topic.recall or 0) < practice.plan.retention]
     if weak:
-        said = ", ".join(f"{learner.topic_title(name)} ({recall:.0%})" for recall, name in weak[:WEAK_TOPICS])
-        command = f"regdemo quiz --topic {learner.topic_title(weak[0][1])} --cram"
+        said = ", ".join(f"{learner.topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak[:WEAK_TOPICS])
+        command = f"regdemo quiz --topic {learner.topic_title(weak[0].name)} --cram"
         page.quiet(f"Weak topics, by what you will recall tomorrow: {said}: `{command}`.")
     page.quiet("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it.")
 

@@ -149,10 +149,10 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
 
 def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     """Each topic that was begun; with an interview, what will be recalled then."""
-    begun = sorted((topic for topic in topics if topic.answered), key=lambda topic: topic.left or topic.recall or 0)
+    begun = progress.weakest(topics)
     if practice.plan.interview is None:
         page.table(
-            f"Topics, the weakest of {len(begun)}: recall of answered cards now",
+            f"Topics, the weakest of {len(begun)}: recall of answered cards tomorrow",
             ["  recall", "learned", "answered", "due", "topic"],
             [
                 [
@@ -176,7 +176,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
                 f"{topic.answered} of {topic.cards}",
                 learner.topic_title(topic.name),
             ]
-            for topic in begun[:TOPICS]
+            for topic in sorted(begun, key=lambda topic: topic.left or 0)[:TOPICS]
         ],
     )
     cards = sum(topic.cards for topic in topics)

@@ -252,8 +252,9 @@ class McpDesk:
     def stats(self) -> dict[str, Any]:
         """What the history says about the learner."""
         practice = self._practice()
-        found = as_plain(progress.overview(practice))
-        found["topics"] = sorted(found["topics"], key=lambda topic: topic.get("recall") or 0)[:20]
+        overview = progress.overview(practice)
+        found = as_plain(overview)
+        found["topics"] = as_plain(progress.weakest(overview.topics)[:20])
         found["weak"] = [
             {"id": weak["card"]["id"], "question": weak["card"]["question"]} for weak in found["weak"][:10]
         ]

@@ -80,7 +80,7 @@ def wilson(fraction: float, count: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Topic:
-    """How well a topic is known. recall: mean over its answered cards, now.
+    """How well a topic is known. recall: mean over its answered cards, tomorrow: right after an answer it is recalled.
 
     left: the same at the interview over all cards, if nothing is practised until then; a card that was never answered
     counts as not recalled.  kept: if each review comes when due and is Good.
@@ -115,12 +115,17 @@ def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime
                 answered=len(known),
                 learned=sum(state.learned for state in known),
                 due=sum(state.due <= now for state in known),
-                recall=sum(state.recall(now) for state in known) / len(known) if known else None,
+                recall=sum(state.recall(now + timedelta(days=1)) for state in known) / len(known) if known else None,
                 left=left,
                 kept=kept,
             )
         )
     return found
+
+
+def weakest(found: Iterable[Topic]) -> list[Topic]:
+    """The topics that were begun, the one that is recalled least first."""
+    return sorted((topic for topic in found if topic.answered), key=lambda topic: topic.recall or 0)
 
 
 @dataclass(frozen=True)

@@ -109,8 +109,8 @@ class WebDesk:
     def standing(self) -> tuple[Today, list[Topic]]:
         """What there is to do now, and the topics that were begun and are recalled least, the worst first."""
         now = self.practice()
-        begun = [one for one in progress.topics(now.askable, now.states, now.now(), now.plan) if one.answered]
-        return now.today(), sorted(begun, key=lambda topic: topic.recall or 0)[:WEAK_TOPICS]
+        topics = progress.topics(now.askable, now.states, now.now(), now.plan)
+        return now.today(), progress.weakest(topics)[:WEAK_TOPICS]
 
     def days(self) -> Mapping[date, int]:
         """How many answers there were on each of the last days."""

@@ -137,6 +137,9 @@ def test_a_comma_in_a_function_is_no_thousands_separator():
 def test_percent_is_a_hundredth_or_the_unit_that_was_asked_for():
     assert grade(numeric("0.5"), "50%").correct
     assert grade(numeric("50"), "50%").correct
+    assert grade(replace(numeric("0.5"), question="How many percent?"), "0.5%").correct
+    assert not grade(numeric("0.5"), "0.5%").correct
+    assert not grade(replace(numeric("0.5"), question="At a level of 5%?"), "0.5%").correct
     assert not grade(numeric("5"), "50%").correct
 
 
@@ -269,6 +272,10 @@ def test_a_known_wrong_output_says_why_below_the_difference():
         ("tensor([1., 0.])", "tensor([1.,0.])"),
         ("-inf", "-inf"),
         ("a: 0.50", "a:0.50"),
+        ("torch.Size([2, 3])", "(2, 3)"),
+        ("torch.Size([2, 3])", "[2,3]"),
+        ("torch.Size([2]) 1", "(2,) 1"),
+        ("torch.Size([])", "()"),
     ],
 )
 def test_an_output_is_compared_by_value_and_without_space(output, response):
@@ -291,10 +298,25 @@ def test_an_output_is_compared_by_value_and_without_space(output, response):
         ("a: 0.50", "a: 0.5"),
         ("1_000 x", "1000 x"),
         ("0", "-1"),
+        ("torch.Size([2, 3])", "(3, 2)"),
+        ("torch.Size([2, 3])", "2, 3"),
     ],
 )
 def test_an_output_of_another_value_or_text_is_wrong(output, response):
     assert not grade(asked("predict", output=output), response).correct
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "known", "response"),
+    [
+        ("cloze", {"blanks": (("p",),)}, "λ", r"$\lambda$"),
+        ("cloze", {"blanks": (("L2",),)}, "weight decay", "Weight-decay."),
+        ("predict", {"output": "3"}, "[1., 2.]", "[1,2]"),
+    ],
+)
+def test_a_known_wrong_answer_is_read_as_a_right_one_is(kind, right, known, response):
+    card = asked(kind, **right, wrong_answers=(WrongAnswer(known, "so"),))
+    assert grade(card, response).feedback.endswith("so")
 
 
 def test_a_wrong_output_is_shown_below_the_right_one():

@@ -9,16 +9,16 @@ from scipy.stats import binomtest
 from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction
 from regdemo.quiz.history import Review
-from regdemo.quiz.progress import calendar, calibration, practised, streaks, topics, wilson
-from regdemo.quiz.schedule import GOOD, PLAN, Plan, after, microseconds
+from regdemo.quiz.progress import calendar, calibration, practised, streaks, topics, weakest, wilson
+from regdemo.quiz.schedule import AGAIN, GOOD, PLAN, Plan, after, microseconds
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 SUNDAY = date(2026, 3, 1)
 
 
-def review(card="Q1", at=START):
-    return Review(card, microseconds(at), "recall", GOOD, 1.0, "", "{}", "", 0, 0, "s")
+def review(card="Q1", at=START, rating=GOOD):
+    return Review(card, microseconds(at), "recall", rating, 1.0, "", "{}", "", 0, 0, "s")
 
 
 def test_answers_are_counted_by_day():
@@ -67,8 +67,14 @@ def test_a_topic_counts_its_cards_and_forecasts_an_interview():
     states = {"a": after(None, review("a"), plan)}
     one, two = topics(cards, states, START + DAY, plan)
     assert (one.name, one.cards, one.answered, one.learned, one.due) == ("one", 2, 1, 0, 0)
-    assert one.recall == states["a"].recall(START + DAY)
+    assert one.recall == states["a"].recall(START + 2 * DAY)  # tomorrow
     assert one.left == states["a"].recall(START + 30 * DAY) / 2  # the other card was never met
     assert one.left < one.kept <= 0.5
     assert (two.answered, two.recall, two.left, two.kept) == (0, None, 0, 0)
     assert topics(cards, states, START, PLAN)[0].left is None
+
+
+def test_right_after_the_answers_the_weakest_topic_is_the_one_that_was_failed():
+    cards = [card("a", "known"), card("b", "failed"), card("c", "never answered")]
+    states = {"a": after(None, review("a"), PLAN), "b": after(None, review("b", rating=AGAIN), PLAN)}
+    assert [topic.name for topic in weakest(topics(cards, states, START, PLAN))] == ["failed", "known"]

@@ -117,9 +117,9 @@ def wrong_answers(parts: Parts, check: Callable[[int, str], str] | None = None) 
     return tuple(found)
 
 
-def reason_for(asked: Asked, response: str) -> str:
-    """Why a known wrong answer is wrong, or nothing."""
-    return next((wrong.why for wrong in asked.wrong_answers if folded(wrong.answer) == folded(response)), "")
+def reason_for(asked: Asked, response: str, same: Callable[[str, str], bool]) -> str:
+    """Why a known wrong answer is wrong, or nothing. same: whether two texts are one answer to a card of this kind."""
+    return next((wrong.why for wrong in asked.wrong_answers if same(response, wrong.answer)), "")
 
 
 def folded(text: str) -> str:

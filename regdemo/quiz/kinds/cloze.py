@@ -124,16 +124,21 @@ Why it is this word.
         if len(answers) != count or not all(map(str.strip, answers)):
             allowed = "type it" if count == 1 else f"type all {count} in order, with ; between them"
             raise UnreadableAnswer(f"{quoted(response)} does not fill the blank{'s' * (count > 1)}: {allowed}")
-        right = [as_typed(answer) in map(as_typed, blank) for answer, blank in zip(answers, asked.blanks, strict=True)]
+        filled = zip(answers, asked.blanks, strict=True)
+        right = [any(_same(answer, text) for text in blank) for answer, blank in filled]
         if all(right):
             return Grade(True, 1.0)
         numbered = enumerate(zip(asked.blanks, right, strict=True), 1)
         wrong = [f"gap {number} is {blank[0]}" for number, (blank, filled) in numbered if not filled]
         told = f"Not right: {'; '.join(wrong)}." if count > 1 else ""
-        return Grade(False, sum(right) / count, "\n\n".join(filter(None, [told, reason_for(asked, response)])))
+        return Grade(False, sum(right) / count, "\n\n".join(filter(None, [told, reason_for(asked, response, _same)])))
 
 
 KIND = ClozeKind()
+
+
+def _same(answer: str, text: str) -> bool:
+    return as_typed(answer) == as_typed(text)
 
 
 def _pieces(parts: Parts, question: Sequence[MarkdownBlock]) -> Iterator[tuple[str, bool]]:

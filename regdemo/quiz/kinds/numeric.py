@@ -17,6 +17,7 @@ from regdemo.quiz.parts import Parts, short
 _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its card is loaded
 _NUMERIC = re.compile(r"\s*=(?![=>])")
 _TOLERANCE = re.compile(r"±|\+/?-|= *\[")
+_PERCENT = re.compile(r"percent|per cent|(?<![0-9])(?<![0-9] )%")
 _THOUSANDS = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])")
 
 
@@ -82,14 +83,15 @@ assert answer == pytest.approx(p + p)
         }
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By value: arithmetic, see `evaluate`; `1,000` is a thousand, and `50%` is 0.5, or 50 where 50 is right."""
+        """By value: arithmetic, see `evaluate`; `1,000` is a thousand. `50%` is 0.5; it is 50 too where the question
+        asks for a percentage, or where more than 1 is right."""
         assert asked.card.numeric
-        answers = _numbers(response, asked.values)
+        low, high = _bounds(asked)
+        answers = _numbers(response, asked.values, percentage=high > 1 or bool(_PERCENT.search(asked.question)))
         if not answers:
             raise UnreadableAnswer(
                 f"{quoted(response)} isn't a number: type a number or arithmetic, for example {self.example(asked)}"
             )
-        low, high = _bounds(asked)
         if any(low <= answer <= high for answer in answers):
             return Grade(True, 1.0)
         near = 0.005  # of a wrong value: a learner rounds
@@ -186,14 +188,14 @@ def _bounds(asked: Asked) -> tuple[float, float]:
     return low - slack, high + slack
 
 
-def _numbers(response: str, values: Mapping[str, Value]) -> list[float]:
-    """What a response may mean: its value, and for `50%` the 50 as well."""
+def _numbers(response: str, values: Mapping[str, Value], *, percentage: bool) -> list[float]:
+    """What a response may mean: its value, and for `50%` the 50 as well where that may be a percentage."""
     text = response.strip().lstrip("=≈~ ")
     if len(text) > LONGEST_EXPRESSION:
         return []
     if not re.search(r"[A-Za-z]\w*\(", text):  # a comma in max(1,200) does not separate thousands
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
-    readings = [text, text.removesuffix("%")] if text.endswith("%") else [text]
+    readings = [text, text.removesuffix("%")] if percentage and text.endswith("%") else [text]
     numbers = []
     for reading in readings:
         with suppress(ArithmeticFault):

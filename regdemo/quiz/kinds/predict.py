@@ -19,6 +19,7 @@ from regdemo.quiz.parts import SHOW, Parts
 
 _OUTPUT = re.compile(r"\S+ output\b")
 _NUMBER = r"[-+]?(?:(?:[0-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])|[-+]?(?:nan|inf)\b"
+_SIZE = re.compile(r"(?:torch\.)?Size\(\[([0-9, ]*)\]\)")
 _VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>True|False|None)\b|(?P<bracket>[\[\]()])|(?P<gap>[\s,]+)")
 # Python's own library, and the others that readers know.
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "scipy", "sklearn", "torch"}
@@ -79,7 +80,7 @@ Why it is printed.
             raise UnreadableAnswer("an empty answer: type what the program prints, a space for each new line")
         if same_output(response, asked.output):
             return Grade(True, 1.0)
-        said = [difference(response, asked.output), reason_for(asked, response)]
+        said = [difference(response, asked.output), reason_for(asked, response, same_output)]
         return Grade(False, 0.0, "\n\n".join(filter(None, said)))
 
     def lint(self, card: Card, drawn: Sequence[Mapping[str, Value]]) -> Iterator[Flaw]:
@@ -98,11 +99,23 @@ KIND = PredictKind()
 def same_output(response: str, output: str) -> bool:
     """Whether a response says what a program prints.
 
-    Numbers, lists and tuples are compared by value, everything else by its words and signs; space does not count.
+    Numbers, lists and tuples are compared by value, everything else by its words and signs; space does not count. A
+    size may be told as a tuple or a list.
 
     >>> same_output("[1.11,0,nan]", "[1.11, 0.0, nan]"), same_output("0.", "0.0"), same_output("a b", "ab")
     (True, True, False)
+    >>> same_output("(2, 3)", "torch.Size([2, 3])"), same_output("[2, 3]", "torch.Size([2, 3])")
+    (True, True)
     """
+    return any(_same(one, other) for one in _with_plain_sizes(response) for other in _with_plain_sizes(output))
+
+
+def _with_plain_sizes(text: str) -> list[str]:
+    """The text, and the same with each size as a tuple and as a list."""
+    return [text, _SIZE.sub(r"(\1)", text), _SIZE.sub(r"[\1]", text)] if _SIZE.search(text) else [text]
+
+
+def _same(response: str, output: str) -> bool:
     one, other = _values(response), _values(output)
     if one is not None and other is not None:
         return one == other

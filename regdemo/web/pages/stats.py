@@ -51,7 +51,6 @@ def _stats(practice: Practice) -> dict[str, Any]:
     now = practice.now()
     today = now.astimezone().date()
     found = progress.overview(practice)
-    begun = sorted((topic for topic in found.topics if topic.answered), key=lambda topic: topic.recall or 0)
     bins = found.retention.bins
     weeks = found.retention.weeks[-CALIBRATION_WEEKS:]
     lowest = min([0.5, *(said for _, _, said, _ in weeks), *(came for _, _, _, came in weeks)])
@@ -59,7 +58,7 @@ def _stats(practice: Practice) -> dict[str, Any]:
         "found": found,
         "days_left": practice.today().days_left,
         "calendar": pictures.calendar(found.practised, today),
-        "topics": [(topic, pictures.meter(topic.recall or 0)) for topic in begun],
+        "topics": [(topic, pictures.meter(topic.recall or 0)) for topic in progress.weakest(found.topics)],
         "coming": _coming([state.due for state in practice.states.values()], today),
         "plot": pictures.plot(
             [(each.predicted, each.seen, each.least, each.most) for each in bins],
