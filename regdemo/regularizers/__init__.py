@@ -10,7 +10,7 @@
     paths         drop_path, drop_path_residual, layer_drop
     weights       drop_connect, drop_connect_moments, mixout, weight_noise, lora_dropout
                   l1_penalty, soft_threshold, l2_penalty, elastic_net, elastic_net_prox, decay_groups, max_norm
-    targets       r_drop
+    targets       r_drop, confidence_penalty
     gradients     dp_sgd, check_gradients
     optimizers    SAM, Lookahead
     averages      SWA, EMA
@@ -77,7 +77,7 @@ from regdemo.regularizers.schedules import (
     layerwise_dropout,
     layerwise_rates,
 )
-from regdemo.regularizers.targets import r_drop
+from regdemo.regularizers.targets import confidence_penalty, r_drop
 from regdemo.regularizers.tokens import random_deletion, random_swap
 from regdemo.regularizers.weights import (
     DropConnect,
@@ -129,6 +129,7 @@ __all__ = [
     "attention_dropout",
     "attention_weights",
     "check_gradients",
+    "confidence_penalty",
     "cutmix",
     "decay_groups",
     "dp_sgd",

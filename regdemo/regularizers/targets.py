@@ -1,4 +1,4 @@
-"""Two passes that agree (R-Drop). Label smoothing is torch.nn.CrossEntropyLoss's own."""
+"""R-Drop and the confidence penalty. Label smoothing is torch.nn.CrossEntropyLoss's own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,36 @@ from regdemo.errors import ArgumentError
 from regdemo.regularizers.checks import check_amount, check_dim, check_floating
 
 IGNORED = -100  # the label that torch's cross entropy leaves out
+
+
+def confidence_penalty(logits: Tensor, beta: float = 0.1) -> Tensor:
+    """The confidence penalty: minus beta times the mean entropy of the predictions, to be added to the loss.
+
+        -beta H = beta * mean over examples of  sum over classes of p ln p,    p = softmax(logits)
+
+    The value is from -beta ln K, where all K classes are equally likely, to 0, where one class is certain. It is
+    beta KL(p || uniform) - beta ln K, so it has the gradient of that divergence.
+
+    logits: (..., K), the last axis holds the classes; a class at -inf has probability 0 and gets no gradient. Leave
+    padding out beforehand: logits[target != -100].
+    beta: in units of the loss per nat of entropy, at least 0.
+    Returns: a scalar of the logits' dtype. Where all of an example's logits are -inf it is NaN, as cross entropy is.
+    Raises ArgumentError unless the logits are floating point with at least one example and one class, and beta is
+    finite and at least 0.
+    Pereyra et al. 2017, https://arxiv.org/abs/1701.06548
+
+    >>> confidence_penalty(torch.tensor([[0.0, 0.0]]), beta=1.0)
+    tensor(-0.6931)
+    """
+    check_amount(beta, "beta")
+    if check_floating(logits, "logits").dim() == 0 or logits.numel() == 0:
+        raise ArgumentError(
+            f"logits has shape {tuple(logits.shape)}: it must be (..., K), with at least one example and one class; "
+            "leave the penalty out where a batch is empty"
+        )
+    log_p = logits.log_softmax(-1)
+    finite = log_p.masked_fill(log_p == -inf, 0)  # 0 * -inf would be NaN, where p ln p tends to 0
+    return beta * (log_p.exp() * finite).sum(-1).mean()
 
 
 def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) -> Tensor:

@@ -86,6 +86,7 @@ FUNCTIONS = {
     "mixup, a weight each": (lambda x: r.mixup(x, x, per_example=True), rows),
     "cutmix": (lambda x: r.cutmix(x, x.flatten(1)), images),
     "r_drop": (lambda x: r.r_drop(x, x + 1, x.argmax(-1)), rows),
+    "confidence_penalty": (lambda x: r.confidence_penalty(x, 0.4), sequence),
     "drop_connect_moments": (lambda x: r.drop_connect_moments(x, torch.ones(3, 8)), rows),
     "max_norm": (lambda x: r.max_norm(x.new_ones(3, 8)) + 0 * x.sum(), rows),
     "elastic_net": (lambda x: r.elastic_net([x], 0.1, 0.1) + r.elastic_net_prox(x, 0.1, 0.1).sum(), rows),

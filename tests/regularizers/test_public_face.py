@@ -17,7 +17,7 @@ OWN = {"keep_mask", "keep_masks", "find_rates", "set_dropout"}  # of no paper
 ALWAYS = {"find_rates", "replay_draws", "activation_noise"}  # what refuses nothing, or what another one does
 
 # What may be given by place besides what is acted on: how strongly, and what torch or timm takes by place too.
-STRENGTHS = {"p", "std", "alpha", "rho", "decay", "rank", "limit", "samples", "n", "block_size"}
+STRENGTHS = {"p", "std", "alpha", "beta", "rho", "decay", "rank", "limit", "samples", "n", "block_size"}
 AS_ELSEWHERE = {"training", "inplace", "scale_by_keep", "bias", "device"}
 
 # What a caller gets who says nothing. A change here changes trainings.
@@ -49,6 +49,7 @@ DEFAULTS = {
     "alpha_dropout": {"p": 0.5},
     "annealed_dropout": {"p": 0.5},
     "attention_dropout": {"p": 0.1},
+    "confidence_penalty": {"beta": 0.1},
     "cutmix": {"alpha": 1.0},
     "drop_block": {"p": 0.1, "block_size": 7, "positions": 2},
     "drop_connect": {"p": 0.5},
