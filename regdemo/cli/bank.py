@@ -18,7 +18,7 @@ from rich import console
 
 from regdemo.bank import skeletons
 from regdemo.cli import check, exchange, learner
-from regdemo.cli.check import AsJson, place
+from regdemo.cli.check import AsJson, place, said_of
 from regdemo.cli.learner import (
     BankPath,
     Home,
@@ -87,7 +87,7 @@ def list_cards(
         return
     if left_out:
         for one in loaded.skipped:
-            print(f"{place(one.file, one.line)}: {one.reason}: {printable(one.text)}".removesuffix(": "))
+            print(said_of(one))
         print("\n".join(_counts(loaded)) or "Nothing was left out.")
         return
     width = os.get_terminal_size().columns if sys.stdout.isatty() else 0

@@ -17,6 +17,7 @@ from regdemo.bank import verify as verifier
 from regdemo.cli import see
 from regdemo.cli.learner import BankPath
 from regdemo.quiz import decks
+from regdemo.quiz.cards import Skipped
 from regdemo.text import printable
 from regdemo.words import pluralize
 
@@ -109,6 +110,11 @@ def lint(
         print(f"{pluralize(levels['error'], 'error')}, {pluralize(levels['warning'], 'warning')}.")
     if levels["error"] or (strict and remarks):
         raise typer.Exit(1)
+
+
+def said_of(one: Skipped) -> str:
+    """What was left out of a deck, where, and why, on one line."""
+    return f"{place(one.file, one.line)}: {one.reason}: {printable(one.text)}".removesuffix(": ")
 
 
 def place(file: Path, line: int) -> str:

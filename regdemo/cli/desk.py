@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
-from regdemo.quiz import grading, kinds, outcome
+from regdemo.quiz import days, grading, kinds, outcome
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.schedule import LEARNER, Mode, Rating
 from regdemo.quiz.session import Note
@@ -54,7 +54,7 @@ class RecallGrade(NamedTuple):
 class TerminalDesk:
     """One session with one learner. transcript: what was asked and answered, as plain values, in its order.
 
-    follow: the command that asks cards of this bank.  streak: for how many days before this one there was practice.
+    follow: the command that asks cards of this bank.  times: of all answers, the last first; for the streak.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TerminalDesk:
         page: Page,
         keyboard: Keyboard,
         follow: str,
-        streak: int = 0,
+        times: Callable[[], Iterable[int]] = tuple,
         interviewer: Interviewer | None = None,
     ) -> None:
         self.transcript: list[dict[str, Any]] = []
@@ -71,7 +71,7 @@ class TerminalDesk:
         self._page = page
         self._keyboard = keyboard
         self._follow = follow
-        self._streak = streak
+        self._times = times
         self._interviewer = interviewer
         self._mock = session.policy.feedback_at_end
         self._keys = KEYS_OF_A_MOCK if self._mock else KEYS
@@ -126,7 +126,8 @@ class TerminalDesk:
             page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
         else:
             notes = [f"{session.right} of {len(session.replies)} right"] if session.replies else []
-            notes += [f"streak: {pluralize(self._streak + 1, 'day')}"] if self._streak else []
+            streak = days.streak(days.days_of(self._times()), session.now().astimezone().date())
+            notes += [f"streak: {pluralize(streak, 'day')}"] if streak > 1 else []
             page.rule(f"{question.number} of {question.number + question.left} · {question.card.id}", " · ".join(notes))
         if self._news:
             page.quiet(self._news)

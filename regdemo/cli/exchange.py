@@ -12,6 +12,7 @@ import typer
 from regdemo import storage
 from regdemo.bank import anki as package
 from regdemo.bank import apkg, deck, rewrite, tables
+from regdemo.cli.check import place, said_of
 from regdemo.cli.learner import BankPath, Home, Kinds, Tags, Topics, home_folder, load_bank, narrowed
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Card
@@ -110,13 +111,12 @@ def _import_markdown(source: Path, out: Target, home: Path) -> None:
     if len(by_file) > 1 and out is None:
         raise ArgumentError(f"{pluralize(len(by_file), 'file')} of {source} hold cards: name a folder for them with -o")
     written = 0
-    lines = [f"{one.file}:{one.line}: {one.reason}: {printable(one.text)}".removesuffix(": ") for one in loaded.skipped]
-    lines += map(str, loaded.remarks)
+    lines = [*map(said_of, loaded.skipped), *map(str, loaded.remarks)]
     for file, cards in by_file.items():
         if file in loaded.made_ids:
             made = rewrite.rewrite(cards, cards[0].topic)
             written += len(made.cards)
-            lines += [f"{card.file}:{card.line}: {card.id} is not taken: {why}" for card, why in made.left_out]
+            lines += [f"{place(card.file, card.line)}: {card.id} is not taken: {why}" for card, why in made.left_out]
             text = made.text
         else:
             written += len(cards)

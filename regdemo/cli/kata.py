@@ -65,7 +65,7 @@ kata = typer.Typer(
 def _names(incomplete: str) -> list[str]:
     """The names of the bundled katas, for completion in a shell."""
     with suppress(Exception):  # what goes wrong here must not disturb the shell
-        found = katas.katas(decks.load(decks.bundled()).cards)
+        found = katas.katas(load_bank(None, home_folder(None)).cards)
         return [name for name in found if name.startswith(incomplete)]
     return []
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -206,7 +205,7 @@ def topic_title(name: str) -> str:
 
 def split_names(names: Names) -> list[str]:
     """The names of an option that may be repeated, and may name several at once, with commas between."""
-    return [name.strip() for each in names or () for name in each.split(",")]
+    return selection.split_names(names or ()) or names or []  # "" alone is refused: it is no wish for everything
 
 
 def page_and_keyboard(*, as_json: bool) -> tuple[pages.Page, keyboard.Keyboard]:
@@ -219,15 +218,3 @@ def page_and_keyboard(*, as_json: bool) -> tuple[pages.Page, keyboard.Keyboard]:
     console = rich.console.Console(file=io.StringIO()) if hidden else rich.console.Console(stderr=as_json)
     page = pages.Page(console)
     return page, keyboard.Keyboard(page)
-
-
-def streak(times: Iterable[int]) -> int:
-    """How many days in a row, up to yesterday, have an answer. times: of answers, the last first; read no further."""
-    days, last = 0, clock().astimezone().date()
-    for at in times:
-        day = date.fromtimestamp(at / 1_000_000)
-        if day == last - timedelta(days=1):
-            days, last = days + 1, day
-        elif day < last:
-            break
-    return days

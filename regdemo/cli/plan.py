@@ -64,7 +64,7 @@ def plan(
         raise ArgumentError(f"{said}: type `regdemo plan --interview YYYY-MM-DD --minutes {aim.minutes}`")
     with histories.reading(folder) as history:
         practice = Practice(learner.load_bank(bank, folder), history, folder, learner.clock, goal=aim)
-        found = practice.forecast(aim.minutes or goal.USUAL_MINUTES, aim.new)
+        found = practice.forecast()
         goal.write(folder, replace(aim, planned=found.new_per_day))
         if as_json:
             print(json.dumps(as_plain(found) | {"interview": str(found.interview)}, indent=2, default=str))

@@ -83,8 +83,7 @@ def quiz(
                 print("[]")
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
-        streak = learner.streak(history.times())
-        terminal = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), streak, model)
+        terminal = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), history.times, model)
         try:
             terminal.take()
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich.console
 
 from regdemo.cli import learner
+from regdemo.quiz import days
 from regdemo.quiz import history as histories
 from regdemo.render import cards as pages
 from regdemo.words import in_days, pluralize
@@ -19,16 +20,16 @@ def start() -> None:
     with histories.reading(folder) as history:
         practice = learner.practice(learner.load_bank(None, folder), history, folder)
         today = practice.today()
-        streak = learner.streak(history.times())
-    due = f"{pluralize(today.due, 'card')} due" if today.due else "Nothing due"
-    lines = [SENTENCE, "", f"  Today: {due.lower() if today.due else 'nothing due'}, {today.new} new."]
+        streak = days.streak(days.days_of(history.times()), practice.now().astimezone().date())
+    due = f"{pluralize(today.due, 'card')} due" if today.due else "nothing due"
+    lines = [SENTENCE, "", f"  Today: {due}, {today.new} new."]
     if today.days_left is not None:
         minutes = f", {pluralize(practice.goal.minutes, 'minute')} a day" if practice.goal.minutes else ""
         lines.append(f"  Your interview is {in_days(today.days_left)}{minutes}: `regdemo plan` shows the way there.")
     else:
         lines.append("  Your interview: regdemo plan --interview YYYY-MM-DD --minutes 20")
     if streak:
-        lines.append(f"  Streak: {pluralize(streak, 'day')} up to yesterday.")
+        lines.append(f"  Streak: {pluralize(streak, 'day')}.")
     lines += [
         "",
         "  regdemo quiz              what is due, then what interviewers ask most",

@@ -14,7 +14,7 @@ import typer
 
 from regdemo.cli import learner
 from regdemo.cli.learner import BankPath, Home, Interview, Retention
-from regdemo.quiz import fitting, progress
+from regdemo.quiz import days, fitting, progress
 from regdemo.quiz import history as histories
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.schedule import LEARNED
@@ -85,10 +85,7 @@ def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
         for weak in found.weak
     ]
     plain["interview"] = str(practice.goal.interview) if practice.plan.interview else None
-    minutes = practice.goal.minutes
-    plain["forecast"] = (
-        as_plain(practice.forecast(minutes, practice.goal.new)) if minutes and plain["interview"] else None
-    )
+    plain["forecast"] = as_plain(practice.forecast()) if practice.goal.minutes and plain["interview"] else None
     plain["practice"] = {
         "days": {day.isoformat(): count for day, count in sorted(found.practised.items())},
         "streak": plain.pop("streak"),
@@ -185,7 +182,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     page.quiet(f"\n  In all {left:.0f} of {pluralize(cards, 'card')} if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
     if practice.goal.minutes:
-        ahead = practice.forecast(practice.goal.minutes, practice.goal.new)
+        ahead = practice.forecast()
         said = {
             f"if {what}, {each.low:.0f} to {each.high:.0f}": round(each.mean)
             for what, each in (("you stop now", ahead.stopped), ("you keep to your plan", ahead.kept))
@@ -201,7 +198,7 @@ def _first_line(text: str) -> str:
 
 def _calendar(page: Page, practised: Mapping[date, int], today: date) -> None:
     """Answers by day, a column for each week, darker for more."""
-    rows = progress.calendar(practised, today, CALENDAR_WEEKS)
+    rows = days.calendar(practised, today, CALENDAR_WEEKS)
     most = max((count or 0 for row in rows for count in row), default=0)
     mondays = [
         today - timedelta(days=today.weekday(), weeks=CALENDAR_WEEKS - 1 - week) for week in range(CALENDAR_WEEKS)

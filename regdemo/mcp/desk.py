@@ -246,7 +246,7 @@ class McpDesk:
         practice = self._practice()
         found: dict[str, Any] = {"today": as_plain(practice.today()), "goal": as_plain(practice.goal)}
         if practice.goal.minutes and practice.today().days_left is not None:
-            found["forecast"] = as_plain(practice.forecast(practice.goal.minutes))
+            found["forecast"] = as_plain(practice.forecast())
         return found
 
     def stats(self) -> dict[str, Any]:
@@ -295,6 +295,11 @@ class McpDesk:
     def _session_of(self, token: str) -> Session:
         """The session that asked a question; for one that was asked before the server began, the quiz."""
         if self._mock is not None:
+            question = self._mock.question_of(token)
+            if question.session != self._mock.id:
+                raise ArgumentError(
+                    f"{question.card.id} was not asked in this mock interview: go on with next_question, or finish_mock"
+                )
             return self._mock
         if self._quiz is None:
             self._quiz = self._new_quiz()

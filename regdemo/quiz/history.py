@@ -169,9 +169,9 @@ class History:
             return _rows(self._db)
 
     def times(self) -> Iterator[int]:
-        """When each review was, the last first; read as far as it is asked for."""
+        """When each review was that was not undone, the last first; read as far as it is asked for."""
         with database.faults(self.path):
-            for (at,) in self._db.execute("SELECT at FROM reviews ORDER BY at DESC"):
+            for (at,) in self._db.execute(f"SELECT at FROM reviews WHERE {_KEPT} ORDER BY at DESC"):
                 yield at
 
     def newest_first(self) -> Iterator[Review]:

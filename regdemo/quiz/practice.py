@@ -137,8 +137,8 @@ class Practice:
         end = self.now() + timedelta(minutes=minutes)
         return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
 
-    def forecast(self, minutes: int, new: int | None = None) -> forecast.Forecast:
-        """The days until the goal's interview with so many minutes each. See `forecast.plan_ahead`."""
+    def forecast(self) -> forecast.Forecast:
+        """The days until the goal's interview, with its minutes and new cards. See `forecast.plan_ahead`."""
         reviews = self.history.reviews()
         passed = {review.card for review in reviews if review.kind == "code" and Rating(review.rating).right}
         katas = sum(not card.askable and card.id not in passed for card in self.bank.cards)
@@ -149,10 +149,10 @@ class Practice:
             self.states,
             self.now(),
             self.plan,
-            minutes=minutes,
+            minutes=self.goal.minutes or goals.USUAL_MINUTES,
             pace=forecast.pace(reviews),
             katas=katas,
-            new=new,
+            new=self.goal.new,
         )
 
     def _session(self, cards: Sequence[Card], policy: Policy, seed: int, deadline: datetime | None = None) -> Session:

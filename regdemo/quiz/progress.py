@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
 
+from regdemo.quiz import days
 from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction, follow
 from regdemo.quiz.history import Review
@@ -16,29 +17,6 @@ from regdemo.quiz.practice import Practice
 from regdemo.quiz.schedule import CardState, Plan, Rating, moment, simulate_practice
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the bins in which predictions are held against what came
-
-
-def practised(reviews: Iterable[Review]) -> Counter[date]:
-    """How many answers there were on each day, as days are where the learner is."""
-    return Counter(date.fromtimestamp(review.at / 1_000_000) for review in reviews)
-
-
-def streaks(days: Collection[date], today: date) -> tuple[int, int]:
-    """The current streak, up to today or to yesterday while today has no answer yet, and the longest, in days."""
-    longest = current = run = 0
-    for day in sorted(days):
-        run = run + 1 if day - timedelta(days=1) in days else 1
-        longest = max(longest, run)
-        if day in (today, today - timedelta(days=1)):
-            current = run
-    return current, longest
-
-
-def calendar(days: Mapping[date, int], today: date, weeks: int) -> list[list[int | None]]:
-    """Seven rows, Monday first, of so many weeks up to this one: the answers of each day, None for days to come."""
-    monday = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-    dates = [[monday + timedelta(weeks=week, days=day) for week in range(weeks)] for day in range(7)]
-    return [[None if day > today else days.get(day, 0) for day in row] for row in dates]
 
 
 @dataclass(frozen=True)
@@ -193,29 +171,28 @@ def overview(practice: Practice) -> Overview:
     cards = {card.id: card for card in practice.askable}
     answers = [review for review in everything if review.card in cards]
     predictions, states = follow(answers, plan)
-    days = [(state.due - now) / timedelta(days=1) for state in states.values()]
+    waits = [(state.due - now) / timedelta(days=1) for state in states.values()]
     tomorrow = {id: state.recall(now + timedelta(days=1)) for id, state in states.items()}
     weak = sorted((id for id, state in states.items() if state.failed and not state.learned), key=tomorrow.__getitem__)
-    days_practised = practised(everything)
-    current, longest = streaks(days_practised, now.astimezone().date())
+    practised = Counter(days.days_of(review.at for review in everything))
     flagged = practice.history.flagged()
     return Overview(
         cards=len(cards),
         new=len(cards) - len(states),
         answers=len(answers),
         due={
-            "now": sum(day <= 0 for day in days),
-            "within a day": sum(0 < day <= 1 for day in days),
-            "within a week": sum(1 < day <= 7 for day in days),
-            "later": sum(day > 7 for day in days),
+            "now": sum(wait <= 0 for wait in waits),
+            "within a day": sum(0 < wait <= 1 for wait in waits),
+            "within a week": sum(1 < wait <= 7 for wait in waits),
+            "later": sum(wait > 7 for wait in waits),
         },
         learned=sum(state.learned for state in states.values()),
         weak=tuple(Weak(cards[id], tomorrow[id], states[id]) for id in weak),
         flagged=tuple(id for id in cards if id in flagged),
         topics=tuple(topics(cards.values(), states, now, plan)),
-        practised=days_practised,
-        streak=current,
-        longest=longest,
+        practised=practised,
+        streak=days.streak(sorted(practised, reverse=True), now.astimezone().date()),
+        longest=days.longest_streak(practised),
         retention=retention(predictions, plan),
         katas=katas(practice, everything),
     )

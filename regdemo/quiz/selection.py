@@ -160,6 +160,11 @@ def _mark(card: Card, marks: Sequence[str], default: str) -> str:
     return next((mark for mark in marks if _folded(mark) in tags), default)
 
 
+def split_names(values: Iterable[str]) -> list[str]:
+    """The names in an option or a field, which may be given several times and hold several names each, with commas."""
+    return [name for each in values for word in each.split(",") if (name := word.strip())]
+
+
 @cache
 def _all_folded(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(_folded, names))

@@ -207,7 +207,7 @@ class Session:
         self._seed = seed
         self.now = now
         self._plan = plan
-        self._id = uuid4().hex
+        self.id = uuid4().hex
         self._number = 0
         self._times: Counter[str] = Counter()
         self._asked_cards: list[Card] = []  # in their order, to know what follows up what
@@ -454,7 +454,7 @@ class Session:
             number=self._number,
             left=len(self._queue),
             notes=tuple(notes),
-            session=self._id,
+            session=self.id,
             seed=self._seed,
             draw=draw,
             since=schedule.microseconds(self.now()),
@@ -521,7 +521,7 @@ class Session:
 
     def _find_kept(self, question: Question) -> Review | None:
         """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
-        if question.session == self._id:
+        if question.session == self.id:
             return None
         found = self._history.find(question.review_id)
         if found and not found[1]:
@@ -580,7 +580,7 @@ class Session:
             answer=fingerprint(card),
             hints=len(question.hints),
             took=max(0, now - question.since) // 1000,
-            session=self._id,
+            session=self.id,
             mode=self.policy.mode,
             sure=sure,
             graded_by=graded_by,
@@ -637,7 +637,7 @@ class Session:
         self._retaken = None
         if self._question and question.card == self._question.card:
             self._question = None
-        elif question.session != self._id and question.card in self._queue:
+        elif question.session != self.id and question.card in self._queue:
             self._queue.remove(question.card)
 
     def _feedback(self, reply: Reply) -> outcome.Outcome | None:

@@ -6,10 +6,10 @@ kept here is what a page has to show again when it is reloaded.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 100  # outcomes that can be looked at again
 WEAK_TOPICS = 3  # topics that are named
-PRACTICE_DAYS = 366  # of practice that are counted
 
 
 @dataclass(frozen=True)
@@ -111,15 +110,6 @@ class WebDesk:
         now = self.practice()
         topics = progress.topics(now.askable, now.states, now.now(), now.plan)
         return now.today(), progress.weakest(topics)[:WEAK_TOPICS]
-
-    def days(self) -> Mapping[date, int]:
-        """How many answers there were on each of the last days."""
-        found: Counter[date] = Counter()
-        for at in self.history.times():
-            found[date.fromtimestamp(at / 1_000_000)] += 1
-            if len(found) > PRACTICE_DAYS:
-                break
-        return found
 
     def aim(self, goal: Goal) -> None:
         """Keep another goal."""

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from regdemo.quiz import progress
+from regdemo.quiz import days as practice_days
 from regdemo.render.format import xml
 from regdemo.words import pluralize
 
@@ -17,7 +17,7 @@ CALENDAR_WEEKS = 53
 
 def calendar(days: Mapping[date, int], today: date) -> Markup:
     """The answers of each day of a year, a column for each week, darker for more."""
-    rows = progress.calendar(days, today, CALENDAR_WEEKS)
+    rows = practice_days.calendar(days, today, CALENDAR_WEEKS)
     most = max((count or 0 for row in rows for count in row), default=0)
     step = CELL + GAP
     left, top = 32, 20

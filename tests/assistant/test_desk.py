@@ -1,13 +1,14 @@
 """The rules that an assistant is held to, whatever it asks for."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from regdemo.errors import ArgumentError
 from regdemo.mcp.desk import GRADER, McpDesk
+from regdemo.quiz import goal
 from regdemo.quiz.decks import load
 from regdemo.quiz.history import read, read_rows
 from regdemo.quiz.session import StaleQuestion
@@ -239,6 +240,21 @@ def test_a_mock_interview_refuses_whatever_would_help(wanted, make):
     token = desk.start_mock(20)["question"]["token"]
     with pytest.raises(ArgumentError, match="mock interview"):
         wanted(desk, token)
+
+
+def test_a_question_of_the_quiz_is_not_answered_in_a_mock_interview(make, home):
+    desk = make()
+    asked = ask(desk, "choice")
+    desk.start_mock(20)
+    with pytest.raises(ArgumentError, match=r"^C1 was not asked in this mock interview"):
+        desk.submit_answer(asked["token"], "a")
+    assert read(home) == []
+
+
+def test_the_forecast_is_that_of_the_learners_own_plan(make, home):
+    home.mkdir()
+    goal.write(home, goal.Goal(date(2026, 3, 20), minutes=20, new=1))
+    assert make().plan()["forecast"]["new_per_day"] == 1
 
 
 def test_there_is_no_score_card_without_an_interview(make):

@@ -102,6 +102,12 @@ def test_a_folder_is_imported_file_by_file_with_a_report(tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
 
 
+def test_a_file_whose_name_is_an_escape_sequence_is_named_without_it(tmp_path, capsys):
+    (tmp_path / "ev\x1b[31mil.md").write_text("Q: What is p?\nA: A rate.\n\nQ: What is q?\nA: TODO\n")
+    assert app.run(["bank", "import", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_an_edited_question_is_imported_under_the_id_that_the_history_knows(tmp_path, capsys):
     notes, home = tmp_path / "notes.md", tmp_path / "home"
     notes.write_text("## What is the rate that a mask is drawn with?\n\nOne minus p.\n")

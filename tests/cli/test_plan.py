@@ -132,6 +132,8 @@ def test_places_and_levels_are_topics_with_hyphens_and_capitals(capsys):
     cards = json.loads(capsys.readouterr().out)["cards"]
     assert cards
     assert all("deep dive" in card["tags"] for card in cards)
+    assert app.run(["bank", "list", "--topic", "attention, ,"]) == 0
+    assert app.run(["quiz", "--topic", ","]) == 2
     assert app.run(["quiz", "--topic", "atention"]) == 2
     assert "the nearest are attention" in capsys.readouterr().err
 

@@ -212,6 +212,7 @@ def test_the_newest_reviews_come_first_and_undone_ones_do_not(tmp_path):
         everything = kept.reviews()
         kept.undo(everything[-1], 1)
         assert list(kept.newest_first()) == everything[-2::-1]
+        assert list(kept.times()) == [review.at for review in everything[-2::-1]]
 
 
 def test_reading_a_history_makes_no_file_and_refuses_to_write(tmp_path):

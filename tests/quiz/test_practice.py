@@ -96,10 +96,10 @@ def test_an_interview_that_is_over_shortens_nothing(practise):
 
 
 def test_a_forecast_leaves_out_katas_that_have_passed(practise):
-    practice = practise(goal=Goal(date(2026, 3, 15)))
-    assert sum(week.katas for week in practice.forecast(60).weeks) == 1
+    practice = practise(goal=Goal(date(2026, 3, 15), minutes=60))
+    assert sum(week.katas for week in practice.forecast().weeks) == 1
     answer(practice, "K", DAY)
-    assert sum(week.katas for week in practice.forecast(60).weeks) == 0
+    assert sum(week.katas for week in practice.forecast().weeks) == 0
 
 
 def test_an_overview_counts_cards_katas_and_weak_ones(practise):

@@ -1,6 +1,6 @@
 """What is told of practice, topics and predictions, against figures worked out by hand."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,35 +9,15 @@ from scipy.stats import binomtest
 from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction
 from regdemo.quiz.history import Review
-from regdemo.quiz.progress import calendar, calibration, practised, streaks, topics, weakest, wilson
+from regdemo.quiz.progress import calibration, topics, weakest, wilson
 from regdemo.quiz.schedule import AGAIN, GOOD, PLAN, Plan, after, microseconds
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
-SUNDAY = date(2026, 3, 1)
 
 
 def review(card="Q1", at=START, rating=GOOD):
     return Review(card, microseconds(at), "recall", rating, 1.0, "", "{}", "", 0, 0, "s")
-
-
-def test_answers_are_counted_by_day():
-    assert practised([review(at=START + n * DAY / 2) for n in range(3)]).total() == 3
-    assert list(practised([review()] * 2).values()) == [2]
-
-
-@pytest.mark.parametrize(
-    ("ago", "current", "longest"),
-    [([], 0, 0), ([0], 1, 1), ([1], 1, 1), ([2], 0, 1), ([0, 1, 2, 4, 5], 3, 3), ([1, 2, 9, 10, 11, 12], 2, 4)],
-)
-def test_a_streak_lasts_to_today_or_to_yesterday(ago, current, longest):
-    assert streaks({SUNDAY - n * DAY for n in ago}, SUNDAY) == (current, longest)
-
-
-def test_the_calendar_has_monday_first_and_nothing_for_days_to_come():
-    wednesday = SUNDAY + 3 * DAY
-    rows = calendar({SUNDAY: 5, wednesday: 2, SUNDAY - 14 * DAY: 9}, wednesday, 2)
-    assert rows == [[0, 0], [0, 0], [0, 2], [0, None], [0, None], [0, None], [5, None]]
 
 
 def test_predictions_are_held_against_what_came_in_bins():

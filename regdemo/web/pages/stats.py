@@ -86,7 +86,7 @@ def _plan(practice: Practice) -> dict[str, Any]:
     goal = practice.goal
     planned = None
     if practice.today().days_left is not None:
-        planned = practice.forecast(goal.minutes or USUAL_MINUTES, goal.new)
+        planned = practice.forecast()
     return {
         "goal": goal,
         "planned": planned,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo import catalog
-from regdemo.quiz import progress
+from regdemo.quiz import days
 from regdemo.web import pictures
 from regdemo.web.site import Site
 
@@ -22,14 +23,14 @@ def routes(site: Site) -> list[Route]:
 
     def gather() -> dict[str, Any]:
         day = site.now().astimezone().date()
-        days = desk.days()
+        practised = Counter(days.days_of(desk.history.times()))
         counts, weak = desk.standing()
         return {
             "counts": counts,
             "weak": weak,
-            "week": pictures.week(days, day),
-            "streak": progress.streaks(days, day)[0],
-            "answered": bool(days),
+            "week": pictures.week(practised, day),
+            "streak": days.streak(practised, day),
+            "answered": bool(practised),
             "running": desk.quiz is not None and desk.quiz.question is not None,
             "notice": desk.say_once(),
         }
