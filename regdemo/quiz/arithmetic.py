@@ -20,6 +20,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
     "exp": math.exp,
     "log": math.log,
+    "ln": math.log,
     "log2": math.log2,
     "log10": math.log10,
     "sin": math.sin,

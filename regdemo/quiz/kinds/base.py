@@ -20,6 +20,8 @@ Severity = Literal["error", "warning"]
 
 _SIGNS = str.maketrans(dict.fromkeys("‐−–", "-") | dict.fromkeys("$\\\"'“”‘’„«»", ""))
 _GREEK = re.compile("[α-ω]")
+_ARTICLE = re.compile(r"^(?:the|an?) (?=\w{2})")
+_EXPONENT = re.compile(r"\^\{(\w+)\}")
 _HYPHEN = re.compile(r"(?<=[a-z]{2})-(?=[a-z]{2})")
 
 
@@ -130,14 +132,16 @@ def folded(text: str) -> str:
 def as_typed(text: str) -> str:
     r"""What counts of a text: its words and signs, however they are typed.
 
-    Case, space, quotes, the hyphen of a word and a full stop do not count; a Greek letter is its name.
+    Case, space, quotes, the hyphen of a word, a full stop and an article before it do not count; nor do braces around
+    an exponent, and a Greek letter is its name.
 
-    >>> [as_typed(text) for text in ("Weight decay.", "“weight-decay”", r"$\lambda$", "λ", "1 − p", "1-p")]
-    ['weightdecay', 'weightdecay', 'lambda', 'lambda', '1-p', '1-p']
+    >>> [as_typed(text) for text in ("The weight decay.", "“weight-decay”", r"$\lambda$", "λ", "1 − p", "x^{T}")]
+    ['weightdecay', 'weightdecay', 'lambda', 'lambda', '1-p', 'x^t']
     """
     plain = folded(text).translate(_SIGNS)
     plain = _GREEK.sub(lambda letter: unicodedata.name(letter[0]).split()[-1].lower().replace("lamda", "lambda"), plain)
-    return _HYPHEN.sub("", plain.strip(". ")).replace(" ", "") or plain
+    plain = _ARTICLE.sub("", _EXPONENT.sub(r"^\1", plain.strip(". ")))
+    return _HYPHEN.sub("", plain).replace(" ", "") or plain
 
 
 def quoted(response: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from regdemo.quiz.arithmetic import LONGEST_EXPRESSION, ArithmeticFault, evaluate
@@ -18,6 +19,8 @@ _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its
 _NUMERIC = re.compile(r"\s*=(?![=>])")
 _TOLERANCE = re.compile(r"±|\+/?-|= *\[")
 _PERCENT = re.compile(r"percent|per cent|(?<![0-9])(?<![0-9] )%")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
+_UNIT = re.compile(r"(.*[0-9)])\s*([A-Za-z]+)")
 _THOUSANDS = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])")
 
 
@@ -87,13 +90,16 @@ assert answer == pytest.approx(p + p)
         asks for a percentage, or where more than 1 is right."""
         assert asked.card.numeric
         low, high = _bounds(asked)
-        answers = _numbers(response, asked.values, percentage=high > 1 or bool(_PERCENT.search(asked.question)))
+        text = _plain(response, asked.question)
+        answers = _numbers(text, asked.values, percentage=high > 1 or bool(_PERCENT.search(asked.question)))
         if not answers:
             raise UnreadableAnswer(
                 f"{quoted(response)} isn't a number: type a number or arithmetic, for example {self.example(asked)}"
             )
         if any(low <= answer <= high for answer in answers):
             return Grade(True, 1.0)
+        if _is_rounded(text, low, high):
+            raise UnreadableAnswer(f"{quoted(response)} has too few digits: type three or more, or arithmetic")
         near = 0.005  # of a wrong value: a learner rounds
         known = []
         for wrong in asked.wrong_answers:
@@ -188,14 +194,36 @@ def _bounds(asked: Asked) -> tuple[float, float]:
     return low - slack, high + slack
 
 
-def _numbers(response: str, values: Mapping[str, Value], *, percentage: bool) -> list[float]:
-    """What a response may mean: its value, and for `50%` the 50 as well where that may be a percentage."""
-    text = response.strip().lstrip("=≈~ ")
+def _plain(response: str, question: str) -> str:
+    """What is typed, without the signs around it and without a unit that the question names."""
+    text = response.strip().strip("$").lstrip("=≈~ ").rstrip(".")
+    unit = _UNIT.fullmatch(text)
+    if unit and (unit[2] in ("x", "times") or (len(unit[2]) > 1 and re.search(rf"\b{unit[2]}\b", question))):
+        return unit[1]
+    return text
+
+
+def _is_rounded(text: str, low: float, high: float) -> bool:
+    """Whether a number of two digits or more is a right one, rounded to the digits that it has."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return False
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int) or len(digits) < 2 or abs(exponent) > 300:
+        return False
+    half = 0.5 * 10.0**exponent
+    return float(number) - half <= high and low <= float(number) + half
+
+
+def _numbers(text: str, values: Mapping[str, Value], *, percentage: bool) -> list[float]:
+    """What a text may mean: its value; for `50%` the 50 as well where that may be a percentage; `1,25` is 1.25."""
     if len(text) > LONGEST_EXPRESSION:
         return []
+    commas = [text.replace(",", ".")] if _DECIMAL_COMMA.fullmatch(text) else []
     if not re.search(r"[A-Za-z]\w*\(", text):  # a comma in max(1,200) does not separate thousands
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
-    readings = [text, text.removesuffix("%")] if percentage and text.endswith("%") else [text]
+    readings = [text, *commas, *([text.removesuffix("%")] if percentage and text.endswith("%") else [])]
     numbers = []
     for reading in readings:
         with suppress(ArithmeticFault):

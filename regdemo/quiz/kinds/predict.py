@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +17,12 @@ from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, rea
 from regdemo.quiz.parts import SHOW, Parts
 
 _OUTPUT = re.compile(r"\S+ output\b")
-_NUMBER = r"[-+]?(?:(?:[0-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])|[-+]?(?:nan|inf)\b"
+_NUMBER = r"(?<![\w)\]])[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])"
+_TOKEN = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>\w+(?:\.\w*)*)|(?P<sign>[^\w\s,'\"])")
 _SIZE = re.compile(r"(?:torch\.)?Size\(\[([0-9, ]*)\]\)")
-_VALUE = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>True|False|None)\b|(?P<bracket>[\[\]()])|(?P<gap>[\s,]+)")
+_CONSTANTS = {"true", "false", "none", "nan", "inf"}  # read with capitals or without
 # Python's own library, and the others that readers know.
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "scipy", "sklearn", "torch"}
-_WORD = re.compile(r"\w+(?:\.\w*)*|[^\w\s]")
 _SHOWN = re.compile(r"^(?:```|~~~)\S+ show\b[^\n]*\n(.*?)^(?:```|~~~)", re.MULTILINE | re.DOTALL)
 
 
@@ -33,7 +32,7 @@ class PredictKind(CardKind):
     name = "predict"
     precedence = 60
     prompt = "output"
-    allowed = "What the program prints. Spaces don't count; several lines may be typed as one."
+    allowed = "What the program prints. Space, commas and quotes don't count; several lines may be typed as one."
     skeleton = """\
 ## {id}: What is printed?
 
@@ -75,7 +74,7 @@ Why it is printed.
         }
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By value where both are numbers, lists and tuples, else by text; space does not count. See `same_output`."""
+        """Numbers by value, the rest by its words and signs; space does not count. See `same_output`."""
         if not response:
             raise UnreadableAnswer("an empty answer: type what the program prints, a space for each new line")
         if same_output(response, asked.output):
@@ -99,15 +98,16 @@ KIND = PredictKind()
 def same_output(response: str, output: str) -> bool:
     """Whether a response says what a program prints.
 
-    Numbers, lists and tuples are compared by value, everything else by its words and signs; space does not count. A
-    size may be told as a tuple or a list.
+    Numbers are compared by value, all else by its words and signs. Space, commas and quotes do not count, nor do the
+    capitals of True, False, None, nan and inf. A size may be told as a tuple or a list.
 
-    >>> same_output("[1.11,0,nan]", "[1.11, 0.0, nan]"), same_output("0.", "0.0"), same_output("a b", "ab")
+    >>> same_output("[1.11,0,NaN]", "[1.11, 0.0, nan]"), same_output("x: 0.5", "x: 0.50"), same_output("a b", "ab")
     (True, True, False)
     >>> same_output("(2, 3)", "torch.Size([2, 3])"), same_output("[2, 3]", "torch.Size([2, 3])")
     (True, True)
     """
-    return any(_same(one, other) for one in _with_plain_sizes(response) for other in _with_plain_sizes(output))
+    ours, theirs = map(_with_plain_sizes, (response, output))
+    return any(_tokens(one) == _tokens(other) for one in ours for other in theirs)
 
 
 def _with_plain_sizes(text: str) -> list[str]:
@@ -115,28 +115,15 @@ def _with_plain_sizes(text: str) -> list[str]:
     return [text, _SIZE.sub(r"(\1)", text), _SIZE.sub(r"[\1]", text)] if _SIZE.search(text) else [text]
 
 
-def _same(response: str, output: str) -> bool:
-    one, other = _values(response), _values(output)
-    if one is not None and other is not None:
-        return one == other
-    return _WORD.findall(response) == _WORD.findall(output)
-
-
-def _values(text: str) -> list[str | float] | None:
-    """The numbers, words and brackets of a text, or None if it has anything else. nan is written as a word: it equals
-    itself here."""
+def _tokens(text: str) -> list[str | float]:
+    """The numbers, words and signs of a text."""
     found: list[str | float] = []
-    end = 0
-    while end < len(text):
-        token = _VALUE.match(text, end)
-        if not token:
-            return None
-        end = token.end()
+    for token in _TOKEN.finditer(text):
+        word = token[0].lower()
         if token["number"]:
-            number = float(token["number"].replace("_", ""))
-            found.append("nan" if math.isnan(number) else number)
-        elif not token["gap"]:
-            found.append(token[0])
+            found.append(float(token[0].replace("_", "")))
+        else:
+            found.append(word if word in _CONSTANTS else token[0])
     return found
 
 
