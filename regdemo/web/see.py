@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -46,6 +46,11 @@ def link(command: str) -> Link | None:
     if name in ("compare", "combine"):
         return Link(command, f"/compare?{urlencode(_training(name, words), doseq=True)}")
     return Link(command, "/demos") if name == "list" else None
+
+
+def links(commands: Iterable[str]) -> list[Link]:
+    """The pages of those commands that have one."""
+    return [found for command in commands if (found := link(command))]
 
 
 def _demo_query(demo: catalog.Demo, words: Sequence[str]) -> str | None:

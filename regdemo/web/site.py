@@ -172,6 +172,12 @@ def entered(request: Request) -> str:
     return ";".join(sent["gap"]) if "gap" in sent else field(request, "response")
 
 
+def own_grade(request: Request) -> tuple[int | None, list[int]]:
+    """The learner's own grade of an answer, and the places of the key points that it made."""
+    rating = whole(field(request, "rating"), 1, 4)
+    return rating, [int(place) for place in form(request).get("made", []) if place.isdecimal()]
+
+
 def names(values: Iterable[str]) -> tuple[str, ...]:
     """The names in a field that may be sent several times, and may hold several at once, with commas between."""
     return tuple(word.strip() for each in values for word in each.split(",") if word.strip())

@@ -32,7 +32,7 @@ def routes(site: Site) -> list[Route]:
             letters=LETTERS,
             flagged=await site.in_practice(site.desk.flagged, found),
             follow_ups=site.bank.known(found.follow_ups),
-            see=[link for command in asked.see_it if (link := see.link(command))],
+            see=see.links(asked.see_it),
         )
 
     async def topic(request: Request) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -12,119 +11,115 @@ from starlette.routing import Route
 from regdemo.errors import ArgumentError
 from regdemo.quiz import interview, progress
 from regdemo.quiz.cards import LETTERS
-from regdemo.quiz.grading import UnreadableAnswer
-from regdemo.quiz.session import Reply, StaleQuestion
+from regdemo.quiz.session import Reply
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import intervals
-from regdemo.web.site import Site, entered, field, form, names, see_other, whole
+from regdemo.web.pages.quiz import QuestionForm, intervals
+from regdemo.web.site import Site, entered, field, form, names, own_grade, see_other, whole
+
+
+class _MockPages:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.desk = site.desk
+        self.on_question = QuestionForm(site, "/mock", self.look, "This is where the interview is.")
+
+    def standing(self) -> dict[str, Any]:
+        mock = self.desk.mock
+        question = mock.question if mock else None
+        left = mock.time_left if mock else None
+        return {
+            "mock": mock,
+            "question": question,
+            "ungraded": self.desk.ungraded(),
+            "left": int(left.total_seconds()) if left else 0,
+            "flagged": self.desk.flagged(question.card) if question else False,
+        }
+
+    async def look(self, request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
+        if "new" in request.query_params:
+            await self.site.in_practice(self.desk.leave_mock)
+        values = await self.site.in_practice(self.standing)
+        mock, question, ungraded = values["mock"], values["question"], values["ungraded"]
+        if mock is None:
+            template, more = "mock_start.html", self.choices()
+        elif question:
+            template, more = (
+                "mock_question.html",
+                {
+                    "title": f"Mock · question {question.number}",
+                    "draft": draft,
+                    "chained": any(note.name == "FOLLOW_UP" for note in question.notes),
+                },
+            )
+        elif ungraded:
+            template, more = "mock_grade.html", self.to_grade(mock.replies, ungraded)
+        else:
+            template, more = "scorecard.html", scorecard(mock.replies)
+        return self.site.page(
+            request, template, status, here="/mock", problem=problem, letters=LETTERS, **values, **more
+        )
+
+    def choices(self) -> dict[str, Any]:
+        return {
+            "title": "Mock interview",
+            "topics": sorted({card.topic for card in self.site.bank.cards if card.askable}),
+            "levels": ("screen", "onsite", "deep dive", "staff"),
+        }
+
+    def to_grade(self, replies: list[Reply], ungraded: list[Reply]) -> dict[str, Any]:
+        reply = ungraded[0]
+        total = sum(one.question.card.kind == "recall" for one in replies)
+        return {
+            "title": "Mock · grade your answers",
+            "reply": reply,
+            "number": total - len(ungraded) + 1,
+            "total": total,
+            "outcome": reply.outcome,
+            "intervals": intervals(self.site, reply.outcome.grades),
+            "suggested": None,
+        }
+
+    async def start(self, request: Request) -> Response:
+        minutes = whole(field(request, "minutes"), 1, 600) or 20
+        limit = whole(field(request, "limit"), 1, 1_000)
+        topics, tags = (names(form(request).get(name, [])) for name in ("topic", "tag"))
+        await self.site.in_practice(self.desk.start_mock, minutes, limit, topics, tags)
+        return see_other("/mock")
+
+    async def answer(self, request: Request) -> Response:
+        sure = whole(field(request, "sure"), 0, 100)
+        share = None if sure is None else sure / 100
+        return await self.on_question(request, self.desk.answer_mock, entered(request), share)
+
+    async def skip(self, request: Request) -> Response:
+        return await self.on_question(request, self.desk.skip_mock)
+
+    async def undo(self, request: Request) -> Response:
+        await self.site.in_practice(self.desk.undo_mock)
+        return see_other("/mock")
+
+    async def end(self, request: Request) -> Response:
+        await self.site.in_practice(self.desk.end_mock)
+        return see_other("/mock")
+
+    async def grade(self, request: Request) -> Response:
+        rating, made = own_grade(request)
+        try:
+            await self.site.in_practice(self.desk.grade_mock, field(request, "review"), rating, made)
+        except ArgumentError as error:
+            return await self.look(request, str(error), 422)
+        return see_other("/mock")
 
 
 def routes(site: Site) -> list[Route]:
     """`/mock` and its forms."""
-    desk = site.desk
-
-    async def look(request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
-        def gather() -> dict[str, Any]:
-            mock = desk.mock
-            question = mock.question if mock else None
-            left = mock.time_left if mock else None
-            return {
-                "mock": mock,
-                "question": question,
-                "ungraded": desk.ungraded(),
-                "left": int(left.total_seconds()) if left else 0,
-                "flagged": desk.flagged(question.card) if question else False,
-            }
-
-        if "new" in request.query_params:
-            await site.in_practice(desk.leave_mock)
-        values = await site.in_practice(gather)
-        common: dict[str, Any] = {"here": "/mock", "problem": problem, "letters": LETTERS, **values}
-        if values["mock"] is None:
-            cards = [card for card in site.bank.cards if card.askable]
-            return site.page(
-                request,
-                "mock_start.html",
-                status,
-                title="Mock interview",
-                topics=sorted({card.topic for card in cards}),
-                levels=("screen", "onsite", "deep dive", "staff"),
-                **common,
-            )
-        if question := values["question"]:
-            return site.page(
-                request,
-                "mock_question.html",
-                status,
-                title=f"Mock · question {question.number}",
-                draft=draft,
-                chained=any(note.name == "FOLLOW_UP" for note in question.notes),
-                **common,
-            )
-        if values["ungraded"]:
-            reply = values["ungraded"][0]
-            graded = sum(one.question.card.kind == "recall" for one in values["mock"].replies)
-            return site.page(
-                request,
-                "mock_grade.html",
-                status,
-                title="Mock · grade your answers",
-                reply=reply,
-                number=graded - len(values["ungraded"]) + 1,
-                total=graded,
-                outcome=reply.outcome,
-                intervals=intervals(site, reply.outcome.grades),
-                suggested=None,
-                **common,
-            )
-        return site.page(
-            request, "scorecard.html", status, title="Mock · score card", **common, **scorecard(values["mock"].replies)
-        )
-
-    async def start(request: Request) -> Response:
-        minutes = whole(field(request, "minutes"), 1, 600) or 20
-        limit = whole(field(request, "limit"), 1, 1_000)
-        topics, tags = (names(form(request).get(name, [])) for name in ("topic", "tag"))
-        await site.in_practice(desk.start_mock, minutes, limit, topics, tags)
-        return see_other("/mock")
-
-    async def on_question(request: Request, act: Callable[..., None], *arguments: Any) -> Response:
-        """Do something with the question of the form's token, then show the next; or the question as it is."""
-        try:
-            await site.in_practice(act, field(request, "token"), *arguments)
-        except UnreadableAnswer as error:
-            return await look(request, str(error), 422, entered(request))
-        except StaleQuestion as error:
-            return await look(request, f"This form is out of date: {error}. This is where the interview is.", 409)
-        return see_other("/mock")
-
-    async def answer(request: Request) -> Response:
-        sure = whole(field(request, "sure"), 0, 100)
-        return await on_question(request, desk.answer_mock, entered(request), None if sure is None else sure / 100)
-
-    async def skip(request: Request) -> Response:
-        return await on_question(request, desk.skip_mock)
-
-    async def undo(request: Request) -> Response:
-        await site.in_practice(desk.undo_mock)
-        return see_other("/mock")
-
-    async def end(request: Request) -> Response:
-        await site.in_practice(desk.end_mock)
-        return see_other("/mock")
-
-    async def grade(request: Request) -> Response:
-        rating = whole(field(request, "rating"), 1, 4)
-        made = [int(place) for place in form(request).get("made", []) if place.isdecimal()]
-        try:
-            await site.in_practice(desk.grade_mock, field(request, "review"), rating, made)
-        except ArgumentError as error:
-            return await look(request, str(error), 422)
-        return see_other("/mock")
-
-    posts = {"start": start, "answer": answer, "skip": skip, "undo": undo, "end": end, "grade": grade}
+    page = _MockPages(site)
+    posts = {
+        "start": page.start, "answer": page.answer, "skip": page.skip, "undo": page.undo, "end": page.end,
+        "grade": page.grade,
+    }  # fmt: skip
     return [
-        Route("/mock", look),
+        Route("/mock", page.look),
         *(Route(f"/mock/{name}", function, methods=["POST"]) for name, function in posts.items()),
     ]
 
@@ -138,6 +133,7 @@ def scorecard(replies: list[Reply]) -> dict[str, Any]:
         points = [(one.stated, one.right, *progress.wilson(one.right, one.answers)) for one in found.bins]
         plot = pictures.plot(points, "how sure you were", "how often right", "Sure against right, with 95% intervals")
     return {
+        "title": "Mock · score card",
         "replies": replies,
         "right": score.right,
         "topics": score.topics,

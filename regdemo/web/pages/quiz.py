@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
@@ -16,190 +17,194 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
-from regdemo.quiz.session import Question, Session, StaleQuestion
+from regdemo.quiz.session import Question, StaleQuestion
 from regdemo.web import see
 from regdemo.web.desk import AnsweredQuestion, Wanted
-from regdemo.web.site import Site, entered, field, form, names, see_other, whole
+from regdemo.web.site import Site, entered, field, form, names, own_grade, see_other, whole
 from regdemo.words import from_now, in_short
 
 
-def routes(site: Site) -> list[Route]:
-    """`/quiz` and its forms."""
-    desk = site.desk
+@dataclass(frozen=True)
+class QuestionForm:
+    """A form on the question in view. page: shows it again, with what went wrong; current: says which one that is."""
 
-    async def look(request: Request) -> Response:
+    site: Site
+    address: str
+    page: Callable[..., Awaitable[Response]]
+    current: str
+
+    async def __call__(self, request: Request, act: Callable[..., str | None], *arguments: Any) -> Response:
+        """Do something with the question of the form's token, then show what came of it; or the question as it is."""
+        try:
+            answered = await self.site.in_practice(act, field(request, "token"), *arguments)
+        except UnreadableAnswer as error:
+            return await self.page(request, str(error), 422, entered(request))
+        except StaleQuestion as error:
+            return await self.page(request, f"This form is out of date: {error}. {self.current}", 409)
+        return see_other(f"{self.address}?{urlencode({'after': answered})}" if answered else self.address)
+
+
+class _QuizPages:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.desk = site.desk
+        self.on_question = QuestionForm(site, "/quiz", self.question_page, "This is the current card.")
+
+    async def look(self, request: Request) -> Response:
         query = request.query_params
         if "after" in query:
-            answered = await site.in_practice(desk.answered.get, query["after"])
+            answered = await self.site.in_practice(self.desk.answered.get, query["after"])
             if answered:
-                return await outcome_page(request, answered)
-        if desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
-            return await begin(request)
-        return await question_page(request)
+                return await self.outcome_page(request, answered)
+        if self.desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
+            return await self.begin(request)
+        return await self.question_page(request)
 
-    async def begin(request: Request) -> Response:
+    async def begin(self, request: Request) -> Response:
         query = request.query_params
-        cards = [card for card in site.bank.cards if card.askable]
-        chosen = {name: names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")}
-        counts = await site.in_practice(desk.today)
-        return site.page(
+        cards = [card for card in self.site.bank.cards if card.askable]
+        counts = await self.site.in_practice(self.desk.today)
+        return self.site.page(
             request,
             "quiz_start.html",
             title="Quiz",
             here="/quiz",
-            chosen=chosen,
+            chosen={name: names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")},
             topics=sorted({card.topic for card in cards}),
             kinds=[name for name in kinds.kind_names() if name != "code"],
             tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
             counts=counts,
-            running=desk.quiz is not None and desk.quiz.question is not None,
+            running=self.desk.quiz is not None and self.desk.quiz.question is not None,
             flagged="flagged" in query,
             cram="cram" in query,
-            notice=await site.in_practice(desk.say_once),
+            notice=await self.site.in_practice(self.desk.say_once),
         )
 
-    async def start(request: Request) -> Response:
+    async def start(self, request: Request) -> Response:
         sent = form(request)
-        limit = whole(field(request, "limit"), 1, 10_000)
         wanted = Wanted(
             ids=names(sent.get("ids", [])),
             topics=names(sent.get("topic", [])),
             kinds=names(sent.get("kind", [])),
             tags=names(sent.get("tag", [])),
+            limit=whole(field(request, "limit"), 1, 10_000),
             new=whole(field(request, "new"), 0, 10_000),
-            limit=limit,
             cram="cram" in sent,
             flagged="flagged" in sent,
         )
-        await site.in_practice(desk.start, wanted)
+        await self.site.in_practice(self.desk.start, wanted)
         return see_other("/quiz")
 
-    async def question_page(
-        request: Request, problem: str = "", status: int = 200, draft: str | None = None
-    ) -> Response:
-        def gather() -> dict[str, Any]:
-            quiz = desk.session()
-            question = quiz.question
-            flagged = bool(question) and desk.flagged(question.card) if question else False
-            return {
-                "quiz": quiz,
-                "question": question,
-                "flagged": flagged,
-                "draft": desk.drafts.get(question.review_id, "") if question and draft is None else draft or "",
-                "notice": desk.say_once(),
-                "counts": desk.today() if question is None else None,
-            }
+    def in_view(self, draft: str | None) -> dict[str, Any]:
+        quiz = self.desk.session()
+        question = quiz.question
+        return {
+            "quiz": quiz,
+            "question": question,
+            "flagged": self.desk.flagged(question.card) if question else False,
+            "draft": self.desk.drafts.get(question.review_id, "") if question and draft is None else draft or "",
+            "notice": self.desk.say_once(),
+            "counts": self.desk.today() if question is None else None,
+        }
 
-        values = await site.in_practice(gather)
-        quiz, question = values["quiz"], values["question"]
+    async def question_page(
+        self, request: Request, problem: str = "", status: int = 200, draft: str | None = None
+    ) -> Response:
+        values = await self.site.in_practice(self.in_view, draft)
+        question = values["question"]
+        common = {"here": "/quiz", "problem": problem, **values}
         if question is None:
-            return site.page(
-                request, "quiz_end.html", status, title="Quiz · done", here="/quiz", problem=problem, **values
-            )
-        return site.page(
+            return self.site.page(request, "quiz_end.html", status, title="Quiz · done", **common)
+        place = _place(question)
+        return self.site.page(
             request,
             "question.html",
             status,
-            title=f"Quiz · {_place(quiz, question)}",
-            here="/quiz",
-            place=_place(quiz, question),
+            title=f"Quiz · {place}",
+            place=place,
             total=question.number + question.left,
-            problem=problem,
             letters=LETTERS,
-            **values,
+            **common,
         )
 
-    async def outcome_page(request: Request, answered: AnsweredQuestion) -> Response:
-        def gather() -> dict[str, Any]:
-            quiz = desk.session()
-            card, outcome = answered.question.card, answered.outcome
-            open_ = outcome.verdict is AnswerVerdict.UNGRADED
-            suggested = Rating.GOOD if open_ and not outcome.key_points else None
-            return {
-                "quiz": quiz,
-                "flagged": desk.flagged(card),
-                "notice": desk.say_once(),
-                "follow_ups": [site.bank.find(id) for id in outcome.follow_ups],
-                "more": quiz.question is not None,
-                "suggested": suggested,
-            }
+    def after(self, answered: AnsweredQuestion) -> dict[str, Any]:
+        quiz = self.desk.session()
+        return {
+            "quiz": quiz,
+            "flagged": self.desk.flagged(answered.question.card),
+            "notice": self.desk.say_once(),
+            "follow_ups": [self.site.bank.find(id) for id in answered.outcome.follow_ups],
+            "more": quiz.question is not None,
+        }
 
+    async def outcome_page(self, request: Request, answered: AnsweredQuestion) -> Response:
         outcome, question = answered.outcome, answered.question
-        values = await site.in_practice(gather)
+        values = await self.site.in_practice(self.after, answered)
         open_ = outcome.verdict is AnswerVerdict.UNGRADED
-        return site.page(
+        return self.site.page(
             request,
             "grade.html" if open_ else "outcome.html",
             title=f"Quiz · {outcome.verdict.value if not open_ else 'your grade'}",
             here="/quiz",
             question=question,
             outcome=outcome,
-            place=_place(values["quiz"], question) if question.number else question.card.id,
+            place=_place(question) if question.number else question.card.id,
             total=question.number + question.left,
             verdict=outcome.verdict_text,
-            when=when(site, outcome),
-            intervals=intervals(site, outcome.grades),
-            see=[found for command in outcome.see_it if (found := see.link(command))],
+            when=when(self.site, outcome),
+            intervals=intervals(self.site, outcome.grades),
+            suggested=Rating.GOOD if open_ and not outcome.key_points else None,
+            see=see.links(outcome.see_it),
             **values,
         )
 
-    async def on_question(request: Request, act: Callable[..., str | None], *arguments: Any) -> Response:
-        """Do something with the question of the form's token, then show what came of it; or the question as it is."""
-        try:
-            answered = await site.in_practice(act, field(request, "token"), *arguments)
-        except UnreadableAnswer as error:
-            return await question_page(request, str(error), 422, entered(request))
-        except StaleQuestion as error:
-            return await question_page(request, f"This form is out of date: {error}. This is the current card.", 409)
-        return see_other(f"/quiz?{urlencode({'after': answered})}" if answered else "/quiz")
+    async def answer(self, request: Request) -> Response:
+        return await self.on_question(request, self.desk.answer, entered(request))
 
-    async def answer(request: Request) -> Response:
-        return await on_question(request, desk.answer, entered(request))
+    async def rate(self, request: Request) -> Response:
+        return await self.on_question(request, self.desk.rate, *own_grade(request), field(request, "response"))
 
-    async def rate(request: Request) -> Response:
-        rating = whole(field(request, "rating"), 1, 4)
-        made = [int(place) for place in form(request).get("made", []) if place.isdecimal()]
-        return await on_question(request, desk.rate, rating, made, field(request, "response"))
+    async def skip(self, request: Request) -> Response:
+        return await self.on_question(request, self.desk.skip)
 
-    async def skip(request: Request) -> Response:
-        return await on_question(request, desk.skip)
+    async def hint(self, request: Request) -> Response:
+        return await self.on_question(request, self.desk.hint, entered(request))
 
-    async def hint(request: Request) -> Response:
-        return await on_question(request, desk.hint, entered(request))
-
-    async def undo(request: Request) -> Response:
-        await site.in_practice(desk.undo, field(request, "shown"))
+    async def undo(self, request: Request) -> Response:
+        await self.site.in_practice(self.desk.undo, field(request, "shown"))
         return see_other("/quiz")
 
-    async def follow(request: Request) -> Response:
-        await site.in_practice(desk.follow_up, field(request, "id"))
+    async def follow(self, request: Request) -> Response:
+        await self.site.in_practice(self.desk.follow_up, field(request, "id"))
         return see_other("/quiz")
 
-    async def flag(request: Request) -> Response:
-        await site.in_practice(desk.flag, field(request, "id"))
+    async def flag(self, request: Request) -> Response:
+        await self.site.in_practice(self.desk.flag, field(request, "id"))
         back = field(request, "back")
         return see_other(back if back.startswith(("/quiz", "/cards/")) else "/quiz")
 
-    async def suggest(request: Request) -> Response:
-        made = len(set(request.query_params.getlist("made")))
+    async def suggest(self, request: Request) -> Response:
+        query = request.query_params
+        token, made = query.get("token", ""), len(set(query.getlist("made")))
         try:
-            choices, suggested = await site.in_practice(desk.suggest, request.query_params.get("token", ""), made)
+            choices, suggested = await self.site.in_practice(self.desk.suggest, token, made)
         except ArgumentError:
             return Response(status_code=204)
-        return HTMLResponse(
-            site.templates.get_template("grades.html").render(
-                intervals=intervals(site, choices), suggested=suggested, made=made
-            )
-        )
+        given = intervals(self.site, choices)
+        return self.site.page(request, "grades.html", intervals=given, suggested=suggested, made=made)
 
+
+def routes(site: Site) -> list[Route]:
+    """`/quiz` and its forms."""
+    page = _QuizPages(site)
     posts = {
-        "start": start, "answer": answer, "rate": rate, "skip": skip, "hint": hint, "undo": undo, "next": follow,
-        "flag": flag,
+        "start": page.start, "answer": page.answer, "rate": page.rate, "skip": page.skip, "hint": page.hint,
+        "undo": page.undo, "next": page.follow, "flag": page.flag,
     }  # fmt: skip
     return [
-        Route("/quiz", look),
-        Route("/quiz/start", begin),
-        Route("/quiz/suggest", suggest),
+        Route("/quiz", page.look),
+        Route("/quiz/start", page.begin),
+        Route("/quiz/suggest", page.suggest),
         *(Route(f"/quiz/{name}", function, methods=["POST"]) for name, function in posts.items()),
     ]
 
@@ -219,5 +224,5 @@ def when(site: Site, outcome: Outcome) -> str:
     return f"It comes again {from_now(outcome.due - site.now())}." if outcome.due else ""
 
 
-def _place(quiz: Session, question: Question) -> str:
+def _place(question: Question) -> str:
     return f"{question.number} of {question.number + question.left}"
