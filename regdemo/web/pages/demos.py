@@ -19,33 +19,34 @@ from regdemo.web.site import Site
 from regdemo.web.workroom import Superseded, WorkError
 
 
-def routes(site: Site) -> list[Route]:
-    """`/demos`, `/demos/NAME` and its report alone."""
+class _DemoPages:
+    def __init__(self, site: Site) -> None:
+        self.site = site
 
-    async def every(request: Request) -> Response:
+    async def every(self, request: Request) -> Response:
         groups = [(place, list(here)) for place, here in groupby(catalog.demos(), lambda entry: entry.acts_on)]
-        return site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
+        return self.site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
 
-    async def one(request: Request) -> Response:
+    async def one(self, request: Request) -> Response:
         demo = find_demo(request.path_params["name"])
         problem, status = "", 200
         try:
             values = controls.parsed(demo, request.query_params)
         except ArgumentError as error:
             problem, status, values = str(error), 400, controls.parsed(demo, {})
-        meant = _is_meant(request, demo, values)
-        tab = site.new_tab()
+        meant = self.is_meant(request, demo, values)
+        tab = self.site.new_tab()
         report = None
         if not meant:
             problem = "This address brings a text of its own. Look at it, then press Run if that is what you want."
-        elif site.demos.warm and not problem:
+        elif self.site.demos.warm and not problem:
             try:
-                report, _ = await site.demos.run(tab, "demo", demo.stem, values)
+                report, _ = await self.site.demos.run(tab, "demo", demo.stem, values)
             except (WorkError, Superseded) as error:
                 problem = str(error)
         else:
-            site.demos.warm_up()
-        return site.page(
+            self.site.demos.warm_up()
+        return self.site.page(
             request,
             "demo.html",
             status,
@@ -56,70 +57,60 @@ def routes(site: Site) -> list[Route]:
             problem=problem,
             tab=tab,
             waits=meant,
-            **about(site, demo.stem, report, values),
+            **about(self.site, demo.stem, report, values),
         )
 
-    async def report(request: Request) -> Response:
+    async def report(self, request: Request, small: bool = False) -> Response:
+        """The report alone; small: its first picture alone, which stays away where nobody asked for a text."""
         demo = find_demo(request.path_params["name"])
+        tab = request.query_params.get("tab", "")[:40]
         try:
             values = controls.parsed(demo, request.query_params)
-            if not _is_meant(request, demo, values):
+            if not self.is_meant(request, demo, values):
+                if small:
+                    return Response(status_code=204)
                 raise ArgumentError("this form is from another start of the server: reload the page, then press Run")
-            ran, seconds = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
+            ran, seconds = await self.site.demos.run(tab, "demo", demo.stem, values)
         except Superseded:
             return Response(status_code=204)
         except (ArgumentError, WorkError) as error:
-            text = site.templates.get_template("problem.html").render(problem=str(error))
-            return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
-        response = site.page(request, "report.html", **about(site, demo.stem, ran, values))
-        query = urlencode(controls.changed(demo, values))
-        response.headers["HX-Replace-Url"] = f"/demos/{demo.name}{f'?{query}' if query else ''}"
-        response.headers["Server-Timing"] = f"compute;dur={1000 * seconds:.1f}"
-        return response
-
-    async def next_to_card(request: Request) -> Response:
-        """A demo's slider and first picture, for the side of a card."""
-        demo = find_demo(request.path_params["name"])
-        values = controls.parsed(demo, request.query_params)
-        site.demos.warm_up()
-        return site.page(
-            request,
-            "see.html",
-            demo=demo,
-            controls=controls.controls(demo, values),
-            tab=site.new_tab(),
-            report=None,
-        )
-
-    async def small_report(request: Request) -> Response:
-        demo = find_demo(request.path_params["name"])
-        try:
-            values = controls.parsed(demo, request.query_params)
-            if not _is_meant(request, demo, values):
-                return Response(status_code=204)
-            ran, _ = await site.demos.run(request.query_params.get("tab", "")[:40], "demo", demo.stem, values)
-        except Superseded:
-            return Response(status_code=204)
-        except (ArgumentError, WorkError) as error:
-            text = site.templates.get_template("problem.html").render(problem=str(error))
+            text = self.site.templates.get_template("problem.html").render(problem=str(error))
             return HTMLResponse(text, headers={"HX-Retarget": "#problem", "HX-Reswap": "outerHTML"})
         query = urlencode(controls.changed(demo, values))
         address = f"/demos/{demo.name}{f'?{query}' if query else ''}"
-        return site.page(request, "see_report.html", report=reports.drawn(ran), address=address)
+        if small:
+            return self.site.page(request, "see_report.html", report=reports.drawn(ran), address=address)
+        response = self.site.page(request, "report.html", **about(self.site, demo.stem, ran, values))
+        response.headers["HX-Replace-Url"] = address
+        response.headers["Server-Timing"] = f"compute;dur={1000 * seconds:.1f}"
+        return response
 
-    def _is_meant(request: Request, demo: catalog.Demo, values: dict[str, Any]) -> bool:
+    async def next_to_card(self, request: Request) -> Response:
+        """A demo's slider and first picture, for the side of a card."""
+        demo = find_demo(request.path_params["name"])
+        values = controls.parsed(demo, request.query_params)
+        self.site.demos.warm_up()
+        shown, tab = controls.controls(demo, values), self.site.new_tab()
+        return self.site.page(request, "see.html", demo=demo, controls=shown, tab=tab, report=None)
+
+    async def small_report(self, request: Request) -> Response:
+        return await self.report(request, small=True)
+
+    def is_meant(self, request: Request, demo: catalog.Demo, values: dict[str, Any]) -> bool:
         """Whether a form of ours was sent, or nothing is asked but numbers: a text may name a model to be loaded."""
-        texts = [
-            name for name, (kind, _, default) in demo.parameters.items() if kind is str and values[name] != default
-        ]
-        return not texts or (request.query_params.get("tab", "") in site.tabs)
+        text = any(kind is str and values[name] != default for name, (kind, _, default) in demo.parameters.items())
+        return not text or request.query_params.get("tab", "") in self.site.tabs
 
+
+def routes(site: Site) -> list[Route]:
+    """`/demos`, `/demos/NAME` and its report alone; `/see/NAME`, the same next to a card."""
+    page = _DemoPages(site)
     return [
-        Route("/demos", every),
-        Route("/demos/{name}", one),
-        Route("/demos/{name}/report", report),
-        Route("/see/{name}", next_to_card),
-        Route("/see/{name}/report", small_report),
+        Route("/demos", page.every),
+        Route("/demos/{name}", page.one),
+        Route("/demos/{name}/report", page.report),
+        Route("/see/{name}", page.next_to_card),
+        Route("/see/{name}/report", page.small_report),
     ]
 
 
