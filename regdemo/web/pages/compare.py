@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError, FileError
@@ -22,12 +22,12 @@ from regdemo.web.site import field as sent_field
 from regdemo.web.workroom import Superseded, WorkError
 
 COMPARISONS_FOLDER = "comparisons"
-MOST_SEEDS = 64  # networks per arm, in a page
+SEEDS = (int(choices.SEEDS.low), 64)  # from and to, networks per arm, in a page
 TASK_NAMES = ("mnist1d", "digits", "text")
 
 
 @dataclass
-class Training:
+class _Training:
     """What runs, or ran last."""
 
     words: str = ""
@@ -40,18 +40,21 @@ class Training:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
         return self.task is not None and not self.task.done()
 
+    def count(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
 
-def routes(site: Site) -> list[Route]:
-    """`/compare`, its forms and what it found."""
-    training = Training()
-    folder = site.home / COMPARISONS_FOLDER
 
-    async def look(request: Request) -> Response:
+class _ComparePages:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.folder = site.home / COMPARISONS_FOLDER
+        self.training = _Training()
+
+    async def look(self, request: Request) -> Response:
         query = request.query_params
-        return site.page(
+        return self.site.page(
             request,
             "compare.html",
             title="Compare",
@@ -61,50 +64,25 @@ def routes(site: Site) -> list[Route]:
             chosen=[name for name in query.getlist("arms") if name in techniques.TECHNIQUES],
             combine="combine" in query,
             task=query.get("task", TASK_NAMES[0]),
-            training=training,
-            seeds=(int(choices.SEEDS.low), MOST_SEEDS),
-            kept=await asyncio.to_thread(kept.every, folder),
+            training=self.training,
+            seeds=SEEDS,
+            kept=await asyncio.to_thread(kept.every, self.folder),
         )
 
-    async def start(request: Request) -> Response:
-        if training.running:
+    async def start(self, request: Request) -> Response:
+        if self.training.running:
             return see_other("/compare")
-        sent = form(request)
-        arms = [name for name in sent.get("arms", []) if name in techniques.TECHNIQUES]
-        combine, task = "combine" in sent, sent_field(request, "task", TASK_NAMES[0])
-        if task not in TASK_NAMES:
-            raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASK_NAMES)}")
-        if combine and not 2 <= len(arms) <= 5:
-            raise ArgumentError(f"{len(arms)} techniques cannot be combined: tick from 2 to 5")
-        if not arms:
-            raise ArgumentError("no technique is ticked: tick one at least")
-        options: dict[str, Any] = {"task": task}
-        for name, low, high in (
-            ("seeds", int(choices.SEEDS.low), MOST_SEEDS),
-            ("epochs", 1, 2_000),
-            ("seed", 0, 2**31),
-        ):
-            if (value := whole(sent_field(request, name), low, high)) is not None:
-                options[name] = value
-        values, words = _values(arms, sent_field(request, "values"))
-        command = "combine" if combine else "compare"
-        training.words = " ".join(
-            ["regdemo", command, *arms, *words, *(f"--{name} {value}" for name, value in options.items())]
-        )
-        training.done = training.total = 0
-        training.problem = training.result = ""
-        training.stopped = False
-        training.task = asyncio.create_task(train(command, arms, {**options, **values}))
+        command, arms, options, words = asked(request)
+        self.training = _Training(words)
+        self.training.task = asyncio.create_task(self.train(command, arms, options))
         return see_other("/compare#training")
 
-    async def train(command: str, arms: list[str], options: dict[str, Any]) -> None:
-        def progress(done: int, total: int) -> None:
-            training.done, training.total = done, total
-
+    async def train(self, command: str, arms: list[str], options: dict[str, Any]) -> None:
+        training = self.training
         try:
-            (report, stopped), _ = await site.lab.run("lab", command, arms, options, progress=progress)
+            (report, stopped), _ = await self.site.lab.run("lab", command, arms, options, progress=training.count)
             training.stopped = stopped
-            training.result = await asyncio.to_thread(kept.keep, folder, training.words, report, site.now())
+            training.result = await asyncio.to_thread(kept.keep, self.folder, training.words, report, self.site.now())
         except Superseded:
             training.problem = "It was stopped before there was anything to show."
         except WorkError as error:
@@ -112,22 +90,22 @@ def routes(site: Site) -> list[Route]:
         except FileError as error:
             training.problem = f"The result could not be kept: {error}"
 
-    async def stop(request: Request) -> Response:
-        site.lab.stop("lab")
+    async def stop(self, request: Request) -> Response:
+        self.site.lab.stop("lab")
         return see_other("/compare#training")
 
-    async def progress(request: Request) -> Response:
-        if not training.running:
+    async def progress(self, request: Request) -> Response:
+        if not self.training.running:
             return Response(status_code=204, headers={"HX-Redirect": "/compare"})
-        return HTMLResponse(site.templates.get_template("progress.html").render(training=training))
+        return self.site.page(request, "progress.html", training=self.training)
 
-    async def result(request: Request) -> Response:
+    async def result(self, request: Request) -> Response:
         names = [request.path_params["name"], *request.query_params.getlist("with")][:3]
-        found = [one for name in names if (one := await asyncio.to_thread(kept.read, folder, name))]
+        found = [one for name in names if (one := await asyncio.to_thread(kept.read, self.folder, name))]
         if not found:
             raise HTTPException(404)
-        others = [each for each in await asyncio.to_thread(kept.every, folder) if each.name not in names]
-        return site.page(
+        others = [each for each in await asyncio.to_thread(kept.every, self.folder) if each.name not in names]
+        return self.site.page(
             request,
             "comparison.html",
             title=f"Compare · {found[0].words.removeprefix('regdemo ')}",
@@ -136,18 +114,43 @@ def routes(site: Site) -> list[Route]:
             others=others,
         )
 
-    async def remove(request: Request) -> Response:
-        await asyncio.to_thread(kept.remove, folder, request.path_params["name"])
+    async def remove(self, request: Request) -> Response:
+        await asyncio.to_thread(kept.remove, self.folder, request.path_params["name"])
         return see_other("/compare")
 
+
+def routes(site: Site) -> list[Route]:
+    """`/compare`, its forms and what it found."""
+    page = _ComparePages(site)
     return [
-        Route("/compare", look),
-        Route("/compare/start", start, methods=["POST"]),
-        Route("/compare/stop", stop, methods=["POST"]),
-        Route("/compare/progress", progress),
-        Route("/compare/{name}", result),
-        Route("/compare/{name}/remove", remove, methods=["POST"]),
+        Route("/compare", page.look),
+        Route("/compare/start", page.start, methods=["POST"]),
+        Route("/compare/stop", page.stop, methods=["POST"]),
+        Route("/compare/progress", page.progress),
+        Route("/compare/{name}", page.result),
+        Route("/compare/{name}/remove", page.remove, methods=["POST"]),
     ]
+
+
+def asked(request: Request) -> tuple[str, list[str], dict[str, Any], str]:
+    """What a form asks for: the command, its arms and options, and all of it as typed. Raises ArgumentError."""
+    sent = form(request)
+    arms = [name for name in sent.get("arms", []) if name in techniques.TECHNIQUES]
+    combine, task = "combine" in sent, sent_field(request, "task", TASK_NAMES[0])
+    if task not in TASK_NAMES:
+        raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASK_NAMES)}")
+    if combine and not 2 <= len(arms) <= 5:
+        raise ArgumentError(f"{len(arms)} techniques cannot be combined: tick from 2 to 5")
+    if not arms:
+        raise ArgumentError("no technique is ticked: tick one at least")
+    options: dict[str, Any] = {"task": task}
+    for name, low, high in (("seeds", *SEEDS), ("epochs", 1, 2_000), ("seed", 0, 2**31)):
+        if (value := whole(sent_field(request, name), low, high)) is not None:
+            options[name] = value
+    values, words = _values(arms, sent_field(request, "values"))
+    command = "combine" if combine else "compare"
+    typed = ["regdemo", command, *arms, *words, *(f"--{name} {value}" for name, value in options.items())]
+    return command, arms, {**options, **values}, " ".join(typed)
 
 
 def _values(arms: list[str], text: str) -> tuple[dict[str, list[float]], list[str]]:
