@@ -56,15 +56,14 @@ class Judging:
 
     async def __call__(self, kata: Kata, text: str) -> Verdict:
         """A verdict. The code that it is on reads neither the decks, nor the history, nor the other katas."""
+        return await asyncio.get_running_loop().run_in_executor(self._turn, self._check, kata, text)
 
-        def work() -> Verdict:
-            if self._judge is None:
-                site = self._site
-                hidden = [site.bank_path or decks.bundled(), site.home, files.absolute(site.folder)]
-                self._judge = judge.Judge(hidden, weaker=True)
-            return self._judge.check(kata, text)
-
-        return await asyncio.get_running_loop().run_in_executor(self._turn, work)
+    def _check(self, kata: Kata, text: str) -> Verdict:
+        if self._judge is None:
+            site = self._site
+            hidden = [site.bank_path or decks.bundled(), site.home, files.absolute(site.folder)]
+            self._judge = judge.Judge(hidden, weaker=True)
+        return self._judge.check(kata, text)
 
     def close(self) -> None:
         """End the judge's process."""
@@ -73,53 +72,59 @@ class Judging:
         self._turn.shutdown(wait=False, cancel_futures=True)
 
 
-def routes(site: Site) -> list[Route]:
-    """`/katas` and its forms."""
-    judged: dict[str, JudgedText] = {}
+class _KataPages:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.judging = Judging(site)
+        self.judged: dict[str, JudgedText] = {}
 
-    def known() -> dict[str, Kata]:
-        return kata_cards.katas(site.bank.cards)
+    def known(self) -> dict[str, Kata]:
+        return kata_cards.katas(self.site.bank.cards)
 
-    def found(request: Request) -> Kata:
-        one = known().get(request.path_params["name"])
+    def found(self, request: Request) -> Kata:
+        one = self.known().get(request.path_params["name"])
         if one is None:
             raise HTTPException(404)
         return one
 
-    def file(one: Kata) -> Path:
-        return site.folder / f"{one.name}.py"
+    def file(self, one: Kata) -> Path:
+        return self.site.folder / f"{one.name}.py"
 
-    async def every(request: Request) -> Response:
-        def gather() -> list[dict[str, Any]]:
-            rows = []
-            for one in known().values():
-                reviews = site.desk.history.reviews(one.card.id)
-                due = schedule.replay(reviews)[one.card.id].due if reviews else None
-                state = record.progress(one, reviews, site.folder).value
-                waits = from_now(due - site.now()) if due else ""
-                rows.append({"kata": one, "state": state, "due": waits, "task": one.card.question.partition("\n")[0]})
-            return rows
+    def lacking(self) -> list[str]:
+        lacking = sandbox.missing()
+        return lacking if lacking and not record.accepted(self.site.home, lacking) else []
 
-        rows = await site.in_practice(gather)
-        return site.page(request, "katas.html", title="Katas", here="/katas", rows=rows, missing=lacking())
+    def rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for one in self.known().values():
+            reviews = self.site.desk.history.reviews(one.card.id)
+            due = schedule.replay(reviews)[one.card.id].due if reviews else None
+            state = record.progress(one, reviews, self.site.folder).value
+            waits = from_now(due - self.site.now()) if due else ""
+            rows.append({"kata": one, "state": state, "due": waits, "task": one.card.question.partition("\n")[0]})
+        return rows
+
+    async def every(self, request: Request) -> Response:
+        rows = await self.site.in_practice(self.rows)
+        return self.site.page(request, "katas.html", title="Katas", here="/katas", rows=rows, missing=self.lacking())
+
+    def seen_so_far(self, one: Kata) -> dict[str, Any]:
+        reviews = self.site.desk.history.reviews(one.card.id)
+        shown = record.hints_shown(self.site.home, one)
+        return {
+            "hints": one.card.hints[:shown],
+            "more_hints": len(one.card.hints) > shown,
+            "open": record.is_open(reviews),
+        }
 
     async def one_page(
-        request: Request, one: Kata, *, text: str | None = None, problem: str = "", status: int = 200
+        self, request: Request, one: Kata, *, text: str | None = None, problem: str = "", status: int = 200
     ) -> Response:
-        def gather() -> dict[str, Any]:
-            reviews = site.desk.history.reviews(one.card.id)
-            shown = record.hints_shown(site.home, one)
-            return {
-                "hints": one.card.hints[:shown],
-                "more_hints": len(one.card.hints) > shown,
-                "open": record.is_open(reviews),
-            }
-
-        seen = files.saved_at(file(one))
-        held = files.read(one, site.folder) if seen else one.starter
-        names = list(known())
+        seen = files.saved_at(self.file(one))
+        held = files.read(one, self.site.folder) if seen else one.starter
+        names = list(self.known())
         place = names.index(one.name)
-        return site.page(
+        return self.site.page(
             request,
             "kata.html",
             status,
@@ -129,85 +134,80 @@ def routes(site: Site) -> list[Route]:
             text=held if text is None else text,
             held=held,
             seen=seen,
-            file=file(one),
-            judged=judged.get(one.name),
+            file=self.file(one),
+            judged=self.judged.get(one.name),
             problem=problem,
             follow="follow" in request.query_params,
             following=names[(place + 1) % len(names)],
-            missing=lacking(),
-            **await site.in_practice(gather),
+            missing=self.lacking(),
+            **await self.site.in_practice(self.seen_so_far, one),
         )
 
-    def lacking() -> list[str]:
-        lacking = sandbox.missing()
-        return lacking if lacking and not record.accepted(site.home, lacking) else []
+    async def one(self, request: Request) -> Response:
+        return await self.one_page(request, self.found(request))
 
-    async def one(request: Request) -> Response:
-        return await one_page(request, found(request))
+    async def judge(self, one: Kata, text: str) -> None:
+        verdict = await self.judging(one, text)
+        self.judged[one.name] = JudgedText(verdict, await self.site.in_practice(self.keep, one, verdict, text))
 
-    judging = Judging(site)
+    def keep(self, one: Kata, verdict: Verdict, text: str) -> str:
+        site = self.site
+        saved = record.save(site.home, site.desk.history, one, verdict, text, site.now())
+        if saved:
+            return f"Saved as {saved.rating.title}. It comes again {from_now(saved.due - site.now())}."
+        return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
 
-    async def judge_and_keep(one: Kata, text: str) -> None:
-        found = await judging(one, text)
-
-        def keep() -> str:
-            saved = record.save(site.home, site.desk.history, one, found, text, site.now())
-            if saved:
-                return f"Saved as {saved.rating.title}. It comes again {from_now(saved.due - site.now())}."
-            return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
-
-        judged[one.name] = JudgedText(found, await site.in_practice(keep))
-
-    async def check(request: Request) -> Response:
-        one, text, seen = found(request), field(request, "source"), field(request, "seen")
-        if lacking():
+    async def check(self, request: Request) -> Response:
+        one, text, seen = self.found(request), field(request, "source"), field(request, "seen")
+        if self.lacking():
             return see_other("/katas")
         if len(text.encode()) > files.LARGEST_CODE:
-            return await one_page(request, one, text=text, problem="This is too long for a kata.", status=413)
-        now = files.saved_at(file(one))
-        if now and str(now) != seen and files.read(one, site.folder) != text:
+            return await self.one_page(request, one, text=text, problem="This is too long for a kata.", status=413)
+        file = self.file(one)
+        now = files.saved_at(file)
+        if now and str(now) != seen and files.read(one, self.site.folder) != text:
             problem = "The file was saved in another editor since this page was loaded: choose which text to keep."
-            return await one_page(request, one, text=text, problem=problem, status=409)
+            return await self.one_page(request, one, text=text, problem=problem, status=409)
         try:
-            site.folder.mkdir(parents=True, exist_ok=True)
-            storage.atomic_write(file(one), text if text.endswith("\n") else f"{text}\n")
+            self.site.folder.mkdir(parents=True, exist_ok=True)
+            storage.atomic_write(file, text if text.endswith("\n") else f"{text}\n")
         except OSError as error:
-            raise FileError(f"{file(one)} cannot be written ({error.strerror}): choose another --dir") from error
-        await judge_and_keep(one, text)
+            raise FileError(f"{file} cannot be written ({error.strerror}): choose another --dir") from error
+        await self.judge(one, text)
         return see_other(f"/katas/{one.name}#verdict")
 
-    async def follow(request: Request) -> Response:
+    async def follow(self, request: Request) -> Response:
         """Asked each second while a file is followed: judges it when it was saved."""
-        one = found(request)
-        seen = files.saved_at(file(one))
-        if lacking() or not seen or str(seen) == field(request, "seen"):
+        one = self.found(request)
+        seen = files.saved_at(self.file(one))
+        if self.lacking() or not seen or str(seen) == field(request, "seen"):
             return Response(status_code=204)
-        await judge_and_keep(one, files.read(one, site.folder))
+        await self.judge(one, files.read(one, self.site.folder))
         return Response(status_code=204, headers={"HX-Redirect": f"/katas/{one.name}?follow=1"})
 
-    async def hint(request: Request) -> Response:
-        one = found(request)
-        record.next_hint(site.home, one)
+    async def hint(self, request: Request) -> Response:
+        one = self.found(request)
+        record.next_hint(self.site.home, one)
         return see_other(f"/katas/{one.name}")
 
-    async def give_up(request: Request) -> Response:
-        one = found(request)
+    async def give_up(self, request: Request) -> Response:
+        one, site = self.found(request), self.site
         await site.in_practice(lambda: record.give_up(site.home, site.desk.history, one, site.now()))
         return see_other(f"/katas/{one.name}/solution")
 
-    async def accept(request: Request) -> Response:
-        record.accept(site.home, sandbox.missing())
+    async def accept(self, request: Request) -> Response:
+        record.accept(self.site.home, sandbox.missing())
         return see_other("/katas")
 
-    async def solution(request: Request) -> Response:
-        one = found(request)
-        reviews = await site.in_practice(site.desk.history_of, one.card.id)
+    async def solution(self, request: Request) -> Response:
+        one = self.found(request)
+        reviews = await self.site.in_practice(self.site.desk.history_of, one.card.id)
         if not record.is_open(reviews):
             return see_other(f"/katas/{one.name}")
-        mine = files.read(one, site.folder) if files.saved_at(file(one)) else one.starter
+        mine = files.read(one, self.site.folder) if files.saved_at(self.file(one)) else one.starter
         before, after = mine.splitlines(), one.solution.splitlines()
         lines = [*unified_diff(before, after, n=max(len(before), len(after)), lineterm="")][3:]
-        return site.page(
+        return self.site.page(
             request,
             "solution.html",
             title=f"Kata · {one.name} · solution",
@@ -216,11 +216,15 @@ def routes(site: Site) -> list[Route]:
             diff=reports.diff("\n".join(lines)) if lines else "",
         )
 
-    posts = {"check": check, "follow": follow, "hint": hint, "give-up": give_up}
+
+def routes(site: Site) -> list[Route]:
+    """`/katas` and its forms."""
+    page = _KataPages(site)
+    posts = {"check": page.check, "follow": page.follow, "hint": page.hint, "give-up": page.give_up}
     return [
-        Route("/katas", every),
-        Route("/katas/accept", accept, methods=["POST"]),
-        Route("/katas/{name}", one),
-        Route("/katas/{name}/solution", solution),
+        Route("/katas", page.every),
+        Route("/katas/accept", page.accept, methods=["POST"]),
+        Route("/katas/{name}", page.one),
+        Route("/katas/{name}/solution", page.solution),
         *(Route(f"/katas/{{name}}/{name}", function, methods=["POST"]) for name, function in posts.items()),
     ]
