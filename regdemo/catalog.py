@@ -30,6 +30,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
@@ -268,12 +269,14 @@ def pitfalls() -> tuple[Pitfall, ...]:
     return tuple(sorted(found, key=lambda pitfall: (order.index(pitfall.technique.stem), pitfall.stem)))
 
 
+def by_place() -> dict[str, list[Demo]]:
+    """The demos by where their techniques act."""
+    return {place: list(here) for place, here in groupby(demos(), lambda demo: demo.acts_on)}
+
+
 def stems_by_place() -> dict[str, list[str]]:
     """Where techniques act, each with the stems of its demos: names for several topics of the bank."""
-    found: dict[str, list[str]] = {}
-    for each in demos():
-        found.setdefault(each.acts_on, []).append(each.stem)
-    return found
+    return {place: [demo.stem for demo in here] for place, here in by_place().items()}
 
 
 def demo(name: str) -> Demo:

@@ -105,7 +105,7 @@ class Commands(TyperGroup):
                 formatter.write_dl([(name, entry.line) for name, entry in entries])
         with formatter.section("Demos, by where the technique acts (`regdemo list` says what each does)"):
             column, width = " " * formatter.current_indent, max(map(len, catalog.PLACES)) + 2
-            for place, demos in groupby(catalog.demos(), lambda demo: demo.acts_on):
+            for place, demos in catalog.by_place().items():
                 # Not `write_dl`, which would break a name at its hyphen.
                 formatter.write(
                     fill(

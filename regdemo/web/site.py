@@ -7,7 +7,7 @@ import random
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from regdemo import __version__
 from regdemo.errors import ArgumentError
@@ -151,6 +151,13 @@ class Site:
             csrf=request.scope.get("form_code", ""), path=request.url.path, **values
         )
         return HTMLResponse(text, status, background=then)
+
+    async def measured(self, report: Callable[[Request], Awaitable[Response]], request: Request) -> str:
+        """A report to be put into its page; nothing while torch is being loaded, and the page then asks for it."""
+        if self.demos.warm:
+            return bytes((await report(request)).body).decode()
+        self.demos.warm_up()
+        return ""
 
 
 def form(request: Request) -> dict[str, list[str]]:

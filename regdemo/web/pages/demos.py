@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,8 +23,7 @@ class _DemoPages:
         self.site = site
 
     async def every(self, request: Request) -> Response:
-        groups = [(place, list(here)) for place, here in groupby(catalog.demos(), lambda entry: entry.acts_on)]
-        return self.site.page(request, "demos.html", title="Demos", here="/demos", groups=groups)
+        return self.site.page(request, "demos.html", title="Demos", here="/demos", groups=catalog.by_place().items())
 
     async def one(self, request: Request) -> Response:
         demo = find_demo(request.path_params["name"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo import diagnoses
@@ -18,22 +18,19 @@ def routes(site: Site) -> list[Route]:
 
     async def one(request: Request) -> Response:
         name = find_run(request)
-        measured = await report(request) if site.demos.warm else None
-        if not measured:
-            site.demos.warm_up()
         return site.page(
             request,
             "diagnosis.html",
             title=diagnoses.names()[name],
-            measured=bytes(measured.body).decode() if measured else "",
+            measured=await site.measured(report, request),
         )
 
-    async def report(request: Request) -> HTMLResponse:
+    async def report(request: Request) -> Response:
         name = find_run(request)
         try:
             ran, _ = await site.demos.run(f"diagnosis {name} {request.scope['form_code']}", "diagnosis", name)
         except (WorkError, Superseded) as error:
-            return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
+            return site.page(request, "problem.html", problem=str(error) or "stopped")
         return site.page(
             request,
             "diagnosis_report.html",

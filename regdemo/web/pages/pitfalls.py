@@ -6,7 +6,7 @@ from itertools import groupby
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo import catalog
@@ -25,25 +25,22 @@ def routes(site: Site) -> list[Route]:
 
     async def one(request: Request) -> Response:
         pitfall = find_pitfall(request.path_params["name"])
-        measured = await report(request) if site.demos.warm else None
-        if not measured:
-            site.demos.warm_up()
         return site.page(
             request,
             "pitfall.html",
             title=pitfall.title,
             here="/pitfalls",
             pitfall=pitfall,
-            measured=bytes(measured.body).decode() if measured else "",
+            measured=await site.measured(report, request),
         )
 
-    async def report(request: Request) -> HTMLResponse:
+    async def report(request: Request) -> Response:
         pitfall = find_pitfall(request.path_params["name"])
         asker = f"pitfall {pitfall.name} {request.scope['form_code']}"
         try:
             ran, _ = await site.demos.run(asker, "pitfall", pitfall.name, 0)
         except (WorkError, Superseded) as error:
-            return HTMLResponse(site.templates.get_template("problem.html").render(problem=str(error) or "stopped"))
+            return site.page(request, "problem.html", problem=str(error) or "stopped")
         first, last = (next(b for b in blocks if isinstance(b, Code)) for blocks in (ran.blocks, ran.picture))
         fixed = "\n".join(line[1:] for line in last.source.splitlines() if not line.startswith("-"))
         return site.page(

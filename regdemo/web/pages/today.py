@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -44,7 +43,7 @@ def routes(site: Site) -> list[Route]:
             "today.html",
             title="Today",
             here="/",
-            groups=[(place, list(here)) for place, here in groupby(catalog.demos(), lambda entry: entry.acts_on)],
+            groups=catalog.by_place().items(),
             then=BackgroundTask(warm_up),
             **await site.in_practice(gather),
         )
