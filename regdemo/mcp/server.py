@@ -107,164 +107,150 @@ def refusing(tool: Tool_) -> Tool_:
     return call  # type: ignore[return-value]
 
 
-def build(desk: McpDesk) -> Server:
-    """The server over one learner's desk."""
-    server = Server("regdemo", version=__version__, instructions=INSTRUCTIONS)
-    turn = anyio.Lock()
+class Tools:
+    """What an assistant may call or read, over one learner's desk."""
 
-    async def work(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    def __init__(self, desk: McpDesk) -> None:
+        self._desk = desk
+        self._turn = anyio.Lock()
+
+    async def _work(self, function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         """Run what takes a while in another thread, one at a time."""
-        async with turn:
+        async with self._turn:
             return await anyio.to_thread.run_sync(function, *arguments)
 
-    @server.tool()
-    @refusing
-    async def next_question(topic: Topic = "", level: Level = "", kind: Kind = "") -> dict[str, Any]:
+    async def next_question(self, topic: Topic = "", level: Level = "", kind: Kind = "") -> dict[str, Any]:
         """Get the next question to ask, without its answer. Call it first, and again after each graded answer."""
-        return desk.next_question(topic, level, kind)
+        return self._desk.next_question(topic, level, kind)
 
-    @server.tool()
-    @refusing
-    async def submit_answer(token: Token, response: Response, sure: Sure = None) -> dict[str, Any]:
+    async def submit_answer(self, token: Token, response: Response, sure: Sure = None) -> dict[str, Any]:
         """Record the learner's answer. Call it as soon as the learner has answered, before you say anything about it.
 
         Returns the verdict, the reason and the next due date; for a recall question the key points and the model
         answer, to be graded with grade_recall; in a mock interview only that it was recorded. The same token twice is
         recorded once.
         """
-        return desk.submit_answer(token, response, sure)
+        return self._desk.submit_answer(token, response, sure)
 
-    @server.tool()
-    @refusing
     async def grade_recall(
+        self,
         token: Token,
         made: Annotated[list[str], Field(max_length=26, description="Letters of the key points that were made.")],
     ) -> dict[str, Any]:
         """Grade a recorded recall answer: which key points did the learner make? Quote the words that made each one."""
-        return desk.grade_recall(token, made)
+        return self._desk.grade_recall(token, made)
 
-    @server.tool()
-    @refusing
-    async def skip(token: Token) -> dict[str, Any]:
+    async def skip(self, token: Token) -> dict[str, Any]:
         """Go on without an answer, when the learner wants to pass."""
-        return desk.skip(token)
+        return self._desk.skip(token)
 
-    @server.tool()
-    @refusing
-    async def hint(token: Token) -> dict[str, Any]:
+    async def hint(self, token: Token) -> dict[str, Any]:
         """Give the next hint of the current question, when the learner asks for one. Each lowers the best grade."""
-        return desk.hint(token)
+        return self._desk.hint(token)
 
-    @server.tool()
-    @refusing
-    async def undo() -> dict[str, Any]:
+    async def undo(self) -> dict[str, Any]:
         """Take the last answer back, when the learner disagrees with its grade. Its question comes next."""
-        return desk.undo()
+        return self._desk.undo()
 
-    @server.tool()
-    @refusing
-    async def start_mock(minutes: Minutes = 20, topic: Topic = "", level: Level = "") -> dict[str, Any]:
+    async def start_mock(self, minutes: Minutes = 20, topic: Topic = "", level: Level = "") -> dict[str, Any]:
         """Begin a mock interview: a clock, follow-ups, no feedback until finish_mock."""
-        return desk.start_mock(minutes, topic, level)
+        return self._desk.start_mock(minutes, topic, level)
 
-    @server.tool()
-    @refusing
-    async def finish_mock() -> dict[str, Any]:
+    async def finish_mock(self) -> dict[str, Any]:
         """End the mock interview and get its score card. Grade what it lists in to_grade, then call it once more."""
-        return desk.finish_mock()
+        return self._desk.finish_mock()
 
-    @server.tool(name="search")
-    @refusing
     async def look_up(
+        self,
         words: Annotated[str, Field(max_length=500, description="Words to look for.")],
         most: Annotated[int, Field(ge=1, le=50, description="How many hits.")] = 10,
     ) -> dict[str, Any]:
         """Find demos, cards, katas, pitfalls and sections of the guide by words, when you need a name."""
-        return desk.search(words, most)
+        return self._desk.search(words, most)
 
-    @server.tool()
-    @refusing
-    async def list_demos() -> dict[str, Any]:
+    async def list_demos(self) -> dict[str, Any]:
         """List the demos by where their technique acts, each with what it shows."""
         return {"demos": [{"name": one.name, "acts_on": one.acts_on, "what": one.what} for one in catalog.demos()]}
 
-    @server.tool()
-    @refusing
-    async def run_demo(name: Name, parameters: dict[str, Any] | None = None, seed: Seed = 0) -> dict[str, Any]:
+    async def run_demo(self, name: Name, parameters: dict[str, Any] | None = None, seed: Seed = 0) -> dict[str, Any]:
         """Run a demo and get its report: what to say, claims with measurements, tables. Call it to prove a number."""
-        return await work(desk.run_demo, name, parameters or {}, seed)
+        return await self._work(self._desk.run_demo, name, parameters or {}, seed)
 
-    @server.tool()
-    @refusing
-    async def show_pitfall(name: Name) -> dict[str, Any]:
+    async def show_pitfall(self, name: Name) -> dict[str, Any]:
         """Run a wrong snippet that is copied everywhere next to its fix, when the learner makes that mistake."""
-        return await work(desk.show_pitfall, name)
+        return await self._work(self._desk.show_pitfall, name)
 
-    @server.tool()
-    @refusing
-    async def list_katas() -> dict[str, Any]:
+    async def list_katas(self) -> dict[str, Any]:
         """List the katas, each with its task and its starter code."""
-        return desk.katas()
+        return self._desk.katas()
 
-    @server.tool()
-    @refusing
-    async def check_code(name: Name, source: Source) -> dict[str, Any]:
+    async def check_code(self, name: Name, source: Source) -> dict[str, Any]:
         """Judge the learner's code for a kata in a sandbox: which test fails, with what was measured."""
-        return await work(desk.check_code, name, source)
+        return await self._work(self._desk.check_code, name, source)
 
-    @server.tool()
-    @refusing
-    async def plan() -> dict[str, Any]:
+    async def plan(self) -> dict[str, Any]:
         """What is due today, and the plan up to the learner's interview. Call it at the beginning."""
-        return desk.plan()
+        return self._desk.plan()
 
-    @server.tool()
-    @refusing
-    async def stats() -> dict[str, Any]:
+    async def stats(self) -> dict[str, Any]:
         """What the learner knows, what is due and what is weak, to choose a topic."""
-        return desk.stats()
+        return self._desk.stats()
 
-    @server.resource("regdemo://guide", mime_type="text/markdown")
-    def guide() -> str:
-        """The study guide: question 18 in three lengths, and the map of the field."""
-        return search.guide().read_text("utf-8")
-
-    @server.resource("regdemo://decks", mime_type="application/json")
-    def decks() -> str:
+    def decks(self) -> str:
         """Every card's topic, id and question, without answers."""
-        rows = [{"topic": topic, "id": id, "question": question} for topic, id, question in desk.headings()]
+        rows = [{"topic": topic, "id": id, "question": question} for topic, id, question in self._desk.headings()]
         return json.dumps(rows, ensure_ascii=False)
 
-    @server.resource("regdemo://reports", mime_type="application/json")
-    def reports() -> str:
+    def reports(self) -> str:
         """The reports of the demos and pitfalls that were run since the server began, the latest first."""
-        return json.dumps(desk.reports, ensure_ascii=False)
+        return json.dumps(self._desk.reports, ensure_ascii=False)
 
-    @server.prompt()
-    def interview(minutes: str = "20", level: str = "onsite") -> str:
-        """A mock interview of some minutes at a level: screen, onsite, deep dive or staff."""
-        return (
-            f"Interview me on regularization for {minutes} minutes at the level {level}. Call start_mock, ask each "
-            "question of next_question aloud, wait for my answer, ask how sure I am in percent, and submit it. Say "
-            "nothing about right or wrong until finish_mock. Then grade my recall answers point by point, quoting my "
-            "words for each point that you grant, and go through the score card with me."
-        )
 
-    @server.prompt()
-    def teach(technique: str) -> str:
-        """Teach a technique with its demo."""
-        return (
-            f"Teach me {technique} for an interview. Run its demo with run_demo, show me what was measured, change one "
-            "parameter and let me predict what happens before you run it again. Then ask me two questions on it with "
-            "next_question."
-        )
+def guide() -> str:
+    """The study guide: question 18 in three lengths, and the map of the field."""
+    return search.guide().read_text("utf-8")
 
-    @server.prompt()
-    def review() -> str:
-        """Go over what went wrong."""
-        return (
-            "Look at my stats, choose what is weakest, and ask me about it with next_question. After each answer "
-            "explain what I left out, run the demo under see_it, and ask me to say it again in my own words."
-        )
 
+def interview(minutes: str = "20", level: str = "onsite") -> str:
+    """A mock interview of some minutes at a level: screen, onsite, deep dive or staff."""
+    return (
+        f"Interview me on regularization for {minutes} minutes at the level {level}. Call start_mock, ask each "
+        "question of next_question aloud, wait for my answer, ask how sure I am in percent, and submit it. Say "
+        "nothing about right or wrong until finish_mock. Then grade my recall answers point by point, quoting my "
+        "words for each point that you grant, and go through the score card with me."
+    )
+
+
+def teach(technique: str) -> str:
+    """Teach a technique with its demo."""
+    return (
+        f"Teach me {technique} for an interview. Run its demo with run_demo, show me what was measured, change one "
+        "parameter and let me predict what happens before you run it again. Then ask me two questions on it with "
+        "next_question."
+    )
+
+
+def review() -> str:
+    """Go over what went wrong."""
+    return (
+        "Look at my stats, choose what is weakest, and ask me about it with next_question. After each answer "
+        "explain what I left out, run the demo under see_it, and ask me to say it again in my own words."
+    )
+
+
+def build(desk: McpDesk) -> Server:
+    """The server over one learner's desk."""
+    server = Server("regdemo", version=__version__, instructions=INSTRUCTIONS)
+    tools = Tools(desk)
+    for tool in (
+        tools.next_question, tools.submit_answer, tools.grade_recall, tools.skip, tools.hint, tools.undo,
+        tools.start_mock, tools.finish_mock, tools.look_up, tools.list_demos, tools.run_demo, tools.show_pitfall,
+        tools.list_katas, tools.check_code, tools.plan, tools.stats,
+    ):  # fmt: skip
+        server.add_tool(refusing(tool), name="search" if tool == tools.look_up else None)
+    server.resource("regdemo://guide", mime_type="text/markdown")(guide)
+    server.resource("regdemo://decks", mime_type="application/json")(tools.decks)
+    server.resource("regdemo://reports", mime_type="application/json")(tools.reports)
+    for prompt in (interview, teach, review):
+        server.prompt()(prompt)
     return server
