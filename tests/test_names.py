@@ -1,4 +1,4 @@
-"""Names: a public class has one meaning in the whole package, and what scripts import is there."""
+"""Names and lengths: a class has one meaning in the package, what scripts import is there, functions are short."""
 
 import ast
 import io
@@ -67,3 +67,19 @@ def test_a_constant_that_a_docstring_or_comment_names_exists():
         for word in CAPITALS.findall("\n".join(prose)):
             said[word].add(file.relative_to(root).as_posix())
     assert {word: sorted(files) for word, files in said.items() if word not in named} == {}
+
+
+def functions(folder):
+    """Every function below a folder of the package, with its number of lines without the docstring."""
+    for file in sorted((ROOT / "regdemo" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = (ast.get_docstring(node, clean=False) or "").splitlines()
+                yield f"{file.stem}.{node.name}", node.end_lineno - node.lineno + 1 - len(docstring)
+
+
+@pytest.mark.parametrize("folder", ["demos", "mcp", "pitfalls", "web"])
+def test_no_function_is_longer_than_60_lines_without_its_docstring(folder):
+    found = list(functions(folder))
+    assert found
+    assert [name for name, lines in found if lines > 60] == []

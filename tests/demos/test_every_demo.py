@@ -1,6 +1,5 @@
 """What holds for every demo, those to come included."""
 
-import ast
 import json
 import pkgutil
 import random
@@ -55,15 +54,6 @@ def report_of(demo, **seed):
 def ranges(demo):
     """Each parameter's name, its range and its default."""
     return [(name, allowed, default) for name, (_, allowed, default) in demo.parameters.items()]
-
-
-def functions():
-    """Every function of the demos and pitfalls, with its number of lines without the docstring."""
-    for path in [*(ROOT / "regdemo" / "demos").glob("*.py"), *(ROOT / "regdemo" / "pitfalls").glob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                docstring = (ast.get_docstring(node, clean=False) or "").splitlines()
-                yield f"{path.stem}.{node.name}", node.end_lineno - node.lineno + 1 - len(docstring)
 
 
 def as_bytes(report):
@@ -188,10 +178,6 @@ def test_the_docstring_goes_on_after_its_title(demo):
     assert title.endswith(".")
     assert blank == ""
     assert rest
-
-
-def test_no_function_of_a_demo_or_pitfall_is_longer_than_60_lines_without_its_docstring():
-    assert [name for name, lines in functions() if lines > 60] == []
 
 
 @each(DEMOS)
