@@ -41,6 +41,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, Range, Words, range_of
 from regdemo.report import Code, Report, Text
+from regdemo.text import line_diff
 
 PLACES = (
     "inputs",
@@ -221,7 +222,7 @@ class Pitfall(Listing):
             wrong_answer=self.wrong_answer,
             cards=list(self.cards),
             picture=[
-                Code("The fix", _difference(broken, fixed), "diff", f"More: `{self.technique.command}`"),
+                Code("The fix", line_diff(broken, fixed), "diff", f"More: `{self.technique.command}`"),
             ],
         )
 
@@ -336,12 +337,6 @@ def _listing(path: Path) -> Listing:
         if not head.get(name):
             raise FileError(f"{place} has no {name}: write it above the first function, without computing it")
     return Listing(path.stem, title, head["__doc__"], head["SAY"], head["WRONG_ANSWER"], tuple(head["CARDS"]))
-
-
-def _difference(broken: str, fixed: str) -> str:
-    """Every line of both: those that go, those that come, those that stay."""
-    before, after = broken.splitlines(), fixed.splitlines()
-    return "\n".join([*difflib.unified_diff(before, after, n=len(before), lineterm="")][3:])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ what is there. What comes in is filtered where it comes in; a message is filtere
 
 from __future__ import annotations
 
+from difflib import unified_diff
 from functools import cache
 from unicodedata import category
 
@@ -51,3 +52,13 @@ def _shown(char: str) -> str:
     if kind == "Cn" and 0xFDD0 <= ord(char) <= 0xFDEF:
         return _REPLACEMENT
     return "" if kind == "Cf" else char
+
+
+def line_diff(before: str, after: str) -> str:
+    r"""Every line of two texts: those that go, those that come, those that stay. Empty where they are the same.
+
+    >>> line_diff("a\nb", "a\nc")
+    ' a\n-b\n+c'
+    """
+    old, new = before.splitlines(), after.splitlines()
+    return "\n".join([*unified_diff(old, new, n=len(old) + len(new), lineterm="")][3:])

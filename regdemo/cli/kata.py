@@ -377,7 +377,7 @@ def diff(
 ) -> None:
     """Your file against the reference, line by line, once you have passed or given up."""
     one = desk.reveal(name, give_up)
-    mine = files.read(one, desk.folder).replace(one.file.removesuffix(one.starter), "").splitlines(keepends=True)
+    mine = one.code_of(files.read(one, desk.folder)).splitlines(keepends=True)
     lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{desk.file(one)}", "the reference"))
     if lines:
         desk.page.text(f"```diff\n{''.join(lines)}```")

@@ -48,6 +48,10 @@ class Kata:
         task = f"{self.card.id}: {self.card.question.strip()}\n\nTo judge it: regdemo kata check {self.name}\n"
         return f'{"r" if chr(92) in task else ""}"""{task.replace(chr(34) * 3, chr(39) * 3)}"""\n\n{self.starter}'
 
+    def code_of(self, text: str) -> str:
+        """What a file holds below the task."""
+        return text.replace(self.file.removesuffix(self.starter), "", 1)
+
     def is_untouched(self, text: str) -> bool:
         """Whether a file is still the starter, with the task above it or without."""
         return text.replace("\r\n", "\n") in (self.file, self.starter)

@@ -37,10 +37,10 @@ WEAK_TOPICS = 3  # topics that are named
 class Wanted:
     """What a session is to ask, as its form says it."""
 
-    ids: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    ids: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    tags: Sequence[str] = ()
     new: int | None = None
     limit: int | None = None
     cram: bool = False

@@ -7,7 +7,7 @@ import random
 import re
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -183,11 +183,6 @@ def own_grade(request: Request) -> tuple[int | None, list[int]]:
     """The learner's own grade of an answer, and the places of the key points that it made."""
     rating = whole(field(request, "rating"), 1, 4)
     return rating, [int(place) for place in form(request).get("made", []) if place.isdecimal()]
-
-
-def names(values: Iterable[str]) -> tuple[str, ...]:
-    """The names in a field that may be sent several times, and may hold several at once, with commas between."""
-    return tuple(word.strip() for each in values for word in each.split(",") if word.strip())
 
 
 def see_other(address: str) -> RedirectResponse:

@@ -107,6 +107,7 @@ def test_a_file_begins_with_the_whole_task_and_is_python(kata):
     assert kata.is_untouched(kata.file)
     assert kata.is_untouched(kata.starter)
     assert not kata.is_untouched(kata.solution)
+    assert kata.code_of(kata.file) == kata.code_of(kata.starter) == kata.starter
 
 
 def judged(what, state, test="", named="test_a"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from regdemo.errors import FileError
 from regdemo.kata import files, judge, record, sandbox
 from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
+from regdemo.text import line_diff
 from regdemo.web import reports
 from regdemo.web.site import Site, field, see_other
 from regdemo.words import from_now
@@ -205,15 +205,14 @@ class _KataPages:
         if not record.is_open(reviews):
             return see_other(f"/katas/{one.name}")
         mine = files.read(one, self.site.folder) if files.saved_at(self.file(one)) else one.starter
-        before, after = mine.splitlines(), one.solution.splitlines()
-        lines = [*unified_diff(before, after, n=max(len(before), len(after)), lineterm="")][3:]
+        changes = line_diff(one.code_of(mine), one.solution)
         return self.site.page(
             request,
             "solution.html",
             title=f"Kata · {one.name} · solution",
             here="/katas",
             kata=one,
-            diff=reports.diff("\n".join(lines)) if lines else "",
+            diff=reports.diff(changes) if changes else "",
         )
 
 

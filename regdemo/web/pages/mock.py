@@ -9,12 +9,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import interview, progress
+from regdemo.quiz import interview, progress, selection
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.session import Reply
 from regdemo.web import pictures, see
-from regdemo.web.pages.quiz import QuestionForm, intervals
-from regdemo.web.site import Site, entered, field, form, names, own_grade, see_other, whole
+from regdemo.web.pages.quiz import QuestionForm
+from regdemo.web.site import Site, entered, field, form, own_grade, see_other, whole
 
 
 class _MockPages:
@@ -32,7 +32,6 @@ class _MockPages:
             "question": question,
             "ungraded": self.desk.ungraded(),
             "left": int(left.total_seconds()) if left else 0,
-            "flagged": self.desk.flagged(question.card) if question else False,
         }
 
     async def look(self, request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
@@ -63,7 +62,7 @@ class _MockPages:
         return {
             "title": "Mock interview",
             "topics": sorted({card.topic for card in self.site.bank.cards if card.askable}),
-            "levels": ("screen", "onsite", "deep dive", "staff"),
+            "levels": selection.LEVELS,
         }
 
     def to_grade(self, replies: list[Reply], ungraded: list[Reply]) -> dict[str, Any]:
@@ -75,19 +74,20 @@ class _MockPages:
             "number": total - len(ungraded) + 1,
             "total": total,
             "outcome": reply.outcome,
-            "intervals": intervals(self.site, reply.outcome.grades),
-            "suggested": None,
         }
 
     async def start(self, request: Request) -> Response:
         minutes = whole(field(request, "minutes"), 1, 600) or 20
         limit = whole(field(request, "limit"), 1, 1_000)
-        topics, tags = (names(form(request).get(name, [])) for name in ("topic", "tag"))
+        topics, tags = (selection.split_names(form(request).get(name, [])) for name in ("topic", "tag"))
         await self.site.in_practice(self.desk.start_mock, minutes, limit, topics, tags)
         return see_other("/mock")
 
     async def answer(self, request: Request) -> Response:
-        sure = whole(field(request, "sure"), 0, 100)
+        try:
+            sure = whole(field(request, "sure"), 0, 100)
+        except ArgumentError as error:
+            return await self.look(request, str(error), 422, entered(request))
         share = None if sure is None else sure / 100
         return await self.on_question(request, self.desk.answer_mock, entered(request), share)
 

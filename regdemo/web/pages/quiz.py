@@ -17,10 +17,11 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
+from regdemo.quiz.selection import split_names
 from regdemo.quiz.session import Question, StaleQuestion
 from regdemo.web import see
 from regdemo.web.desk import AnsweredQuestion, Wanted
-from regdemo.web.site import Site, entered, field, form, names, own_grade, see_other, whole
+from regdemo.web.site import Site, entered, field, form, own_grade, see_other, whole
 from regdemo.words import from_now, in_short
 
 
@@ -69,7 +70,7 @@ class _QuizPages:
             "quiz_start.html",
             title="Quiz",
             here="/quiz",
-            chosen={name: names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")},
+            chosen={name: split_names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")},
             topics=sorted({card.topic for card in cards}),
             kinds=[name for name in kinds.kind_names() if name != "code"],
             tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
@@ -83,10 +84,10 @@ class _QuizPages:
     async def start(self, request: Request) -> Response:
         sent = form(request)
         wanted = Wanted(
-            ids=names(sent.get("ids", [])),
-            topics=names(sent.get("topic", [])),
-            kinds=names(sent.get("kind", [])),
-            tags=names(sent.get("tag", [])),
+            ids=split_names(sent.get("ids", [])),
+            topics=split_names(sent.get("topic", [])),
+            kinds=split_names(sent.get("kind", [])),
+            tags=split_names(sent.get("tag", [])),
             limit=whole(field(request, "limit"), 1, 10_000),
             new=whole(field(request, "new"), 0, 10_000),
             cram="cram" in sent,
