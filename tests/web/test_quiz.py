@@ -309,11 +309,12 @@ def test_an_interview_tells_nothing_before_its_end(learner, server):
 
 
 def test_a_certainty_out_of_range_keeps_the_question_and_the_answer(learner):
-    learner.get("/mock").post("/mock/start", minutes="20", topic="", limit="1")
+    learner.get("/mock?new=1").post("/mock/start", minutes="20", topic="", limit="1")
     learner.post("/mock/answer", response="my answer", sure="170")
     assert learner.page.status_code == 422
     assert "'170' isn't allowed here: choose a whole number from 0 to 100" in learner.text
     assert "How sure are you" in learner.text
+    learner.post("/mock/end")
 
 
 def test_the_plan_is_kept(learner):
