@@ -8,17 +8,18 @@ minimized, where calculus says how far apart the logits are.
 from __future__ import annotations
 
 from math import exp, log
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div
 
 from regdemo import regularizers
 from regdemo.bounds import rounding
 from regdemo.measure import Wrong, gap, normal, seeded
 from regdemo.parameters import SEED, Parameter, count
 from regdemo.report import Block, Claim, Curves, Measurement, Series, Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ACTS_ON = "targets"
 SAY = (
@@ -65,7 +66,7 @@ def claims_on_drawn_logits(logits: Tensor, beta: float) -> list[Claim]:
     entropy = torch.distributions.Categorical(logits=logits).entropy()
     log_p = logits.log_softmax(-1)
     log_uniform = torch.full_like(log_p, -log(classes))
-    divergence = kl_div(log_uniform, log_p, reduction="batchmean", log_target=True).item()  # KL(p || uniform)
+    divergence = torch.nn.functional.kl_div(log_uniform, log_p, reduction="batchmean", log_target=True)  # KL(p || u)
     by_formula = beta * log_p.exp() * (log_p + entropy[:, None]) / len(logits)
     equal = torch.zeros(1, classes, dtype=torch.float64)
     tolerance = rounding(beta * log(classes))
@@ -86,7 +87,7 @@ def claims_on_drawn_logits(logits: Tensor, beta: float) -> list[Claim]:
         ),
         Claim(
             "With beta ln K added, it is beta times the divergence from uniform",
-            beta * divergence,
+            beta * divergence.item(),
             r"$\beta KL(p \| u)$",
             penalty.item() + beta * log(classes),
             *tolerance,
@@ -123,7 +124,8 @@ def best_difference(beta: float, classes: int) -> float:
         lead = torch.tensor(middle, dtype=torch.float64, requires_grad=True)
         # The others are lowered: the derivative then is a sum of small numbers, not the difference of two near 1.
         logits = torch.cat([torch.zeros(1, dtype=torch.float64), -lead.expand(classes - 1)])[None]
-        loss = cross_entropy(logits, torch.tensor([0])) + regularizers.confidence_penalty(logits, beta)
+        error = torch.nn.functional.cross_entropy(logits, torch.tensor([0]))
+        loss = error + regularizers.confidence_penalty(logits, beta)
         (slope,) = torch.autograd.grad(loss, lead)
         low, high = (middle, high) if slope < 0 else (low, middle)
     return (low + high) / 2
