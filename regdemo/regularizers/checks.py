@@ -39,7 +39,8 @@ def check_tensor(x: Tensor, name: str) -> Tensor:
 def check_dim(x: Tensor, least: int, layout: str, name: str = "x") -> Tensor:
     """Return x; raise ArgumentError unless it has at least `least` dimensions, named by layout."""
     if x.dim() < least:
-        raise ArgumentError(f"{name} has shape {tuple(x.shape)}: it must be {layout}, {least} dimensions or more")
+        dimensions = "1 dimension" if least == 1 else f"{least} dimensions"
+        raise ArgumentError(f"{name} has shape {tuple(x.shape)}: it must be {layout}, {dimensions} or more")
     return x
 
 

@@ -64,7 +64,7 @@ def test_a_mask_of_examples_may_not_pass_for_one_of_features():
 
 @pytest.mark.parametrize("function", [drop_path, lambda x: drop_path_residual(x, torch.sin)])
 def test_a_number_has_no_batch_to_drop_from(function):
-    with pytest.raises(ArgumentError, match=r"^x has shape \(\): it must be \(B, \.\.\.\), 1 dimensions or more$"):
+    with pytest.raises(ArgumentError, match=r"^x has shape \(\): it must be \(B, \.\.\.\), 1 dimension or more$"):
         function(torch.tensor(1.0))
 
 
