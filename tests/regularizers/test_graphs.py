@@ -1,6 +1,7 @@
 """What training code does with the regularizers: compile, export, trace, autocast, checkpoint."""
 
 import copy
+import inspect
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -89,9 +90,25 @@ FUNCTIONS = {
     "confidence_penalty": (lambda x: r.confidence_penalty(x, 0.4), sequence),
     "drop_connect_moments": (lambda x: r.drop_connect_moments(x, torch.ones(3, 8)), rows),
     "max_norm": (lambda x: r.max_norm(x.new_ones(3, 8)) + 0 * x.sum(), rows),
-    "elastic_net": (lambda x: r.elastic_net([x], 0.1, 0.1) + r.elastic_net_prox(x, 0.1, 0.1).sum(), rows),
+    "l1_penalty": (lambda x: r.l1_penalty([x], 0.1), rows),
+    "l2_penalty": (lambda x: r.l2_penalty([x], 0.1), rows),
+    "elastic_net": (lambda x: r.elastic_net([x], 0.1, 0.1), rows),
+    "elastic_net_prox": (lambda x: r.elastic_net_prox(x, 0.1, 0.1), rows),
+    "soft_threshold": (lambda x: r.soft_threshold(x, 0.1), rows),
+    "drop_path_residual": (lambda x: r.drop_path_residual(x, torch.sin, 0.4), rows),
 }
-BREAKS = {"LayerDrop": "which layers run is drawn", "max_norm": "it looks whether the weights are finite"}
+BREAKS = {  # into more than one graph
+    "LayerDrop": "which layers run is drawn",
+    "max_norm": "it looks whether the weights are finite",
+    "drop_path_residual": "how many rows the branch gets is drawn",
+}
+NOT_TRIED = {
+    "adversarial_training": "it asks autograd for a gradient",
+    "fgsm": "it asks autograd for a gradient",
+    "dp_sgd": "it asks torch.func for gradients, and looks at their values",
+    "mc_dropout": "it runs a whole model, in modes of its own",
+    "keep_masks": "it draws from generators, which no graph holds",
+}
 every_module = pytest.mark.parametrize(("make", "inputs"), MODULES.values(), ids=MODULES)
 every_mode = pytest.mark.parametrize("training", [True, False], ids=["training", "eval"])
 
@@ -99,6 +116,13 @@ every_mode = pytest.mark.parametrize("training", [True, False], ids=["training",
 def under_seed(call, *arguments):
     torch.manual_seed(3)
     return call(*arguments)
+
+
+def test_each_function_that_returns_tensors_or_its_module_is_tried_here_or_it_is_said_why_not():
+    tried = {name.partition(",")[0].replace("_", "").lower() for name in [*MODULES, *FUNCTIONS]}
+    functions = [getattr(r, name) for name in r.__all__ if inspect.isfunction(getattr(r, name))]
+    tensors = [call.__name__ for call in functions if "Tensor" in call.__annotations__["return"]]
+    assert {name for name in tensors if name.replace("_", "") not in tried} == set(NOT_TRIED)
 
 
 # torch.compile and torch.export, with a batch of another size than the first: such as an epoch's last
