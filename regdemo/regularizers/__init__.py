@@ -27,9 +27,12 @@ replays (`replay_draws` makes it replay others).
 torch has the rest: label smoothing in nn.CrossEntropyLoss, decoupled weight decay in AdamW, clipping in nn.utils, and
 spectral normalization in nn.utils.parametrizations.spectral_norm, which bounds a layer's gain by 1.
 
-In training a value is checked where it is cheap; torch.fx records each function here as one node of its graph, with the
-mode, training or eval, that the model had when it was traced.
+In training a value is checked where it is cheap. torch.fx records a call on tensors, by a Module here or as
+`regularizers.dropout(x)` in a forward of yours, as one node of its graph, with the mode, training or eval, that the
+model had when it was traced. A function imported by its bare name needs `torch.fx.wrap("dropout")` in your file.
 """
+
+import torch
 
 from regdemo.regularizers.activations import (
     ActivationNoise,
@@ -174,3 +177,7 @@ __all__ = [
     "word_dropout",
     "zoneout",
 ]
+
+for _name in __all__:  # calls as regularizers.NAME; those by bare name, in our Modules, are wrapped in their files
+    if not isinstance(globals()[_name], type):
+        torch.fx.wrap(_name)

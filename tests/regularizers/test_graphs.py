@@ -197,6 +197,28 @@ def test_torch_fx_records_a_regularizer_as_one_node_between_its_layers():
     assert targets == ["0", r.dropout, "2"]
 
 
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in BREAKS])
+def test_torch_fx_records_a_call_by_the_package_as_one_node(name):
+    call, inputs = FUNCTIONS[name]
+    graph = torch.fx.symbolic_trace(call)
+    function = getattr(r, name.partition(",")[0])
+    assert [node.target for node in graph.graph.nodes].count(function) == 1
+    for n in (4, 6):
+        torch.testing.assert_close(under_seed(graph, *inputs(n)), under_seed(call, *inputs(n)))
+
+
+def test_torch_fx_records_a_call_with_the_mode_of_the_model_that_makes_it():
+    class Model(nn.Module):
+        def forward(self, x):
+            return r.dropout(x, 0.4, self.training)
+
+    x = torch.ones(50)
+    for training in (True, False):
+        graph = torch.fx.symbolic_trace(Model().train(training))
+        assert [node.target for node in graph.graph.nodes if node.op == "call_function"] == [r.dropout]
+        assert torch.equal(graph(x), x) is not training
+
+
 def test_torch_fx_sees_the_layers_of_layer_drop_in_eval():
     graph = torch.fx.symbolic_trace(r.LayerDrop([nn.Linear(2, 2), nn.Linear(2, 2)], 0.4).eval())
     assert [node.target for node in graph.graph.nodes if node.op == "call_module"] == ["layers.0", "layers.1"]
