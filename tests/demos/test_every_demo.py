@@ -119,9 +119,8 @@ def test_a_demo_acts_on_a_known_place(demo):
 
 @each(TECHNIQUES)
 def test_a_technique_is_a_function_or_else_a_class_of_the_regularizers(demo):
-    technique = getattr(regularizers, demo.stem, None) or next(
-        getattr(regularizers, name) for name in MODULES if name.lower() == demo.stem.replace("_", "")
-    )
+    classes = [name for name in MODULES if name.lower() == demo.stem.replace("_", "")]
+    technique = getattr(regularizers, classes[0] if classes else demo.stem)
     assert technique.__module__.startswith("regdemo.regularizers.")
 
 
@@ -155,6 +154,13 @@ def test_a_demo_ends_with_what_to_say_the_wrong_answer_and_cards(demo):
     assert report.say.strip()
     assert report.wrong_answer.strip()
     assert report.cards
+
+
+@each(DEMOS)
+def test_nothing_in_the_demo_or_its_deck_is_left_to_fill_in(demo):
+    files = [ROOT / "regdemo" / "demos" / f"{demo.stem}.py", DECKS / f"{demo.stem}.md"]
+    lines = [line for file in files if file.exists() for line in file.read_text("utf-8").splitlines()]
+    assert [line for line in lines if "TODO" in line] == []
 
 
 @each(DEMOS)

@@ -1,6 +1,7 @@
 """The package as a reader meets it: its table, its docstrings, its defaults."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -87,10 +88,9 @@ def parameters(name):
 def table_of_the_field():
     """The docstring's table: each technique with its file, given once for its lines."""
     file, found = "", []
-    for line in regularizers.__doc__.splitlines():
-        if line.startswith("    "):
-            file = line[4:18].strip() or file
-            found += [(name, file) for name in line[18:].replace(",", " ").split()]
+    for first, names in re.findall(r"^ {4}(\S*) +(.*)", regularizers.__doc__, re.MULTILINE):
+        file = first or file
+        found += [(name, file) for name in names.replace(",", " ").split()]
     return found
 
 
