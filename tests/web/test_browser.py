@@ -124,6 +124,14 @@ def test_each_step_of_a_quiz_and_a_mock_can_be_read_aloud(server, page):
     assert found == {step: [] for step in found}
 
 
+def test_code_and_keys_have_the_editors_font(server, page):
+    page.goto(f"{server.base}/katas/dropout")
+    set_in_code = page.locator("code, kbd, textarea.code")
+    fonts = set_in_code.evaluate_all("(all) => all.map((one) => getComputedStyle(one).fontFamily)")
+    assert len(fonts) > 5
+    assert len(set(fonts)) == 1
+
+
 def test_the_guide_prints_on_few_pages(server, page):
     page.goto(f"{server.base}/guide")
     paper = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "10mm"))
