@@ -87,7 +87,7 @@ def plain(latex: str) -> str:
     >>> plain(r"\mathbb{E}[x_i^2] = \frac{\sigma^2}{1-p}")
     '𝔼[xᵢ²] = σ²/(1-p)'
     """
-    if len(latex) > LONGEST_FORMULA or _depth(latex) > DEEPEST:
+    if len(latex) > LONGEST_FORMULA or nesting(latex) > DEEPEST:
         return latex.strip()
     from pylatexenc.latexwalker import LatexWalker, LatexWalkerError  # here, since most texts have no formula
 
@@ -100,7 +100,7 @@ def plain(latex: str) -> str:
     return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))
 
 
-def _depth(latex: str) -> int:
+def nesting(latex: str) -> int:
     """An upper bound of how deep braces and environments are nested."""
     depth = deepest = 0
     for opening in re.findall(r"\\begin\b|\\left\b|[{}\[]|\\end\b|\\right\b|\]", latex):

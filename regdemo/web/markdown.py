@@ -24,6 +24,7 @@ from pygments.util import ClassNotFound
 
 from regdemo.quiz.text import slug
 from regdemo.render.formulas import find_formulas
+from regdemo.render.mathematics import nesting
 
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
@@ -51,15 +52,11 @@ COLORS = ((Comment, "c"), (Keyword, "k"), (Literal.String, "s"), (Literal.Number
 Resolve = Callable[[str], str | None]  # what a relative address in a text becomes here; None for nothing
 
 
+@lru_cache(4_096)
 def mathml(latex: str, *, block: bool = False) -> str:
     """A formula as MathML; as code where it cannot be read, so that nothing it says is lost."""
-    return _mathml(latex, block)
-
-
-@lru_cache(4_096)
-def _mathml(latex: str, block: bool) -> str:
     found = None
-    if len(latex) <= LONGEST_FORMULA and _depth(latex) <= DEEPEST_FORMULA:
+    if len(latex) <= LONGEST_FORMULA and nesting(latex) <= DEEPEST_FORMULA:
         try:
             element = latex2mathml.convert_to_element(latex, display="block" if block else "inline")
             found = f'<math display="{"block" if block else "inline"}">{_inside(element)}</math>'
@@ -67,14 +64,6 @@ def _mathml(latex: str, block: bool) -> str:
             found = None
     found = found or f"<code>{escape(latex.strip())}</code>"
     return f'<div class="formula" tabindex="0">{found}</div>' if block else found
-
-
-def _depth(latex: str) -> int:
-    depth = deepest = 0
-    for sign in re.findall(r"\\begin\b|\\left\b|[{}\[\]]|\\end\b|\\right\b", latex):
-        depth += 1 if sign in ("{", "[", r"\begin", r"\left") else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _inside(element: Element) -> str:
