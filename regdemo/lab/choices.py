@@ -160,7 +160,7 @@ def variants(technique: type[Technique], values: Values) -> list[Technique]:
     return [technique(**dict(zip(given, combination, strict=True))) for combination in product(*given.values())]
 
 
-def _checked(name: str, value: float, kind: type, default: float, allowed: Parameter) -> float:
+def _checked(name: str, value: float, kind: type, _: float, allowed: Parameter) -> float:
     allowed.check(name, value)
     if kind is int and value != int(value):
         raise ArgumentError(f"{name} = {value} is not allowed: it must be a whole number, {allowed.allowed}")

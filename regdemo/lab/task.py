@@ -205,11 +205,6 @@ class Task:
         """How many examples a member may learn from; with a split whose sizes differ, seed 0's first member."""
         return len(self.x) if self.split is None else self.split.sizes(0, 0)[0]
 
-    @property
-    def test_size(self) -> int:
-        """How many examples a member is tested on."""
-        return len(self.test_x) if self.split is None else self.split.sizes(0, 0)[1]
-
     def trained_on(self, hold_out: bool, n: int | None = None) -> int:
         """How many of n examples (all of them if not given) are left to train on."""
         n = self.train_size if n is None else n

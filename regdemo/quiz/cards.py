@@ -198,7 +198,6 @@ class Reason(StrEnum):
     TRANSLATION = "translation"
     EMPTY = "empty file"
     LINK = "symbolic link"
-    UNREADABLE = "file that cannot be read"
 
 
 class Skipped(NamedTuple):

@@ -39,7 +39,7 @@ def parse(text: str, file: Path, tags: tuple[str, ...] = ()) -> Deck:
     trusted = {section.series for section in sections if _is_card(page, section)}
     own = [section for section in sections if section.series in trusted]
     if any(has_card_parts(page, page.blocks[section.start : section.end]) for section in own):
-        strict = any(is_written_here(page, page.blocks[section.start : section.end]) for section in own)
+        strict = any(is_written_here(page.blocks[section.start : section.end]) for section in own)
         return _own_deck(own, page, file, tags, strict=strict)
     foreign = _foreign_deck(text, page, file, tags)
     if own:

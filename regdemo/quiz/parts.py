@@ -42,7 +42,7 @@ def has_card_parts(page: MarkdownPage, blocks: Sequence[MarkdownBlock]) -> bool:
     )
 
 
-def is_written_here(page: MarkdownPage, blocks: Sequence[MarkdownBlock]) -> bool:
+def is_written_here(blocks: Sequence[MarkdownBlock]) -> bool:
     """Whether blocks hold what other formats rarely have: parts such as Key points, and blocks with a role."""
     return any(_part(block) not in ("", "answer", "sources") or _role(block)[0] for block in blocks)
 

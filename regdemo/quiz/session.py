@@ -69,18 +69,17 @@ class Policy:
     """What a session is for.
 
     mode: what its reviews say the learner did.  feedback_at_end: no feedback until the end.  repeats: a failed card
-    comes again.  asks_certainty: the learner says how sure they are of each answer.
+    comes again.
     """
 
     mode: Mode
     feedback_at_end: bool = False
     repeats: bool = True
-    asks_certainty: bool = False
 
 
 QUIZ = Policy(Mode.QUIZ)
 CRAM = Policy(Mode.CRAM)
-MOCK = Policy(Mode.MOCK, feedback_at_end=True, repeats=False, asks_certainty=True)
+MOCK = Policy(Mode.MOCK, feedback_at_end=True, repeats=False)
 
 
 class Note(Enum):
