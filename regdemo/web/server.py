@@ -56,7 +56,7 @@ class ListenAddress:
 def serve(site: Site, place: ListenAddress, *, browser: bool = True) -> None:
     """Serve until Ctrl-C. Prints the address on a line of its own; opens it, unless told not to.
 
-    Raises ArgumentError as `Place.check` does, PortError for a port that is taken, DeckError for a deck with faults.
+    Raises ArgumentError as `ListenAddress.check` does, PortError for a taken port, DeckError for a deck with faults.
     """
     place.check()
     if site.bank_path is not None:
@@ -66,7 +66,7 @@ def serve(site: Site, place: ListenAddress, *, browser: bool = True) -> None:
     port = listener.getsockname()[1]
     _keep(site.home, key, port)
     keys = ServerSecrets(key)
-    names = [] if _literal(place.host) else [place.host.casefold()]
+    names = [place.host.casefold()]
     if place.allow_network:
         names.append(socket.gethostname().casefold())
     app = Guard(application(site), keys, port, names)
@@ -107,14 +107,6 @@ class _Server(uvicorn.Server):
 def _open(address: str) -> None:
     with suppress(webbrowser.Error, OSError):
         webbrowser.open(address)
-
-
-def _literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _listen(place: ListenAddress, last: int) -> socket.socket:

@@ -104,7 +104,6 @@ function lost() {
     gone = 0;
     document.getElementById("gone").hidden = true;
     document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent);
-    document.querySelectorAll("[data-again]").forEach((one) => htmx.trigger(one, "again"));
   }, 1000);
 }
 document.addEventListener("htmx:sendError", lost);
