@@ -73,7 +73,7 @@ def main() -> None:
 
         def first_due() -> None:
             with History(home) as history:
-                queue(ids, card_states(history, PLAN, cache), NOW, new=10)
+                queue(ids, card_states(history, PLAN, cache), NOW)
 
         def export() -> None:
             (home / "out").write_text("".join(f"{line}\n" for line in lines(*read_rows(home))), "utf-8")
@@ -88,7 +88,7 @@ def main() -> None:
         show("opened, and the next due card found", timed(first_due), 0.05)
         with History(home) as history:
             known = card_states(history, PLAN, cache)
-            show("  of that: the cards in order", timed(lambda: queue(ids, known, NOW, new=10)))
+            show("  of that: the cards in order", timed(lambda: queue(ids, known, NOW)))
             show("  of that: where each card stands", timed(lambda: card_states(history, PLAN, cache)))
             answer = Review("Q1", 1_772_355_600_000_000, "numeric", 3, 1.0, "1.11", "{}", "0f" * 8, 0, 9000, "s")
             saved, synced = [], []

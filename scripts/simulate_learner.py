@@ -91,7 +91,8 @@ def practise(seed: int, schedule: Schedule, minutes: int) -> Result:
     for day in range(DAYS):
         now, left = START + day * DAY, minutes * 60.0
         recalled.append(sum(learner.recall(id, now) for id in ids))
-        waiting, times = queue(ids, memories, now, new=CARDS), dict.fromkeys(ids, 0)
+        waiting = [*queue(ids, memories, now), *(id for id in ids if id not in memories)]
+        times = dict.fromkeys(ids, 0)
         while waiting and left > 0:
             id = waiting.pop(0)
             rating = learner.answer(id, now)

@@ -114,11 +114,11 @@ def tests(kata: Kata) -> list[tuple[str, str]]:
 
 def _runs(kata: Kata) -> Iterator[KataFile]:
     for block in kata.card.code:
-        name, _, test = block.name.partition("->")
-        if block.role in ("solution", "mutant"):
-            yield KataFile(kata, block.role, name.strip(), test.strip(), block.text, block.line)
-        elif block.role == "starter":
-            yield KataFile(kata, "starter", "", "", block.text, block.line)
+        if block.role in ("starter", "solution"):
+            name = block.name if block.role == "solution" else ""
+            yield KataFile(kata, block.role, name, "", block.text, block.line)
+    for mutant in kata.mutants:
+        yield KataFile(kata, "mutant", mutant.name, mutant.test, mutant.source, mutant.line)
 
 
 def _how(verdict: Verdict) -> str:

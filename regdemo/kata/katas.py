@@ -14,11 +14,12 @@ from regdemo.quiz.selection import LEVELS
 
 @dataclass(frozen=True)
 class Mutant:
-    """A misconception as code, and the name of the test that it must fail."""
+    """A misconception as code, the name of the test that it must fail, and its line in the deck."""
 
     name: str
     test: str
     source: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _kata(card: Card) -> Kata:
     for block in card.code:
         if block.role == "mutant":
             name, _, test = block.name.partition("->")
-            mutants.append(Mutant(name.strip(), test.strip(), block.text))
+            mutants.append(Mutant(name.strip(), test.strip(), block.text, block.line))
     return Kata(
         card=card,
         name=module_name(starter.name) or module_name(card.id),

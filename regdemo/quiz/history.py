@@ -161,7 +161,8 @@ class History:
     def flagged(self) -> set[str]:
         """The ids of the cards that are flagged."""
         with database.faults(self.path):
-            return _flagged(self._db)
+            query = f"SELECT about, what FROM marks WHERE what != 'undo' {_ORDER}"
+            return {card for card, what in dict(self._db.execute(query)).items() if what == "flag"}
 
     def rows(self) -> tuple[list[Review], list[Mark]]:
         """Every row there ever was, those undone too, in the order of time."""
@@ -282,12 +283,6 @@ def read_rows(home: Path) -> tuple[list[Review], list[Mark]]:
         return _rows(db) if db else ([], [])
 
 
-def flagged(home: Path) -> set[str]:
-    """The ids of the cards that are flagged in a folder's history. As `read` in all else."""
-    with opened(home) as db:
-        return _flagged(db) if db else set()
-
-
 @contextmanager
 def reading(home: Path) -> Iterator[History]:
     """A folder's history for reading only; an empty one where there is none. As `read` in all else."""
@@ -337,10 +332,3 @@ def _rows(db: sqlite3.Connection) -> tuple[list[Review], list[Mark]]:
     reviews = db.execute(f"SELECT {COLUMNS_BY_VERSION[version(db)]} FROM reviews {_ORDER}")
     marks = db.execute(f"SELECT {MARK_COLUMNS} FROM marks {_ORDER}")
     return [Review(*row) for row in reviews], [Mark(*row) for row in marks]
-
-
-def _flagged(db: sqlite3.Connection) -> set[str]:
-    if version(db) == 1:
-        return set()
-    query = f"SELECT about, what FROM marks WHERE what != 'undo' {_ORDER}"
-    return {card for card, what in dict(db.execute(query)).items() if what == "flag"}

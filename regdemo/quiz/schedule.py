@@ -216,11 +216,11 @@ def simulate_practice(state: CardState, now: datetime, plan: Plan) -> CardState:
     return state
 
 
-def queue(ids: Iterable[str], states: Mapping[str, CardState], now: datetime, *, new: int) -> list[str]:
-    """The ids to ask now: those due, the most overdue first, then up to `new` never answered, in the order given.
+def queue(ids: Iterable[str], states: Mapping[str, CardState], now: datetime) -> list[str]:
+    """The ids that are due, the most overdue first.
 
     Of cards that are due at the same time, as a day before an interview, the least stable comes first.
     """
-    ids, at = list(ids), microseconds(now)
+    at = microseconds(now)
     due = [(state.next, state.stability, id) for id in ids if (state := states.get(id)) and state.next <= at]
-    return [id for _, _, id in sorted(due)] + [id for id in ids if id not in states][:new]
+    return [id for _, _, id in sorted(due)]

@@ -89,7 +89,7 @@ def pick(
     if cram:
         ids = sorted((id for id in by_id if id in states), key=lambda id: states[id].recall(now))
     else:
-        ids = schedule.queue(by_id, states, now, new=0)
+        ids = schedule.queue(by_id, states, now)
     fresh = new_order((card for card in by_id.values() if card.id not in states), first=not states)
     return [*interleave(by_id[id] for id in ids), *fresh[:new]][:limit]
 

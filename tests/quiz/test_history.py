@@ -16,7 +16,7 @@ import pytest
 from regdemo import storage
 from regdemo.errors import FileError
 from regdemo.quiz import checkup, database, history, schema
-from regdemo.quiz.history import History, Review, flagged, read
+from regdemo.quiz.history import History, Review, read, reading
 
 REVIEW = Review(
     card="Q1",
@@ -137,7 +137,8 @@ def test_a_row_can_be_neither_changed_nor_deleted_nor_replaced(statement, tmp_pa
         db.execute(statement)
     db.close()
     assert [r.rating for r in read(tmp_path)] == [3, 3, 3]
-    assert flagged(tmp_path) == {"Q1"}
+    with reading(tmp_path) as kept:
+        assert kept.flagged() == {"Q1"}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_the_last_flag_holds_even_when_the_clock_stands_still_or_goes_back(times
             kept.flag("Q1", at, flagged=now)
             assert kept.flagged() == ({"Q1"} if now else set())
         kept.flag("Q2", 0)
-    assert flagged(tmp_path) == {"Q1", "Q2"}
+        assert kept.flagged() == {"Q1", "Q2"}
 
 
 def test_a_review_is_found_by_its_id_and_whether_it_counts(tmp_path):
@@ -271,7 +272,8 @@ def test_a_history_of_this_version_is_not_copied(tmp_path):
 
 def test_an_older_version_is_read_as_it_is(older):
     before = older.read_bytes()
-    assert (read(older.parent), flagged(older.parent)) == ([REVIEW], set())
+    with reading(older.parent) as kept:
+        assert (read(older.parent), kept.flagged()) == ([REVIEW], set())
     assert older.read_bytes() == before
     assert list(older.parent.iterdir()) == [older]
 

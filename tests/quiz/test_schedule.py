@@ -147,7 +147,7 @@ def test_a_card_answered_on_the_eve_or_later_is_not_due_again_because_of_the_int
 def test_what_comes_on_the_eve_comes_with_the_least_stable_first():
     plan = Plan(interview=START + 2 * DAY)
     states = {id: after(None, review(rating), plan) for id, rating in [("easy", EASY), ("good", GOOD)]}
-    assert queue(states, states, START + DAY, new=0) == ["good", "easy"]
+    assert queue(states, states, START + DAY) == ["good", "easy"]
 
 
 def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_is_left():
@@ -213,22 +213,17 @@ def test_the_same_history_gives_the_same_schedule_and_leaves_the_global_randomne
     assert random.getstate() == before
 
 
-def test_due_cards_come_first_the_most_overdue_before_all():
+def test_due_cards_come_with_the_most_overdue_first():
     states = {id: after(None, review(GOOD, START - age * DAY)) for id, age in [("b", 3), ("c", 9), ("d", 5), ("e", 1)]}
-    assert queue("abcdef", states, START, new=9) == ["c", "d", "b", "a", "f"]
+    assert queue("abcdef", states, START) == ["c", "d", "b"]
 
 
 def test_a_card_is_due_from_the_very_moment():
     states = {"a": after(None, review(GOOD))}
     due = START + 2 * DAY
-    assert queue("a", states, due - timedelta(microseconds=1), new=0) == []
-    assert queue("a", states, due, new=0) == ["a"]
-
-
-@pytest.mark.parametrize("new", [0, 1, 2, 9])
-def test_new_cards_come_in_the_order_of_the_bank_and_no_more_than_asked_for(new):
-    assert queue("zyx", {}, START, new=new) == list("zyx")[:new]
+    assert queue("a", states, due - timedelta(microseconds=1)) == []
+    assert queue("a", states, due) == ["a"]
 
 
 def test_a_card_answered_that_the_bank_no_longer_holds_is_not_asked():
-    assert queue("a", {"gone": after(None, review(AGAIN))}, START + DAY, new=9) == ["a"]
+    assert queue("a", {"gone": after(None, review(AGAIN))}, START + DAY) == []
