@@ -4,7 +4,7 @@ Imports are at the top of every module. `install()`, which only the console scri
 call, hands the import system a lazy loader for our own modules and for a few libraries that take long to load. Then
 
     import torch                          # loaded at the first `torch.something`
-    from regdemo.quiz import grading      # loaded at the first `grading.something`
+    from regdemo.quiz import outcome      # loaded at the first `outcome.something`
     from regdemo.quiz.cards import Card   # loaded now, since a name is taken out of it
 
 so `regdemo --help` reads no tensor library, and `import regdemo` in somebody's own program changes nothing.

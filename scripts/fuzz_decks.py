@@ -14,8 +14,8 @@ from pathlib import Path
 from regdemo.bank.skeletons import skeleton
 from regdemo.errors import RegdemoError
 from regdemo.quiz.cards import Deck
-from regdemo.quiz.grading import UnreadableAnswer, grade
-from regdemo.quiz.kinds import kind_names
+from regdemo.quiz.kinds import grade, kind_names
+from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.parser import parse
 
 KINDS = kind_names()

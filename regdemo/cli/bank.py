@@ -32,7 +32,7 @@ from regdemo.cli.learner import (
 )
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import cards as card_types
-from regdemo.quiz import decks, history, kinds, schedule
+from regdemo.quiz import history, kinds, schedule
 from regdemo.render import cards as render
 from regdemo.text import printable
 from regdemo.words import from_now, pluralize
@@ -94,7 +94,8 @@ def list_cards(
     wide = min(max((len(card.id) for card in cards), default=0), 24)
     lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.question.partition(chr(10))[0])}" for card in cards]
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
-    kinds = ", ".join(f"{number:,} {name}" for name, number in decks.Bank(tuple(cards)).kinds().most_common())
+    by_kind = Counter(card.kind for card in cards)
+    kinds = ", ".join(f"{number:,} {name}" for name, number in by_kind.most_common())
     lines += ["", f"{pluralize(len(cards), 'card')}: {kinds or 'none'}."]
     if not chosen:
         lines += [f"{place(one.file, one.line)}: {one.message}" for one in loaded.remarks]

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
-from regdemo.quiz import days, grading, kinds, outcome
+from regdemo.quiz import days, kinds, outcome
 from regdemo.quiz.cards import LETTERS
+from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.schedule import LEARNER, Mode, Rating
 from regdemo.quiz.session import Note
 from regdemo.words import from_now, in_short, pluralize
@@ -174,7 +175,7 @@ class TerminalDesk:
         while True:
             try:
                 found = self._session.answer(self._read_answer(question))
-            except grading.UnreadableAnswer as error:
+            except UnreadableAnswer as error:
                 self._page.quiet(str(error))
                 continue
             assert found
@@ -215,13 +216,13 @@ class TerminalDesk:
             try:
                 response = self._read_answer(question)
                 if not question.self_graded:
-                    grading.grade(question.asked, response)  # whether it can be read: else it is asked again
+                    kinds.grade(question.asked, response)  # whether it can be read: else it is asked again
                 elif not response:
                     raise Skip
             except Skip:
                 self._session.skip()
                 return
-            except grading.UnreadableAnswer as error:
+            except UnreadableAnswer as error:
                 self._page.quiet(str(error))
                 continue
             sure, leave = None, None

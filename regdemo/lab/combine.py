@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from regdemo.errors import ArgumentError
-from regdemo.lab import findings
+from regdemo.lab import findings, metrics
 from regdemo.lab.choices import NONE, display_values, find, recipe_of, variants
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, training_values
 from regdemo.lab.experiment import Experiment
@@ -188,7 +188,7 @@ def _verdicts(
                 continue
             alone = [results.change(place[(i,)], metric, members=kept) for i in (a, b)]
             together = results.change(place[a, b], metric, members=kept)
-            better = findings.names_better(results)[metric]
+            better = metrics.better(results.task)[metric]
             texts.append(_interaction(f"{names[a]} and {names[b]}", found, alone, together, metric, better))
     return texts
 

@@ -211,9 +211,9 @@ def _in_step(
             raise KeyboardInterrupt from None
         stopped = True
     networks: list[dict[int, Network]] = [{} for _ in plan.places]
-    last = evaluations[-1]
+    last = evaluations[-1].scores
     for job, run, start in zip(jobs, runs, starts, strict=True):
-        known = last.of(job.place)
+        known = last[job.place]
         latest = {name: [known[member][name] for member in job.members] for name in known[job.members[0]]}
         for line in store.lines_of(job, run, start, latest):
             networks[job.place][line["seed"]] = store.network_of(line)

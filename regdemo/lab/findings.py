@@ -10,7 +10,6 @@ from math import isnan
 import torch
 
 from regdemo.bounds import EXACT
-from regdemo.lab import metrics
 from regdemo.lab.metrics import TRAINING_ACCURACY
 from regdemo.lab.results import Results, mean_seconds
 from regdemo.lab.statistics import Change, mean_interval
@@ -336,7 +335,7 @@ def curves(results: Results, metric: str, places: Sequence[int], members: Sequen
     series = []
     for i in places:
         points = [
-            mean_interval([evaluation.of(i)[member][metric] for member in members], overlap=results.overlap)
+            mean_interval([evaluation.scores[i][member][metric] for member in members], overlap=results.overlap)
             for evaluation in results.evaluations
         ]
         series.append(
@@ -465,8 +464,3 @@ def plot_metrics(results: Results) -> list[str]:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
-
-
-def names_better(results: Results) -> dict[str, int]:
-    """Which way is better, the user's own metrics included."""
-    return metrics.better(results.task)

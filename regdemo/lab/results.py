@@ -48,10 +48,6 @@ class Evaluation:
     epoch: int
     scores: list[dict[int, dict[str, float]]]
 
-    def of(self, place: int) -> dict[int, dict[str, float]]:
-        """Those of one place."""
-        return self.scores[place]
-
 
 @dataclass(frozen=True)
 class Pilot:

@@ -23,8 +23,8 @@ from regdemo import __version__, catalog, search
 from regdemo.errors import RegdemoError
 from regdemo.mcp.desk import LONGEST_RESPONSE, McpDesk
 from regdemo.parameters import Range
-from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.kinds import kind_names
+from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.selection import LEVELS
 from regdemo.text import clean
 

@@ -3,9 +3,9 @@
 a card        cards, text, arithmetic (expressions in it)
 from a page   blocks, parser, parts, kinds; of other people's pages styles, answers, titles
 from disk     decks, translations, files, cache
-an answer     grading
+an answer     kinds (which grade it), outcome
 what was      history, database, schema, checkup, exchange
 what comes    schedule, states, fitting, goal, forecast
-a session     practice (which begins one), selection, session, outcome, interview
+a session     practice (which begins one), selection, session, interview
 afterwards    progress
 """

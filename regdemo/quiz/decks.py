@@ -69,10 +69,6 @@ class Bank:
         """The cards with these ids, of those that the bank holds."""
         return [self._by_id[id] for id in ids if id in self._by_id]
 
-    def kinds(self) -> Counter[str]:
-        """How many cards there are of each kind."""
-        return Counter(card.kind for card in self.cards)
-
 
 def bundled() -> Path:
     """The folder of the questions that come with the package: inside it when installed, next to it in a checkout."""

@@ -9,8 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import LETTERS, Asked
-from regdemo.quiz.grading import Grade
+from regdemo.quiz.kinds.base import Grade
 from regdemo.quiz.schedule import Rating
 
 
@@ -150,6 +151,18 @@ def key_points(asked: Asked, made: Collection[int] | None) -> tuple[KeyPoint, ..
     return tuple(
         KeyPoint(letter, text, None if made is None else place in made) for place, (letter, text) in enumerate(pairs)
     )
+
+
+def grade_recall(ticked: int, total: int) -> Rating:
+    """The rating that the fraction of key points said suggests: all of them good, half of them hard, fewer again.
+
+    Raises ArgumentError unless 0 <= ticked <= total and total > 0.
+    """
+    if not 0 <= ticked <= total or total == 0:
+        raise ArgumentError(f"{ticked} of {total} key points: choose from 0 to the number of key points, at least 1")
+    if ticked == total:
+        return Rating.GOOD
+    return Rating.HARD if 2 * ticked >= total else Rating.AGAIN
 
 
 def as_plain(value: Any) -> Any:

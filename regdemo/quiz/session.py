@@ -52,9 +52,10 @@ from typing import Any
 from uuid import uuid4
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import grading, kinds, outcome, schedule
+from regdemo.quiz import kinds, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
+from regdemo.quiz.kinds.base import Grade
 from regdemo.quiz.schedule import LEARNER, PLAN, CardState, Mode, Plan, Rating
 
 MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
@@ -245,7 +246,7 @@ class Session:
         """The rating that so many key points come to: all is Good, half of them Hard, fewer Again; at most `best`."""
         question = question or self._current()
         points = len(question.asked.key_points)
-        rating = grading.grade_recall(made, points) if points else Rating.GOOD
+        rating = outcome.grade_recall(made, points) if points else Rating.GOOD
         return min(rating, question.best)
 
     def question_of(self, token: str | None = None) -> Question:
@@ -283,7 +284,7 @@ class Session:
         question = self.question_of(token)
         asked = question.asked
         if not question.self_graded:
-            grade = grading.grade(asked, response)
+            grade = kinds.grade(asked, response)
             rating = min(Rating.GOOD if grade.correct else Rating.AGAIN, question.best)
             return self._feedback(self._save(question, rating, grade.share, response, sure, grade))
         if self.policy.feedback_at_end:
@@ -548,7 +549,7 @@ class Session:
         """An answer that an earlier session saved, graded again to say what it came to."""
         grade = None
         if not question.self_graded and review.response:
-            grade = grading.grade(question.asked, review.response)
+            grade = kinds.grade(question.asked, review.response)
         return Reply(question, review, self._describe(question, review, grade, None, None))
 
     def _save(
@@ -558,7 +559,7 @@ class Session:
         share: float,
         response: str,
         sure: float | None,
-        grade: grading.Grade | None = None,
+        grade: Grade | None = None,
         *,
         made: Collection[int] | None = None,
         graded: bool = True,
@@ -606,7 +607,7 @@ class Session:
         self,
         question: Question,
         review: Review,
-        grade: grading.Grade | None,
+        grade: Grade | None,
         made: Collection[int] | None,
         verdict: outcome.AnswerVerdict | None,
         again: bool = False,
@@ -655,7 +656,7 @@ def _draw(card: Card, seed: int, draw: int) -> Asked:
     return card.ask(random.Random(f"{seed} {card.id} {draw}"))
 
 
-def _graded(asked: Asked, grade: grading.Grade) -> outcome.AnswerVerdict:
+def _graded(asked: Asked, grade: Grade) -> outcome.AnswerVerdict:
     if grade.correct:
         return outcome.AnswerVerdict.RIGHT
     # An option that was rightly left out counts in the fraction, but isn't an answer.

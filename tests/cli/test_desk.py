@@ -10,7 +10,7 @@ import pytest
 
 from regdemo.cli import app
 from regdemo.cli.see import see
-from regdemo.quiz import decks, grading
+from regdemo.quiz import decks, kinds
 from regdemo.quiz.history import History, read
 from regdemo.quiz.kinds import find_kind
 
@@ -145,7 +145,7 @@ def test_no_example_that_a_help_shows_is_an_accepted_answer_of_the_bundled_bank(
             example = kind.example(asked)
             parts = example.split(" or ") if example else []
             parts += re.findall(r"\d[\d./%]*", kind.allowed)
-            accepted += [card.id for part in parts if grading.grade(asked, part).correct]
+            accepted += [card.id for part in parts if kinds.grade(asked, part).correct]
     assert accepted == []
 
 

@@ -136,7 +136,7 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(results):
     curve = next(block for block in report.blocks if isinstance(block, Curves))
     assert curve.title == "Test accuracy, epoch by epoch"
     assert [series.name for series in curve.series] == ["none", "dropout 0.2", "dropout 0.5"]
-    last = [results.evaluations[-1].of(1)[k][ACCURACY] for k in range(8)]
+    last = [results.evaluations[-1].scores[1][k][ACCURACY] for k in range(8)]
     assert curve.series[1].y[-1] == pytest.approx(sum(last) / 8)
 
 

@@ -55,11 +55,6 @@ def test_hidden_folders_and_installed_packages_are_not_entered(tmp_path):
     assert len(load(tmp_path).cards) == 1
 
 
-def test_the_cards_are_counted_by_kind(tmp_path):
-    deck(tmp_path, text=CARD.format("Q1") + "## Q2: Which?\n- [x] a\n- [ ] b\n")
-    assert load(tmp_path).kinds() == {"recall": 1, "choice": 1}
-
-
 def test_a_card_is_found_by_its_id(tmp_path):
     bank = load(deck(tmp_path, text=CARD.format("Q18") + CARD.format("Q19")))
     assert bank.find("Q19") is bank.find("q19") is bank.cards[1]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
-from regdemo.quiz.grading import Grade, UnreadableAnswer, grade, grade_recall
-from regdemo.quiz.kinds import find_kind
+from regdemo.quiz.kinds import find_kind, grade
+from regdemo.quiz.kinds.base import Grade, UnreadableAnswer
 from regdemo.quiz.kinds.predict import difference, same_output
+from regdemo.quiz.outcome import grade_recall
 from regdemo.quiz.schedule import AGAIN, GOOD, HARD
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
-from regdemo.quiz.grading import UnreadableAnswer
 from regdemo.quiz.history import History, read
+from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, Pick, as_plain
 from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, Plan, replay
 from regdemo.quiz.selection import pick

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from regdemo.errors import ArgumentError
 from regdemo.quiz import kinds
 from regdemo.quiz.cards import LETTERS
-from regdemo.quiz.grading import UnreadableAnswer
+from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
 from regdemo.quiz.selection import split_names
