@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import StringIO
 
 from rich.cells import cell_len
@@ -61,8 +60,7 @@ def to_svg(report: Report) -> str:
                 write(terminal.prose(block.note, console, QUIET))
         else:
             write(terminal.draw(block, console))
-    rest = replace(report, say="", wrong_answer="") if report.picture else report
-    for part in terminal.tail(rest, console):
+    for part in terminal.tail(report, console):
         y += LINE
         write(part)
     width, height = round(2 * PAGE_MARGIN + PAGE_COLUMNS * LETTER), y + PAGE_MARGIN

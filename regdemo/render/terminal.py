@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from textwrap import wrap
 from typing import Literal
 
@@ -66,11 +65,9 @@ def show(report: Report, console: Console, *, short: bool = False, claims: bool 
 
 
 def _whole(report: Report, console: Console) -> list[list[list[Segment]]]:
-    blocks = [*report.picture, *report.blocks]
-    parts = [head(report, console), *(draw(b, console) for b in blocks), *tail(report, console)]
-    if report.picture:
-        parts = [head(report, console), *advice(report, console), *(draw(b, console) for b in blocks)]
-        parts += tail(replace(report, say="", wrong_answer=""), console)
+    said = advice(report, console) if report.picture else []
+    blocks = (draw(block, console) for block in (*report.picture, *report.blocks))
+    parts = [head(report, console), *said, *blocks, *tail(report, console)]
     return [_lines(part, console) for part in parts]
 
 
@@ -153,11 +150,12 @@ def draw(block: Block, console: Console, plot_rows: int = 0, width: int = 0) -> 
 
 
 def tail(report: Report, console: Console) -> list[RenderableType]:
-    """The claims with their verdict, what to take to the interview, and what to do next."""
+    """The claims with their verdict, the advice unless it came before a picture, and what to do next."""
     parts: list[RenderableType] = []
     if report.claims:
         parts.append(Group(Line("Claims", "bold"), _claims(report.claims, console)))
-    parts += advice(report, console)
+    if not report.picture:
+        parts += advice(report, console)
     if report.cards:
         parts.append(Group(Line("Try next", "bold"), prose(quiz_command(report), console, CODE)))
     return parts
