@@ -33,7 +33,7 @@ from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args
 
 import torch
 
@@ -125,11 +125,7 @@ class Demo(Listing):
     @property
     def signature(self) -> inspect.Signature:
         """The function's signature, annotations resolved."""
-        hints = get_type_hints(self.function, include_extras=True)
-        signature = inspect.signature(self.function)
-        return signature.replace(
-            parameters=[p.replace(annotation=hints[p.name]) for p in signature.parameters.values()]
-        )
+        return inspect.signature(self.function, eval_str=True)
 
     @property
     def parameters(self) -> dict[str, tuple[type, Parameter | Words, Any]]:

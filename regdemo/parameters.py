@@ -84,7 +84,7 @@ below 1', help='Drop probability.')
     low, high = parameter.low, parameter.high
     kinds: dict[type, Literal["number", "integer", "switch", "text"]] = {int: "integer", bool: "switch", str: "text"}
     wide = kind is not str and low > 0 and high / low >= 1_000
-    step = 1.0 if kind is not float else _hundredth(low if wide else high - low)
+    step = _hundredth(low if wide else high - low) if kind is float else 1
     if isinstance(parameter, Parameter) and parameter.below:
         high -= step
     return Range(
@@ -93,7 +93,7 @@ below 1', help='Drop probability.')
         default,
         low,
         high,
-        step if kind is float else 1,
+        step,
         "log" if wide else "linear",
         parameter.allowed,
         parameter.help,

@@ -46,7 +46,7 @@ class Keyboard:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self.person = sys.stdin is not None and sys.stdin.isatty()
+        self.person = sys.stdin.isatty()
         self.at_once = self.person and page.moves
         if hasattr(sys.stdin, "reconfigure"):
             sys.stdin.reconfigure(errors="replace")  # bytes that aren't text make a wrong answer, not a crash
@@ -62,8 +62,6 @@ class Keyboard:
         counts: whether a text counts without Enter, where keys can.  clock: a text before the prompt, renewed each
         second.
         """
-        if sys.stdin is None:
-            raise EOFError
         if self.at_once:
             return _Line(self._page.file, prompt, counts, clock).read().strip()
         if self.person:

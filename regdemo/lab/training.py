@@ -294,9 +294,7 @@ class TrainingRun:
 
     def scores(self) -> Scores:
         """How the networks do now, as they are judged."""
-        parameters = list(self.parameters)
-        for technique in self.techniques:
-            parameters = technique.evaluated(self, parameters)
+        parameters = self._judged_parameters()
         if self.judge_held_out:
             return {metrics.VALIDATION_LOSS: self.validation_loss(parameters).tolist()}
         with self.swapped_parameters(parameters), torch.no_grad():
@@ -304,11 +302,14 @@ class TrainingRun:
 
     def per_example(self) -> tuple[Tensor, Tensor | None]:
         """What each test example adds to the score of each network now, (S, m), and its calibration."""
+        with self.swapped_parameters(self._judged_parameters()), torch.no_grad():
+            return metrics.per_example(self)
+
+    def _judged_parameters(self) -> list[Tensor]:
         parameters = list(self.parameters)
         for technique in self.techniques:
             parameters = technique.evaluated(self, parameters)
-        with self.swapped_parameters(parameters), torch.no_grad():
-            return metrics.per_example(self)
+        return parameters
 
 
 def _keeps_steps(technique: Technique) -> bool:
