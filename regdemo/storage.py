@@ -1,7 +1,7 @@
 """Files on the disk: written whole or not at all, read within bounds, locked by one kind of lock.
 
-Everything that regdemo keeps goes through here. `atomic_write` is for what must not be lost, `write_cache` for what can
-be made again, `read_file` for files that others wrote, `file_lock` for a read that is followed by a write.
+`atomic_write` is for what must not be lost, `write_cache` for what can be made again, `read_file` for files that others
+wrote, `file_lock` for a read that is followed by a write. The history is a database and a sweep's file is appended to.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ run               experiment, by executors into a store, with results
 judged            metrics, statistics, coefficients, privacy
 reported          findings; compare, combine, sweep and finetune are views of results
 
-From Python: `Experiment`, `arms`, `from_arrays`, `Metric` and `compare` can be imported from here.
+From Python: `Experiment`, `Metric`, `Results`, `Task`, `arms` and `from_arrays` can be imported from here. A command's
+function is in the module of its name: `from regdemo.lab.compare import compare`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from regdemo.parameters import Parameter, count
 SEEDS = count("Networks of each arm, paired by seed.", 8, 10_000)
 EPOCHS = count("Passes over the training examples.", 1, 100_000)
 TRAIN_SIZE = count("Train on the first N examples only; of a table, on N random rows of each split.", 2, 10**9)
-WORKERS = count("Cells that are trained at the same time.", 1, 10_000)
+WORKERS = count("Processes that train at the same time, each a job of a few networks.", 1, 10_000)
 TUNE = count("Learning rates to try for each arm on validation data, before the comparison.", 1, 100)
 LABEL_NOISE = Parameter("Fraction of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"

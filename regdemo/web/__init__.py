@@ -2,10 +2,15 @@
 
 server      the socket, the token, uvicorn
 guard       what each request must have before a route sees it
-app         the routes put together, and what they share
+app         the routes put together
+site        what the pages share: the bank, the thread of practice, templates, forms
+pages/      one file a page: today, quiz, mock, demos, ...
+desk        the learner's sessions
 markdown    markdown from strangers as safe HTML, formulas as MathML
+reports     a report for a template; controls for its parameters, pictures of a learner's numbers
+see         where a card's command is shown
+kept        reports of trainings, in files
 workroom    runs what needs torch in another process (worker)
-pages       one file a page: today, quiz, mock, demos, ...
 
 Nothing here is a rule of practice: the pages draw what a Session returns and hand back what was entered.
 """
