@@ -97,7 +97,7 @@ def answers(rounds: int) -> list[float]:
 
 async def _answered(home: Path, ids: list[str], rounds: int) -> list[float]:
     """Milliseconds in the server, without sockets, for a wrong answer and the page of the next card."""
-    site, keys = Site(home=home), ServerSecrets(b"k" * 32)
+    site, keys = Site(home=home, folder=home), ServerSecrets(b"k" * 32)
     transport = httpx.ASGITransport(app=Guard(application(site), keys, 8000))
     base = "http://127.0.0.1:8000"
     async with httpx.AsyncClient(transport=transport, base_url=base, headers={"Origin": base}) as client:

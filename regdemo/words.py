@@ -1,4 +1,4 @@
-"""Numbers and times in words, alike in every face."""
+"""Numbers, times and topics in words, alike in every face."""
 
 from __future__ import annotations
 
@@ -50,3 +50,8 @@ def in_short(time: timedelta) -> str:
     if minutes < 60:
         return f"{minutes}m"
     return f"{round(minutes / 60)}h" if minutes < 24 * 60 else f"{round(minutes / 60 / 24)}d"
+
+
+def topic_title(name: str) -> str:
+    """A topic as it is typed: drop_path is drop-path."""
+    return name.replace("_", "-")

@@ -85,13 +85,12 @@ Weaker = Annotated[
 Seed = Annotated[
     int | None, typer.Option(min=0, help="Judge with this seed, to see a verdict again; without it, a fresh one.")
 ]
-WHERE = Path("katas")
 
 
 class _Desk:
     """The katas, the learner's folders, and the page that everything is written on."""
 
-    def __init__(self, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
+    def __init__(self, bank: BankPath = None, home: Home = None, folder: Folder = files.KATA_FOLDER) -> None:
         self._bank = bank
         self.home = home_folder(home)
         self.folder = folder
@@ -132,7 +131,7 @@ class _Desk:
     def command(self, *words: str) -> str:
         """A command on the same bank and folder."""
         options = ["--bank", quote(str(self._bank))] if self._bank else []
-        options += ["--dir", quote(str(self.folder))] if self.folder != WHERE else []
+        options += ["--dir", quote(str(self.folder))] if self.folder != files.KATA_FOLDER else []
         return " ".join(["regdemo kata", *words, *options])
 
     @contextmanager
@@ -278,7 +277,9 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @kata.callback()
-def overview(context: typer.Context, bank: BankPath = None, home: Home = None, folder: Folder = WHERE) -> None:
+def overview(
+    context: typer.Context, bank: BankPath = None, home: Home = None, folder: Folder = files.KATA_FOLDER
+) -> None:
     """List the katas, or begin one by its name."""
     if context.invoked_subcommand:
         return

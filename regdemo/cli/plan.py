@@ -19,7 +19,7 @@ from regdemo.quiz.forecast import Estimate, Forecast
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.practice import Practice
 from regdemo.render import cards as pages
-from regdemo.words import in_days, pluralize
+from regdemo.words import in_days, pluralize, topic_title
 
 WEAK_TOPICS = 3  # topics that are named
 
@@ -31,7 +31,12 @@ def plan(
         typer.Option(parser=parse_day, metavar="YYYY-MM-DD", help="The day of your interview. Kept until changed."),
     ] = None,
     minutes: Annotated[
-        int | None, typer.Option(min=1, max=600, help="How many minutes a day you have. Kept; 20 if you never say.")
+        int | None,
+        typer.Option(
+            min=goal.MINUTES[0],
+            max=goal.MINUTES[1],
+            help=f"How many minutes a day you have. Kept; {goal.USUAL_MINUTES} if you never say.",
+        ),
     ] = None,
     new: Annotated[
         int | None,
@@ -108,8 +113,8 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
     weak = [topic for topic in progress.weakest(topics) if (topic.recall or 0) < practice.plan.retention]
     if weak:
-        said = ", ".join(f"{learner.topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak[:WEAK_TOPICS])
-        command = f"regdemo quiz --topic {learner.topic_title(weak[0].name)} --cram"
+        said = ", ".join(f"{topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak[:WEAK_TOPICS])
+        command = f"regdemo quiz --topic {topic_title(weak[0].name)} --cram"
         page.quiet(f"Weak topics, by what you will recall tomorrow: {said}: `{command}`.")
     page.quiet("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it.")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain
-from regdemo.cli.learner import asking, topic_title
+from regdemo.cli.learner import asking
 from regdemo.quiz import interview
 from regdemo.quiz.outcome import AnswerVerdict
+from regdemo.words import topic_title
 
 if TYPE_CHECKING:
     from regdemo.quiz.interview import Calibration

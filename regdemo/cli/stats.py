@@ -19,7 +19,7 @@ from regdemo.quiz import history as histories
 from regdemo.quiz.outcome import as_plain
 from regdemo.quiz.schedule import LEARNED
 from regdemo.render import cards as pages
-from regdemo.words import from_now, pluralize
+from regdemo.words import from_now, pluralize, topic_title
 
 if TYPE_CHECKING:
     from regdemo.quiz.practice import Practice
@@ -157,7 +157,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
                     f"{topic.learned}",
                     f"{topic.answered} of {topic.cards}",
                     f"{topic.due}",
-                    learner.topic_title(topic.name),
+                    topic_title(topic.name),
                 ]
                 for topic in begun[:TOPICS]
             ],
@@ -171,7 +171,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
                 f"  {topic.left:.0%}",
                 f"{topic.kept:.0%}",
                 f"{topic.answered} of {topic.cards}",
-                learner.topic_title(topic.name),
+                topic_title(topic.name),
             ]
             for topic in sorted(begun, key=lambda topic: topic.left or 0)[:TOPICS]
         ],

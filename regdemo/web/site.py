@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from regdemo import __version__
 from regdemo.errors import ArgumentError
-from regdemo.quiz import decks, history, identity
+from regdemo.quiz import decks, goal, history, identity, selection
 from regdemo.quiz import practice as practices
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.decks import Bank
@@ -31,7 +31,7 @@ from regdemo.render.prose import ADDRESS
 from regdemo.web import markdown
 from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench
-from regdemo.words import in_days, pluralize
+from regdemo.words import in_days, pluralize, topic_title
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -81,7 +81,7 @@ class Site:
     Everything that touches the history runs in one thread, in the order in which it was asked for.
     """
 
-    def __init__(self, *, home: Path, bank: Path | None = None, folder: Path = Path("katas")) -> None:
+    def __init__(self, *, home: Path, bank: Path | None = None, folder: Path) -> None:
         self.home = home
         self.bank_path = bank
         self.folder = folder
@@ -139,7 +139,8 @@ class Site:
             lstrip_blocks=True,
         )
         environment.globals |= {"pages": PAGES, "version": __version__, "words": "", "here": ""}
-        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links}
+        environment.globals |= {"levels": selection.LEVELS, "minutes_per_day": goal.MINUTES}
+        environment.filters |= {"md": _md, "mdi": _mdi, "code": _code, "links": _links, "topic_title": topic_title}
         environment.filters |= {"first_line": first_line, "pluralize": pluralize, "in_days": in_days}
         return environment
 

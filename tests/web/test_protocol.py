@@ -285,7 +285,7 @@ def test_the_server_does_not_load_torch(tmp_path):
         "from starlette.requests import Request\n"
         "from regdemo.web.app import application\n"
         "from regdemo.web.site import Site\n"
-        "application(Site(home=Path(sys.argv[1])))\n"
+        "application(Site(home=Path(sys.argv[1]), folder=Path()))\n"
     )
     done = subprocess.run([sys.executable, "-c", trap, str(tmp_path)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -49,7 +49,7 @@ class Learner:
 
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory):
-    path = tmp_path_factory.mktemp("deck") / "cards.md"
+    path = tmp_path_factory.mktemp("deck") / "two_words.md"
     path.write_text(CARDS)
     return path
 
@@ -248,9 +248,14 @@ def test_a_flag_is_put_on_and_taken_off(learner):
     assert learner.page.url.host == "127.0.0.1"
 
 
+@pytest.mark.parametrize("path", ["/quiz/start", "/mock", "/cards/T6", "/topics/two_words"])
+def test_a_topic_is_spelled_as_it_is_typed_in_the_terminal(learner, path):
+    assert "two-words" in learner.get(path).text.lower()
+
+
 @pytest.mark.parametrize("begin", ["quiz", "mock"])
 def test_a_place_where_techniques_act_may_be_asked_for_as_in_the_terminal(tmp_path, begin):
-    desk = Site(home=tmp_path).desk
+    desk = Site(home=tmp_path, folder=tmp_path).desk
     if begin == "quiz":
         desk.start(Wanted(topics=("activations",), limit=50, new=50))
     else:
@@ -337,7 +342,7 @@ def test_a_day_that_has_passed_is_no_plan(learner):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/stats", "/plan", "/katas", "/guide", "/search?q=mask", "/cards/T6", "/topics/cards"]
+    "path", ["/", "/stats", "/plan", "/katas", "/guide", "/search?q=mask", "/cards/T6", "/topics/two_words"]
 )
 def test_a_page_is_there_without_script(learner, path):
     assert learner.get(path).page.status_code == 200
