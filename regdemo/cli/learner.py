@@ -198,11 +198,6 @@ def home_folder(home: Path | None) -> Path:
     return platformdirs.user_data_path("regdemo", appauthor=False) if home is None else home
 
 
-def topic_title(name: str) -> str:
-    """A topic as `regdemo list` names it: drop_path is drop-path."""
-    return name.replace("_", "-")
-
-
 def split_names(names: Names) -> list[str]:
     """The names of an option that may be repeated, and may name several at once, with commas between."""
     return selection.split_names(names or ()) or names or []  # "" alone is refused: it is no wish for everything

@@ -13,6 +13,7 @@ from regdemo.quiz import kinds
 from regdemo.quiz.cards import LETTERS
 from regdemo.web import see
 from regdemo.web.site import Site
+from regdemo.words import topic_title
 
 
 def routes(site: Site) -> list[Route]:
@@ -40,6 +41,6 @@ def routes(site: Site) -> list[Route]:
         cards = [one for one in site.bank.cards if one.topic == name]
         if not cards:
             raise ArgumentError(f"there is no topic {name[:40]!r}: the quiz page lists them")
-        return site.page(request, "topic.html", title=name.replace("_", " "), here="/quiz", name=name, cards=cards)
+        return site.page(request, "topic.html", title=topic_title(name), here="/quiz", name=name, cards=cards)
 
     return [Route("/cards/{id}", card), Route("/topics/{name}", topic)]

@@ -89,7 +89,7 @@ class _DemoPages:
         values = controls.parsed(demo, request.query_params)
         self.site.demos.warm_up()
         shown, tab = controls.controls(demo, values), self.site.new_tab()
-        return self.site.page(request, "see.html", demo=demo, controls=shown, tab=tab, report=None)
+        return self.site.page(request, "see.html", demo=demo, controls=shown, tab=tab)
 
     async def small_report(self, request: Request) -> Response:
         return await self.report(request, small=True)

@@ -62,7 +62,6 @@ class _MockPages:
         return {
             "title": "Mock interview",
             "topics": sorted({card.topic for card in self.site.bank.cards if card.askable}),
-            "levels": selection.LEVELS,
         }
 
     def to_grade(self, replies: list[Reply], ungraded: list[Reply]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import progress
-from regdemo.quiz.goal import USUAL_MINUTES, Goal
+from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import Site, field, see_other, whole
@@ -40,7 +40,7 @@ def routes(site: Site) -> list[Route]:
             raise ArgumentError(f"{day[:20]!r} isn't a day: write it as in 2026-12-15") from None
         if interview and not today <= interview <= today + timedelta(days=MOST_DAYS):
             raise ArgumentError(f"{day} isn't a day in the next year: choose one")
-        goal = Goal(interview, whole(field(request, "minutes"), 1, 600), whole(field(request, "new"), 0, 1_000))
+        goal = Goal(interview, whole(field(request, "minutes"), *MINUTES), whole(field(request, "new"), 0, 1_000))
         await site.in_practice(site.desk.aim, goal)
         return see_other("/plan")
 
