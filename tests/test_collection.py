@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
     [
         ("from regdemo.errors import no_such_name", 2, "1 error"),
         ("import regdemo.no_such_module", 2, "1 error"),
-        ("import package_of_no_extra", 0, "1 skipped"),
+        ("import package_of_no_extra", 5, "1 skipped"),
     ],
 )
 def test_a_file_is_skipped_for_want_of_a_package_and_is_an_error_otherwise(line, code, said, tmp_path):
