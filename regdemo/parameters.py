@@ -95,7 +95,7 @@ below 1', help='Drop probability.')
         high,
         step,
         "log" if wide else "linear",
-        parameter.allowed,
+        "off or on" if kind is bool else parameter.allowed,
         parameter.help,
     )
 

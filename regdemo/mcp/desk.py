@@ -15,7 +15,7 @@ from regdemo import catalog, search
 from regdemo.errors import ArgumentError
 from regdemo.kata import judge, katas
 from regdemo.quiz import history as histories
-from regdemo.quiz import interview, progress, selection
+from regdemo.quiz import interview, kinds, progress, selection
 from regdemo.quiz import practice as practices
 from regdemo.quiz.cards import LETTERS, Card
 from regdemo.quiz.decks import Bank
@@ -89,7 +89,8 @@ class McpDesk:
         shown = question.as_plain()
         if session.time_left is not None:
             shown["seconds_left"] = round(session.time_left.total_seconds())
-        shown["how"] = "Ask it aloud, wait for the learner's own answer, then call submit_answer with it word for word."
+        form = "word for word" if question.self_graded else kinds.find_kind(question.card.kind).allowed
+        shown["how"] = f"Ask it aloud, wait for the learner's own answer, then call submit_answer with it: {form}"
         return shown
 
     def submit_answer(self, token: str, response: str, sure: int | None = None) -> dict[str, Any]:

@@ -111,12 +111,19 @@ def test_bad_input_is_refused_and_the_next_call_works(tmp_path):
             await refused(client, "search", words="..."),
         ]
         assert all(len(one) < 5_000 for one in said), [len(one) for one in said]
-        return said, await call(client, "submit_answer", token=token, response="1")
+        prompts = []
+        for asked in ({"minutes": "-5"}, {"level": "junior"}):
+            with pytest.raises(mcp.MCPError) as error:
+                await client.get_prompt("interview", asked)
+            prompts.append(str(error.value))
+        return said, prompts, await call(client, "submit_answer", token=token, response="1")
 
-    said, told = talk(tmp_path, conversation)
+    said, prompts, told = talk(tmp_path, conversation)
     assert "at least 0 and below 1" in said[7]
     assert "run_demo has no argument 'p': it has name, parameters, seed" in said[9]
     assert "undo has no argument 'token': it has none" in said[10]
+    assert "minutes = '-5': choose from 1 to 240" in prompts[0]
+    assert "level = 'junior': choose screen, onsite, deep dive, staff" in prompts[1]
     assert told["verdict"] in ("Right", "Wrong")
     assert len(read(tmp_path)) == 1
 
