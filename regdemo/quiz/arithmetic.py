@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 
@@ -46,6 +47,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
 _NODES = (ast.Expr, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name)
 _ALLOWED = "numbers, + - * / ** ( ), names such as pi, functions such as sqrt"
 
+_SUPERSCRIPT = re.compile("[⁰¹²³⁴-⁹⁻]+")
 _SPELLINGS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/", "π": "pi", "^": "**"})
 _NUMBER = r"(?:[0-9][0-9_]*+(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?(?![A-Za-z0-9_.])"
 _PERCENT = re.compile(rf"(?<![A-Za-z0-9_.])({_NUMBER})\s*+%")
@@ -59,7 +61,7 @@ class ArithmeticFault(RegdemoError, ValueError):
 def evaluate(expression: str, names: Mapping[str, float | str] | None = None) -> float:
     """The value of a text in real arithmetic. Everything is a float, so that nothing grows without bound.
 
-    `^` is a power, `11%` is 11/100, and × · ÷ − π are what they look like. names: the values of parameters.
+    `^` is a power, `11%` is 11/100, and × · ÷ − π ² are what they look like. names: the values of parameters.
     Raises ArithmeticFault: more than arithmetic, an unknown name, over 300 characters, or no finite real value.
 
     >>> evaluate("1/(1-p)", {"p": 0.5})
@@ -94,7 +96,8 @@ def _parse(expression: str) -> ast.AST:
         raise ArithmeticFault(
             f"{_shown(expression)} has {length:,} characters: arithmetic has at most {LONGEST_EXPRESSION}"
         )
-    text = _PERCENT.sub(r"(\1/100)", expression.translate(_SPELLINGS)).strip()
+    text = _SUPERSCRIPT.sub(lambda power: f"**({unicodedata.normalize('NFKC', power[0])})", expression)
+    text = _PERCENT.sub(r"(\1/100)", text.translate(_SPELLINGS)).strip()
     if not _TOKENS.fullmatch(text):
         raise SyntaxError
     tree: ast.AST = SimpleEval.parse(text)

@@ -15,6 +15,7 @@ from regdemo.quiz.kinds.base import Grade, UnreadableAnswer
 from regdemo.quiz.kinds.predict import difference, same_output
 from regdemo.quiz.outcome import grade_recall
 from regdemo.quiz.schedule import AGAIN, GOOD, HARD
+from regdemo.quiz.text import GAP
 
 
 def asked(kind, **parts):
@@ -131,9 +132,15 @@ def test_commas_between_thousands_are_read(response):
     assert grade(numeric("1234567", 0.0), response).correct
 
 
+@pytest.mark.parametrize("response", ["1.11 x 10^-3", "1.11×10⁻³", "1.11·10^-3", "1.11e-3", "0.111%", "0.111 percent"])
+def test_scientific_notation_and_percentages_are_read(response):
+    assert grade(numeric("1/900"), response).correct
+
+
 @pytest.mark.parametrize("response", ["1.11x", "1.11 times", "1.11 GB", "$1.11$", "1.11.", "= 1,11", "ln(exp(10/9))"])
 def test_a_number_is_read_with_the_signs_and_the_unit_that_people_add(response):
     assert grade(replace(numeric(), question="How many GB?"), response).correct
+    assert grade(replace(numeric("12"), question="How many mask elements?"), "12 mask elements").correct
 
 
 def test_a_unit_that_the_question_does_not_name_is_asked_again():
@@ -185,6 +192,14 @@ def test_a_known_wrong_value_says_why_though_rounded():
     assert grade(card, "3.33") == Grade(False, 0.0, "p is dropped")
     assert grade(card, "0.7") == Grade(False, 0.0, "at test time")
     assert grade(card, "5") == Grade(False, 0.0, "")
+
+
+def test_a_reason_is_given_only_for_its_own_value():
+    """The tolerance of a wrong value is a part of that value, not of the larger right one."""
+    card = numeric("100", 0.01, wrong_answers=(WrongAnswer("0", "nothing"), WrongAnswer("0.5", "one half")))
+    assert grade(card, "0.4").feedback == ""
+    assert grade(card, "0").feedback == "nothing"
+    assert grade(card, "0.502").feedback == "one half"
 
 
 def test_slips_that_give_one_number_are_both_said():
@@ -248,15 +263,53 @@ def test_blanks_that_are_not_filled_are_asked_again(response):
         (r"$\frac{1}{1-p}$", r"\frac{1}{1-p}"),
         ("1/(1-p)", "1/(1\u2212p)"),
         ("λ", r"\lambda"),
+        ("optimizer", "optimiser"),
+        ("N, H, W", "(N,H,W)"),
+        ("train()", ".train()"),
+        ("x^2", "x²"),
+        ("1/2", "½"),
+        ("EMA", "**EMA**"),
     ],
 )
 def test_how_a_blank_is_typed_does_not_count(blank, response):
     assert grade(asked("cloze", blanks=((blank,),)), response).correct
 
 
-@pytest.mark.parametrize(("blank", "response"), [("1-p", "1p"), ("x-y", "xy"), ("'", '"x"'), (".", "p")])
+@pytest.mark.parametrize(("blank", "response"), [("1-p", "1p"), ("x-y", "xy"), ("'", '"x"'), (".", "p"), ("5", ".5")])
 def test_signs_that_mean_something_count(blank, response):
     assert not grade(asked("cloze", blanks=((blank,),)), response).correct
+
+
+@pytest.mark.parametrize(
+    ("blank", "right", "wrong"),
+    [
+        ("(1-p)**T", ["(1-p)^T", "(1 - p)ᵀ", "(1-p)^{T}", "(1-p)^(T)"], ["(1-p)*T", "(1-p)T", "1-p^T"]),
+        ("1/(1-d)", ["(1-d)^-1", "(1-d)^(-1)", "(1-d)⁻¹", r"\frac{1}{1-d}", "1/(-d+1)"], ["1/1-d", "1-d", "1/(1-p)"]),
+        ("1-5", ["1 – 5"], ["2-6", "-4"]),
+        ("3.10", ["3.10."], ["3.1"]),
+        ("log-likelihood", ["log likelihood", "loglikelihood"], ["likelihood"]),
+    ],
+)
+def test_a_formula_counts_by_its_value_if_it_has_letters(blank, right, wrong):
+    card = asked("cloze", blanks=((blank,),))
+    assert [grade(card, response).correct for response in right] == [True] * len(right)
+    assert [grade(card, response).correct for response in wrong] == [False] * len(wrong)
+
+
+def test_a_word_next_to_a_gap_may_be_typed_with_it():
+    card = asked("cloze", blanks=(("likelihood",), ("eval",)))
+    card = replace(card, question=f"It is maximum (1){GAP}, in (2){GAP}\nmode.")
+    for first in ("likelihood", "maximum likelihood"):
+        assert grade(card, f"{first}; eval mode").correct
+    assert not grade(card, "maximum; eval").correct
+    assert not grade(card, "likelihood in; eval").correct
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"), [("EMA (moving average)", True), ("EMA (mean)", False), ("(EMA)", True)]
+)
+def test_a_right_text_may_be_explained_in_brackets_by_another(response, correct):
+    assert grade(asked("cloze", blanks=(("EMA", "moving average"),)), response).correct == correct
 
 
 def test_of_several_gaps_those_that_are_wrong_are_named():
@@ -311,6 +364,12 @@ def test_a_known_wrong_output_says_why_below_the_difference():
         ("torch.Size([2, 3])", "[2,3]"),
         ("torch.Size([2]) 1", "(2,) 1"),
         ("torch.Size([])", "()"),
+        ("1.0\n2.0", "1; 2"),
+        ("[1, 2]", "`[1, 2]`"),
+        ("[1.0, 2.0]\n[3.0]", "1 2\n3"),
+        ("[1.0, 2.0]\n[3.0]", "1, 2, 3"),
+        ("[[1, 2], [3, 4]]", "[1, 2], [3, 4]"),
+        ("True [0.0]", "true 0"),
     ],
 )
 def test_an_output_is_compared_by_value_and_without_space(output, response):
@@ -332,6 +391,11 @@ def test_an_output_is_compared_by_value_and_without_space(output, response):
         ("0", "-1"),
         ("torch.Size([2, 3])", "(3, 2)"),
         ("torch.Size([2, 3])", "2, 3"),
+        ("[[1, 2], [3, 4]]", "1, 2, 3, 4"),
+        ("[[1, 2], [3, 4]]", "[1, 2, 3, 4]"),
+        ("[1, 2]\n[3, 4]", "[1, 2, 3, 4]"),
+        ("1, 2", "[1, 2]"),
+        ("[]", ","),
     ],
 )
 def test_an_output_of_another_value_or_text_is_wrong(output, response):
@@ -359,7 +423,7 @@ def test_a_wrong_output_is_shown_below_the_right_one():
 @given(st.text("[](), 0123456789.eE+-_nainfTrueFls\n`"), st.text("[](), 0123456789.eE+-_nainfTrueFls\n`"))
 def test_what_is_graded_wrong_has_a_difference_and_what_is_right_equals_itself(one, other):
     assert same_output(one, one)
-    assert same_output(one, other) == same_output(other, one)
+    assert "[" in one + other or same_output(one, other) == same_output(other, one)
     assert difference(one, other).startswith("```text\n")
 
 

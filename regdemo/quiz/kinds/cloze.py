@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from math import isclose
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import (
     CardKind,
@@ -14,6 +18,7 @@ from regdemo.quiz.kinds.base import (
     as_typed,
     quoted,
     reason_for,
+    spelled,
     texts,
     wrong_answers,
 )
@@ -25,6 +30,11 @@ if TYPE_CHECKING:
     from regdemo.quiz.parts import Parts
 
 GAPS = re.compile(rf"(?:\(\d+\))?{GAP}")
+_WORDS_AROUND = re.compile(rf"(?:([\w'-]{{1,40}})\s+)?{GAPS.pattern}(?=(?:\s+([\w'-]{{1,40}}))?)")
+_EXPLAINED = re.compile(r"(.+\w) \((.+)\)")
+_NAME = re.compile(r"[a-z_]\w*")
+_FRACTION = re.compile(r"[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_TO_BRACKETS = str.maketrans("{}[]", "()()")
 
 _LONGEST = 1_000  # characters in a blank
 _DEEPEST = 20  # braces in braces in a blank
@@ -116,7 +126,7 @@ Why it is this word.
         }
 
     def grade(self, asked: Asked, response: str) -> Grade:
-        """By text: the blanks in order, with ; between them. How it is typed does not count: see `as_typed`."""
+        """The blanks in order, with ; between them. A word next to a gap may be typed with it: see `_same`."""
         count = len(asked.blanks)
         answers = [response]
         if count > 1:
@@ -124,8 +134,10 @@ Why it is this word.
         if len(answers) != count or not all(map(str.strip, answers)):
             allowed = "type it" if count == 1 else f"type all {count} in order, with ; between them"
             raise UnreadableAnswer(f"{quoted(response)} does not fill the blank{'s' * (count > 1)}: {allowed}")
-        filled = zip(answers, asked.blanks, strict=True)
-        right = [any(_same(answer, text) for text in blank) for answer, blank in filled]
+        around = _WORDS_AROUND.findall(asked.question)
+        around = around if len(around) == count else [("", "")] * count
+        filled = zip(answers, asked.blanks, around, strict=True)
+        right = [_fits(answer, blank, *words) for answer, blank, words in filled]
         if all(right):
             return Grade(True, 1.0)
         numbered = enumerate(zip(asked.blanks, right, strict=True), 1)
@@ -137,7 +149,28 @@ Why it is this word.
 KIND = ClozeKind()
 
 
+def _fits(answer: str, blank: Sequence[str], before: str, after: str) -> bool:
+    """Whether an answer is right in a blank, between these words: one right text, or one and in brackets another."""
+    if len(answer) > _LONGEST:
+        return False
+    phrases = [f"{one}{text}{other}" for text in blank for one in ("", f"{before} ") for other in ("", f" {after}")]
+    explained = _EXPLAINED.fullmatch(answer.strip())
+    readings = [(answer,), *([explained.groups()] if explained else [])]
+    return any(all(any(_same(part, phrase) for phrase in phrases) for part in parts) for parts in readings)
+
+
 def _same(answer: str, text: str) -> bool:
+    """Whether two texts are typed alike or, as formulas, have one value whatever their letters stand for.
+
+    >>> _same("(1-d)^-1", "1/(1-d)"), _same("(1-p)*T", "(1-p)^T"), _same("1/2", "0.5")
+    (True, False, False)
+    """
+    one, other = (_FRACTION.sub(r"((\1)/(\2))", spelled(each)).translate(_TO_BRACKETS) for each in (answer, text))
+    draw = Random(0).random
+    values = {name: draw() for name in _NAME.findall(other)}
+    with suppress(ArithmeticFault):
+        if values:  # without letters it is rather a version, a date or a range
+            return isclose(evaluate(one.rstrip(" ."), values), evaluate(other, values))
     return as_typed(answer) == as_typed(text)
 
 

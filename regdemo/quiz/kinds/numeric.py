@@ -20,7 +20,9 @@ _NUMERIC = re.compile(r"\s*=(?![=>])")
 _TOLERANCE = re.compile(r"±|\+/?-|= *\[")
 _PERCENT = re.compile(r"percent|per cent|(?<![0-9])(?<![0-9] )%")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
-_UNIT = re.compile(r"(.*[0-9)])\s*([A-Za-z]+)")
+_UNIT = re.compile(r"(.*[0-9)])\s*([A-Za-z]+(?: [A-Za-z]+)*)")
+_TIMES = re.compile(r"(?<=[0-9]) ?x ?(?=10\b)")
+_PERCENT_WORD = re.compile(r"\s*per ?cent$")
 _THOUSANDS = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:,[0-9]{3})+(?![\w,])")
 
 
@@ -103,7 +105,8 @@ assert answer == pytest.approx(p + p)
         near = 0.005  # of a wrong value: a learner rounds
         known = []
         for wrong in asked.wrong_answers:
-            value = evaluate(wrong.answer, asked.values)
+            low, high = replace(asked.card.numeric, expression=wrong.answer).bounds(asked.values)
+            value = (low + high) / 2
             distance = min(abs(answer - value) for answer in answers)
             if distance <= max((high - low) / 2, near * abs(value)):
                 known.append((distance, wrong.why))
@@ -195,8 +198,9 @@ def _bounds(asked: Asked) -> tuple[float, float]:
 
 
 def _plain(response: str, question: str) -> str:
-    """What is typed, without the signs around it and without a unit that the question names."""
-    text = response.strip().strip("$").lstrip("=≈~ ").rstrip(".")
+    """What is typed, without the signs around it and without a unit that the question names; 2 x 10^3 is 2*10^3."""
+    text = _TIMES.sub("*", response.strip().strip("$").lstrip("=≈~ ").rstrip("."))
+    text = _PERCENT_WORD.sub("%", text)
     unit = _UNIT.fullmatch(text)
     if unit and (unit[2] in ("x", "times") or (len(unit[2]) > 1 and re.search(rf"\b{unit[2]}\b", question))):
         return unit[1]

@@ -18,7 +18,7 @@ from regdemo.quiz.parts import SHOW, Parts
 
 _OUTPUT = re.compile(r"\S+ output\b")
 _NUMBER = r"(?<![\w)\]])[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.])"
-_TOKEN = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>\w+(?:\.\w*)*)|(?P<sign>[^\w\s,'\"])")
+_TOKEN = re.compile(rf"(?P<number>{_NUMBER})|(?P<word>\w+(?:\.\w*)*)|(?P<sign>[^\w\s,;`'\"])")
 _SIZE = re.compile(r"(?:torch\.)?Size\(\[([0-9, ]*)\]\)")
 _CONSTANTS = {"true", "false", "none", "nan", "inf"}  # read with capitals or without
 # Python's own library, and the others that readers know.
@@ -32,7 +32,10 @@ class PredictKind(CardKind):
     name = "predict"
     precedence = 60
     prompt = "output"
-    allowed = "What the program prints. Space, commas and quotes don't count; several lines may be typed as one."
+    allowed = (
+        "What the program prints. Space, commas and quotes don't count; several lines may be typed as one, "
+        "and a list without its brackets."
+    )
     skeleton = """\
 ## {id}: What is printed?
 
@@ -98,16 +101,19 @@ KIND = PredictKind()
 def same_output(response: str, output: str) -> bool:
     """Whether a response says what a program prints.
 
-    Numbers are compared by value, all else by its words and signs. Space, commas and quotes do not count, nor do the
-    capitals of True, False, None, nan and inf. A size may be told as a tuple or a list.
+    Numbers are compared by value, all else by its words and signs. Space, commas, semicolons and quotes do not count,
+    nor do the capitals of True, False, None, nan and inf. A size may be told as a tuple or a list, and the outer
+    brackets of every list may be left out of the response.
 
     >>> same_output("[1.11,0,NaN]", "[1.11, 0.0, nan]"), same_output("x: 0.5", "x: 0.50"), same_output("a b", "ab")
+    (True, True, False)
+    >>> same_output("1 2; 3", "[1, 2]\\n[3]"), same_output("[1], [2]", "[[1], [2]]"), same_output("1, 2", "[[1], [2]]")
     (True, True, False)
     >>> same_output("(2, 3)", "torch.Size([2, 3])"), same_output("[2, 3]", "torch.Size([2, 3])")
     (True, True)
     """
-    ours, theirs = map(_with_plain_sizes, (response, output))
-    return any(_tokens(one) == _tokens(other) for one in ours for other in theirs)
+    ours, theirs = ([_tokens(text) for text in _with_plain_sizes(each)] for each in (response, output))
+    return any(one in theirs for one in ours) or ours[0] == _without_brackets(theirs[0]) != []
 
 
 def _with_plain_sizes(text: str) -> list[str]:
@@ -124,6 +130,18 @@ def _tokens(text: str) -> list[str | float]:
             found.append(float(token[0].replace("_", "")))
         else:
             found.append(word if word in _CONSTANTS else token[0])
+    return found
+
+
+def _without_brackets(tokens: list[str | float]) -> list[str | float]:
+    """The tokens without the outer brackets of every list."""
+    found: list[str | float] = []
+    depth = 0
+    for token in tokens:
+        depth += token == "["
+        if depth != 1 or token not in ("[", "]"):
+            found.append(token)
+        depth -= token == "]"
     return found
 
 
