@@ -21,3 +21,7 @@ class FileError(RegdemoError):
     """A file that cannot be read, written or understood."""
 
     exit_code = 3
+
+
+class FileTakenError(FileError):
+    """A new file whose name is taken."""

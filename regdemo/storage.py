@@ -1,6 +1,6 @@
 """Files on the disk: written whole or not at all, read within bounds, locked by one kind of lock.
 
-`atomic_write` is for what must not be lost, `write_cache` for what can be made again, `read_file` for files that others
+`write_file` is for what must not be lost, `write_cache` for what can be made again, `read_file` for files that others
 wrote, `file_lock` for a read that is followed by a write. The history is a database and a sweep's file is appended to.
 """
 
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from regdemo.errors import FileError
+from regdemo.errors import FileError, FileTakenError
+from regdemo.text import printable
 
 if sys.platform == "win32":
     import msvcrt
@@ -63,6 +64,21 @@ def atomic_write(path: Path, data: bytes | str, *, replace: bool = True) -> None
         with suppress(OSError):
             os.unlink(name)
     _sync_folder(target.parent)
+
+
+def write_file(path: Path, data: bytes | str, *, remedy: str, replace: bool = True, parents: bool = False) -> None:
+    """Write a file as `atomic_write` does, or raise a FileError that names the file, the reason and the remedy.
+
+    parents: whether to make its folder. If the file exists and is not to be replaced, it is a FileTakenError.
+    """
+    try:
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, data, replace=replace)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.parent.is_dir():
+            raise FileTakenError(f"{printable(str(path))} exists already: {remedy}") from error
+        raise FileError(f"{printable(str(path))} cannot be written ({error.strerror or error}): {remedy}") from error
 
 
 def write_cache(path: Path, data: bytes | str) -> bool:

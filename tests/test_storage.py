@@ -10,7 +10,7 @@ from collections import namedtuple
 import pytest
 
 from regdemo import storage
-from regdemo.errors import FileError
+from regdemo.errors import FileError, FileTakenError
 
 
 def names(folder):
@@ -57,6 +57,18 @@ def test_a_name_that_another_process_takes_meanwhile_is_not_overwritten(tmp_path
     with pytest.raises(FileExistsError):
         storage.atomic_write(file, "mine", replace=False)
     assert (file.read_text(), names(tmp_path)) == ("theirs", ["a"])
+
+
+def test_what_fails_names_the_file_the_reason_and_the_remedy(tmp_path):
+    storage.write_file(tmp_path / "new" / "a", "mine", parents=True, remedy="-")
+    with pytest.raises(FileTakenError, match=r"/new/a exists already: name another file$"):
+        storage.write_file(tmp_path / "new" / "a", "new", replace=False, remedy="name another file")
+    for parents in (True, False):
+        with pytest.raises(FileError, match=r"/a/b� cannot be written \(.*\): name another file$") as raised:
+            storage.write_file(
+                tmp_path / "new" / "a" / "b\n", "", replace=False, parents=parents, remedy="name another file"
+            )
+        assert not isinstance(raised.value, FileTakenError)
 
 
 def test_a_cache_is_not_written_where_it_would_leave_no_room(tmp_path, monkeypatch):

@@ -63,12 +63,10 @@ def append(deck: Path, card: str) -> int:
     bank, _ = read(deck.parent)
     if taken := next((one for one in bank.cards if one.id == found.cards[0].id), None):
         raise FileError(f"{taken.id} is the id of the card at {printable(str(taken.file))}:{taken.line}: take another")
-    target = deck.resolve()
     try:
-        old = target.read_text("utf-8") if target.exists() else f"# {deck.stem}\n"
-        new = f"{old.rstrip()}\n\n{card.strip()}\n"
-        storage.atomic_write(target, new)
+        old = deck.read_text("utf-8") if deck.exists() else f"# {deck.stem}\n"
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise FileError(f"{printable(str(deck))} cannot be written, {reason}: the card is not added") from None
+        raise FileError(f"{printable(str(deck))} cannot be read ({reason}): the card is not added") from None
+    storage.write_file(deck, f"{old.rstrip()}\n\n{card.strip()}\n", remedy="the card is not added")
     return old.rstrip().count("\n") + 2 + found.cards[0].line

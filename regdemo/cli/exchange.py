@@ -51,13 +51,13 @@ def export_cards(
             if target and str(target) == "-":
                 print(text(cards), end="")
             elif target:
-                _write(target, text(cards).encode())
+                storage.write_file(target, text(cards), remedy="name another file")
                 print(f"{pluralize(len(cards), 'card')} in {printable(str(target))}.")
     if anki:
         with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
             file = Path(folder) / "deck.apkg"
             package.write(cards, file, name or (bank.resolve().stem if bank else "regdemo"))
-            _write(anki, file.read_bytes())
+            storage.write_file(anki, file.read_bytes(), remedy="name another file")
         print(f"{pluralize(len(cards), 'card')} in {printable(str(anki))}.")
 
 
@@ -98,7 +98,8 @@ def _import_package(package: Path, out: Target) -> None:
         if out is None:
             print(text, end="" if number == len(texts) else "\n")
             continue
-        _write(out if number == 1 else out.with_stem(f"{out.stem}-{number}"), text.encode(), replace=False)
+        target = out if number == 1 else out.with_stem(f"{out.stem}-{number}")
+        storage.write_file(target, text, replace=False, remedy="name another file with --out")
     said = f"{pluralize(cards, 'card')} in {pluralize(len(texts), 'deck')}"
     print("; ".join(filter(None, [said, *left])) + ".", file=sys.stderr if out is None else sys.stdout)
 
@@ -125,20 +126,9 @@ def _import_markdown(source: Path, out: Target, home: Path) -> None:
             print(text, end="")
             continue
         target = out / file.relative_to(source).with_suffix(".md") if source.is_dir() else out
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, text.encode(), replace=False)
+        storage.write_file(target, text, replace=False, parents=True, remedy="name another file with --out")
     for line in sorted(lines):
         print(line, file=sys.stderr)
     said = f"{pluralize(written, 'card')} in {pluralize(len(by_file), 'deck')}"
     left = f"; {pluralize(len(lines), 'line')} above on what was not taken" if lines else ""
     print(f"{said}{left}.", file=sys.stderr if out is None else sys.stdout)
-
-
-def _write(target: Path, data: bytes, *, replace: bool = True) -> None:
-    """Write a file as a whole. Raises FileError, also for one that is there already and is not to be replaced."""
-    try:
-        storage.atomic_write(target, data, replace=replace)
-    except FileExistsError:
-        raise FileError(f"{printable(str(target))} is there already: name a new file with --out") from None
-    except OSError as error:
-        raise FileError(f"{printable(str(target))} cannot be written, {error.strerror}: name another file") from None

@@ -19,7 +19,6 @@ from regdemo.quiz.database import HISTORY_FILE
 from regdemo.quiz.exchange import lines, parse, salvage, unite
 from regdemo.quiz.history import History, read_rows
 from regdemo.quiz.schedule import moment
-from regdemo.text import printable
 from regdemo.words import pluralize
 
 history = typer.Typer(
@@ -153,10 +152,4 @@ def _write(rows: Iterable[str], file: Path | None) -> None:
     if file is None or str(file) == "-":
         sys.stdout.write(text)
         return
-    try:
-        storage.atomic_write(file, text, replace=False)
-    except FileExistsError as error:
-        raise FileError(f"{printable(str(file))} exists already: name a new file") from error
-    except OSError as error:
-        said = f"could not be written whole ({error.strerror}): free some space, or name another file"
-        raise FileError(f"{printable(str(file))} {said}") from error
+    storage.write_file(file, text, replace=False, remedy="name another file")

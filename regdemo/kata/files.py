@@ -9,11 +9,12 @@ from pathlib import Path
 from shlex import quote
 
 from regdemo import storage
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import ArgumentError, FileError, FileTakenError
 from regdemo.kata.katas import Kata
 
 KATA_FOLDER = Path("katas")  # unless another one is named
 LARGEST_CODE = 1_000_000  # bytes in a file
+_REMEDY = "choose another folder with --dir"
 
 
 def begin(kata: Kata, folder: Path, *, reset: bool = False) -> tuple[bool, Path | None]:
@@ -23,18 +24,13 @@ def begin(kata: Kata, folder: Path, *, reset: bool = False) -> tuple[bool, Path 
     either the whole starter or no file.
     """
     file = folder / f"{kata.name}.py"
-    kept = None
+    kept = _keep(file) if reset and os.path.exists(file) else None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if reset and file.exists():
-            kept = _keep(file)
-        storage.atomic_write(file, kata.file, replace=reset)
-    except FileExistsError:
+        storage.write_file(file, kata.file, replace=reset, parents=True, remedy=_REMEDY)
+    except FileTakenError:
         if not file.is_file():
             raise FileError(f"{file} isn't a regular file: move it to another place") from None
         return False, kept
-    except OSError as error:
-        raise FileError(f"{file} cannot be written ({error.strerror}): choose another folder with --dir") from error
     return True, kept
 
 
@@ -82,8 +78,8 @@ def _keep(file: Path) -> Path:
     for number in count(1):
         kept = file.with_suffix(f".{number}.py")
         try:
-            storage.atomic_write(kept, data, replace=False)
-        except FileExistsError:
+            storage.write_file(kept, data, replace=False, remedy=_REMEDY)
+        except FileTakenError:
             continue
         return kept
     raise AssertionError

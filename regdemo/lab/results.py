@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import ArgumentError
 from regdemo.lab import metrics
 from regdemo.lab.recipe import Recipe
 from regdemo.lab.source import Source
@@ -22,7 +22,7 @@ from regdemo.lab.statistics import Change, change
 from regdemo.lab.store import Network, Setting, TrainingJob
 from regdemo.lab.task import Task
 from regdemo.lab.training import TrainingRun
-from regdemo.storage import atomic_write
+from regdemo.storage import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -288,11 +288,9 @@ class Results:
                 data = self.to_pandas().to_csv(index=False)
             else:
                 data = self.to_pandas().to_parquet(index=False)
-            atomic_write(path, data)
         except ImportError:
             raise ArgumentError(f"{path} needs the package pyarrow: pip install 'regdemo[tables]'") from None
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+        write_file(path, data, remedy="name another file")
 
 
 def _version(package: str) -> str:

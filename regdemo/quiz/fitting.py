@@ -18,7 +18,7 @@ import fsrs
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
-from regdemo.storage import atomic_write
+from regdemo.storage import write_file
 
 PARAMETERS_FILE = "fsrs.json"
 NEEDED = 512  # reviews on a later day than the one before; with fewer, FSRS's optimizer returns its defaults unasked
@@ -163,10 +163,5 @@ def adopt(home: Path, fitted: FsrsFit) -> Path:
     """Keep fitted parameters for this learner's schedule. Returns the file; without it, the defaults hold again."""
     file = home / PARAMETERS_FILE
     text = json.dumps({"parameters": fitted.parameters, "gain": fitted.gain}, indent=2) + "\n"
-    try:
-        atomic_write(file, text)
-    except OSError as error:
-        raise FileError(
-            f"{file} could not be written ({error.strerror}): check the permissions of its folder"
-        ) from error
+    write_file(file, text, remedy="check the permissions of its folder")
     return file

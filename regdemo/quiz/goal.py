@@ -82,11 +82,7 @@ def read(home: Path) -> Goal:
 def write(home: Path, goal: Goal) -> None:
     """Keep a goal. Raises FileError if it could not be written."""
     text = json.dumps(asdict(goal), default=date.isoformat, indent=2) + "\n"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        storage.atomic_write(home / GOAL_FILE, text)
-    except OSError as error:
-        raise FileError(f"{home / GOAL_FILE} could not be written ({error.strerror}): check its permissions") from error
+    storage.write_file(home / GOAL_FILE, text, parents=True, remedy="check its permissions")
 
 
 def clear(home: Path) -> bool:

@@ -44,10 +44,7 @@ def save(report: Report, path: Path) -> None:
     """
     refuse_unwritable(path)
     data = FORMS[path.suffix.lower()](report).encode("utf-8", errors="replace")
-    try:
-        storage.atomic_write(path, data)
-    except OSError as error:
-        raise FileError(f"cannot save as {path}: {error.strerror or error}") from error
+    storage.write_file(path, data, remedy="name another file")
 
 
 def to_json(report: Report) -> str:

@@ -36,11 +36,8 @@ def keep(folder: Path, words: str, report: Report, at: datetime) -> str:
     """Write a report down; its name. Raises FileError where that cannot be done."""
     name = f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     data = {"words": words, "at": at.timestamp(), "report": report.as_dict()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        storage.atomic_write(folder / f"{name}.json", json.dumps(data, ensure_ascii=False, allow_nan=False))
-    except OSError as error:
-        raise FileError(f"{folder} cannot be written, {error.strerror}") from error
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    storage.write_file(folder / f"{name}.json", text, parents=True, remedy="check the permissions of its folder")
     return name
 
 

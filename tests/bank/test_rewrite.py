@@ -99,7 +99,9 @@ def test_a_folder_is_imported_file_by_file_with_a_report(tmp_path, capsys):
     assert left == f"{tmp_path}/notes/deep/b.qmd:4: question without an answer: What is q?\n"
     assert {card.id for card in decks.load(out).cards} == {card.id for card in decks.load(tmp_path / "notes").cards}
     assert app.run(["bank", "import", str(tmp_path / "notes"), "-o", str(out)]) == 3
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
+    assert app.run(["bank", "import", str(tmp_path / "notes"), "-o", str(tmp_path / "notes" / "a.md")]) == 3
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_file_whose_name_is_an_escape_sequence_is_named_without_it(tmp_path, capsys):

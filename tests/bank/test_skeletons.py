@@ -83,5 +83,5 @@ def test_what_is_not_one_sound_card_is_refused(tmp_path, card, said):
 
 
 def test_a_deck_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(FileError, match=r"d\.md cannot be written, No such file or directory: the card is not added"):
+    with pytest.raises(FileError, match=r"d\.md cannot be written \(No such file or directory\): the card is"):
         append(tmp_path / "gone" / "d.md", CARD)

@@ -286,7 +286,7 @@ def test_export_without_a_target_or_into_nowhere_is_refused(bank, capsys):
     assert run(capsys, "export", "--bank", bank)[0] == 2
     code, _, err = run(capsys, "export", "--bank", bank, "--csv", bank / "gone" / "x.csv")
     assert code == 3
-    assert "cannot be written, No such file or directory" in err
+    assert "cannot be written (No such file or directory): name another file\n" in err
 
 
 def test_a_package_goes_to_anki_and_back(bank, capsys, tmp_path):
@@ -295,7 +295,7 @@ def test_a_package_goes_to_anki_and_back(bank, capsys, tmp_path):
     assert run(capsys, "export", "--bank", bank, "--anki", file)[:2] == (0, f"4 cards in {file}.\n")
     assert run(capsys, "import", file, "--out", out)[:2] == (0, "4 cards in 1 deck.\n")
     code, _, err = run(capsys, "import", file, "--out", out)
-    assert (code, err) == (3, f"regdemo: {out} is there already: name a new file with --out\n")
+    assert (code, err) == (3, f"regdemo: {out} exists already: name another file with --out\n")
     assert len(json.loads(run(capsys, "list", "--bank", out, "--json")[1])["cards"]) == 4
 
 

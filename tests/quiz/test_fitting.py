@@ -101,5 +101,5 @@ def test_a_file_that_holds_no_parameters_is_named_with_the_remedy(text, tmp_path
 
 
 def test_a_folder_that_takes_no_parameters_is_said(tmp_path):
-    with pytest.raises(FileError, match="could not be written"):
+    with pytest.raises(FileError, match="cannot be written"):
         adopt(tmp_path / "none", FITTED)
