@@ -28,14 +28,15 @@ DISK_RESERVE = 16 * 2**20  # bytes that a cache leaves free on the disk, so that
 LARGEST_FILE = 256 * 2**20  # bytes that are read from one file, unless the caller allows less
 
 
-def atomic_write(path: Path, data: bytes | str, *, replace: bool = True) -> None:
+def atomic_write(path: Path, data: bytes | str, *, replace: bool = True, mode: int | None = None) -> None:
     """Write a file as a whole: afterwards it holds all of `data`, or, if this raises, what it held before.
 
     The data is on the disk before the name points to it. A link is followed, the permissions of an existing file are
     kept, and no temporary file is left behind. Text is written as UTF-8 with the line ends that it has.
 
     replace: whether a file that exists is replaced; if not, FileExistsError is raised, also when another process takes
-    the name at the same moment. Raises OSError when the disk is full, the folder is missing or not writable.
+    the name at the same moment. mode: the permissions, in place of those that the file has or would get; until it has
+    them, only its owner can read it. Raises OSError when the disk is full, the folder is missing or not writable.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "notes.txt"
@@ -53,7 +54,7 @@ def atomic_write(path: Path, data: bytes | str, *, replace: bool = True) -> None
             stream.write(data.encode("utf-8") if isinstance(data, str) else data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, _mode(target))
+        os.chmod(name, _mode(target) if mode is None else mode)
         if replace:
             os.replace(name, target)
         elif sys.platform == "win32":

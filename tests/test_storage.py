@@ -45,6 +45,20 @@ def test_a_link_is_followed_and_permissions_are_kept(tmp_path):
     assert (file.read_text(), link.is_symlink(), file.stat().st_mode & 0o777) == ("new", True, 0o640)
 
 
+def test_what_is_for_its_owner_only_is_so_from_the_first_byte(tmp_path, monkeypatch):
+    file, seen = tmp_path / "key", set()
+    file.touch(0o644)
+    fsync = os.fsync
+
+    def look(handle):
+        seen.update(entry.stat().st_mode & 0o777 for entry in tmp_path.iterdir() if entry.stat().st_size)
+        fsync(handle)
+
+    monkeypatch.setattr(storage.os, "fsync", look)
+    storage.atomic_write(file, "secret", mode=0o600)
+    assert (seen, file.stat().st_mode & 0o777, file.read_text()) == ({0o600}, 0o600, "secret")
+
+
 def test_a_name_that_another_process_takes_meanwhile_is_not_overwritten(tmp_path, monkeypatch):
     file = tmp_path / "a"
     chmod = os.chmod

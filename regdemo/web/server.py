@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from regdemo import storage
 from regdemo.errors import ArgumentError, RegdemoError
 from regdemo.web.app import application
 from regdemo.web.guard import Guard, ServerSecrets, entrance
@@ -149,7 +150,4 @@ def _keep(home: Path, key: bytes, port: int) -> None:
     """Note both, readable for their owner only. Losing the note costs opening a new address."""
     with suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
-        part = home / f"{KEPT}.{os.getpid()}"
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"key": key.hex(), "port": port}, file)
-        part.replace(home / KEPT)
+        storage.atomic_write(home / KEPT, json.dumps({"key": key.hex(), "port": port}), mode=0o600)
