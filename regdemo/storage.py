@@ -110,11 +110,16 @@ def read_file(path: Path, most: int = LARGEST_FILE) -> bytes:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(f"{path} isn't a regular file: name one that is")
-            if status.st_size > most or len(data := stream.read(most + 1)) > most:
-                raise FileError(f"{path} is too large: {status.st_size:,} bytes, of {most:,} allowed")
-            return data
-    except OSError as error:
-        raise FileError(f"{path} cannot be read ({error.strerror or error}): check its name and permissions") from error
+            if status.st_size <= most:
+                data = stream.read(status.st_size + 1)  # to ask for `most` would allocate them
+                if len(data) > status.st_size:  # it has grown, or it is one of /proc, whose sizes are 0
+                    data += stream.read(most)
+                if len(data) <= most:
+                    return data
+            raise FileError(f"{path} has {status.st_size:,} bytes: at most {most:,} are allowed, shorten or split it")
+    except (OSError, ValueError) as error:  # a ValueError is about the name, such as one with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path} cannot be read ({reason}): check its name and permissions") from error
 
 
 @contextmanager

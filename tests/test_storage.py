@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -104,17 +105,25 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
         storage.read_file(tmp_path / "pipe")
 
 
-@pytest.mark.parametrize("name", ["/dev/zero", "/dev", "."])
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev", ".", "a\0b"])
 def test_a_device_or_a_folder_is_refused(name):
     with pytest.raises(FileError, match=r"regular file|cannot be read"):
-        storage.read_file(storage.Path(name))
+        storage.read_file(Path(name))
 
 
 def test_a_file_over_the_limit_is_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert storage.read_file(tmp_path / "a", 3) == b"abc"
-    with pytest.raises(FileError, match="too large: 3 bytes, of 2 allowed"):
+    with pytest.raises(FileError, match="has 3 bytes: at most 2 are allowed"):
         storage.read_file(tmp_path / "a", 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_file_that_says_it_is_empty_is_read_whole_or_refused():
+    whole = Path("/proc/self/status").read_bytes()[:100]
+    assert storage.read_file(Path("/proc/self/status"))[:100] == whole
+    with pytest.raises(FileError, match="at most 99 are allowed"):
+        storage.read_file(Path("/proc/self/status"), 99)
 
 
 def test_a_lock_keeps_other_processes_out_and_ends_with_its_block(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cache import Cache
 from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
@@ -180,10 +180,12 @@ def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
 def _jobs(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[Job]:
     """The files that hold text, each with what is in it."""
     for file, tags in _files(path, faults, skipped):
-        data = _data(file)
-        if isinstance(data, Fault):
-            faults.append(data)
-        elif not data.removeprefix(BOM_UTF8).strip():
+        try:
+            data = storage.read_file(file, LARGEST_DECK)
+        except FileError as error:
+            faults.append(Fault(file, 1, str(error).removeprefix(f"{file} ")))
+            continue
+        if not data.removeprefix(BOM_UTF8).strip():
             if file == path:
                 faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
             skipped.append(Skipped(file, 1, Reason.EMPTY, ""))
@@ -242,21 +244,6 @@ def _topic(file: Path) -> str:
     if file.stem.lower() != "readme":
         return printable(file.stem)
     return printable(file.parent.name or file.resolve().parent.name)
-
-
-def _data(file: Path) -> bytes | Fault:
-    """What is in a file, or why it cannot be had. A huge file is refused unread."""
-    try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return Fault(file, 1, "isn't a regular file: name a markdown file, or a folder of them")
-        if status.st_size > LARGEST_DECK:
-            return Fault(file, 1, f"has {status.st_size:,} bytes: a deck has at most {LARGEST_DECK:,}, split it")
-        return file.read_bytes()
-    except OSError as error:
-        return Fault(file, 1, f"cannot be read, {error.strerror}: name a markdown file, or a folder of them")
-    except ValueError:
-        return Fault(file, 1, "isn't the name of a file: name a markdown file, or a folder of them")
 
 
 def _repeated_ids(places: list[tuple[Path, int, str]]) -> Iterator[Fault]:
