@@ -135,7 +135,7 @@ def file_lock(path: Path, patience: float = 10.0) -> Iterator[None]:
         raise FileError(f"{path} cannot be opened ({error.strerror}): check the permissions of its folder") from error
     try:
         end = time.monotonic() + patience
-        while not _try_lock(handle):
+        while not try_lock(handle):
             if time.monotonic() >= end:
                 raise FileError(f"{path} has been held by another program for {patience:.0f} s: close that, try again")
             time.sleep(0.005)
@@ -144,7 +144,8 @@ def file_lock(path: Path, patience: float = 10.0) -> Iterator[None]:
         os.close(handle)  # which lets go of the lock
 
 
-def _try_lock(handle: int) -> bool:
+def try_lock(handle: int) -> bool:
+    """Lock an open file unless another process, or another handle, holds the lock; to close the file lets go of it."""
     try:
         if sys.platform == "win32":
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)

@@ -27,6 +27,7 @@ from regdemo.lab.recipe import Recipe, Technique, parameters
 from regdemo.lab.source import Source
 from regdemo.lab.task import Task, device_type
 from regdemo.lab.training import TrainingRun
+from regdemo.storage import try_lock
 
 BEGINNING = '{"sweep": 2, '  # of each line of a results file, its format's number with it
 QUICK_JOB_SECONDS = (
@@ -293,7 +294,8 @@ class Store:
         try:
             if not S_ISREG(os.fstat(self._file).st_mode):
                 raise FileError(f"cannot keep results in {path}: it isn't a regular file, name another")
-            self._lock()
+            if not try_lock(self._file):
+                raise FileError(f"{path} is in use by another sweep: wait for it, or name another file")
             with _faults(path):
                 text = path.read_bytes()
             self._whole = not text or text.endswith(b"\n")
@@ -348,16 +350,6 @@ class Store:
         if line["seed"] in networks:
             raise ValueError(f"seed {line['seed']} of the same setting is in a line before")
         networks[line["seed"]] = network_of(line)
-
-    def _lock(self) -> None:
-        try:
-            import fcntl  # Windows has no such lock
-        except ImportError:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FileError(f"{self.path} is in use by another sweep: wait for it, or name another file") from error
 
 
 @contextmanager
