@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -19,6 +16,7 @@ from rich import console
 from regdemo.bank import skeletons
 from regdemo.cli import check, exchange, learner
 from regdemo.cli.check import AsJson, place, said_of
+from regdemo.cli.editor import edit, editor
 from regdemo.cli.learner import (
     BankPath,
     Home,
@@ -30,7 +28,7 @@ from regdemo.cli.learner import (
     load_bank,
     narrowed,
 )
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import FileError
 from regdemo.quiz import cards as card_types
 from regdemo.quiz import history, kinds, schedule
 from regdemo.render import cards as render
@@ -216,40 +214,25 @@ def new(
     Without a deck, an editor or a terminal the skeleton is printed.
     """
     text = skeletons.skeleton(kind, id or skeletons.next_id(deck))
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if deck is None or not editor or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if deck is None or not editor() or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(text, end="")
         return
-    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
-        draft = Path(folder) / "card.md"
-        draft.write_text(text, encoding="utf-8")
-        while True:
-            _edit(editor, draft)
-            written = draft.read_text(encoding="utf-8", errors="replace")
-            if not written.strip() or written == text:
-                print("Nothing was written, and nothing is added.")
-                return
-            try:
-                line = skeletons.append(deck, written)
-            except FileError as error:
-                print(error, file=sys.stderr)
-                if input("Enter opens it again, q leaves it > ").strip() == "q":
-                    print(written)
-                    raise typer.Exit(1) from None
-            else:
-                print(f"Added as {place(deck, line)}.")
-                return
-
-
-def _edit(editor: str, file: Path) -> None:
-    """Open a file in an editor and wait for it to end."""
-    try:
-        command = shlex.split(editor)
-        code = subprocess.call([*command, str(file)])
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"the editor {editor!r} cannot be started, {error}: set $VISUAL to one that can") from None
-    if code:
-        raise ArgumentError(f"the editor {editor!r} ended with exit code {code}: nothing is added")
+    written = text
+    while True:
+        written = edit(written)
+        if not written.strip() or written == text:
+            print("Nothing was written, and nothing is added.")
+            return
+        try:
+            line = skeletons.append(deck, written)
+        except FileError as error:
+            print(error, file=sys.stderr)
+            if input("Enter opens it again, q leaves it > ").strip() == "q":
+                print(written)
+                raise typer.Exit(1) from None
+        else:
+            print(f"Added as {place(deck, line)}.")
+            return
 
 
 bank.command(short_help="Run what the cards claim.", epilog="Example: regdemo bank verify my_deck.md")(check.verify)

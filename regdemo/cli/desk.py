@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
+from regdemo.cli.editor import edit
+from regdemo.errors import ArgumentError
 from regdemo.quiz import days, kinds, outcome
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.kinds.base import UnreadableAnswer
@@ -349,7 +345,11 @@ class TerminalDesk:
             elif text == "?":
                 self._help(allowed, editor)
             elif text == "e":
-                if (edited := edit(self._page.quiet)) is not None:
+                try:
+                    edited = edit().strip()
+                except ArgumentError as error:
+                    self._page.quiet(str(error))
+                else:
                     self._page.quiet(edited)
                     return edited
             elif not hints:
@@ -482,25 +482,6 @@ class TerminalDesk:
         """A time as a clock shows it, 9:05."""
         seconds = max(0, round((self._session.time_left or timedelta()).total_seconds()))
         return f"{seconds // 60}:{seconds % 60:02}"
-
-
-def edit(say: Callable[[str], None]) -> str | None:
-    """A text written in the learner's editor; None where there is none, or it fails, which is said."""
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if not command:
-        command = next(filter(shutil.which, ("nano", "vim", "vi", "notepad")), None)
-    if not command:
-        say("There is no editor: set the variable EDITOR to the command that opens yours.")
-        return None
-    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
-        file = Path(folder) / "answer.md"
-        file.touch()
-        try:
-            subprocess.run([*shlex.split(command), str(file)], check=True)
-            return file.read_text("utf-8", "replace").strip()
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            say(f"The editor {command!r} failed ({error}): set the variable EDITOR to another one.")
-    return None
 
 
 def feedback(found: Outcome) -> str:

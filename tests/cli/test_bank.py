@@ -247,8 +247,10 @@ def test_new_prints_a_skeleton_where_there_is_no_editor(bank, capsys):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal")
-def test_new_opens_the_editor_and_appends_what_was_written(bank):
-    editor = bank.parent / "editor"
+@pytest.mark.parametrize("name", ["editor", "nano"])
+def test_new_opens_the_editor_and_appends_what_was_written(bank, name):
+    """The learner's own, or else one that is installed."""
+    editor = bank.parent / name
     editor.write_text("#!/bin/sh\nsed -i 's/What is asked/Why so/' \"$1\"\n")
     editor.chmod(0o755)
     deck = bank / "deep" / "d.md"
@@ -258,7 +260,12 @@ def test_new_opens_the_editor_and_appends_what_was_written(bank):
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env={**os.environ, "EDITOR": str(editor), "VISUAL": ""},
+        env={
+            **os.environ,
+            "EDITOR": str(editor) if name == "editor" else "",
+            "VISUAL": "",
+            "PATH": f"{editor.parent}{os.pathsep}{os.environ['PATH']}",
+        },
     )
     os.close(terminal)
     assert (done.returncode, os.read(main, 1000).decode().strip()[:10]) == (0, "Added as /")

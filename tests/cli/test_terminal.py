@@ -296,7 +296,7 @@ def test_an_answer_can_be_written_in_an_editor(start, home, tmp_path):
 def test_an_editor_that_fails_leaves_the_question(start):
     quiz = start("Q2", VISUAL="false")
     quiz.talk("your answer > ", "e\n")
-    assert "The editor 'false' failed" in quiz.expect("your answer > ")
+    assert "the editor 'false' ended with exit code 1" in quiz.expect("your answer > ")
     quiz.send("q\n")
     assert quiz.ends() == 0
 
