@@ -44,6 +44,17 @@ def printable(text: str) -> str:
     return "".join(_REPLACEMENT if char in "\n\t\r" else _shown(char) for char in text)
 
 
+def shortened(text: str) -> str:
+    """A text on one line, of at most 60 characters."""
+    text = printable(" ".join(text.split()))
+    return text if len(text) <= 60 else f"{text[:50]} ..."
+
+
+def quoted(text: str) -> str:
+    """The same between quotation marks, as messages quote a text."""
+    return repr(shortened(text))
+
+
 @cache
 def _shown(char: str) -> str:
     kind = category(char)

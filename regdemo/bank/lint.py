@@ -16,7 +16,7 @@ from regdemo.quiz.cards import Card, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
 from regdemo.quiz.kinds import find_kind
 from regdemo.quiz.parts import PARTS, ROLES
-from regdemo.text import clean, printable
+from regdemo.text import clean, printable, quoted
 
 LONGEST_JUDGE = 60  # lines of code that a reader may take in at once
 MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried
@@ -173,17 +173,17 @@ class _Reader:
                 yield self.warn(id, "is its own follow-up: name another card")
             elif id not in ids:
                 near = ", ".join(get_close_matches(id, ids, cutoff=0)) or "none"
-                yield self.warn(id, f"leads to {_short(id)}, and there is no such card: the nearest are {near}")
+                yield self.warn(id, f"leads to {quoted(id)}, and there is no such card: the nearest are {near}")
         for command in card.see_it:
             for filled in dict.fromkeys(fill_parameters(command, values) for values in self.draws):
                 if fault := self.command_fault(filled):
-                    yield self.warn(command, f"shows itself by {_short(filled)}, which would not run: {fault}")
+                    yield self.warn(command, f"shows itself by {quoted(filled)}, which would not run: {fault}")
                     break
         if find_kind(card.kind).needs_sources and not card.sources:
             yield self.warn("", "has no source: name under Sources, with a link, who says so")
         for source in card.sources:
             if not re.search(r"https?://\S", source):
-                yield self.warn(source, f"has a source without a link, {_short(source)}: add its https:// address")
+                yield self.warn(source, f"has a source without a link, {quoted(source)}: add its https:// address")
 
     def _parameters(self) -> Iterator[Remark]:
         """Each parameter is used, and each name in braces is a parameter."""
@@ -219,7 +219,7 @@ def _links(file: Path, root: Path) -> Iterator[Remark]:
                     continue
                 place = (file.parent.resolve() / target).resolve()
                 if place.is_relative_to(folder) and not place.exists():
-                    message = f"links to {_short(target)}, and there is no such file: correct the link"
+                    message = f"links to {quoted(target)}, and there is no such file: correct the link"
                     yield Remark(file, number + 1, found.start(1) + 1, "warning", message)
     except (OSError, ValueError):
         return  # said where the file was read
@@ -230,9 +230,3 @@ def _length(tree: ast.Module, source: str) -> int:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)]
     said = {line for one in functions for line in range(one.body[0].lineno, (one.body[0].end_lineno or 0) + 1)}
     return sum(bool(line.strip()) and number not in said for number, line in enumerate(source.splitlines(), 1))
-
-
-def _short(text: str) -> str:
-    """A text as a message quotes it."""
-    text = printable(" ".join(text.split()))
-    return repr(text if len(text) <= 60 else f"{text[:50]} ...")

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from simpleeval import FunctionNotDefined, NameNotDefined, SimpleEval
 
 from regdemo.errors import RegdemoError
+from regdemo.text import quoted
 
 LONGEST_EXPRESSION = 300  # characters: the tree of so short a text is too shallow to exhaust the stack
 
@@ -86,7 +87,7 @@ def evaluate(expression: str, names: Mapping[str, float | str] | None = None) ->
         reason = "has no real value: it must have one"
     except Exception:  # simpleeval refuses by many kinds, and a wrong number of arguments is a TypeError
         reason = f"is not arithmetic: allowed are {_ALLOWED}"
-    raise ArithmeticFault(f"{_shown(expression)} {reason}")
+    raise ArithmeticFault(f"{quoted(expression)} {reason}")
 
 
 @lru_cache(maxsize=4096)
@@ -94,7 +95,7 @@ def _parse(expression: str) -> ast.AST:
     """The syntax tree, with each number a float. Nothing but the tokens of arithmetic reaches Python's parser."""
     if (length := len(expression)) > LONGEST_EXPRESSION:
         raise ArithmeticFault(
-            f"{_shown(expression)} has {length:,} characters: arithmetic has at most {LONGEST_EXPRESSION}"
+            f"{quoted(expression)} has {length:,} characters: arithmetic has at most {LONGEST_EXPRESSION}"
         )
     text = _SUPERSCRIPT.sub(lambda power: f"**({unicodedata.normalize('NFKC', power[0])})", expression)
     text = _PERCENT.sub(r"(\1/100)", text.translate(_SPELLINGS)).strip()
@@ -131,8 +132,3 @@ def _finite(value: object) -> float:
     if not math.isfinite(number):
         raise OverflowError
     return number
-
-
-def _shown(text: str) -> str:
-    """The text as an error message quotes it: on one line, and short."""
-    return repr(text if len(text) <= 60 else f"{text[:50]} ...")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.cards import CodeBlock, Fault, Reason, Value
-from regdemo.text import clean, printable
+from regdemo.text import clean, printable, shortened
 
 PARTS = ("answer", "key points", "hints", "wrong answers", "follow-ups", "see it", "sources", "tags")
 ROLES = ("check", "starter", "judge", "solution", "mutant")
@@ -156,7 +156,9 @@ class Parts:
             elif not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name):
                 self.fault(block, f"varies {name!r}: name a parameter by a letter, then letters, digits and _")
             elif not isinstance(values, list) or not values or not all(map(_is_value, values)):
-                self.fault(block, f"varies {name} over {short(values)}: list numbers or texts, {name} = [0.1, 0.2]")
+                self.fault(
+                    block, f"varies {name} over {shortened(repr(values))}: list numbers or texts, {name} = [0.1, 0.2]"
+                )
             else:
                 self.vary[name] = tuple(clean(value) if isinstance(value, str) else value for value in values)
 
@@ -166,9 +168,3 @@ def _is_value(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
     return isinstance(value, str) or (abs(value) <= 1e300)
-
-
-def short(value: object) -> str:
-    """A value as a message quotes it."""
-    text = printable(repr(value))
-    return text if len(text) <= 60 else f"{text[:50]} ..."

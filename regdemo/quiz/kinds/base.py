@@ -153,14 +153,3 @@ def as_typed(text: str) -> str:
     plain = _ARTICLE.sub("", _EXPONENT.sub(r"^\1", _ENDS.sub("", folded(spelled(text)))))
     plain = _BRITISH.sub("iz", _HYPHEN.sub("", _BRACKETS.sub(r"\1", plain)))
     return plain.replace(" ", "")
-
-
-def quoted(response: str) -> str:
-    """A response as a message quotes it."""
-    return repr(response if len(response) <= 40 else f"{response[:30]} ...")
-
-
-def excerpt(text: str) -> str:
-    """Part of a card as a message of `bank lint` quotes it."""
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 60 else f"{text[:50]} ...")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from regdemo.quiz.cards import LETTERS, Asked, Card, Option, Value
 from regdemo.quiz.kinds import numeric
-from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, as_typed, excerpt, folded, quoted, texts
+from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, as_typed, folded, texts
+from regdemo.text import quoted
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
@@ -98,14 +99,14 @@ class ChoiceKind(CardKind):
         for text, times in Counter(" ".join(option.text.split()).casefold() for option in card.options).items():
             if times > 1:
                 option = next(one for one in card.options if " ".join(one.text.split()).casefold() == text)
-                message = f"has the option {excerpt(option.text)} {times} times: leave one of them"
+                message = f"has the option {quoted(option.text)} {times} times: leave one of them"
                 yield Flaw(message, option.text, "error")
         if card.fixed_order and not any(option.feedback for option in card.options):
             return
         for option in card.options:
             if not option.feedback:
                 why = "right" if option.correct else "wrong"
-                message = f"has an option without feedback, {excerpt(option.text)}: nest under it why it is {why}"
+                message = f"has an option without feedback, {quoted(option.text)}: nest under it why it is {why}"
                 yield Flaw(message, option.text)
 
 

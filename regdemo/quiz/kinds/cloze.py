@@ -16,7 +16,6 @@ from regdemo.quiz.kinds.base import (
     Grade,
     UnreadableAnswer,
     as_typed,
-    quoted,
     reason_for,
     spelled,
     texts,
@@ -24,6 +23,7 @@ from regdemo.quiz.kinds.base import (
 )
 from regdemo.quiz.styles import answers, markup, options
 from regdemo.quiz.text import GAP, gaps
+from regdemo.text import quoted
 
 if TYPE_CHECKING:
     from regdemo.quiz.blocks import MarkdownBlock

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from regdemo.quiz.cards import LETTERS, Asked, Option
-from regdemo.quiz.kinds.base import Grade, UnreadableAnswer, quoted
+from regdemo.quiz.kinds.base import Grade, UnreadableAnswer
 from regdemo.quiz.kinds.choice import ChoiceKind, is_option_list, letter_range, pick, ticks
+from regdemo.text import quoted
 
 if TYPE_CHECKING:
     from regdemo.quiz.parts import Parts

@@ -12,8 +12,9 @@ from typing import Any
 from regdemo.quiz.arithmetic import LONGEST_EXPRESSION, ArithmeticFault, evaluate
 from regdemo.quiz.blocks import MarkdownBlock
 from regdemo.quiz.cards import Asked, Card, Numeric, Value, at, draws
-from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, excerpt, quoted, texts, wrong_answers
-from regdemo.quiz.parts import Parts, short
+from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, texts, wrong_answers
+from regdemo.quiz.parts import Parts
+from regdemo.text import quoted
 
 _MOST_DRAWS = 256  # of the parameters, on which an expression is tried when its card is loaded
 _NUMERIC = re.compile(r"\s*=(?![=>])")
@@ -119,7 +120,7 @@ assert answer == pytest.approx(p + p)
             yield Flaw("knows no wrong answer: list under Wrong answers what is often computed, `= 1/p: why`")
         for wrong in card.wrong_answers:
             if not wrong.why:
-                message = f"does not say why {excerpt(wrong.answer)} is wrong: write it after a colon"
+                message = f"does not say why {quoted(wrong.answer)} is wrong: write it after a colon"
                 yield Flaw(message, wrong.answer)
             for values in drawn:
                 try:
@@ -128,7 +129,7 @@ assert answer == pytest.approx(p + p)
                 except ArithmeticFault:
                     continue  # said by the parser, where it tried these values
                 if right:
-                    message = f"calls {excerpt(wrong.answer)} wrong, and it is right{at(values)}: vary less"
+                    message = f"calls {quoted(wrong.answer)} wrong, and it is right{at(values)}: vary less"
                     yield Flaw(message, wrong.answer, "error")
                     break
         if not any(block.role == "check" for block in card.code):
@@ -175,7 +176,7 @@ def _tolerance(parts: Parts, place: MarkdownBlock, text: str) -> float:
     except ArithmeticFault:
         tolerance = -1
     if tolerance < 0:
-        parts.fault(place, f"has the tolerance {short(text)}: write ± 0.01 or ± 1%")
+        parts.fault(place, f"has the tolerance {quoted(text)}: write ± 0.01 or ± 1%")
     return max(tolerance, 0.0)
 
 
