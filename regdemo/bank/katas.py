@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import NamedTuple
 
+from regdemo.bank.pool import run_all
 from regdemo.kata.judge import Judge
 from regdemo.kata.katas import Kata, katas
 from regdemo.kata.verdict import Verdict
@@ -57,33 +56,11 @@ def judge(
 ) -> list[JudgedFile]:
     """Judge all that the code cards hold, `jobs` at a time. Raises DeckError if two katas have the same name."""
     runs = [run for kata in katas(cards).values() for run in _runs(kata)]
-    found: list[JudgedFile] = []
-    if not runs:
-        return found
-    with ThreadPoolExecutor(jobs) as pool:
-        idle: SimpleQueue[Judge] = SimpleQueue()
-        hidden = sorted({card.file.resolve() for card in cards})
-        judges = [Judge(hidden, seconds=max(1, round(time_limit))) for _ in range(min(jobs, len(runs)))]
-        for one in judges:
-            idle.put(one)
-
-        def check(run: KataFile) -> JudgedFile:
-            one = idle.get()
-            try:
-                return JudgedFile(run, one.check(run.kata, run.source))
-            finally:
-                idle.put(one)
-
-        futures = [pool.submit(check, run) for run in runs]
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                found.append(future.result())
-                progress(number, len(runs))
-        finally:
-            for future in futures:
-                future.cancel()
-            for one in judges:
-                one.close()
+    hidden = sorted({file.resolve() for file in {card.file for card in cards}})
+    judges = [Judge(hidden, seconds=max(1, round(time_limit))) for _ in range(min(jobs, len(runs)))]
+    found = run_all(
+        runs, judges, lambda one, run: JudgedFile(run, one.check(run.kata, run.source)), Judge.close, progress
+    )
     return sorted(found, key=lambda one: (one.run.kata.card.file, one.run.line))
 
 

@@ -11,14 +11,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from regdemo.bank import katas
+from regdemo.bank.pool import run_all
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.blocks import read
 from regdemo.quiz.cards import Card, Fault, Value, draws, fill_parameters
@@ -68,9 +68,12 @@ def verify(
     start = time.monotonic()
     passed_over: list[Fault] = []
     tasks = [task for card in cards for task in _tasks(card, passed_over)]
-    faults = _run(tasks, min(jobs or _cores(), len(tasks)), time_limit, progress)
-    judged = katas.judge(cards, jobs=jobs or _cores(), time_limit=time_limit, progress=progress)
-    faults += katas.faults(judged)
+    jobs = jobs or _cores()
+    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder:
+        workers = [_Worker(folder, time_limit) for _ in range(min(jobs, len(tasks)))]
+        found = run_all(tasks, workers, _Worker.run, _Worker.close, progress)
+    judged = katas.judge(cards, jobs=jobs, time_limit=time_limit, progress=progress)
+    faults = [*chain.from_iterable(found), *katas.faults(judged)]
     roles = {(task.card.id, task.line): task.request["role"] for task in tasks}
     return Verified(
         cards=len({task.card.id for task in tasks} | {one.run.kata.card.id for one in judged}),
@@ -145,37 +148,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(tasks: Sequence[CardRun], jobs: int, time_limit: float, progress: Callable[[int, int], None]) -> list[Fault]:
-    """The faults of all tasks, by `jobs` workers side by side."""
-    if not tasks:
-        return []
-    faults: list[Fault] = []
-    with tempfile.TemporaryDirectory(prefix="regdemo-") as folder, ThreadPoolExecutor(jobs) as pool:
-        workers = [_Worker(folder, time_limit) for _ in range(jobs)]
-        idle: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in workers:
-            idle.put(worker)
-
-        def run(task: CardRun) -> list[Fault]:
-            worker = idle.get()
-            try:
-                return worker.run(task)
-            finally:
-                idle.put(worker)
-
-        futures = [pool.submit(run, task) for task in tasks]
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                faults += future.result()
-                progress(number, len(tasks))
-        finally:
-            for future in futures:
-                future.cancel()
-            for worker in workers:
-                worker.stop()
-    return faults
-
-
 class _Worker:
     """A child process that runs one task after the other. One that hangs or dies is replaced."""
 
@@ -191,7 +163,7 @@ class _Worker:
 
         def end() -> None:
             late.set()
-            self.stop()
+            self.close()
 
         timer = threading.Timer(self._time_limit, end)
         timer.start()
@@ -205,11 +177,11 @@ class _Worker:
         timer.cancel()
         if answer:
             return [_fault(task, line, message) for line, message in json.loads(answer)]
-        self.stop()
+        self.close()
         ran = f"runs longer than {self._time_limit:g} s" if late.is_set() else "ends the process that runs it"
         return [_fault(task, task.line, ran)]
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the process and all that it started."""
         process, self._process = self._process, None
         if process:
