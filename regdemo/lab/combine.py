@@ -19,6 +19,7 @@ from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change
 from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Text
+from regdemo.words import pluralize
 
 LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
 
@@ -135,7 +136,7 @@ def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) 
             blocks.append(Text(fixed))
         blocks += findings.spread_blocks(results, compared, kept, primary, comparisons=len(compared))
     else:
-        blocks.append(Text(f"No verdict: {len(kept)} seed{'s' * (len(kept) != 1)} left, and an interval needs 2."))
+        blocks.append(Text(f"No verdict: {pluralize(len(kept), 'seed')} left, and an interval needs 2."))
     blocks += [
         Text(findings.lost_runs(place.recipe.name, some, seeds))
         for place, some in zip(results.places, lost, strict=True)

@@ -229,7 +229,7 @@ def training_blocks(results: Results) -> list[Block]:
     blocks: list[Block] = [Text(" ".join([text, *task.notes]))]
     if results.pilot is not None and not results.tuned:
         pilot, epochs = results.pilot, results.places[0].setting.epochs
-        networks = f"{pilot.networks} network{'s' * (pilot.networks > 1)}"
+        networks = pluralize(pilot.networks, "network")
         said = (
             f"On validation data (a fifth of the training examples of {networks}, held out in a run of its "
             f"own) {first.recipe.name} had its lowest loss at epoch {pilot.best} of {epochs}."

@@ -23,6 +23,7 @@ from regdemo.lab.statistics import Change, change, mean_interval
 from regdemo.lab.store import TrainingJob
 from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Cell, Claim, Curves, Series, Table, Text
+from regdemo.words import pluralize
 
 SAY = (
     "A technique that helps at one rate and one size of data says little of the next. I run a grid over paired seeds, "
@@ -242,7 +243,7 @@ def _state(results: Results, have: int, wanted: int) -> str:
         text += f", trained by {' and by '.join(sorted(by))}, which may differ"
     text += "."
     if results.cut:
-        text += f" {results.cut} line{'s' * (results.cut > 1)} cut short, by a kill or a full disk, skipped."
+        text += f" {pluralize(results.cut, 'line')} cut short, by a kill or a full disk, skipped."
     reasons: dict[str, list[TrainingJob]] = {}
     for job, error in results.lost:
         reasons.setdefault(_reason(error), []).append(job)

@@ -23,6 +23,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.lab.preparation import Preparation, of_rows
 from regdemo.lab.splits import Split, strata
 from regdemo.lab.task import Task
+from regdemo.words import pluralize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -284,9 +285,8 @@ def _columns(path: Path, table: pd.DataFrame, names: Sequence[str], target: str,
         found.notes.append(f"Read as dates, in days: {', '.join(map(repr, dates))}.")
     gaps = sum(bool(np.isnan(values).any()) for values in found.numbers.values())
     if gaps:
-        found.notes.append(
-            f"Gaps in {gaps} column{'s' * (gaps > 1)} of numbers are filled with the training median, and marked."
-        )
+        columns = pluralize(gaps, "column")
+        found.notes.append(f"Gaps in {columns} of numbers are filled with the training median, and marked.")
     if not found.numbers and not found.categories:
         raise FileError(f"{path}: no column is left to predict {target!r} from: {' '.join(found.notes)}")
     return found
@@ -346,7 +346,7 @@ def _task(
     of = f"with {len(labels)} classes of" if classified else "with the number"
     task = of_rows(
         path.name,
-        f"{n:,} rows of {path.name}, {of} {target!r} to predict from {many} feature{'s' * (many > 1)}"
+        f"{n:,} rows of {path.name}, {of} {target!r} to predict from {pluralize(many, 'feature')}"
         + (f" ({len(columns.categories)} of them categories)" if columns.categories else "")
         + ".",
         fit,

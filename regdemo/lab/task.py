@@ -13,6 +13,7 @@ import torch
 from regdemo.errors import ArgumentError
 from regdemo.lab import ensemble, splits, streams
 from regdemo.parameters import Parameter, count
+from regdemo.words import pluralize
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -233,11 +234,7 @@ class Task:
             there = torch.cuda.device_count()
             raise ArgumentError(
                 f"device = {device!r} is not there: torch {torch.__version__} finds "
-                + (
-                    f"{there} GPU{'s' * (there > 1)} here, from cuda:0"
-                    if there
-                    else "no GPU here; leave it out for the CPU"
-                )
+                + (f"{pluralize(there, 'GPU')} here, from cuda:0" if there else "no GPU here; leave it out for the CPU")
             )
         place = torch.device(device)
         moved = {f.name: _moved(getattr(self, f.name), place) for f in fields(self)}

@@ -38,6 +38,7 @@ from regdemo.render.format import (
 from regdemo.render.prose import inline
 from regdemo.report import Block, Boxes, Claim, Code, Curves, HeatMap, Report, Series, Table, Text
 from regdemo.text import clean
+from regdemo.words import pluralize
 
 SCREEN = 40  # lines of a short report at 80 columns
 SHADES = " ░▒▓█"
@@ -83,7 +84,7 @@ def _short(report: Report, console: Console, unfold: bool) -> list[list[list[Seg
         foot.insert(0, _claims(listed, console, counted=False))
     hidden = sum(isinstance(block, Table) for block in report.blocks)
     more = ["--claims shows each claim"] if not unfold and not coded else []
-    more.append(f"--full adds {hidden} table{'s' * (hidden != 1)}" if hidden else "--full shows everything")
+    more.append(f"--full adds {pluralize(hidden, 'table')}" if hidden else "--full shows everything")
     foot += [prose(", ".join(more), console, QUIET), prose(quiz_command(report), console, CODE)]
     top = [_lines(part, console) for part in (head(report, console), *advice(report, console))]
     end = _lines(Group(*foot), console)
