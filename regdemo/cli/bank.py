@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import Counter
@@ -15,7 +14,8 @@ from rich import console
 
 from regdemo.bank import skeletons
 from regdemo.cli import check, exchange, learner
-from regdemo.cli.check import AsJson, place, said_of
+from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.check import place, said_of
 from regdemo.cli.editor import edit, editor
 from regdemo.cli.learner import (
     BankPath,
@@ -77,11 +77,7 @@ def list_cards(
     chosen = bool(topic or kind or tag)
     cards = narrowed(loaded, topic=topic, kind=kind, tag=tag)
     if as_json:
-        print(
-            json.dumps(
-                {"cards": list(map(_row, cards)), "skipped": _skipped_rows(loaded)}, indent=2, ensure_ascii=False
-            )
-        )
+        print_json({"cards": list(map(_row, cards)), "skipped": _skipped_rows(loaded)})
         return
     if left_out:
         for one in loaded.skipped:

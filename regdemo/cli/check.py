@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ import typer
 from regdemo.bank import lint as linter
 from regdemo.bank import verify as verifier
 from regdemo.cli import see
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.learner import BankPath
 from regdemo.quiz import decks
 from regdemo.quiz.cards import Skipped
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 DeckPath = Annotated[
     Path | None, typer.Argument(metavar="[PATH]", help="A deck, or a folder of decks; without it, the bundled ones.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
 def verify(
@@ -69,7 +68,7 @@ def verify(
             "faults": [_as_json(fault) for fault in result.faults],
             "passed_over": [_as_json(fault) for fault in result.passed_over],
         }
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        print_json(report)
     else:
         for fault in (*result.passed_over, *result.faults):
             print(f"{place(fault.file, fault.line)}: {fault.message}")
@@ -100,7 +99,7 @@ def lint(
     remarks = linter.lint(path or bank or decks.bundled(), see.why_not)
     levels = Counter(remark.level for remark in remarks)
     if as_json:
-        print(json.dumps([{**r._asdict(), "file": str(r.file)} for r in remarks], indent=2, ensure_ascii=False))
+        print_json([{**r._asdict(), "file": str(r.file)} for r in remarks])
     elif format == "github":
         for remark in remarks:
             print(_annotation(remark))

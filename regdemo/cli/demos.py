@@ -11,7 +11,8 @@ from typer.core import TyperCommand
 
 from regdemo import catalog
 from regdemo.catalog import Demo
-from regdemo.cli.options import AsJson, Claims, Full, Save, check_save, declare, described, emit, import_torch
+from regdemo.cli.as_json import AsJson
+from regdemo.cli.options import Claims, Full, Save, check_save, declare, described, emit, import_torch
 from regdemo.parameters import Parameter, Words
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 from rich import console, table
 
 from regdemo import diagnoses
-from regdemo.cli.options import AsJson, Save, check_save, emit, import_torch
+from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.options import Save, check_save, emit, import_torch
 from regdemo.errors import ArgumentError
 
 
@@ -33,7 +33,7 @@ def diagnose(
         import_torch()
         emit(diagnoses.report(name), as_json=as_json, save=save)
     elif as_json:
-        print(json.dumps(diagnoses.names(), indent=2, ensure_ascii=False))
+        print_json(diagnoses.names())
     else:
         rows = table.Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         rows.add_column(style="cyan", no_wrap=True)

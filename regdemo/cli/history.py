@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from regdemo import storage
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.learner import Home, clock, home_folder
 from regdemo.errors import FileError
 from regdemo.quiz import checkup
@@ -89,13 +89,13 @@ def _standard_input() -> bytes:
 @history.command(short_help="Check the history for damage.", epilog="Example: regdemo history check")
 def check(
     home: Home = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the history for damage: the file, its guards against change, every row. Exit code 3 if there is any."""
     folder = home_folder(home)
     found = checkup.check(folder, clock())
     if as_json:
-        print(json.dumps({"ok": not found.faults, **asdict(found)}, indent=2, ensure_ascii=False))
+        print_json({"ok": not found.faults, **asdict(found)})
     elif not found.answers and not found.faults:
         print(f"No answer yet in {folder}.")
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Annotated
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from regdemo import catalog
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.errors import ArgumentError
 from regdemo.quiz import selection
 
@@ -25,7 +25,7 @@ def list_demos(
             autocompletion=lambda incomplete: [place for place in catalog.PLACES if place.startswith(incomplete)],
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Every technique: where it acts, what it does, the command that shows it."""
     wanted = {place.casefold() for place in places or catalog.PLACES}
@@ -36,7 +36,7 @@ def list_demos(
         shown = [
             {"name": demo.stem, "acts_on": demo.acts_on, "title": demo.title, "command": demo.command} for demo in demos
         ]
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_json(shown)
     else:
         print_by_place({demo: (demo.command, demo.what) for demo in demos})
 

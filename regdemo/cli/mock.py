@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner, scorecard
+from regdemo.cli.as_json import print_json
 from regdemo.cli.learner import BankPath, Home, Kinds, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
 
@@ -63,7 +63,7 @@ def mock(
             # Shown however it ends: the last question, q, the end of input, Ctrl-C, a disk that takes no more.
             card = scorecard.Scorecard(session.replies, took or learner.clock() - begun, bank)
             if as_json:
-                print(json.dumps(card.as_plain(), indent=2, ensure_ascii=False))
+                print_json(card.as_plain())
             elif session.replies:
                 card.show(page)
             elif askable:

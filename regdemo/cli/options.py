@@ -18,7 +18,6 @@ from regdemo.render import files, terminal
 if TYPE_CHECKING:
     from regdemo.report import Report
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 Claims = Annotated[bool, typer.Option("--claims", help="Show each claim: expected, measured, and its tolerance.")]
 Full = Annotated[bool, typer.Option("--full", help="Show everything: every table, every claim.")]
 Save = Annotated[

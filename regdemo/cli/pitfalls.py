@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -10,8 +9,9 @@ import typer
 from rich.console import Console
 
 from regdemo import catalog
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.map import print_by_place
-from regdemo.cli.options import AsJson, Claims, Full, Save, check_save, described, emit, import_torch
+from regdemo.cli.options import Claims, Full, Save, check_save, described, emit, import_torch
 from regdemo.errors import ArgumentError
 from regdemo.parameters import SEED
 from regdemo.render import format
@@ -48,7 +48,7 @@ def pitfalls(
     elif run_all:
         _run_all(seed, as_json)
     elif as_json:
-        _print_json(
+        print_json(
             [
                 {"name": p.name, "breaks": p.technique.stem, "title": p.title, "command": p.command}
                 for p in catalog.pitfalls()
@@ -69,14 +69,10 @@ def _run_all(seed: int, as_json: bool) -> None:
         found = bar.track(catalog.pitfalls(), description="Running pitfalls")
         reports = {pitfall: pitfall.run(seed=seed) for pitfall in found}
     if as_json:
-        _print_json([report.as_dict() for report in reports.values()])
+        print_json([report.as_dict() for report in reports.values()])
     else:
         print_by_place(
             {p: (p.name, f"{'✓' if r.holds else '✗'} {format.claims_summary(r.claims)}") for p, r in reports.items()}
         )
     if not all(report.holds for report in reports.values()):
         raise typer.Exit(1)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))

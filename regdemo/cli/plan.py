@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -11,6 +10,7 @@ import rich.console
 import typer
 
 from regdemo.cli import learner
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.learner import BankPath, Home, parse_day
 from regdemo.errors import ArgumentError
 from regdemo.quiz import goal, progress
@@ -44,7 +44,7 @@ def plan(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Forget the plan.")] = False,
     home: Home = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What to do each day until your interview, what is left out, and what you will recall on the day.
 
@@ -72,7 +72,7 @@ def plan(
         found = practice.forecast()
         goal.write(folder, replace(aim, planned=found.new_per_day))
         if as_json:
-            print(json.dumps(as_plain(found) | {"interview": str(found.interview)}, indent=2, default=str))
+            print_json(as_plain(found))
         else:
             _show(page, found, practice)
 

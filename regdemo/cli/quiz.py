@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner
+from regdemo.cli.as_json import print_json
 from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Retention, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
@@ -91,7 +91,7 @@ def quiz(
             saved = f"{pluralize(len(session.replies), 'answer')} saved, {session.right} right."
             page.quiet(f"\n{saved} {outlook(practice, practice.today(askable, new, session.states))}".rstrip())
             if as_json:
-                print(json.dumps(terminal.transcript, indent=2, ensure_ascii=False))
+                print_json(terminal.transcript)
 
 
 def outlook(practice: Practice, today: Today) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from regdemo import search as index
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.learner import BankPath, Home, home_folder, load_bank
 from regdemo.text import printable
 from regdemo.words import pluralize
@@ -30,7 +30,7 @@ def search(
     words: Words,
     kind: Kind = None,
     most: Annotated[int, typer.Option("--most", min=1, max=1000, help="How many hits, from 1 to 1,000.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    as_json: AsJson = False,
     bank: BankPath = None,
     home: Home = None,
 ) -> None:
@@ -39,7 +39,7 @@ def search(
     documents = index.documents(loaded, None if bank else index.guide())
     hits = index.find(" ".join(words), documents, kinds=kind or (), most=most)
     if as_json:
-        print(json.dumps([hit._asdict() for hit in hits], indent=2, ensure_ascii=False))
+        print_json([hit._asdict() for hit in hits])
     elif not hits:
         print(f"Nothing has {printable(' '.join(words))!r}: try fewer or other words, or `regdemo list`.")
     else:

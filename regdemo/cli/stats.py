@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ import rich.console
 import typer
 
 from regdemo.cli import learner
+from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.learner import BankPath, Home, Interview, Retention
 from regdemo.quiz import days, fitting, progress
 from regdemo.quiz import history as histories
@@ -42,7 +42,7 @@ def stats(
     ] = False,
     unfit: Annotated[bool, typer.Option("--unfit", help="Go back to FSRS's default parameters.")] = False,
     home: Home = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """What is due, learned and weak, when you practised, and whether you recall what was predicted.
 
@@ -62,7 +62,7 @@ def stats(
             return
         found = progress.overview(practice)
         if as_json:
-            print(json.dumps(_as_plain(found, practice), indent=2, ensure_ascii=False))
+            print_json(_as_plain(found, practice))
         elif not found.answers and not found.practised:
             page.quiet(f"{pluralize(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
         else:
@@ -250,7 +250,7 @@ def _fit(page: Page, folder: Path, reviews: Sequence[histories.Review], plan: Pl
     fitted = fitting.fit(reviews, plan)
     kept = fitting.adopt(folder, fitted) if fitted.better else None
     if as_json:
-        print(json.dumps({**asdict(fitted), "adopted": fitted.better}, indent=2))
+        print_json({**asdict(fitted), "adopted": fitted.better})
         return
     mean, low, high = fitted.gain
     page.quiet(

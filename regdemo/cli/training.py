@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from regdemo.cli.options import AsJson, check_save, declare, described, emit, import_torch, parameters_of
+from regdemo.cli.as_json import AsJson
+from regdemo.cli.options import check_save, declare, described, emit, import_torch, parameters_of
 from regdemo.errors import ArgumentError
 from regdemo.lab import compare as comparisons
 from regdemo.lab.choices import EPOCHS, LABEL_NOISE, SEEDS, TRAIN_SIZE, TUNE, takers
