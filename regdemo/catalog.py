@@ -37,7 +37,7 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 import torch
 
-from regdemo.errors import ArgumentError, FileError
+from regdemo.errors import ArgumentError, FileError, unknown_name
 from regdemo.measure import Wrong
 from regdemo.parameters import SEED, Parameter, Range, Words, range_of
 from regdemo.report import Code, Report, Text
@@ -293,10 +293,7 @@ def _find(listings: tuple[Found, ...], name: str, kind: str, command: str) -> Fo
     names = {listing.name: listing for listing in listings}
     found = names.get(name.replace("_", "-"))
     if found is None:
-        near = " or ".join(map(repr, difflib.get_close_matches(name, names)))
-        raise ArgumentError(
-            f"there is no {kind} {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo {command}` lists them all"
-        )
+        raise unknown_name(kind, name, names, command)
     return found
 
 

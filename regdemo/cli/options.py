@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import rich.console
 import torch
 import typer
 
+from regdemo import lazy
 from regdemo.parameters import SEED, Parameter, Words
 from regdemo.render import files, terminal
 
@@ -51,13 +51,7 @@ def check_save(save: Path | None) -> None:
 
 def import_torch() -> None:
     """Import torch. Ctrl-C waits until that is done: within it, torch would abort the process."""
-    if not hasattr(signal, "pthread_sigmask"):
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        _ = torch.Tensor  # loads it now, where imports are lazy
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    lazy.uninterrupted(getattr, torch, "Tensor")  # which loads it, where imports are lazy
 
 
 def emit(report: Report, *, as_json: bool, save: Path | None, short: bool = False, claims: bool = False) -> None:

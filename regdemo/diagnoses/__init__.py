@@ -7,7 +7,6 @@ report and names the cause. It returns the tables: first what one sees, then wha
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import sklearn
 
-from regdemo.errors import ArgumentError
+from regdemo.errors import unknown_name
 from regdemo.report import Block, Report, Table
 
 Diagnosis = Callable[[], list[Block]]
@@ -57,10 +56,7 @@ def report(name: str) -> Report:
     """
     found = name.replace("_", "-")
     if found not in names():
-        near = " or ".join(map(repr, difflib.get_close_matches(found, names())))
-        raise ArgumentError(
-            f"there is no run {name!r}: {f'did you mean {near}? ' if near else ''}`regdemo diagnose` lists them all"
-        )
+        raise unknown_name("run", name, names(), "diagnose")
     for module in MODULES:
         _ = import_module(f"regdemo.diagnoses.{module}").diagnosis  # an attribute, since imports may be lazy
     # The data are ours: checking them again in each of a thousand small fits takes longer than fitting.

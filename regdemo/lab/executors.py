@@ -45,13 +45,7 @@ class Processes(ProcessPoolExecutor):
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Hand out a call. A process that this starts inherits that SIGINT is blocked, from its first instruction."""
-        if not hasattr(signal, "pthread_sigmask"):
-            return super().submit(*args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return lazy.uninterrupted(super().submit, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the processes, or end them, as a Dask executor cancels what it has."""
