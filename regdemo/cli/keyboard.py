@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from shutil import get_terminal_size
@@ -97,11 +98,11 @@ class _Line:
 
     def read(self) -> str:
         """The text, when Enter ends it or it counts at once."""
-        with _character_mode(self._screen, self._again):
+        with character_mode(self._screen, self._again):
             try:
                 self._draw()
                 while True:
-                    chunk = _characters(1.0 if self._clock else None, self._decode)
+                    chunk = characters(1.0 if self._clock else None, self._decode)
                     if not chunk:
                         self._tick()
                     elif self._take(chunk):
@@ -243,9 +244,14 @@ def drop_typed() -> None:
 _wakeup: list[int] = []  # where a signal writes while characters are read
 
 
-def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
+def characters(
+    patience: float | None, decode: Callable[[bytes], str] = lambda data: data.decode("utf-8", "replace")
+) -> str:
     """What was typed, or nothing after so many seconds or a signal. Raises EOFError."""
     if sys.platform == "win32":
+        if patience is not None and not msvcrt.kbhit():
+            time.sleep(min(patience, 0.1))
+            return ""
         text = msvcrt.getwch()
         while msvcrt.kbhit():
             text += msvcrt.getwch()
@@ -265,8 +271,11 @@ def _characters(patience: float | None, decode: Callable[[bytes], str]) -> str:
 
 
 @contextmanager
-def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
-    """Characters come one by one and are not echoed. again: draws the prompt after the process was stopped."""
+def character_mode(screen: Any = None, again: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Characters come one by one and are not echoed.
+
+    screen: where a paste is asked to come in brackets.  again: draws the prompt after the process was stopped.
+    """
     if sys.platform == "win32":
         drop_typed()
         yield
@@ -280,7 +289,8 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
 
     def put(text: str) -> None:
         # Past the stream's buffer: a signal may come in the middle of a write, and another one is refused there.
-        os.write(screen.fileno(), text.encode())
+        if screen:
+            os.write(screen.fileno(), text.encode())
 
     def enter() -> None:
         termios.tcsetattr(device, termios.TCSAFLUSH, characters)  # which drops what was typed before
@@ -295,7 +305,9 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         leave()
         put("\r\n")
-        os.kill(os.getpid(), signal.SIGSTOP)  # and here it goes on
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def go_on(number: int, frame: object) -> None:
         enter()
         with suppress(RuntimeError):  # in the middle of a write; this signal also ends the wait for a key, which draws
             again()
@@ -307,7 +319,7 @@ def _character_mode(screen: Any, again: Callable[[], None]) -> Iterator[None]:
 
     handlers = {}
     if threading.current_thread() is threading.main_thread():
-        wanted = {signal.SIGTSTP: stop, **dict.fromkeys(_ENDS, end)}
+        wanted = {signal.SIGTSTP: stop, signal.SIGCONT: go_on, **dict.fromkeys(_ENDS, end)}
         handlers = {
             number: signal.signal(number, handler)
             for number, handler in wanted.items()

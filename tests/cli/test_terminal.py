@@ -138,6 +138,15 @@ class Terminal:
 
 
 @pytest.fixture
+def watch(tmp_path):
+    """`kata watch`, which reads single keys, after the first one."""
+    terminal = Terminal(["kata", "watch", "dropout", "--dir", str(tmp_path), "--weaker"])
+    terminal.talk("q quit", "h", "q quit", "")
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
 def start(tmp_path):
     (tmp_path / "deck.md").write_text(DECK, encoding="utf-8")
     running = []
@@ -352,6 +361,29 @@ def test_a_signal_that_ends_it_leaves_the_terminal_as_it_was(number, start):
     assert quiz.ends() == -number
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_watch_leaves_the_terminal_as_it_was(number, watch):
+    watch.process.send_signal(number)
+    assert watch.ends() == -number
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTSTP, signal.SIGSTOP])
+def test_a_watch_that_is_stopped_takes_keys_again_when_it_goes_on(stop, watch):
+    watch.process.send_signal(stop)
+    _, status = os.waitpid(watch.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    if stop == signal.SIGTSTP:
+        watch.is_as_before()
+    termios.tcsetattr(watch.inner, termios.TCSANOW, watch.before)  # as a shell does
+    watch.process.send_signal(signal.SIGCONT)
+    end = time.monotonic() + PATIENCE
+    while termios.tcgetattr(watch.inner)[3] & termios.ICANON:
+        assert time.monotonic() < end
+    watch.send("h")
+    watch.talk("Hint 2 of", "", "q quit", "q")
+    assert watch.ends() == 0
+
+
 def test_a_quiz_that_is_suspended_gives_the_terminal_back_and_goes_on(start, home):
     quiz = start("Q3")
     quiz.talk("number > ", "1 + ", "1 + ", "\x1a")
@@ -382,8 +414,9 @@ def test_a_suspension_in_the_middle_of_a_write_is_no_error(monkeypatch):
     monkeypatch.setattr("sys.stdin", os.fdopen(slave, closefd=False))
     monkeypatch.setattr(keyboard.os, "kill", lambda pid, number: stopped.append(number))
     screen = Busy()
-    with keyboard._character_mode(screen, lambda: screen.write("again")):
+    with keyboard.character_mode(screen, lambda: screen.write("again")):
         signal.raise_signal(signal.SIGTSTP)
+        signal.raise_signal(signal.SIGCONT)
     os.close(master)
     os.close(slave)
     assert stopped == [signal.SIGSTOP]
