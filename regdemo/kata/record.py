@@ -23,7 +23,7 @@ from regdemo.kata import files
 from regdemo.kata.katas import Kata
 from regdemo.kata.verdict import State, Verdict
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import AGAIN, GOOD, HARD, Rating, microseconds, replay
+from regdemo.quiz.schedule import AGAIN, GOOD, HARD, Mode, Rating, microseconds, replay
 from regdemo.quiz.session import fingerprint
 
 LONGEST_CODE = 20_000  # characters of code that the history keeps
@@ -115,6 +115,7 @@ def review(kata: Kata, rating: int, verdict: Verdict | None, text: str, hints: i
         hints=hints,
         took=round(1_000 * verdict.seconds) if verdict else 0,
         session=uuid4().hex,
+        mode=Mode.KATA,
     )
 
 

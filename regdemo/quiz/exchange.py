@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from regdemo.errors import FileError
-from regdemo.quiz.history import COLUMNS_BY_VERSION, MARK_COLUMNS, MODES, History, Mark, Review
+from regdemo.quiz.history import COLUMNS_BY_VERSION, MARK_COLUMNS, History, Mark, Review
+from regdemo.quiz.schedule import Mode
 from regdemo.text import printable
 
 _LATEST = 253_402_300_799_999_999  # microseconds: the last of the year 9999
@@ -53,7 +54,7 @@ _REVIEW: _Rules = {
     "hints": (_whole(0, 2**31), "a whole number, 0 or more"),
     "took": (_whole(-(2**62), 2**62), "milliseconds"),
     "session": _TEXT,
-    "mode": (lambda value: value in MODES, f"one of {', '.join(MODES)}"),
+    "mode": (lambda value: value in list(Mode), f"one of {', '.join(Mode)}"),
     "sure": (lambda value: value is None or _share(value), "a number from 0 to 1, or null"),
     "graded_by": _NAME,
     "id": _NAME,

@@ -21,8 +21,6 @@ from regdemo import storage
 from regdemo.quiz import database, schema
 from regdemo.quiz.schema import VERSION, version
 
-MODES = ("quiz", "mock", "cram", "kata")
-
 
 @dataclass(frozen=True)
 class Review:
@@ -31,9 +29,10 @@ class Review:
     at: microseconds since 1970, UTC.  rating: 1 again, 2 hard, 3 good, 4 easy.  share: how much was right, 0 to 1.
     asked: what was asked, as JSON: the values drawn, the options in their order.  answer: a fingerprint of the card's
     answer, so that a later change of it shows.  hints: how many were shown.  took: milliseconds it took to answer.
-    mode: one of MODES, what the learner was at; a cram's answers are kept, but move no schedule.  sure: how sure of the
-    answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the card itself
-    graded it, else what did, such as `assistant`.  id: unique in the world, so that two histories can be united.
+    mode: what the learner was at, one of `schedule.Mode`; a cram's answers are kept, but move no schedule.  sure: how
+    sure of the answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the
+    card itself graded it, else what did, such as `assistant`.  id: unique in the world, so that two histories can be
+    united.
     """
 
     card: str

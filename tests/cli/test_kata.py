@@ -274,6 +274,7 @@ def test_the_solution_is_shown_to_who_passed_or_gives_up_once(kata):
     assert "a product ```python def double(x): return 2 * x ``` a sum" in kata("solution", "--give-up")[1]
     assert "Twice is twice." in kata("solution")[1]
     assert [(review.rating, json.loads(review.asked)) for review in read(kata.home)] == [(1, {"gave_up": True})]
+    assert read(kata.home)[0].mode == "kata"
     (kata.folder / "double.py").write_text(RIGHT)
     assert "Saved as Hard" in kata("check")[1]
     assert re.search(r"- return x \* 2 \+ return 2 \* x", kata("diff")[1])
