@@ -22,7 +22,6 @@ Listing them imports no demo; running one does. The interface for a face is
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import random
 from collections.abc import Iterator, Mapping
