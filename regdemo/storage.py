@@ -32,7 +32,8 @@ def atomic_write(path: Path, data: bytes | str, *, replace: bool = True, mode: i
     """Write a file as a whole: afterwards it holds all of `data`, or, if this raises, what it held before.
 
     The data is on the disk before the name points to it. A link is followed, the permissions of an existing file are
-    kept, and no temporary file is left behind. Text is written as UTF-8 with the line ends that it has.
+    kept, and no temporary file is left behind. Text is written as UTF-8 with the line ends that it has. A pipe or a
+    device is written to and stays what it is, unless replace is false.
 
     replace: whether a file that exists is replaced; if not, FileExistsError is raised, also when another process takes
     the name at the same moment. mode: the permissions, in place of those that the file has or would get; until it has
@@ -47,11 +48,16 @@ def atomic_write(path: Path, data: bytes | str, *, replace: bool = True, mode: i
     >>> [entry.name for entry in file.parent.iterdir()]
     ['notes.txt']
     """
+    data = data.encode("utf-8") if isinstance(data, str) else data
+    if replace and _is_special(path):
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
     target = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data.encode("utf-8") if isinstance(data, str) else data)
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, _mode(target) if mode is None else mode)
@@ -154,6 +160,14 @@ def try_lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe, a terminal or another device."""
+    with suppress(OSError, ValueError):
+        mode = path.stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
 
 
 def _mode(target: Path) -> int:

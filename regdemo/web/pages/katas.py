@@ -17,7 +17,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo import storage
-from regdemo.errors import FileError
 from regdemo.kata import files, judge, record, sandbox
 from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
@@ -168,11 +167,8 @@ class _KataPages:
         if now and str(now) != seen and files.read(one, self.site.folder) != text:
             problem = "The file was saved in another editor since this page was loaded: choose which text to keep."
             return await self.one_page(request, one, text=text, problem=problem, status=409)
-        try:
-            self.site.folder.mkdir(parents=True, exist_ok=True)
-            storage.atomic_write(file, text if text.endswith("\n") else f"{text}\n")
-        except OSError as error:
-            raise FileError(f"{file} cannot be written ({error.strerror}): choose another --dir") from error
+        saved = text if text.endswith("\n") else f"{text}\n"
+        storage.write_file(file, saved, parents=True, remedy="choose another --dir")
         await self.judge(one, text)
         return see_other(f"/katas/{one.name}#verdict")
 
