@@ -143,6 +143,17 @@ class ExperimentPlan:
         """What a network is trained with."""
         return self.tuned.get((place, member), self.places[place].setting)
 
+    def finished(self, members: Sequence[int], done: dict[str, dict[int, Network]]) -> list[dict[int, Network]]:
+        """Of each place, the networks that a store holds, by member."""
+        return [
+            {
+                member: network
+                for member in members
+                if (network := done.get(self.setting(i, member).key, {}).get(member)) is not None
+            }
+            for i in range(len(self.places))
+        ]
+
     def jobs(
         self, members: Sequence[int], seed: int, done: dict[str, dict[int, Network]], size: int, small: bool = False
     ) -> list[TrainingJob]:
@@ -187,15 +198,7 @@ def _in_step(
         _tune(plan, members, seed, tries, progress, cancel)
     told = _part(progress, tries, tries + 1)
     jobs = plan.jobs(members, seed, {}, training.group_size(task))
-    examples: dict[Any, Any] = {}
-    runs = []
-    for job in jobs:
-        place = plan.places[job.place]
-        key = (place.setting.train_size, job.members, place.recipe.validates)
-        if key not in examples:
-            examples[key] = place.task.examples(job.members, seed, hold_out=place.recipe.validates)
-        made = replace(place.task, learning_rate=job.setting.learning_rate)
-        runs.append(job.begin(made, examples=examples[key]))
+    runs = _begin(plan, jobs, seed)
     starts = [store.checksums(run) for run in runs]
     pilot = _pilot(plan, members, seed)
     evaluations: list[Evaluation] = []
@@ -233,6 +236,20 @@ def _in_step(
         shared=task.shared(members, seed),
         tuned=dict(plan.tuned),
     )
+
+
+def _begin(plan: ExperimentPlan, jobs: Sequence[TrainingJob], seed: int) -> list[TrainingRun]:
+    """The run of each job. Arms that train on the same examples hold them once."""
+    examples: dict[Any, Any] = {}
+    runs = []
+    for job in jobs:
+        place = plan.places[job.place]
+        key = (place.setting.train_size, job.members, place.recipe.validates)
+        if key not in examples:
+            examples[key] = place.task.examples(job.members, seed, hold_out=place.recipe.validates)
+        made = replace(place.task, learning_rate=job.setting.learning_rate)
+        runs.append(job.begin(made, examples=examples[key]))
+    return runs
 
 
 def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingRun | None:
@@ -334,14 +351,7 @@ def _in_jobs(
                     lost.append((job, error))
         except (KeyboardInterrupt, Cancelled):
             stopped = True
-        networks = [
-            {
-                member: network
-                for member in members
-                if (network := file.done.get(plan.setting(i, member).key, {}).get(member)) is not None
-            }
-            for i in range(len(plan.places))
-        ]
+        networks = plan.finished(members, file.done)
     if stopped and not any(networks):
         raise KeyboardInterrupt
     return Results(
