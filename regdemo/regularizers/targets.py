@@ -38,9 +38,14 @@ def confidence_penalty(logits: Tensor, beta: float = 0.1) -> Tensor:
             f"logits has shape {tuple(logits.shape)}: it must be (..., K), with at least one example and one class; "
             "leave the penalty out where a batch is empty"
         )
+    return -beta * entropy(logits).mean()
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """The entropy in nats of the distribution that logits (..., K) predict, for each example: (...)."""
     log_p = logits.log_softmax(-1)
     finite = log_p.masked_fill(log_p == -inf, 0)  # 0 * -inf would be NaN, where p ln p tends to 0
-    return beta * (log_p.exp() * finite).sum(-1).mean()
+    return -(log_p.exp() * finite).sum(-1)
 
 
 def r_drop(first: Tensor, second: Tensor, target: Tensor, alpha: float = 1.0) -> Tensor:

@@ -103,6 +103,14 @@ def test_label_smoothing_is_torchs(task):
     )
 
 
+def test_the_confidence_penalty_takes_the_entropy_that_torch_computes_off_the_loss(task):
+    def penalized(network, x, y):
+        predicted = torch.distributions.Categorical(logits=network(x))
+        return loss(network, x, y) - 0.5 * predicted.entropy().mean()
+
+    compared(task, run(task, "confidence-penalty", beta=0.5), objective=penalized)
+
+
 def test_clipping_is_torchs_for_each_member(task):
     compared(
         task,

@@ -30,6 +30,18 @@ class LabelSmoothing(Technique):
 
 
 @dataclass(eq=False)
+class ConfidencePenalty(Technique):
+    """Cross entropy minus beta times the entropy of the predictions, as `regularizers.confidence_penalty`."""
+
+    NAME: ClassVar = "confidence-penalty"
+    requires: ClassVar = frozenset({"classes"})
+    beta: Annotated[float, Parameter("What a nat of entropy takes off the loss.", 0, 100)] = 0.1
+
+    def penalty(self, run: RunProtocol, x: Tensor, y: Tensor, outputs: Tensor) -> Tensor:
+        return -self.beta * regularizers.targets.entropy(outputs).flatten(1).mean(1)
+
+
+@dataclass(eq=False)
 class RDrop(Dropout):
     """Two passes under dropout: both cross entropies, and a penalty on their disagreement, as `regularizers.r_drop`."""
 
