@@ -100,7 +100,10 @@ class Page:
         self._console = console
         self._plain = not console.is_terminal
         self._colored = console.color_system is not None and not console.no_color
-        self._width = min(console.width, WIDEST_PROSE)
+
+    @property
+    def _width(self) -> int:
+        return min(self._console.width, WIDEST_PROSE)  # read anew each time: a terminal may be resized
 
     @property
     def file(self) -> IO[str]:

@@ -468,6 +468,17 @@ def test_twenty_columns_and_a_resize_are_enough(start, home):
     assert [review.response for review in read(home)] == ["a long answer that wraps over the edge of the terminal"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(40, 80), (80, 40)])
+def test_what_is_shown_after_a_resize_has_the_new_width(before, after, start):
+    quiz = start("Q2,Q3", columns=before)
+    quiz.expect("your answer > ")
+    quiz.resize(after)
+    quiz.talk("", "s\n", "? more > ", "\n", "number > ", "\x03")
+    assert quiz.ends() == 130
+    first, second = (re.search(rf"── {number} of 2 · .*─", quiz.plain())[0] for number in (1, 2))
+    assert (len(first), len(second)) == (before, after)
+
+
 def test_keys_and_sequences_without_a_meaning_change_nothing(start, home):
     quiz = start("Q3")
     quiz.talk("number > ", "\x1b[15~\x1bOP\x1b\x00\x1b[200~\x1b[201~2\x1b[1;5D\n")
