@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 KEYS = {"h": "hint", "s": "skip", "f": "flag", "u": "undo", "q": "quit", "?": "help"}
 KEYS_OF_A_MOCK = {"s": "I don't know", "f": "flag", "u": "undo", "q": "end it now", "?": "help"}
+COMMANDS = ("!", *(f"!{number}" for number in range(1, 10)))  # what runs a card's See it, but not in a mock
 RULES = "No feedback until the end. After each answer, say how sure you are of it, from 0 to 100%."
 MARKS = {"right": "✓", "wrong": "✗", "missed": "→", "left out": " "}  # by what was done with an option
 ESCAPE = "\\"  # before an answer that would be taken for a key
@@ -72,7 +73,6 @@ class TerminalDesk:
         self._interviewer = interviewer
         self._mock = session.policy.feedback_at_end
         self._keys = KEYS_OF_A_MOCK if self._mock else KEYS
-        self._key_line = " · ".join(f"{key} {what}" for key, what in self._keys.items())
         self._answered: Outcome | None = None  # whose command `!` runs
         self._news = ""  # to be said on the next screen
 
@@ -94,6 +94,7 @@ class TerminalDesk:
 
     def grade(self) -> None:
         """After an interview, let the learner grade the recall cards. The end of input leaves the rest."""
+        self._keys = {key: what for key, what in self._keys.items() if key != "u"}  # no question comes again
         waiting = [reply for reply in self._session.replies if not reply.graded]
         for number, reply in enumerate(waiting, 1):
             question, page = reply.question, self._page
@@ -116,8 +117,8 @@ class TerminalDesk:
         self.transcript.append(asked_as_plain(question))
         page.fresh()
         if question.number == 1:
-            enter = "" if asked.options or not self._keyboard.at_once else "  (each with Enter)"
-            page.quiet(f"{f'{RULES}{chr(10)}' if self._mock else ''}{self._key_line}{enter}")
+            enter = "" if asked.options or not self._keyboard.at_once else "  (with Enter in a text)"
+            page.quiet(f"{f'{RULES}{chr(10)}' if self._mock else ''}{self._key_line()}{enter}")
         if self._mock:
             follows = " · follow-up" if Note.FOLLOW_UP in question.notes else ""
             page.rule(f"Question {question.number} · {question.card.id}{follows}", f"{self._time_left()} left")
@@ -299,13 +300,17 @@ class TerminalDesk:
 
     # Keys
 
+    def _key_line(self) -> str:
+        return " · ".join(f"{key} {what}" for key, what in self._keys.items())
+
     def _read_answer(self, question: Question) -> str:
         """An answer to a card, or what a key does instead."""
         asked, kind = question.asked, kinds.find_kind(question.card.kind)
         letters = LETTERS[: len(asked.options)]
+        spaced = " To type an option's text, begin with a space." if letters and self._keyboard.at_once else ""
         keys = LETTERS + "0123456789?!" if question.card.kind == "choice" else ""
         example = kind.example(asked)
-        allowed = f"{kind.allowed}{f' For example: {example}.' if example else ''}"
+        allowed = f"{kind.allowed}{f' For example: {example}.' if example else ''}{spaced}"
         return self._read(question, kind.prompt, allowed, letters=letters, counts=keys, editor=not letters)
 
     def _read(
@@ -330,10 +335,13 @@ class TerminalDesk:
             text = self._keyboard.read(
                 f"{before}{prompt}", lambda text: text in at_once, self._time_left if before else None
             )
-            if text.startswith("!") and text[1:] in ("", *"123456789") and not self._mock:
+            if self._mock and hints and text in {"h", *COMMANDS} - set(letters):
+                what = "hint" if text == "h" else "command to run"
+                self._page.quiet(f"There is no {what} in a mock interview. {ESCAPE}{text} answers {text}.")
+            elif text in COMMANDS and not self._mock:
                 self._see(text)
             elif text not in keys:
-                return text[1:] if text[:1] == ESCAPE and text[1:] in (*KEYS, "!", "e") else text
+                return text[1:] if text[:1] == ESCAPE and text[1:] in (*KEYS, *COMMANDS, "e") else text
             elif text == "q":
                 raise EOFError
             elif text == "s":
@@ -448,7 +456,7 @@ class TerminalDesk:
         lines = [
             allowed,
             *(["e opens your editor ($EDITOR); a paste of several lines is one answer, too."] if editor else []),
-            self._key_line,
+            self._key_line(),
             *([] if self._mock else ["Each hint lowers the best grade by one. ! runs the last card's See it."]),
             "Where an option or a grade is asked for, a key needs no Enter; where a text is, it does.",
             f"{ESCAPE}s answers s, and so for each key.{f' {self._time_left()} left.' if self._mock else ''}",

@@ -124,6 +124,7 @@ class _Line:
         if "\x1b" not in chunk and _BURST.search(chunk):
             self._insert(chunk.rstrip("\r\n"))
             return False
+        burst = len(chunk.rstrip("\r\n")) > 1  # a paste of one line, there too: its first character is no key
         place = 0
         while place < len(chunk):
             if paste := _PASTE.match(chunk, place):
@@ -142,13 +143,13 @@ class _Line:
                 self._move(sequence[0])
                 place = sequence.end()
                 continue
-            if self._key(chunk[place]):
+            if self._key(chunk[place], burst):
                 return True
             place += 1
         self._draw()
         return False
 
-    def _key(self, key: str) -> bool:
+    def _key(self, key: str, burst: bool) -> bool:
         if key in "\r\n":
             return True
         if key == "\x04":
@@ -166,7 +167,7 @@ class _Line:
             self._place = 0 if key == "\x01" else len(self._text)
         elif key.isprintable():
             self._insert(key)
-            return self._counts(self._text)
+            return not burst and self._counts(self._text)
         return False
 
     def _insert(self, text: str) -> None:

@@ -208,6 +208,25 @@ def test_a_command_is_run_and_the_card_comes_back(start):
     assert quiz.ends() == 0
 
 
+def test_the_text_of_an_option_is_typed_behind_a_space_or_pasted(start, home):
+    quiz = start("Q1")
+    quiz.talk("letter > ", "?")
+    assert "To type an option's text, begin with a space." in " ".join(quiz.expect("letter > ").split())
+    for key in " right":
+        quiz.send(key)
+        quiz.expect(key)
+    quiz.talk("", "\n", "✓ Right", "", "? more > ", "u", "letter > ", "right\n", "✓ Right", "", "? more > ", "q")
+    assert quiz.ends() == 0
+    assert [review.response for review in read(home)] == ["right"]
+
+
+def test_which_keys_need_enter_is_true_of_every_question(start):
+    quiz = start("Q2,Q1")
+    assert "? help  (with Enter in a text)" in quiz.expect("your answer > ")
+    quiz.talk("", "s\n", "? more > ", "\n", "letter > ", "s", "? more > ", "q")
+    assert quiz.ends() == 0
+
+
 def test_a_hint_that_is_not_there_says_so_and_one_that_is_says_what_it_costs(start):
     quiz = start("Q3,Q1")
     quiz.talk("number > ", "h\n")
@@ -535,6 +554,8 @@ def test_a_line_is_edited_as_at_a_shell(keys, text):
 
 def test_a_text_counts_without_enter_where_it_is_asked_for():
     assert edited("a", lambda text: len(text) == 1) == ("a", True)
+    assert edited("a\n", lambda text: len(text) == 1) == ("a", True)
+    assert edited("bagging lowers", lambda text: len(text) == 1) == ("bagging lowers", False)
     assert edited("ab\n") == ("ab", True)
 
 
