@@ -103,12 +103,12 @@ def outlook(practice: Practice, today: Today) -> str:
         id, due = today.next_due
         parts.append(f"{id} is the next due, {from_now(due - practice.now())}.")
     if today.unanswered:
-        parts.append(f"{pluralize(today.unanswered, 'card')} never answered.")
+        parts.append(f"{pluralize(today.unanswered, 'card')} not begun.")
     return " ".join(parts)
 
 
 def _more(today: Today) -> str:
     if not today.unanswered:
         return "`--cram` asks cards before they are due."
-    asked = f"{pluralize(today.introduced, 'new card')} answered today: " if today.introduced else ""
+    asked = f"{pluralize(today.introduced, 'new card')} begun today: " if today.introduced else ""
     return f"{asked}`--new {today.introduced + 10}` asks new ones."

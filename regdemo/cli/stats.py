@@ -97,13 +97,13 @@ def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
 
 def _show(page: Page, found: Overview, practice: Practice) -> None:
     page.bars("Due", found.due)
-    answered = found.cards - found.new
+    begun = found.cards - found.new
     page.bars(
         "Cards",
         {
             f"learned, stable for {LEARNED:.0f} days": found.learned,
-            "being learned": answered - found.learned,
-            "never answered": found.new,
+            "being learned": begun - found.learned,
+            "not begun": found.new,
         },
     )
     if found.katas.cards:
@@ -149,8 +149,8 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     begun = progress.weakest(topics)
     if practice.plan.interview is None:
         page.table(
-            f"Topics, the weakest of {len(begun)}: recall of answered cards tomorrow",
-            ["  recall", "learned", "answered", "due", "topic"],
+            f"Topics, the weakest of {len(begun)}: recall of begun cards tomorrow",
+            ["  recall", "learned", "begun", "due", "topic"],
             [
                 [
                     f"  {topic.recall:.0%}",
@@ -165,7 +165,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         return
     page.table(
         f"Recalled on {practice.goal.interview}, the weakest of {pluralize(len(begun), 'topic')}",
-        ["  if you stop", "if you keep up", "answered", "topic"],
+        ["  if you stop", "if you keep up", "begun", "topic"],
         [
             [
                 f"  {topic.left:.0%}",
@@ -180,7 +180,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     left, kept = (sum((getattr(topic, each) or 0) * topic.cards for topic in topics) for each in ("left", "kept"))
     unmet = sum(topic.cards - topic.answered for topic in topics)
     page.quiet(f"\n  In all {left:.0f} of {pluralize(cards, 'card')} if you stop, {kept:.0f} if you keep up.")
-    page.quiet(f"  {unmet:,} were never answered. To keep up: Good, when due.")
+    page.quiet(f"  {unmet:,} are not begun. To keep up: Good, when due.")
     if practice.goal.minutes:
         ahead = practice.forecast()
         said = {

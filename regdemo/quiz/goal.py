@@ -41,7 +41,7 @@ class Goal:
                 raise ArgumentError(f"{new} new cards per day: choose from 0 to 1000")
 
     def new_on(self, day: date) -> int:
-        """How many cards that were never answered this day brings at most. What was planned ends with the interview.
+        """How many cards that are not begun this day brings at most. What was planned ends with the interview.
 
         >>> goal = Goal(date(2026, 12, 15), minutes=20, planned=17)
         >>> [goal.new_on(date(2026, 12, day)) for day in (14, 15, 16)]

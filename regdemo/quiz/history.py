@@ -187,16 +187,11 @@ class History:
             row = self._db.execute(query, (id,)).fetchone()
         return (Review(*row[:-1]), bool(row[-1])) if row else None
 
-    def introduced_since(self, at: int) -> int:
-        """How many cards, without those of code, have their first answer at this time or later."""
-        query = (
-            f"SELECT count(DISTINCT card) FROM reviews WHERE at >= ? AND kind != 'code' AND {_KEPT} "
-            f"AND card NOT IN (SELECT card FROM reviews WHERE at < ? AND {_KEPT} "
-            "AND card IN (SELECT card FROM reviews WHERE at >= ?))"
-        )
+    def answered_since(self, at: int) -> list[Review]:
+        """As `reviews`, of the cards that were answered at this time or later."""
+        query = f"SELECT {COLUMNS} FROM reviews WHERE card IN (SELECT card FROM reviews WHERE at >= ?) AND {_KEPT}"
         with database.faults(self.path):
-            (count,) = self._db.execute(query, (at, at, at)).fetchone()
-        return int(count)
+            return [Review(*row) for row in self._db.execute(f"{query} {_ORDER}", (at,))]
 
     def tip(self) -> Tip:
         """Up to where the history goes."""

@@ -19,7 +19,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.goal import Goal
 from regdemo.quiz.history import History
-from regdemo.quiz.schedule import CardState, Plan, Rating, microseconds
+from regdemo.quiz.schedule import CardState, Plan, Rating, counts, microseconds
 from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
 from regdemo.quiz.states import card_states
 
@@ -31,8 +31,8 @@ LONGEST_MOCK = 1000  # questions
 class Today:
     """What there is to do now.
 
-    due: cards to review.  new: cards never answered that today may still bring.  introduced: those it has brought.
-    unanswered: all that were never answered.  next_due: the next card to come due, and when; None if none is to come.
+    due: cards to review.  new: cards not begun that today may still bring.  introduced: those it has brought.
+    unanswered: all that are not begun.  next_due: the next card to come due, and when; None if none is to come.
     days_left: until the interview.
     """
 
@@ -70,9 +70,10 @@ class Practice:
         self.askable = [card for card in bank.cards if card.askable]
 
     def introduced(self) -> int:
-        """How many cards were answered for the first time today, where the learner is."""
-        midnight = self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        return self.history.introduced_since(microseconds(midnight))
+        """How many cards were begun today, where the learner is: a cram or a kata begins none."""
+        midnight = microseconds(self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
+        rows = [row for row in self.history.answered_since(midnight) if row.kind != "code" and counts(row, self.plan)]
+        return len({row.card for row in rows} - {row.card for row in rows if row.at < midnight})
 
     def today(
         self,
@@ -110,7 +111,7 @@ class Practice:
     ) -> list[Card]:
         """The cards that a session asks: those due, then new ones within what today still allows; `limit` in all.
 
-        new: cards per day that were never answered, by default the goal's.  cram: as in `selection.pick`.
+        new: cards per day that are not begun, by default the goal's.  cram: as in `selection.pick`.
         named: the learner named these cards: they are asked in their order, due or not.
         """
         cards = self._askable_of(cards)

@@ -58,10 +58,11 @@ def wilson(fraction: float, count: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Topic:
-    """How well a topic is known. recall: mean over its answered cards, tomorrow: right after an answer it is recalled.
+    """How well a topic is known.
 
-    left: the same at the interview over all cards, if nothing is practised until then; a card that was never answered
-    counts as not recalled.  kept: if each review comes when due and is Good.
+    answered: its cards that are begun.  recall: mean over those, tomorrow: right after an answer a card is recalled.
+    left: the same at the interview over all cards, if nothing is practised until then; a card that is not begun counts
+    as not recalled.  kept: if each review comes when due and is Good.
     """
 
     name: str

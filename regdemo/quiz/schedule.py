@@ -156,7 +156,7 @@ def after(before: CardState | None, review: Review, plan: Plan = PLAN) -> CardSt
 
 
 def due_dates(state: CardState | None, now: datetime, plan: Plan = PLAN) -> dict[Rating, datetime]:
-    """When the card would be due after each rating given now; state is None for a card that was never answered."""
+    """When the card would be due after each rating given now; state is None for a card that is not begun."""
     at = max(microseconds(now), state.last if state else 0)
     return {rating: with_deadline(reviewed(state, rating, at, plan), plan).due for rating in Rating}
 

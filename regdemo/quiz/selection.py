@@ -80,9 +80,9 @@ def pick(
     limit: int | None = None,
     cram: bool = False,
 ) -> list[Card]:
-    """The cards of a session: those due, then up to `new` never answered; `limit` in all. Topics take turns.
+    """The cards of a session: those due, then up to `new` not begun; `limit` in all. Topics take turns.
 
-    Within a topic the most overdue is first; new cards come as `new_order` says. cram: answered cards are all taken,
+    Within a topic the most overdue is first; new cards come as `new_order` says. cram: begun cards are all taken,
     due or not, the most likely forgotten first.
     """
     by_id = {card.id: card for card in cards}
@@ -95,10 +95,10 @@ def pick(
 
 
 def new_order(cards: Iterable[Card], *, first: bool = False) -> list[Card]:
-    """Cards that were never answered: the most asked first, then by level, then by how long an answer takes.
+    """Cards that are not begun: the most asked first, then by level, then by how long an answer takes.
 
     A card that isn't read in 20 seconds comes after the others of its kind. Where all is equal, topics take turns.
-    first: nothing was ever answered; then FIRST cards that are answered in seconds, each of another topic, come first.
+    first: nothing was ever begun; then FIRST cards that are answered in seconds, each of another topic, come first.
     """
     cards = list(cards)
     effort = {card.id: _effort(card) for card in cards}

@@ -297,9 +297,16 @@ def test_when_nothing_is_due_the_next_card_is_told(run):
     say(run, "\n3\n", "--ids", "Q3")
     out = say(run, "", "--new", "0")
     assert out == (
-        "Nothing to ask now. Q3 is the next due, in 2 days. 2 cards never answered.\n"
-        "1 new card answered today: `--new 11` asks new ones.\n"
+        "Nothing to ask now. Q3 is the next due, in 2 days. 2 cards not begun.\n"
+        "1 new card begun today: `--new 11` asks new ones.\n"
     )
+
+
+def test_a_cram_of_new_cards_begins_none_of_them(run, capsys):
+    assert "2 answers saved, 1 right. 2 cards not begun." in say(run, "\n1\nthis one\n", "--cram", "--ids", "Q3,Q1")
+    assert re.search(r"not begun +3 ", run(name="stats")[1])
+    assert app.run([]) == 0
+    assert "nothing due, 10 new." in capsys.readouterr().out
 
 
 def test_when_all_was_answered_and_nothing_is_due_cram_is_offered(run, deck):

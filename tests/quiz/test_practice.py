@@ -31,9 +31,9 @@ def practise(tmp_path):
         yield practise
 
 
-def answer(practice, card, ago, rating=GOOD):
+def answer(practice, card, ago, rating=GOOD, **more):
     kind = "code" if card == "K" else "recall"
-    review = Review(card, microseconds(NOW - ago), kind, rating, 1.0, "", "{}", "", 0, 0, "s")
+    review = Review(card, microseconds(NOW - ago), kind, rating, 1.0, "", "{}", "", 0, 0, "s", **more)
     practice.history.add(review)
     return review
 
@@ -52,6 +52,17 @@ def test_new_cards_are_counted_by_day(practise):
     assert practice.introduced() == 1
     assert chosen(practice, new=3) == "CD"
     assert practice.today().new == 9
+
+
+def test_an_answer_that_moves_no_schedule_begins_no_card(practise, monkeypatch):
+    monkeypatch.setenv("REGDEMO_OWN_GRADES_ONLY", "1")
+    practice = practise()
+    answer(practice, "A", timedelta(minutes=2), mode="cram")
+    answer(practice, "B", timedelta(minutes=2), graded_by="assistant")
+    answer(practice, "C", DAY, mode="cram")
+    answer(practice, "C", timedelta(minutes=1))
+    today = practise().today()
+    assert (today.introduced, today.unanswered, today.new) == (1, 11, 9)
 
 
 def test_an_answer_that_was_taken_back_uses_up_no_new_card(practise):
