@@ -70,7 +70,7 @@ def plan(
     with histories.reading(folder) as history:
         practice = Practice(learner.load_bank(bank, folder), history, folder, learner.clock, goal=aim)
         found = practice.forecast()
-        goal.write(folder, replace(aim, planned=found.new_per_day))
+        goal.write(folder, aim)
         if as_json:
             print_json(as_plain(found))
         else:
@@ -80,11 +80,10 @@ def plan(
 def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     when = in_days(practice.goal.days_left(practice.now().astimezone().date()) or 0)
     page.rule(f"Interview on {found.interview}, {when} · {pluralize(found.minutes, 'minute')} a day")
-    today = practice.today(new=found.new_per_day)
-    page.quiet(
-        f"Each day: what is due, then up to {pluralize(found.new_per_day, 'new card')}. "
-        f"Today: {today.due} due, {today.new} new."
-    )
+    today, new = practice.today(), pluralize(found.new_per_day, "new card")
+    brought = f"{new} on average" if practice.goal.new is None else f"up to {new}"
+    page.quiet(f"Each day, while the time lasts: what is due, then {brought}.")
+    page.quiet(f"Today: {today.due} due, {today.new} new.")
     if found.weeks:
         page.table(
             "Week by week, on average",
@@ -102,6 +101,7 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
                 for week in found.weeks
             ],
         )
+        page.quiet("\nOn the day before, every card is due: stop when your time is up.")
     left = sum(found.left_out.values())
     by_frequency = ", ".join(f"{count} {name}" for name, count in found.left_out.items())
     short = f"Left out, since time is short: {pluralize(left, 'card')} ({by_frequency})."

@@ -1,7 +1,7 @@
 """The days until an interview, simulated: how much fits into the time, and what will be recalled on the day.
 
-Each simulated day asks what is due, the most overdue first, then new cards in their order, until the day's time is
-used up. A review succeeds with the probability R that FSRS gives it, a first answer with the learner's own rate; what
+Each simulated day asks what is due, the most overdue first, then new cards in their order, as long as the day's time
+lasts. A review succeeds with the probability R that FSRS gives it, a first answer with the learner's own rate; what
 fails is answered once more. On the day, card i is recalled with probability R_i, so over the simulations
 
     recalled = mean of sum R_i,    variance = mean of sum R_i (1 - R_i) + variance of sum R_i
@@ -13,15 +13,18 @@ plan is kept, is assumed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from itertools import accumulate
 from math import sqrt
 from random import Random
 from statistics import fmean, median, pvariance
+from typing import NamedTuple
 
 from regdemo.quiz import kinds
 from regdemo.quiz.cards import Card
+from regdemo.quiz.goal import MINUTES
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import (
     AGAIN,
@@ -51,6 +54,30 @@ class Pace:
     seconds: Mapping[str, float]
     first_right: float
 
+    def of(self, kind: str) -> float:
+        """Seconds of one answer to a card of this kind."""
+        return self.seconds.get(kind, kinds.USUAL)
+
+    def to_begin(self, card: Card) -> float:
+        """Seconds of the first answer to a card and, where that fails, the second."""
+        return self.of(card.kind) * (2 - self.first_right)
+
+
+@dataclass
+class Work:
+    """What is done on a day: how many cards are begun, the answers to others, and the seconds that both take."""
+
+    new: int = 0
+    reviews: int = 0
+    seconds: float = 0.0
+
+
+class _Day(NamedTuple):
+    """When the cards of a day are answered, and its end, in microseconds since 1970: it asks what is due before."""
+
+    at: datetime
+    end: int
+
 
 @dataclass(frozen=True)
 class Week:
@@ -78,7 +105,8 @@ class Estimate:
 class Forecast:
     """A plan and what it comes to.
 
-    cards: how many there are.  left_out: those never asked until the day, by how often interviewers ask them.
+    new_per_day: as the learner chose, else on average up to the day before.  cards: how many there are.  left_out:
+    those never asked until the day, by how often interviewers ask them.
     kept: if the plan is kept; stopped: if nothing is practised from now on.
     """
 
@@ -104,6 +132,31 @@ def pace(reviews: Iterable[Review]) -> Pace:
     return Pace({**kinds.USUAL_SECONDS, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
 
 
+def new_today(
+    cards: Sequence[Card],
+    states: Mapping[str, CardState],
+    now: datetime,
+    plan: Plan,
+    *,
+    minutes: int,
+    pace: Pace,
+    katas: int = 0,
+) -> int:
+    """How many new cards today has time for after what is due; if all fit in, no more than meet them all in time.
+
+    Parameters as of `plan_ahead`.
+    """
+    days = _days(now, plan)
+    if not days:
+        return 0
+    due = [(card.kind, states[card.id]) for card in cards if card.id in states and states[card.id].next < days[0].end]
+    room = _budget(min(7, len(days)), minutes, katas)[0]
+    room -= sum(pace.of(kind) * (2 - state.recall(days[0].at)) for kind, state in due)
+    unmet = [card for card in cards if card.id not in states]
+    spent = accumulate(map(pace.to_begin, unmet[: _needed(len(unmet), len(days))]))
+    return sum(seconds <= room for seconds in spent)
+
+
 def plan_ahead(
     cards: Sequence[Card],
     states: Mapping[str, CardState],
@@ -114,50 +167,47 @@ def plan_ahead(
     pace: Pace,
     katas: int = 0,
     new: int | None = None,
+    done: Work | None = None,
     seed: int = 0,
 ) -> Forecast:
     """What fits into so many minutes a day until the plan's interview, and what will be recalled then.
 
     cards: those that can be asked, the new ones in the order in which they will come.  katas: how many are not passed
-    yet.  new: new cards per day; without it, as many as fit.
+    yet.  new: new cards per day at most; without it, as many as fit.  done: today; the states know of it.
     """
     assert plan.interview, "a plan with an interview"
-    today = now.astimezone().date()
-    interview = plan.interview.astimezone().date()
-    days = max(0, (interview - today).days)
-    mocks, exercises = _extras(days, minutes, katas)
-    spent = [MOCK_MINUTES * mock + KATA_MINUTES * kata for mock, kata in zip(mocks, exercises, strict=True)]
-    # A mock or a kata takes its time from the whole week, not from its own day.
-    budget = [max(0.0, 60 * (minutes - sum(spent[d // 7 * 7 : d // 7 * 7 + 7]) / 7)) for d in range(days)]
+    days = _days(now, plan)
+    budget = _budget(len(days), minutes, katas)
     unmet = [card for card in cards if card.id not in states]
-    if new is None:
-        new = _most_new(cards, states, now, plan, budget, pace, len(unmet), seed)
-    runs = [_Run(cards, states, now, plan, budget, pace, new, Random(f"{seed} {run}")) for run in range(SIMULATIONS)]
+    runs = [
+        _Run(cards, states, days, plan, budget, pace, new, done or Work(), Random(f"{seed} {run}"))
+        for run in range(SIMULATIONS)
+    ]
     met = Counter(id for run in runs for id in run.states)
     left_out = Counter(frequency(card) for card in unmet if met[card.id] < SIMULATIONS / 2)
     weeks = []
-    for start in range(0, days, 7):
-        span = range(start, min(start + 7, days))
+    for week, mocks, exercises in _extras(len(days), minutes, katas):
         new_cards, reviews, seconds = (
-            fmean(sum(getattr(run, name)[day] for day in span) for run in runs)
+            fmean(sum(getattr(run.days[day], name) for day in week) for run in runs)
             for name in ("new", "reviews", "seconds")
         )
         weeks.append(
             Week(
-                start=today + timedelta(days=start),
-                days=len(span),
+                start=now.astimezone().date() + timedelta(days=week.start),
+                days=len(week),
                 new=round(new_cards),
                 reviews=round(reviews),
-                minutes=round(seconds / 60 + sum(spent[day] for day in span)),
-                mocks=sum(mocks[day] for day in span),
-                katas=sum(exercises[day] for day in span),
+                minutes=round(seconds / 60 + MOCK_MINUTES * mocks + KATA_MINUTES * exercises),
+                mocks=mocks,
+                katas=exercises,
             )
         )
     asked = {card.id for card in cards}
+    brought = fmean(sum(work.new for work in run.days) for run in runs)
     return Forecast(
-        interview=interview,
+        interview=plan.interview.astimezone().date(),
         minutes=minutes,
-        new_per_day=new,
+        new_per_day=round(brought / max(1, len(days) - 1)) if new is None else new,
         weeks=tuple(weeks),
         cards=len(cards),
         left_out=left_out,
@@ -178,84 +228,82 @@ def estimate(runs: Sequence[Sequence[float]]) -> Estimate:
     return Estimate(mean, max(0.0, mean - 2 * spread), min(mean + 2 * spread, max(map(len, runs))))
 
 
-def _extras(days: int, minutes: int, katas: int) -> tuple[list[int], list[int]]:
-    """For each day, its mock interviews and its katas: a mock a week, katas in a fifth of the time."""
-    mocks, exercises = [0] * days, [0] * days
-    left = katas
+def _days(now: datetime, plan: Plan) -> list[_Day]:
+    """The days until the interview: cards are answered at noon, today at once if it is later."""
+    assert plan.interview, "a plan with an interview"
+    today = now.astimezone().date()
+    dates = [today + timedelta(days=n) for n in range((plan.interview.astimezone().date() - today).days + 1)]
+    noons = (max(now, datetime.combine(day, time(12)).astimezone()) for day in dates[:-1])
+    ends = (microseconds(datetime.combine(day, time()).astimezone()) for day in dates[1:])
+    return list(map(_Day, noons, ends))
+
+
+def _needed(unmet: int, days: int) -> int:
+    """The fewest new cards per day that meet all in time: before the last day, on which each card is due."""
+    return -(-unmet // max(1, days - 1))
+
+
+def _extras(days: int, minutes: int, katas: int) -> Iterator[tuple[range, int, int]]:
+    """The days of each week, its mock interviews and its katas: a mock a week, katas in a fifth of the time."""
     for start in range(0, days, 7):
-        length = min(7, days - start)
-        if minutes * length >= 3 * MOCK_MINUTES:
-            mocks[start + length - 1] = 1
-        count = min(left, length, int(KATA_FRACTION * minutes * length / KATA_MINUTES))
-        for number in range(count):
-            exercises[start + number * length // count] = 1
-        left -= count
-    return mocks, exercises
+        week = range(start, min(start + 7, days))
+        room = minutes * len(week)
+        exercises = min(katas, len(week), int(KATA_FRACTION * room / KATA_MINUTES))
+        katas -= exercises
+        yield week, int(room >= 3 * MOCK_MINUTES), exercises
 
 
-def _most_new(
-    cards: Sequence[Card],
-    states: Mapping[str, CardState],
-    now: datetime,
-    plan: Plan,
-    budget: Sequence[float],
-    pace: Pace,
-    unmet: int,
-    seed: int,
-) -> int:
-    """The fewest new cards per day that meet all cards in time, or else as many as fit."""
-    if not budget or not unmet:
-        return 0
-    low, high = 1, -(-unmet // max(1, len(budget) - 1))
-    if high <= 1:
-        return high
-    met = _Run(cards, states, now, plan, budget, pace, high, Random(seed)).met
-    while low < high:
-        middle = (low + high) // 2
-        if _Run(cards, states, now, plan, budget, pace, middle, Random(seed)).met >= met:
-            high = middle
-        else:
-            low = middle + 1
-    return high
+def _budget(days: int, minutes: int, katas: int) -> list[float]:
+    """The seconds that each day has for cards: a mock or a kata takes its time from the whole week.
+
+    Where a few minutes more would bring a mock or a kata, and so leave less for cards, no more than that is left: more
+    minutes never mean fewer cards.
+    """
+    rooms = [
+        [
+            60 * (more - (MOCK_MINUTES * mocks + KATA_MINUTES * exercises) / len(week))
+            for week, mocks, exercises in _extras(days, more, katas)
+            for _ in week
+        ]
+        for more in range(minutes, MINUTES[1] + 1)
+    ]
+    return [min(of_day) for of_day in zip(*rooms, strict=True)]
 
 
 class _Run:
-    """One simulation. new, reviews, seconds: of each day.  met: how many cards were answered at its end."""
+    """One simulation: the days with what is done on them, and the states at their end. done: today so far."""
 
     def __init__(
         self,
         cards: Sequence[Card],
         states: Mapping[str, CardState],
-        now: datetime,
+        days: Sequence[_Day],
         plan: Plan,
         budget: Sequence[float],
         pace: Pace,
-        new: int,
+        new: int | None,
+        done: Work,
         rng: Random,
     ) -> None:
         self.states = {card.id: states[card.id] for card in cards if card.id in states}
+        self.days = [replace(done), *(Work() for _ in days[1:])][: len(days)]
         self._plan = plan
         self._rng = rng
         kind_of = {card.id: card.kind for card in cards}
         unmet = [card for card in cards if card.id not in states]
-        self.new, self.reviews, self.seconds = ([0] * len(budget) for _ in range(3))
-        for day, room in enumerate(budget):
-            at = now + timedelta(days=day)
-            end = microseconds(at + timedelta(hours=12))
-            spent = 0.0
-            due = sorted((state.next, id) for id, state in self.states.items() if state.next <= end)
+        for left, day, work, room in zip(range(len(days), 0, -1), days, self.days, budget, strict=True):
+            most = _needed(len(unmet) + work.new, left) if new is None else new
+            due = sorted((state.next, id) for id, state in self.states.items() if state.next < day.end)
             for _, id in due:
-                if spent >= room:
+                if work.seconds >= room:
                     break
-                times = self._review(id, at, self.states[id].recall(at))
-                spent += times * pace.seconds.get(kind_of[id], kinds.USUAL)
-                self.reviews[day] += times
-            while unmet and self.new[day] < new and spent < room and day < max(1, len(budget) - 1):
+                times = self._review(id, day.at, self.states[id].recall(day.at))
+                work.seconds += times * pace.of(kind_of[id])
+                work.reviews += times
+            while unmet and work.new < most and work.seconds + pace.to_begin(unmet[0]) <= room:
                 card = unmet.pop(0)
-                spent += self._review(card.id, at, pace.first_right) * pace.seconds.get(card.kind, kinds.USUAL)
-                self.new[day] += 1
-            self.seconds[day] = round(spent)
-        self.met = len(self.states)
+                work.seconds += self._review(card.id, day.at, pace.first_right) * pace.of(card.kind)
+                work.new += 1
 
     def _review(self, id: str, at: datetime, chance: float) -> int:
         """Answer a card, once more if it fails; how many answers that took."""

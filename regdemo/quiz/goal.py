@@ -11,14 +11,14 @@ from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 
 GOAL_FILE = "plan.json"
-NEW_PER_DAY = 10  # where no goal says otherwise
+NEW_PER_DAY = 10  # where neither the goal nor its time says otherwise
 MINUTES = (1, 600)  # a day, at least and at most
 USUAL_MINUTES = 20  # a day, where no goal says otherwise
 
 
 @dataclass(frozen=True)
 class Goal:
-    """None means that nothing was said. new: cards per day, as the learner chose; planned: as the plan computed.
+    """None means that nothing was said. new: cards per day.
 
     Raises ArgumentError for minutes or cards that no day has room for.
 
@@ -29,30 +29,14 @@ class Goal:
     interview: date | None = None
     minutes: int | None = None
     new: int | None = None
-    planned: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         least, most = MINUTES
         if self.minutes is not None and not least <= self.minutes <= most:
             raise ArgumentError(f"{self.minutes} minutes per day: choose from {least} to {most}")
-        for new in (self.new, self.planned):
-            if new is not None and not 0 <= new <= 1000:
-                raise ArgumentError(f"{new} new cards per day: choose from 0 to 1000")
-
-    def new_on(self, day: date) -> int:
-        """How many cards that are not begun this day brings at most. What was planned ends with the interview.
-
-        >>> goal = Goal(date(2026, 12, 15), minutes=20, planned=17)
-        >>> [goal.new_on(date(2026, 12, day)) for day in (14, 15, 16)]
-        [17, 0, 10]
-        """
-        if self.new is not None:
-            return self.new
-        left = self.days_left(day)
-        if self.planned is None or (self.interview and left is None):
-            return NEW_PER_DAY
-        return self.planned if left != 0 else 0
+        if self.new is not None and not 0 <= self.new <= 1000:
+            raise ArgumentError(f"{self.new} new cards per day: choose from 0 to 1000")
 
     @property
     def moment(self) -> datetime | None:
@@ -70,7 +54,7 @@ def read(home: Path) -> Goal:
     try:
         kept = json.loads(file.read_text("utf-8"))
         day = kept["interview"]
-        numbers = {name: None if kept[name] is None else int(kept[name]) for name in ("minutes", "new", "planned")}
+        numbers = {name: None if kept[name] is None else int(kept[name]) for name in ("minutes", "new")}
         return Goal(date.fromisoformat(day) if day else None, **numbers)
     except (FileNotFoundError, NotADirectoryError):
         return Goal()

@@ -5,25 +5,31 @@ Every face begins here, so that all of them ask the same cards and show the same
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from regdemo import storage
 from regdemo.quiz import fitting, forecast, interview, selection
 from regdemo.quiz import goal as goals
 from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.goal import Goal
-from regdemo.quiz.history import History
-from regdemo.quiz.schedule import CardState, Plan, Rating, counts, microseconds
+from regdemo.quiz.history import History, Review
+from regdemo.quiz.schedule import CardState, Mode, Plan, Rating, counts, microseconds, replay
 from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
 from regdemo.quiz.states import card_states
 
 CACHE = "cache"  # the folder, next to the history, of what was computed before
+NEW_TODAY = "new-today"  # in it: how many new cards today brings
 LONGEST_MOCK = 1000  # questions
 
 
@@ -71,9 +77,7 @@ class Practice:
 
     def introduced(self) -> int:
         """How many cards were begun today, where the learner is: a cram or a kata begins none."""
-        midnight = microseconds(self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
-        rows = [row for row in self.history.answered_since(midnight) if row.kind != "code" and counts(row, self.plan)]
-        return len({row.card for row in rows} - {row.card for row in rows if row.at < midnight})
+        return len(self._today()[1])
 
     def today(
         self,
@@ -83,7 +87,7 @@ class Practice:
     ) -> Today:
         """What a quiz has to do with these cards, by default all.
 
-        new: cards per day, by default the goal's.  states: after a session, those that it leaves.
+        new: cards per day, by default as `new_today`.  states: after a session, those that it leaves.
         """
         cards = self._askable_of(cards)
         states = self.states if states is None else states
@@ -111,7 +115,7 @@ class Practice:
     ) -> list[Card]:
         """The cards that a session asks: those due, then new ones within what today still allows; `limit` in all.
 
-        new: cards per day that are not begun, by default the goal's.  cram: as in `selection.pick`.
+        new: cards per day that are not begun, by default as `new_today`.  cram: as in `selection.pick`.
         named: the learner named these cards: they are asked in their order, due or not.
         """
         cards = self._askable_of(cards)
@@ -138,23 +142,67 @@ class Practice:
         end = self.now() + timedelta(minutes=minutes)
         return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
 
+    def new_today(self) -> int:
+        """How many new cards today brings in all: as the learner chose, or as many as the plan has time for.
+
+        They follow from how things were this morning, so that the number is the same all day, whatever is answered.
+        """
+        if self.goal.new is not None:
+            return self.goal.new
+        if self.goal.minutes is None or self.plan.interview is None:
+            return goals.NEW_PER_DAY
+        morning = self._morning()
+        known = len(self.states.keys() - self._today()[1])
+        cards = [(card.id, card.kind) for card in self.bank.cards]
+        needs = json.dumps([morning, self.goal.minutes, astuple(self.plan), known, cards], default=str)
+        key = hashlib.sha256(needs.encode()).hexdigest()
+        file = self.home / CACHE / NEW_TODAY
+        with suppress(OSError, ValueError):
+            kept, number = file.read_text("utf-8").split()
+            if kept == key:
+                return int(number)
+        reviews = self.history.reviews()
+        before = [review for review in reviews if review.at < microseconds(morning)]
+        answered = {review.card for review in reviews[len(before) :]}
+        states = {id: state for id, state in self.states.items() if id not in answered}
+        states |= replay((review for review in before if review.card in answered), self.plan)
+        new = forecast.new_today(now=morning, **self._outlook(before, states))
+        storage.write_cache(file, f"{key} {new}\n")
+        return new
+
     def forecast(self) -> forecast.Forecast:
         """The days until the goal's interview, with its minutes and new cards. See `forecast.plan_ahead`."""
-        reviews = self.history.reviews()
+        outlook = self._outlook(self.history.reviews(), self.states)
+        today, begun = self._today()
+        quiz = [review for review in today if review.mode == Mode.QUIZ]  # a mock has its own time
+        seconds = sum(outlook["pace"].of(review.kind) for review in quiz)
+        done = forecast.Work(len(begun), sum(review.card not in begun for review in quiz), seconds)
+        return forecast.plan_ahead(now=self.now(), new=self.goal.new, done=done, **outlook)
+
+    def _outlook(self, reviews: Sequence[Review], states: Mapping[str, CardState]) -> dict[str, Any]:
+        """What a forecast begins with, after these reviews."""
         passed = {review.card for review in reviews if review.kind == "code" and Rating(review.rating).right}
-        katas = sum(not card.askable and card.id not in passed for card in self.bank.cards)
-        known = [card for card in self.askable if card.id in self.states]
-        fresh = selection.new_order(card for card in self.askable if card.id not in self.states)
-        return forecast.plan_ahead(
-            [*known, *fresh],
-            self.states,
-            self.now(),
-            self.plan,
-            minutes=self.goal.minutes or goals.USUAL_MINUTES,
-            pace=forecast.pace(reviews),
-            katas=katas,
-            new=self.goal.new,
-        )
+        known = [card for card in self.askable if card.id in states]
+        fresh = selection.new_order((card for card in self.askable if card.id not in states), first=not states)
+        return {
+            "cards": [*known, *fresh],
+            "states": states,
+            "plan": self.plan,
+            "minutes": self.goal.minutes or goals.USUAL_MINUTES,
+            "pace": forecast.pace(reviews),
+            "katas": sum(not card.askable and card.id not in passed for card in self.bank.cards),
+        }
+
+    def _morning(self) -> datetime:
+        """When today began, where the learner is."""
+        return self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def _today(self) -> tuple[list[Review], set[str]]:
+        """Today's answers that move the schedule, but for katas, and the cards that they began."""
+        morning = microseconds(self._morning())
+        rows = [row for row in self.history.answered_since(morning) if row.kind != "code" and counts(row, self.plan)]
+        today = [row for row in rows if row.at >= morning]
+        return today, {row.card for row in today} - {row.card for row in rows if row.at < morning}
 
     def _session(self, cards: Sequence[Card], policy: Policy, seed: int, deadline: datetime | None = None) -> Session:
         return Session(
@@ -173,7 +221,7 @@ class Practice:
         return self.askable if cards is None else [card for card in cards if card.askable]
 
     def _new_left(self, new: int | None, introduced: int) -> int:
-        return max(0, (self.goal.new_on(self.now().astimezone().date()) if new is None else new) - introduced)
+        return max(0, (self.new_today() if new is None else new) - introduced)
 
 
 def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:

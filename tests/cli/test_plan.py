@@ -80,6 +80,33 @@ def test_the_plan_decides_how_many_new_cards_a_day_brings(run):
     assert "1 of 5 · " in run("--new", "5", name="quiz")[1]
 
 
+def test_to_look_at_the_plan_changes_nothing_of_today(run, home):
+    def today():
+        found = re.search(r"Today: 0 due, (\d+) new\.", run()[1])
+        assert f"1 of {found[1]} · " in run(name="quiz")[1]
+        return int(found[1])
+
+    run("--interview", "2026-03-08", "--minutes", "30")
+    number = today()
+    for card in range(9):
+        answer(home, f"Q{card}", 0.1)
+    assert [today(), today()] == [number - 9] * 2
+    run("--minutes", "40")
+    assert today() > number - 9
+    run("--minutes", "30")
+    assert today() == number - 9
+
+
+def test_the_plan_of_a_small_bank_is_no_limit_to_others(run, tmp_path, capsys):
+    (tmp_path / "small.md").write_text("## S1: What?\n\nThis.\n")
+    plan = ["plan", "--bank", str(tmp_path / "small.md"), "--interview", "2026-03-08", "--minutes", "30"]
+    assert app.run(plan) == 0
+    assert "Today: 0 due, 1 new." in capsys.readouterr().out
+    assert "1 of 1 · " not in run(name="quiz")[1]
+    assert app.run([]) == 0
+    assert "Today: nothing due, 1 new." not in capsys.readouterr().out
+
+
 def test_new_cards_are_counted_by_day_not_by_session(run, home):
     answer(home, "Q0", 0.1)
     assert "1 of 4 · " in run("--new", "5", name="quiz")[1]

@@ -1,8 +1,11 @@
 """The days until an interview, simulated."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import sqrt
 from pathlib import Path
+from random import Random
+from statistics import fmean
 
 import pytest
 
@@ -12,13 +15,15 @@ from regdemo.quiz.forecast import (
     KATA_MINUTES,
     KNOWN_AT_FIRST,
     MOCK_MINUTES,
+    Work,
     estimate,
+    new_today,
     pace,
     plan_ahead,
 )
 from regdemo.quiz.history import Review
 from regdemo.quiz.kinds import USUAL_SECONDS
-from regdemo.quiz.schedule import AGAIN, GOOD, Plan, microseconds, replay
+from regdemo.quiz.schedule import AGAIN, GOOD, STEP, Plan, microseconds, replay, reviewed, with_deadline
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -58,6 +63,66 @@ def test_a_week_does_not_take_more_time_than_there_is():
     for week in ahead(cards(300), minutes=20, katas=9).weeks:
         # The last answer of a day may begin just before its time is up.
         assert week.minutes <= week.days * (20 + 2 * USUAL_SECONDS["choice"] / 60) + 1
+
+
+KINDS = [replace(card, kind=("choice", "recall", "numeric", "multi")[n % 4]) for n, card in enumerate(cards(120))]
+HISTORY = [review(f"Q{n}", (AGAIN, GOOD, GOOD)[n % 3], days_ago=1 + n % 9) for n in range(60)]
+
+
+@pytest.mark.parametrize("reviews", [[], HISTORY], ids=["new", "with a history"])
+@pytest.mark.parametrize("days", [1, 3, 7, 14, 30])
+def test_more_minutes_never_mean_fewer_new_cards(days, reviews):
+    plan = Plan(interview=NOW + timedelta(days=days))
+    known = {"states": replay(reviews, plan), "now": NOW, "plan": plan, "pace": pace(reviews), "katas": 40}
+    today = [new_today(KINDS, minutes=minutes, **known) for minutes in range(5, 125, 5)]
+    assert today == sorted(today)
+    ahead = [plan_ahead(KINDS, minutes=minutes, **known) for minutes in (5, 10, 20, 60)]
+    assert [found.new_per_day for found in ahead] == sorted(found.new_per_day for found in ahead)
+    left_out = [found.left_out.total() for found in ahead]
+    assert left_out == sorted(left_out, reverse=True)
+    for found in ahead:
+        # Where reviews take all the time, the last one of a day begins just before its end.
+        assert all(week.minutes <= week.days * (found.minutes + 1) for week in found.weeks)
+
+
+@pytest.mark.parametrize("reviews", [[], HISTORY[:12]], ids=["new", "with a history"])
+@pytest.mark.parametrize(("days", "minutes"), [(7, 10), (7, 30), (7, 60), (14, 20), (30, 10), (30, 30)])
+def test_what_is_due_and_todays_new_cards_keep_to_the_minutes_day_by_day(days, minutes, reviews):
+    """Followed as a quiz asks it, without a clock. On the last day, every card is due."""
+    plan = Plan(interview=(NOW + timedelta(days=days)).replace(hour=0))
+    states, of, rng = replay(reviews, plan), pace(reviews), Random(1)
+    begun, spent = len(states), []
+    for day in range(days - 1):
+        now = NOW + timedelta(days=day)
+        new = new_today(KINDS, states, now, plan, minutes=minutes, pace=of)
+        due = [
+            card for card in KINDS if card.id in states and states[card.id].next < microseconds(now) + 43_200_000_000
+        ]
+        asked = [*due, *[card for card in KINDS if card.id not in states][:new]]
+        spent.append(0.0)
+        for card in asked:
+            state = states.get(card.id)
+            right = rng.random() < (state.recall(now) if state else of.first_right)
+            state = reviewed(state, GOOD if right else AGAIN, microseconds(now), plan)
+            if not right:
+                state = reviewed(state, GOOD, microseconds(now + STEP[0]), plan)
+            states[card.id] = with_deadline(state, plan)
+            spent[-1] += of.of(card.kind) * (1 if right else 2) / 60
+    assert fmean(spent) <= minutes
+    found = plan_ahead(KINDS, replay(reviews, plan), NOW, plan, minutes=minutes, pace=of)
+    assert len(states) - begun >= 0.8 * sum(week.new for week in found.weeks) - 2
+
+
+def test_a_week_that_is_cut_short_takes_no_more_time_than_its_days():
+    (week,) = ahead(KINDS, days=3, minutes=20).weeks
+    assert (week.mocks, week.minutes <= 60) == (1, True)
+
+
+def test_what_was_done_today_is_part_of_today():
+    none, some = (ahead(cards(300), minutes=10, done=Work(seconds=seconds)).weeks[0] for seconds in (0, 600))
+    assert some.new < none.new
+    assert some.minutes == pytest.approx(none.minutes, abs=3)
+    assert ahead(cards(9), new=2, days=2, done=Work(new=2)).weeks[0].new == 4
 
 
 def test_mocks_and_katas_are_part_of_the_plan():

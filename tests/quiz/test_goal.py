@@ -6,17 +6,17 @@ import pytest
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import goal
-from regdemo.quiz.goal import NEW_PER_DAY, Goal
+from regdemo.quiz.goal import Goal
 
 DAY = date(2026, 12, 15)
 
 
-def test_without_a_plan_there_is_no_interview_and_the_usual_number_of_new_cards(tmp_path):
+def test_without_a_plan_there_is_no_interview(tmp_path):
     found = goal.read(tmp_path / "none")
-    assert (found.interview, found.new_on(DAY), found.days_left(DAY)) == (None, NEW_PER_DAY, None)
+    assert (found, found.days_left(DAY)) == (Goal(), None)
 
 
-@pytest.mark.parametrize("kept", [Goal(DAY, 20, 5), Goal(DAY), Goal(None, 30, 0, 7)])
+@pytest.mark.parametrize("kept", [Goal(DAY, 20, 5), Goal(DAY), Goal(None, 30, 0)])
 def test_a_plan_is_kept_as_it_was_written(kept, tmp_path):
     goal.write(tmp_path / "home", kept)
     assert goal.read(tmp_path / "home") == kept
@@ -32,17 +32,9 @@ def test_days_are_left_until_the_interview_is_over(today, left):
     assert Goal(DAY).days_left(today) == left
 
 
-@pytest.mark.parametrize(
-    ("goal", "new"),
-    [
-        (Goal(DAY, 20, planned=3), [3, 0, NEW_PER_DAY]),
-        (Goal(DAY, 20, planned=0), [0, 0, NEW_PER_DAY]),
-        (Goal(DAY, 20, new=4, planned=3), [4, 4, 4]),
-        (Goal(None, 20, planned=3), [3, 3, 3]),
-    ],
-)
-def test_the_planned_number_of_new_cards_holds_until_the_interview(goal, new):
-    assert [goal.new_on(date(2026, 12, day)) for day in (14, 15, 16)] == new
+def test_a_file_of_an_older_version_is_read(tmp_path):
+    (tmp_path / goal.GOAL_FILE).write_text('{"interview": "2026-12-15", "minutes": 20, "new": null, "planned": 1}')
+    assert goal.read(tmp_path) == Goal(DAY, 20)
 
 
 @pytest.mark.parametrize("values", [{"minutes": 0}, {"minutes": 601}, {"new": -1}, {"new": 1001}])
@@ -55,10 +47,10 @@ def test_a_day_that_has_no_room_for_it_is_refused(values):
     "text",
     [
         *("", "{", "[]", "{}"),
-        '{"interview": "soon", "minutes": 1, "new": 1, "planned": 1}',
-        '{"interview": 5, "minutes": null, "new": 1, "planned": 1}',
-        '{"interview": null, "minutes": 9999, "new": 1, "planned": 1}',
-        '{"interview": null, "minutes": "x", "new": 1, "planned": 1}',
+        '{"interview": "soon", "minutes": 1, "new": 1}',
+        '{"interview": 5, "minutes": null, "new": 1}',
+        '{"interview": null, "minutes": 9999, "new": 1}',
+        '{"interview": null, "minutes": "x", "new": 1}',
     ],
 )
 def test_a_file_that_holds_no_plan_is_named_with_what_to_do(text, tmp_path):

@@ -1,5 +1,6 @@
 """A learner's bank, history and goal together: what is due today, and which cards come."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from regdemo.quiz import goal, progress
 from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
-from regdemo.quiz.goal import Goal
+from regdemo.quiz.goal import NEW_PER_DAY, Goal
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.practice import Practice
+from regdemo.quiz.practice import NEW_TODAY, Practice
 from regdemo.quiz.schedule import AGAIN, GOOD, microseconds
 from regdemo.quiz.session import CRAM
 
@@ -25,8 +26,8 @@ CARDS = tuple(
 def practise(tmp_path):
     with History(tmp_path) as history:
 
-        def practise(**more):
-            return Practice(Bank(CARDS), history, tmp_path, lambda: NOW, **more)
+        def practise(cards=CARDS, now=NOW, **more):
+            return Practice(Bank(cards), history, tmp_path, lambda: now, **more)
 
         yield practise
 
@@ -75,6 +76,42 @@ def test_a_goal_says_how_many_new_cards_a_day_brings(practise, tmp_path):
     goal.write(tmp_path, Goal(new=2))
     assert chosen(practise()) == "AB"
     assert chosen(practise(), new=4) == "ABCD"
+
+
+PLAN = Goal(date(2026, 3, 8), minutes=10)
+
+
+def test_todays_new_cards_are_the_same_all_day_whatever_is_answered(practise, tmp_path):
+    number = practise(goal=PLAN).new_today()
+    assert 0 < number < 10
+    for minutes, card in enumerate("ABK", 1):
+        answer(practise(), card, timedelta(minutes=minutes))
+    assert practise(goal=PLAN).new_today() == number
+    (tmp_path / "cache" / NEW_TODAY).unlink()
+    later = practise(goal=PLAN, now=NOW + timedelta(hours=11))
+    assert later.new_today() == number
+    assert later.today().new == number - 2
+    assert later.forecast().weeks[0].new >= 2  # those of today
+
+
+def test_todays_new_cards_are_computed_once(practise, monkeypatch):
+    number = practise(goal=PLAN).new_today()
+    monkeypatch.setattr("regdemo.quiz.forecast.new_today", None)
+    assert practise(goal=PLAN).new_today() == number
+
+
+def test_todays_new_cards_follow_the_plan_the_bank_and_what_was_known_this_morning(practise):
+    number = practise(goal=PLAN).new_today()
+    assert practise(goal=replace(PLAN, minutes=3)).new_today() < number
+    assert practise(CARDS[:1], goal=PLAN).new_today() == 1
+    assert practise(goal=PLAN).new_today() == number
+    assert practise(goal=PLAN, now=NOW + 7 * DAY).new_today() == 0  # the day of the interview
+    assert practise(goal=PLAN, now=NOW + 8 * DAY).new_today() == NEW_PER_DAY
+    assert practise(goal=replace(PLAN, new=4)).new_today() == 4
+    assert practise(goal=Goal(minutes=10)).new_today() == practise(goal=Goal(PLAN.interview)).new_today() == NEW_PER_DAY
+    for card in "ABCDE":
+        answer(practise(), card, 20 * DAY)  # as an import brings them
+    assert practise(goal=PLAN).new_today() < number
 
 
 def test_today_counts_what_is_due_and_what_comes_next(practise):
