@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import signal
+import tempfile
 from importlib.util import find_spec
 
 import pytest
@@ -13,6 +14,10 @@ from _pytest.doctest import DoctestModule
 os.environ["OMP_NUM_THREADS"] = "1"
 # Where a shell starts the tests in the background Ctrl-C is ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Whose history the computer holds is no business of a test, nor are its answers one of the learner's.
+HOME = tempfile.TemporaryDirectory(prefix="regdemo-home-")
+os.environ["REGDEMO_HOME"] = HOME.name
 
 # What is imported while the tests are collected stays to the end: the collector need not look through it every time.
 gc.disable()
