@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from regdemo import __version__
-from regdemo.cli import start
+from regdemo.cli import hints, start
 from regdemo.cli.commands import Commands
 from regdemo.errors import FileError, RegdemoError
 from regdemo.text import clean
@@ -51,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
+    hints.begin()
     try:
         if not rest and "_REGDEMO_COMPLETE" not in os.environ:  # how a shell asks what may be typed next
             start.start()
@@ -63,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     except RegdemoError as error:
         if debug:
             raise
-        return _say(str(error), error.exit_code)
+        return _say(hints.typed(str(error)), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except SystemExit as error:

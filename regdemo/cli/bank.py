@@ -17,6 +17,7 @@ from regdemo.cli import check, exchange, learner
 from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.check import place, said_of
 from regdemo.cli.editor import edit, editor
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import (
     BankPath,
     Home,
@@ -121,7 +122,7 @@ def _counts(loaded: Bank) -> list[str]:
     """A line for each reason for which something was left out."""
     counts = Counter(one.reason for one in loaded.skipped)
     lines = [f"Left out: {_counted_reason(number, reason)}." for reason, number in counts.most_common()]
-    return [*lines, "`regdemo bank list --skipped` lists them."] if lines else []
+    return [*lines, typed("`regdemo bank list --skipped` lists them.")] if lines else []
 
 
 def _counted_reason(number: int, reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from itertools import groupby
 from textwrap import fill
@@ -118,6 +119,12 @@ class Commands(TyperGroup):
                     )
                     + "\n"
                 )
+
+
+@cache
+def every_command() -> Commands:
+    """The commands, made once: they keep those that were asked for."""
+    return Commands(name="regdemo")
 
 
 def _made(name: str) -> Any:

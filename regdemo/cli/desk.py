@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
 from regdemo.cli.editor import edit
+from regdemo.cli.hints import typed
 from regdemo.errors import ArgumentError
 from regdemo.quiz import days, kinds, outcome
 from regdemo.quiz.cards import LETTERS
@@ -52,7 +53,7 @@ class RecallGrade(NamedTuple):
 class TerminalDesk:
     """One session with one learner. transcript: what was asked and answered, as plain values, in its order.
 
-    follow: the command that asks cards of this bank.  times: of all answers, the last first; for the streak.
+    times: of all answers, the last first; for the streak.
     """
 
     def __init__(
@@ -60,7 +61,6 @@ class TerminalDesk:
         session: Session,
         page: Page,
         keyboard: Keyboard,
-        follow: str,
         times: Callable[[], Iterable[int]] = tuple,
         interviewer: Interviewer | None = None,
     ) -> None:
@@ -68,7 +68,6 @@ class TerminalDesk:
         self._session = session
         self._page = page
         self._keyboard = keyboard
-        self._follow = follow
         self._times = times
         self._interviewer = interviewer
         self._mock = session.policy.feedback_at_end
@@ -154,7 +153,7 @@ class TerminalDesk:
             self.transcript[-1] |= answered_as_plain(session.replies[-1])
         self._answered = found
         if not self._keyboard.person:
-            follow_ups = [f"`{self._follow} --ids {','.join(found.follow_ups)}`"] if found.follow_ups else []
+            follow_ups = [typed(f"`regdemo quiz --ids {','.join(found.follow_ups)}`")] if found.follow_ups else []
             page.listed(
                 [
                     *_under("See it", [f"`{command}`" for command in found.see_it]),
@@ -438,7 +437,8 @@ class TerminalDesk:
 
     def _flag(self, question: Question) -> None:
         id, now = question.card.id, self._session.flag(question.card)
-        self._page.quiet(f"{id} is {f'flagged: `{self._follow} --flagged` asks it' if now else 'no longer flagged'}.")
+        flagged = typed("flagged: `regdemo quiz --flagged` asks it")
+        self._page.quiet(f"{id} is {flagged if now else 'no longer flagged'}.")
 
     def _hint(self, question: Question) -> None:
         if not question.asked.hints:

@@ -12,6 +12,7 @@ import typer
 
 from regdemo import storage
 from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import Home, clock, home_folder
 from regdemo.errors import FileError
 from regdemo.quiz import checkup
@@ -74,7 +75,7 @@ def import_history(
     reviews, marks = parse(text.split("\n"), name)
     with History(home_folder(home)) as kept:
         if kept.notice:
-            print(kept.notice)
+            print(typed(kept.notice))
         added, known = unite(kept, reviews, marks, name)
     print(f"{pluralize(added, 'row')} added, {known:,} known already.")
 

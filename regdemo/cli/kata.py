@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import unified_diff
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from regdemo.cli.hints import keep, typed
 from regdemo.cli.keys import KeyReader
 from regdemo.cli.learner import BankPath, Home, clock, home_folder, load_bank
 from regdemo.cli.options import declare, parameters_of
@@ -78,7 +78,7 @@ MaybeName = Annotated[
         metavar="[NAME]", help="The kata's name, or its id; without it, the one saved last.", autocompletion=_names
     ),
 ]
-Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="The folder of your files.")]
+Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", callback=keep, help="The folder of your files.")]
 Weaker = Annotated[
     bool, typer.Option("--weaker", help="Judge although this system lacks a part of the sandbox; see `kata doctor`.")
 ]
@@ -128,12 +128,6 @@ class _Desk:
         new = [one for one in others if by[one.name] is Progress.NEW]
         return next(iter([*due, *begun, *new]), None)
 
-    def command(self, *words: str) -> str:
-        """A command on the same bank and folder."""
-        options = ["--bank", quote(str(self._bank))] if self._bank else []
-        options += ["--dir", quote(str(self.folder))] if self.folder != files.KATA_FOLDER else []
-        return " ".join(["regdemo kata", *words, *options])
-
     @contextmanager
     def judge(self, weaker: bool) -> Iterator[Judge]:
         """A judge. Where a part of the sandbox is missing, the learner is asked once whether to go without it."""
@@ -156,15 +150,16 @@ class _Desk:
         self._title(one)
         self.page.text(one.card.question)
         self.page.quiet("")
+        check = typed(f"regdemo kata check {one.name}")
         if kept:
             self.page.quiet(f"Your file is kept as {kept}.")
         if written:
             holds = " with this code" if kinds.given(one.card) else ""
-            self.page.quiet(f"Wrote {self.file(one)}{holds}. Edit it, save it, then: {self.command('check', one.name)}")
+            self.page.quiet(f"Wrote {self.file(one)}{holds}. Edit it, save it, then: {check}")
         else:
             self.page.quiet(
                 f"{self.file(one)} exists and was left as it is; `--reset` begins again and keeps a copy."
-                f"\nTo judge it: {self.command('check', one.name)}"
+                f"\nTo judge it: {check}"
             )
 
     def check(self, judging: Judge, one: Kata, seed: int | None = None, *, keys: bool = False) -> Verdict:
@@ -179,9 +174,9 @@ class _Desk:
             elif one.is_untouched(text):
                 self.page.quiet("\nNothing is saved: this is still the starter.")
         if verdict.passed:
-            self.page.quiet(f"\nCompare with the reference: {self.command('diff', one.name)}")
+            self.page.quiet(f"\nCompare with the reference: {typed(f'regdemo kata diff {one.name}')}")
         elif one.card.hints and not keys:
-            self.page.quiet(f"\nA hint: {self.command('hint', one.name)}")
+            self.page.quiet(f"\nA hint: {typed(f'regdemo kata hint {one.name}')}")
         return verdict
 
     def hint(self, one: Kata) -> None:
@@ -193,9 +188,8 @@ class _Desk:
         number = record.next_hint(self.home, one)
         self.page.text(hints[number - 1], f"Hint {number} of {len(hints)} on {one.name}")
         if number == len(hints):
-            self.page.quiet(
-                f"\nThat is the last one. `{self.command('solution', one.name)} --give-up` shows the solution."
-            )
+            solution = typed(f"`regdemo kata solution {one.name} --give-up`")
+            self.page.quiet(f"\nThat is the last one. {solution} shows the solution.")
 
     def watch(self, one: Kata, judging: Judge, keys: KeyReader, *, below: bool) -> tuple[Kata | None, bool]:
         """Judge a kata on every save until it passes or is left; the kata to go on with, and whether this one passed.
@@ -232,7 +226,7 @@ class _Desk:
             try:
                 verdict = self.check(judging, one, keys=True)
             except FileError as error:  # which the next save may fix
-                self.page.quiet(str(error))
+                self.page.quiet(typed(str(error)))
             else:
                 self._remember(history.read(self.home))
                 if verdict.passed:
@@ -291,7 +285,7 @@ def overview(
     title = f"{pluralize(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
     desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
     if following := desk.following():
-        desk.page.quiet(f"\nNext: {following.name}. Begin it with `{desk.command('next')}`.")
+        desk.page.quiet(typed(f"\nNext: {following.name}. Begin it with `regdemo kata next`."))
 
 
 @kata.command(epilog="Example: regdemo kata start dropout, or just regdemo kata dropout")
@@ -312,7 +306,7 @@ def next_(desk: _Desk) -> None:
     if one := desk.following():
         desk.begin(one)
     else:
-        desk.page.quiet("Every kata has passed, and none is due. `regdemo kata` says when each comes again.")
+        desk.page.quiet(typed("Every kata has passed, and none is due. `regdemo kata` says when each comes again."))
 
 
 @kata.command(epilog="Example: regdemo kata watch")

@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import platformdirs
@@ -17,6 +16,7 @@ import typer
 
 from regdemo import catalog
 from regdemo.cli import keyboard
+from regdemo.cli.hints import keep, typed
 from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, goal, identity, kinds, selection
 from regdemo.quiz import practice as practices
@@ -54,12 +54,20 @@ def complete_id(incomplete: str) -> list[str]:
 
 BankPath = Annotated[
     Path | None,
-    typer.Option("--bank", metavar="PATH", help="A deck, or a folder of decks; without it, the bundled ones."),
+    typer.Option(
+        "--bank",
+        metavar="PATH",
+        callback=keep,
+        help="A deck, or a folder of decks; without it, the bundled ones.",
+    ),
 ]
 Home = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", envvar="REGDEMO_HOME", help="The folder of your history; without it, your data folder."
+        metavar="DIR",
+        envvar="REGDEMO_HOME",
+        callback=keep,
+        help="The folder of your history; without it, your data folder.",
     ),
 ]
 Ids = Annotated[
@@ -180,15 +188,9 @@ def check_day(interview: datetime | None) -> None:
         raise ArgumentError(f"--interview {interview:%Y-%m-%d} has passed: name today, {today}, or a later day")
 
 
-def asking(bank: Path | None) -> str:
-    """The command that asks cards of this bank."""
-    return f"regdemo quiz --bank {quote(str(bank))}" if bank else "regdemo quiz"
-
-
-def katas(number: int, bank: Path | None) -> str:
+def katas(number: int) -> str:
     """Where cards of code are asked, since no quiz does."""
-    option = f" --bank {quote(str(bank))}" if bank else ""
-    return f"{pluralize(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata{option}`."
+    return typed(f"{pluralize(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata`.")
 
 
 def home_folder(home: Path | None) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from regdemo.cli import learner
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home
 from regdemo.errors import ArgumentError
 from regdemo.mcp import desk as desks
@@ -34,7 +35,8 @@ def mcp(
         raise typer.Exit(trial.run(bank))
     if sys.stdin.isatty():
         print(
-            "This is a server for assistants: it reads from a program. `regdemo mcp --check` tries it.", file=sys.stderr
+            typed("This is a server for assistants: it reads from a program. `regdemo mcp --check` tries it."),
+            file=sys.stderr,
         )
     loaded = learner.load_bank(bank, folder, asking=True)
     desk = desks.McpDesk(loaded, bank or decks.bundled(), folder, learner.clock)

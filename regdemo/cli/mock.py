@@ -9,6 +9,7 @@ import typer
 from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner, scorecard
 from regdemo.cli.as_json import print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, Kinds, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
 
@@ -41,15 +42,15 @@ def mock(
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
-            page.quiet(history.notice)
+            page.quiet(typed(history.notice))
         practice = learner.practice(loaded, history, folder)
         askable = [card for card in wanted if card.askable]
         begun = learner.clock()
         session = practice.mock(askable, minutes=minutes, limit=limit, seed=seed)
         if not askable:
-            code = f"{learner.katas(len(wanted), bank)} " if wanted else ""
+            code = f"{learner.katas(len(wanted))} " if wanted else ""
             page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
-        interview = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), interviewer=model)
+        interview = desk.TerminalDesk(session, page, keyboard, interviewer=model)
         took = None
         try:
             interview.take()
@@ -61,7 +62,7 @@ def mock(
             raise typer.Exit(130) from None
         finally:
             # Shown however it ends: the last question, q, the end of input, Ctrl-C, a disk that takes no more.
-            card = scorecard.Scorecard(session.replies, took or learner.clock() - begun, bank)
+            card = scorecard.Scorecard(session.replies, took or learner.clock() - begun)
             if as_json:
                 print_json(card.as_plain())
             elif session.replies:

@@ -11,6 +11,7 @@ import typer
 
 from regdemo.cli import learner
 from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, parse_day
 from regdemo.errors import ArgumentError
 from regdemo.quiz import goal, progress
@@ -114,9 +115,9 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     weak = [topic for topic in progress.weakest(topics) if (topic.recall or 0) < practice.plan.retention]
     if weak:
         said = ", ".join(f"{topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak[:WEAK_TOPICS])
-        command = f"regdemo quiz --topic {topic_title(weak[0].name)} --cram"
+        command = typed(f"regdemo quiz --topic {topic_title(weak[0].name)} --cram")
         page.quiet(f"Weak topics, by what you will recall tomorrow: {said}: `{command}`.")
-    page.quiet("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it.")
+    page.quiet(typed("\n`regdemo quiz` follows the plan; `regdemo mock` and `regdemo kata` belong to it."))
 
 
 def _in_words(estimate: Estimate) -> str:

@@ -9,6 +9,7 @@ import typer
 from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner
 from regdemo.cli.as_json import print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Retention, Seed, Tags, Topics, Transcript
 from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
@@ -56,7 +57,7 @@ def quiz(
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
-            page.quiet(history.notice)
+            page.quiet(typed(history.notice))
         practice = learner.practice(loaded, history, folder, retention, interview)
         if flagged:
             marked = history.flagged()
@@ -66,10 +67,12 @@ def quiz(
         askable = [card for card in wanted if card.askable]
         code = [card.id for card in wanted if not card.askable]
         if tonight and code:
-            page.quiet(f"Afterwards: `regdemo kata start {code[0]}`{''.join(f', then {id}' for id in code[1:])}.")
+            page.quiet(
+                typed(f"Afterwards: `regdemo kata start {code[0]}`{''.join(f', then {id}' for id in code[1:])}.")
+            )
         # Of a whole bank they are not missed; of cards that were chosen they would be.
         elif code and (len(wanted) < len(loaded.cards) or not askable):
-            page.quiet(learner.katas(len(code), bank))
+            page.quiet(learner.katas(len(code)))
         named = ids is not None or flagged or tonight
         cards = practice.choose(askable, new=new, limit=limit, cram=cram, named=named)
         if not cards:
@@ -83,7 +86,7 @@ def quiz(
                 print("[]")
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
-        terminal = desk.TerminalDesk(session, page, keyboard, learner.asking(bank), history.times, model)
+        terminal = desk.TerminalDesk(session, page, keyboard, history.times, model)
         try:
             terminal.take()
         finally:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain
-from regdemo.cli.learner import asking
+from regdemo.cli.hints import typed
 from regdemo.quiz import interview
 from regdemo.quiz.outcome import AnswerVerdict
 from regdemo.words import topic_title
@@ -22,16 +21,17 @@ BAR = 20  # columns
 
 
 class Scorecard:
-    """What an interview came to. bank: where it lies, None for the bundled one."""
+    """What an interview came to."""
 
-    def __init__(self, replies: Sequence[Reply], took: timedelta, bank: Path | None) -> None:
+    def __init__(self, replies: Sequence[Reply], took: timedelta) -> None:
         self._replies = replies
         self._took = took
         self._score = interview.score(replies)
         self._weak = [reply for reply in replies if not reply.graded or not reply.right or left_out(reply)]
         commands = dict.fromkeys(command for reply in self._weak for command in reply.outcome.see_it)
         if self._weak:
-            commands[f"{asking(bank)} --ids {','.join(reply.question.card.id for reply in self._weak)}"] = None
+            ids = ",".join(reply.question.card.id for reply in self._weak)
+            commands[typed(f"regdemo quiz --ids {ids}")] = None
         self._commands = list(commands)
 
     def as_plain(self) -> dict[str, Any]:

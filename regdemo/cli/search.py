@@ -10,6 +10,7 @@ from rich.table import Table
 
 from regdemo import search as index
 from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, home_folder, load_bank
 from regdemo.text import printable
 from regdemo.words import pluralize
@@ -37,7 +38,8 @@ def search(
     """Find cards, demos, pitfalls, katas and sections of the guide, the best first, each with the command to type."""
     loaded = load_bank(bank, home_folder(home))
     documents = index.documents(loaded, None if bank else index.guide())
-    hits = index.find(" ".join(words), documents, kinds=kind or (), most=most)
+    found = index.find(" ".join(words), documents, kinds=kind or (), most=most)
+    hits = [hit._replace(command=typed(hit.command)) for hit in found]
     if as_json:
         print_json([hit._asdict() for hit in hits])
     elif not hits:
@@ -51,9 +53,8 @@ def search(
             table.add_row(hit.kind, f"[cyan]{_literal(hit.command)}[/]\n{_literal(_shortened(hit.title))}")
         console.print(table)
         if any(hit.kind == "card" for hit in hits):
-            console.print(
-                f"\n{pluralize(len(hits), 'hit')}. `regdemo bank show ID` shows a card with its answer.", style="dim"
-            )
+            show = typed("`regdemo bank show ID` shows a card with its answer.")
+            console.print(f"\n{pluralize(len(hits), 'hit')}. {show}", style="dim")
 
 
 def _shortened(title: str) -> str:

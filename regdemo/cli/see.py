@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from contextlib import redirect_stdout
-from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -74,14 +73,8 @@ def _run(name: str, arguments: list[str]) -> None:
 
 def _parsed(name: str, arguments: list[str]) -> Any:
     """The context of a command with its options. Raises ArgumentError if one names a file."""
-    context = _commands().get_command(None, name).make_context(f"regdemo {name}", arguments)
+    context = commands.every_command().get_command(None, name).make_context(f"regdemo {name}", arguments)
     for option in context.command.params:
         if commands.type_name(option) == "path" and context.params.get(option.name):
             raise ArgumentError(f"{option.opts[0]} names a file, and a deck may not: type it yourself")
     return context
-
-
-@cache
-def _commands() -> commands.Commands:
-    """The commands, made once: they keep those that were asked for."""
-    return commands.Commands(name="regdemo")

@@ -13,6 +13,7 @@ import typer
 
 from regdemo.cli import learner
 from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, Interview, Retention
 from regdemo.quiz import days, fitting, progress
 from regdemo.quiz import history as histories
@@ -64,7 +65,8 @@ def stats(
         if as_json:
             print_json(_as_plain(found, practice))
         elif not found.answers and not found.practised:
-            page.quiet(f"{pluralize(found.cards, 'card')}, none answered yet in {folder}: begin with `regdemo quiz`.")
+            begin = typed("begin with `regdemo quiz`")
+            page.quiet(f"{pluralize(found.cards, 'card')}, none answered yet in {folder}: {begin}.")
         else:
             _show(page, found, practice)
 
@@ -134,7 +136,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
         )
     if found.flagged:
         page.table(
-            "Flagged: `regdemo quiz --flagged` asks them",
+            typed("Flagged: `regdemo quiz --flagged` asks them"),
             ["  card", "question"],
             [[f"  {id}", _first_line(practice.bank.find(id).question)] for id in found.flagged[:WEAKEST]],
         )
@@ -189,7 +191,7 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         }
         of_all = f"of {pluralize(ahead.cards, 'card')}, with 95% interval"
         page.bars(f"Forecast: recalled on {ahead.interview}, {of_all}", said)
-    page.quiet("\n  `regdemo plan` shows the way there.")
+    page.quiet(typed("\n  `regdemo plan` shows the way there."))
 
 
 def _first_line(text: str) -> str:
@@ -259,6 +261,7 @@ def _fit(page: Page, folder: Path, reviews: Sequence[histories.Review], plan: Pl
         f"better by {mean:.4f} (95% interval {low:.4f} to {high:.4f})."
     )
     if kept:
-        page.quiet(f"Adopted, fitted again to all answers, in {kept}: `regdemo stats --unfit` restores the defaults.")
+        undo = typed("`regdemo stats --unfit` restores the defaults")
+        page.quiet(f"Adopted, fitted again to all answers, in {kept}: {undo}.")
     else:
         page.quiet("Not adopted: the interval includes no gain at all. The parameters stay as they were.")

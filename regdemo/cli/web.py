@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regdemo.cli import learner
+from regdemo.cli import hints, learner
 from regdemo.cli.learner import BankPath, Home
 from regdemo.errors import ArgumentError
 
@@ -27,7 +27,9 @@ def web(
         bool,
         typer.Option("--allow-network", help="Confirm a --host that other machines reach. The token stays."),
     ] = False,
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="The folder of your katas.")] = Path("katas"),
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", callback=hints.keep, help="The folder of your katas.")
+    ] = Path("katas"),
     home: Home = None,
 ) -> None:
     """Practise in a browser page: served by this machine for this machine, without an account and without a network.
@@ -41,5 +43,5 @@ def web(
         if (error.name or "").partition(".")[0] in ("regdemo", "torch"):
             raise
         raise ArgumentError(f"`regdemo web` needs {error.name}: pip install 'regdemo[web]'") from error
-    site = Site(bank=bank, home=learner.home_folder(home), folder=folder)
+    site = Site(bank=bank, home=learner.home_folder(home), folder=folder, typed=hints.typed)
     server.serve(site, server.ListenAddress(host, port, allow_network), browser=not no_browser)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from shlex import quote
 
 from regdemo import storage
 from regdemo.errors import ArgumentError, FileError, FileTakenError
@@ -38,8 +37,7 @@ def read(kata: Kata, folder: Path) -> str:
     """The text of the learner's file. Raises FileError, which says how to begin."""
     file = folder / f"{kata.name}.py"
     if not file.exists():
-        option = "" if folder == KATA_FOLDER else f" --dir {quote(str(folder))}"
-        raise FileError(f"{file} does not exist: `regdemo kata {kata.name}{option}` writes its starter")
+        raise FileError(f"{file} does not exist: `regdemo kata {kata.name}` writes its starter")
     try:
         return storage.read_file(file, LARGEST_CODE).decode("utf-8-sig")
     except UnicodeDecodeError as error:

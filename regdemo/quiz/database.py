@@ -121,7 +121,7 @@ def set_aside(path: Path, fault: Damaged) -> str:
         ) from error
     return (
         f"{fault.fact}: set aside as {aside.name}, untouched, and a new history begun. "
-        f"What can still be read of it: regdemo history recover {aside.name}"
+        f"What can still be read of it: `regdemo history recover {aside.name}`"
     )
 
 

@@ -70,7 +70,7 @@ def application(site: Site) -> Starlette:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, RegdemoError)
         status = 500 if isinstance(error, FileError) else 400
-        return site.page(request, "error.html", status, title="That did not work", message=str(error))
+        return site.page(request, "error.html", status, title="That did not work", message=site.typed(str(error)))
 
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

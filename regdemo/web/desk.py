@@ -56,10 +56,11 @@ class AnsweredQuestion:
 
 
 class LearnerSite(Protocol):
-    """Whose learner it is: the folder of the history, the bank, and the clock."""
+    """Whose learner it is: the folder of the history, the bank, the clock, and how a command in a message is typed."""
 
     home: Path
     now: Callable[[], datetime]
+    typed: Callable[[str], str]
 
     @property
     def bank(self) -> Bank:
@@ -83,7 +84,7 @@ class WebDesk:
         """The history, opened at the first need."""
         if self._history is None:
             self._history = history.History(self.site.home)
-            self.notice = self._history.notice
+            self.notice = self.site.typed(self._history.notice)
         return self._history
 
     def practice(self) -> Practice:

@@ -78,13 +78,17 @@ def first_line(card: Card) -> Markup:
 class Site:
     """What the pages share. bank: None for the bundled one; folder: where the katas are edited.
 
+    typed: gives a message whose commands are as the learner must type them.
     Everything that touches the history runs in one thread, in the order in which it was asked for.
     """
 
-    def __init__(self, *, home: Path, bank: Path | None = None, folder: Path) -> None:
+    def __init__(
+        self, *, home: Path, bank: Path | None = None, folder: Path, typed: Callable[[str], str] = str
+    ) -> None:
         self.home = home
         self.bank_path = bank
         self.folder = folder
+        self.typed = typed
         self.now: Callable[[], datetime] = partial(datetime.now, UTC)
         self.practice = ThreadPoolExecutor(1, "practice")
         self.at_end: list[Callable[[], None]] = []  # called when the server ends

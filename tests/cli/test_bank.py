@@ -100,7 +100,7 @@ def test_list_ends_with_a_line_for_each_kind_of_what_was_left_out(tmp_path, caps
         "Left out: 1 question whose marks disagree.",
         "Left out: 1 heading without a question.",
         "Left out: 1 file without a card.",
-        "`regdemo bank list --skipped` lists them.",
+        "`regdemo bank list --bank . --skipped` lists them.",
     ]
     _, out, _ = run(capsys, "list", "--bank", ".", "--skipped")
     assert out.splitlines()[:4] == [

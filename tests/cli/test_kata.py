@@ -140,7 +140,7 @@ def test_a_name_begins_a_kata_and_shows_its_task(kata):
     assert code == 0
     assert "K1 · double · screen" in said
     assert "Double `x`. Every element of it." in said
-    assert "Wrote katas/double.py. Edit it, save it, then: regdemo kata check double" in said
+    assert "Wrote katas/double.py. Edit it, save it, then: regdemo kata check double --bank deck.md" in said
     text = (kata.folder / "double.py").read_text()
     assert text.startswith('"""K1: Double `x`.\n\nEvery element of it.\n\nTo judge it: regdemo kata check double\n"""')
     assert text.endswith('"""\n\ndef double(x):\n    raise NotImplementedError\n')
@@ -167,7 +167,7 @@ def test_an_option_before_the_name_counts_as_one_after_it(kata, capsys):
 
 
 def test_a_file_that_is_not_there_is_written_in_the_folder_that_was_named(kata):
-    said = "regdemo: mine/double.py does not exist: `regdemo kata double --dir mine` writes its starter"
+    said = "regdemo: mine/double.py does not exist: `regdemo kata double --dir mine --bank deck.md` writes its starter"
     assert kata("check", "double", "--dir", "mine") == (3, said)
 
 
@@ -205,7 +205,7 @@ def test_without_a_file_check_says_how_to_begin(kata):
     assert kata("check")[0] == 2
     assert kata("check", "double") == (
         3,
-        "regdemo: katas/double.py does not exist: `regdemo kata double` writes its starter",
+        "regdemo: katas/double.py does not exist: `regdemo kata double --bank deck.md` writes its starter",
     )
 
 
@@ -363,7 +363,7 @@ def test_next_begins_what_was_begun_before_what_is_new(kata):
     kata("check", "halve")
     assert kata("next") == (
         0,
-        "Every kata has passed, and none is due. `regdemo kata` says when each comes again.",
+        "Every kata has passed, and none is due. `regdemo kata --bank deck.md` says when each comes again.",
     )
 
 

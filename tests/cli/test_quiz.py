@@ -335,9 +335,9 @@ def test_the_bundled_bank_is_the_default(capsys, monkeypatch):
 # Statistics
 
 
-def test_stats_before_the_first_answer_says_what_to_do_and_makes_no_file(run, home):
+def test_stats_before_the_first_answer_says_what_to_do_and_makes_no_file(run, deck, home):
     code, out, _ = run(name="stats")
-    assert (code, out) == (0, f"3 cards, none answered yet in {home}: begin with `regdemo quiz`.\n")
+    assert (code, out) == (0, f"3 cards, none answered yet in {home}: begin with `regdemo quiz --bank {deck}`.\n")
     assert not home.exists()
 
 
