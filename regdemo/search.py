@@ -16,23 +16,25 @@ from typing import NamedTuple
 from regdemo import catalog
 from regdemo.errors import ArgumentError
 from regdemo.kata import katas
+from regdemo.quiz.cards import fill_parameters
 from regdemo.quiz.decks import Bank, bundled
 
 KINDS = ("demo", "card", "kata", "pitfall", "guide")
-# How much a word in each column counts: name, title, text.
-_WEIGHTS = (8.0, 4.0, 1.0)
+# How much a word in each column counts: name, id, title, text.
+_WEIGHTS = (8.0, 8.0, 4.0, 1.0)
 _WORD = re.compile(r"[\w]+")
 _HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*#*$")
 
 
 class SearchDocument(NamedTuple):
-    """Something that can be found. command: what to type to open it."""
+    """Something that can be found. command: what to type to open it.  id: of a kata, whose name is its file's."""
 
     kind: str
     name: str
     title: str
     text: str
     command: str
+    id: str = ""
 
 
 class Hit(NamedTuple):
@@ -57,11 +59,11 @@ def documents(bank: Bank, guide: Path | None = None) -> Iterator[SearchDocument]
     names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
     for card in bank.cards:
         text = "\n".join([card.question, card.answer, *card.key_points, *card.tags, card.topic])
-        first = card.question.partition("\n")[0]
-        if card.id in names:
-            yield SearchDocument("kata", names[card.id], first, text, f"regdemo kata {names[card.id]}")
+        text = fill_parameters(text, card.sample)
+        if name := names.get(card.id):
+            yield SearchDocument("kata", name, card.first_line, text, f"regdemo kata {name}", card.id)
         else:
-            yield SearchDocument("card", card.id, first, text, f"regdemo quiz --ids {card.id}")
+            yield SearchDocument("card", card.id, card.first_line, text, f"regdemo quiz --ids {card.id}")
     if guide is not None:
         yield from _sections(guide)
 
@@ -74,8 +76,9 @@ def guide() -> Path:
 def find(words: str, among: Iterable[SearchDocument], *, kinds: Iterable[str] = (), most: int = 10) -> list[Hit]:
     """The documents that have all of the words, best first; where none has, those that have any of them.
 
-    A word also finds words with the same stem and, if it is the last one, those that begin with it. kinds: of these
-    only, all without. Raises ArgumentError when there is no word in `words`, or a kind that does not exist.
+    A word also finds words with the same stem and, if it is the last one, those that begin with it. What has just these
+    words as its name or id comes first. kinds: of these only, all without. Raises ArgumentError when there is no word
+    in `words`, or a kind that does not exist.
     """
     wanted = set(kinds)
     if unknown := sorted(wanted - set(KINDS)):
@@ -88,23 +91,33 @@ def find(words: str, among: Iterable[SearchDocument], *, kinds: Iterable[str] = 
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(
             "CREATE VIRTUAL TABLE found USING fts5"
-            "(name, title, text, kind UNINDEXED, command UNINDEXED, tokenize = 'porter unicode61')"
+            "(name, id, title, text, kind UNINDEXED, command UNINDEXED, other UNINDEXED, tokenize = 'porter unicode61')"
         )
         rows = [
-            (one.name, one.title, one.text, one.kind, one.command) for one in among if one.kind in wanted or not wanted
+            (*(one.name, one.id, one.title, one.text, one.kind, one.command), not _is_named(one, terms))
+            for one in among
+            if one.kind in wanted or not wanted
         ]
-        db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         quoted = [*(f'"{term}"' for term in terms[:-1]), f'("{terms[-1]}" OR "{terms[-1]}"*)']
         for joined in (" AND ".join(quoted), " OR ".join(quoted)):
             hits = db.execute(
                 "SELECT kind, name, title, command, snippet(found, -1, '«', '»', ' … ', 14) FROM found "
-                "WHERE found MATCH ? ORDER BY replace(lower(name), '_', '-') != ?, "
-                f"bm25(found, {', '.join(map(str, _WEIGHTS))}), rowid LIMIT ?",
-                (joined, "-".join(terms).casefold().replace("_", "-"), most),
+                f"WHERE found MATCH ? ORDER BY other, bm25(found, {', '.join(map(str, _WEIGHTS))}), rowid LIMIT ?",
+                (joined, most),
             ).fetchall()
             if hits:
                 break
     return [Hit(kind, name, title, command, " ".join(excerpt.split())) for kind, name, title, command, excerpt in hits]
+
+
+def _is_named(one: SearchDocument, terms: list[str]) -> bool:
+    """Whether these words are its whole name or id."""
+    return _key(" ".join(terms)) in (_key(one.name), _key(one.id))
+
+
+def _key(text: str) -> list[str]:
+    return _WORD.findall(text.casefold().replace("_", "-"))
 
 
 def _sections(file: Path) -> Iterator[SearchDocument]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from random import Random
 
 import pytest
 
@@ -74,6 +75,20 @@ def test_the_languages_of_queries_are_not_obeyed(words):
         assert names(find(words, [document("a", text="a and near x title or b c drop")])) == ["a"]
 
 
+def test_an_id_that_is_typed_comes_first(everything):
+    assert names(find("Q18.1", everything))[0] == "Q18.1"
+    kata = next(one for one in everything if one.kind == "kata" and one.id == "K5")
+    assert [names(find(id, everything))[0] for id in ("K5", "k5")] == [kata.name] * 2
+
+
+def test_a_title_has_values_for_its_parameters(everything):
+    cards = {card.id: card for card in load(bundled()).cards}
+    for one in everything:
+        if one.kind == "card":
+            assert one.title == cards[one.name].ask(Random(0)).question.partition("\n")[0]
+    assert not any("Beta({a}, {a})" in one.title + one.text for one in everything)
+
+
 def test_an_unknown_kind_is_refused_with_those_that_exist():
     with pytest.raises(ArgumentError, match=r"'song'.*demo, card, kata, pitfall, guide"):
         find("a", [], kinds=["song"])
@@ -85,5 +100,8 @@ def test_the_command_prints_what_to_type(capsys, tmp_path, monkeypatch):
     hits = json.loads(capsys.readouterr().out)
     assert len(hits) == 5
     assert {"kind": "demo", "command": "regdemo label-smoothing"}.items() <= hits[0].items()
+    monkeypatch.setenv("COLUMNS", "30")  # where no command is broken
+    assert app.run(["search", "dropout batch norm"]) == 0
+    assert capsys.readouterr().out.startswith("demo     regdemo dropout-batch-norm\n")
     assert app.run(["search", "xyzzy"]) == 0
     assert "Nothing has 'xyzzy'" in capsys.readouterr().out

@@ -87,7 +87,7 @@ def list_cards(
         return
     width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
     wide = min(max((len(card.id) for card in cards), default=0), 24)
-    lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.question.partition(chr(10))[0])}" for card in cards]
+    lines = [f"{card.id:{wide}}  {card.kind:7}  {printable(card.first_line)}" for card in cards]
     lines = [f"{line[: width - 1]}…" if 0 < width < len(line) else line for line in lines]
     by_kind = Counter(card.kind for card in cards)
     kinds = ", ".join(f"{number:,} {name}" for name, number in by_kind.most_common())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich import console, table
 
 from regdemo import diagnoses
 from regdemo.cli.as_json import AsJson, print_json
+from regdemo.cli.map import print_columns
 from regdemo.cli.options import Save, check_save, emit, import_torch
 from regdemo.errors import ArgumentError
 
@@ -35,10 +35,5 @@ def diagnose(
     elif as_json:
         print_json(diagnoses.names())
     else:
-        rows = table.Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        rows.add_column(style="cyan", no_wrap=True)
-        rows.add_column()
-        for run, title in diagnoses.names().items():
-            rows.add_row(run, title)
-        console.Console(highlight=False).print(rows)
+        print_columns(diagnoses.names().items())
         print("\nregdemo diagnose NAME does one: its log, then the next experiment.")

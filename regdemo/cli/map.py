@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Annotated
 
@@ -43,12 +44,21 @@ def list_demos(
 
 def print_by_place(rows: Mapping[catalog.Demo | catalog.Pitfall, tuple[str, str]]) -> None:
     """A line of two columns for each demo or pitfall, under the place where its technique acts."""
+    lines = []
+    for place, here in groupby(rows, lambda listing: listing.acts_on):
+        lines += [(f"[bold default]{place}[/]", ""), *((f"  {rows[one][0]}", rows[one][1]) for one in here)]
+    print_columns(lines)
+
+
+def print_columns(rows: Iterable[tuple[str, str]]) -> None:
+    """Rows of two texts in rich's markup. In a pipe no line ends in spaces."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    for place, here in groupby(rows, lambda listing: listing.acts_on):
-        table.add_row(f"[bold default]{place}[/]", "")
-        for listing in here:
-            name, text = rows[listing]
-            table.add_row(f"  {name}", text)
-    Console(highlight=False).print(table)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    text = captured.get()
+    print(text if console.is_terminal else re.sub(" +$", "", text, flags=re.MULTILINE), end="")

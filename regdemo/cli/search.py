@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from regdemo import search as index
 from regdemo.cli.as_json import AsJson, print_json
@@ -46,22 +46,17 @@ def search(
         print(f"Nothing has {printable(' '.join(words))!r}: try fewer or other words, or `regdemo list`.")
     else:
         console = Console(highlight=False)
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
+        indent = max(len(hit.kind) for hit in hits) + 2
         for hit in hits:
-            table.add_row(hit.kind, f"[cyan]{_literal(hit.command)}[/]\n{_literal(_shortened(hit.title))}")
-        console.print(table)
+            # No command is broken, so that it can be copied.
+            console.print(Text.assemble((f"{hit.kind:{indent}}", "dim"), (hit.command, "cyan")), soft_wrap=True)
+            for line in Text(_shortened(hit.title)).wrap(console, max(20, console.width - indent - 2)):
+                console.print(Text(f"{'':{indent}}{line.plain.rstrip()}"), soft_wrap=True)
         if any(hit.kind == "card" for hit in hits):
             show = typed("`regdemo bank show ID` shows a card with its answer.")
-            console.print(f"\n{pluralize(len(hits), 'hit')}. {show}", style="dim")
+            console.print(Text(f"\n{pluralize(len(hits), 'hit')}. {show}", "dim"), soft_wrap=not console.is_terminal)
 
 
 def _shortened(title: str) -> str:
     text = " ".join(title.replace("`", "").split())
     return text if len(text) <= 140 else f"{text[:139].rsplit(' ', 1)[0]} …"
-
-
-def _literal(text: str) -> str:
-    """Text in which no bracket is taken for rich's markup."""
-    return text.replace("[", r"\[")

@@ -129,7 +129,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
                     f"{weak.recall:.0%}",
                     f"{weak.state.failed} of {weak.state.reviews}",
                     from_now(weak.state.due - practice.now()),
-                    _first_line(weak.card.question),
+                    weak.card.first_line,
                 ]
                 for weak in found.weak[:WEAKEST]
             ],
@@ -138,7 +138,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
         page.table(
             typed("Flagged: `regdemo quiz --flagged` asks them"),
             ["  card", "question"],
-            [[f"  {id}", _first_line(practice.bank.find(id).question)] for id in found.flagged[:WEAKEST]],
+            [[f"  {id}", practice.bank.find(id).first_line] for id in found.flagged[:WEAKEST]],
         )
     _topics(page, found.topics, practice)
     _calendar(page, found.practised, practice.now().astimezone().date())
@@ -192,10 +192,6 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         of_all = f"of {pluralize(ahead.cards, 'card')}, with 95% interval"
         page.bars(f"Forecast: recalled on {ahead.interview}, {of_all}", said)
     page.quiet(typed("\n  `regdemo plan` shows the way there."))
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
 
 
 def _calendar(page: Page, practised: Mapping[date, int], today: date) -> None:

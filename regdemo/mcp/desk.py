@@ -265,7 +265,7 @@ class McpDesk:
 
     def headings(self) -> list[tuple[str, str, str]]:
         """Each card's topic, id and question, without its answer."""
-        return [(card.topic, card.id, card.question.partition("\n")[0]) for card in self._bank.cards]
+        return [(card.topic, card.id, card.first_line) for card in self._bank.cards]
 
     # Inside
 

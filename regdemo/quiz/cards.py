@@ -124,9 +124,22 @@ class Card:
         """Whether a quiz asks it: a card of code is a kata, which its own command judges."""
         return self.kind != "code"
 
+    @property
+    def sample(self) -> dict[str, Value]:
+        """The values that its parameters have where it is only looked at."""
+        return self._draw(Random(0)) if self.vary else {}
+
+    @property
+    def first_line(self) -> str:
+        """How a list names it: the first line of its question, with values for its parameters."""
+        return fill_parameters(self.question.partition("\n")[0], self.sample)
+
+    def _draw(self, rng: Random) -> dict[str, Value]:
+        return {name: rng.choice(choices) for name, choices in self.vary.items()}
+
     def ask(self, rng: Random) -> Asked:
         """Draw a value for each parameter and an order for the options. The same rng state asks the same."""
-        values = {name: rng.choice(choices) for name, choices in self.vary.items()}
+        values = self._draw(rng)
         options = list(self.options)
         if not self.fixed_order:
             rng.shuffle(options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import secrets
 from collections import deque
@@ -72,7 +71,7 @@ def _links(text: str) -> Markup:
 
 def first_line(card: Card) -> Markup:
     """What a card asks, in one line, with values for its parameters: how lists name it."""
-    return _mdi(card.ask(random.Random(0)).question.partition("\n")[0])
+    return _mdi(card.first_line)
 
 
 class Site:

@@ -57,6 +57,14 @@ def test_a_size_of_nothing_or_of_everything_is_refused(name, size, capsys):
         assert one_line(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("words", ["list", "pitfalls", "diagnose", "search overfitting"])
+def test_no_line_of_a_list_ends_in_spaces_in_a_pipe(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert app.run(words.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(" ")] == []
+
+
 def test_an_unknown_command_is_told_the_nearest_names(capsys):
     assert app.run(["dropotu"]) == 2
     assert "'dropout'" in capsys.readouterr().err

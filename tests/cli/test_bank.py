@@ -59,7 +59,7 @@ def test_list_is_one_line_a_card_then_the_counts(bank, capsys, monkeypatch):
     assert lines[:3] == [
         "Q1          recall   Who?",
         "Q2          choice   Which�[31m [red]one[/red]?",
-        "Q10         numeric  What is {p}?",
+        "Q10         numeric  What is 2?",
     ]
     assert lines[3].split()[1:] == ["recall", "Why", "is", "it", "so?"]
     assert lines[4:] == ["", "4 cards: 2 recall, 1 choice, 1 numeric."]
