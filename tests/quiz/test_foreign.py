@@ -255,6 +255,49 @@ def test_a_fold_of_mkdocs_may_hold_another():
     assert card.answer.split()[:2] + card.answer.split()[-3:] == ["It", "is", "drawn.", "A", "rate."]
 
 
+FOLD = "<details><summary>{}</summary>{}</details>"
+CODE = "\n\n  ```python\n\n\n  mask()\n  ```\n\n"
+ASIDES = {
+    "more in a fold": (
+        FOLD.format("What is p?", f"\n\nA rate. {FOLD.format('More', 'Of units.')}\n"),
+        ("What is p?", "A rate.\n\n**More**\n\nOf units."),
+    ),
+    "code in a fold": (
+        "- " + FOLD.format("What is p?", f"\n\n  A rate.\n  {FOLD.format('Show <b>code</b>', CODE)}\n\n  So.\n"),
+        ("What is p?", "A rate.\n\n**Show code**\n\n```python\n\n\nmask()\n```\n\nSo."),
+    ),
+    "a fold that only unfolds": (
+        FOLD.format("What is p?", f"\n\nA rate.\n\n{FOLD.format('Click to expand', 'Of units.')}\n\n"),
+        ("What is p?", "A rate.\n\n**Click to expand**\n\nOf units."),
+    ),
+    "more below a heading": (
+        f"## What is p?\n\nA rate.\n\n{FOLD.format('More details', 'Of units.')}\n",
+        ("What is p?", "A rate.\n\n**More details**\n\nOf units."),
+    ),
+    "an explanation behind the answer": (
+        f"## What is p?\n\n{FOLD.format('Answer', 'A rate.')}\n\n{FOLD.format('Explanation', 'Of units.')}\n",
+        ("What is p?", "A rate.\n\n**Explanation**\n\nOf units."),
+    ),
+    "the answer in a fold": (
+        FOLD.format("What is p?", f"\n\nThink of masks.\n\n{FOLD.format('Answer', 'A rate.')}\n"),
+        ("What is p?\n\nThink of masks.", "A rate."),
+    ),
+    "a question in a fold": (
+        FOLD.format("Question 1", f"\n\nWhat is p?\n\n{FOLD.format('Show', 'A rate.')}\n"),
+        ("What is p?", "A rate."),
+    ),
+    "a question that goes on below its heading": (
+        f"## What is p?\n\nIn this layer:\n\n{FOLD.format('Details', 'A rate.')}\n",
+        ("What is p?\n\nIn this layer:", "A rate."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "card"), ASIDES.values(), ids=ASIDES)
+def test_a_fold_below_an_answer_belongs_to_it_unless_it_names_the_answer(text, card):
+    assert [(one.question, one.answer) for one in read(text).cards] == [card]
+
+
 # Languages
 
 ANSWERED = {
@@ -344,6 +387,7 @@ def made(document, index, title):
         "[x](",
         "Q: a\n",
         "<details>",
+        "<details><summary>a?</summary>b<details><summary>More</summary>",
         "> ",
         "- ",
         "A) ",

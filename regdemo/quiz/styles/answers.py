@@ -9,11 +9,11 @@ from typing import NamedTuple
 from regdemo.quiz.blocks import MarkdownBlock, MarkdownPage
 from regdemo.quiz.cards import LETTERS, Option
 from regdemo.quiz.styles import options as choices
-from regdemo.quiz.styles.folds import find_folds
-from regdemo.quiz.styles.languages import is_placeholder, pattern
+from regdemo.quiz.styles.folds import Fold, find_folds
+from regdemo.quiz.styles.languages import is_placeholder, pattern, words
 from regdemo.quiz.styles.markup import MaskedText, is_only_links, text_of, tidied
 from regdemo.quiz.styles.options import LONGEST_QUESTION, Undecided
-from regdemo.quiz.styles.titles import names_answer
+from regdemo.quiz.styles.titles import names_answer, read_title
 
 _ANSWER = re.compile(
     rf"""^[ \t>]*+ (?:\#{{1,6}}[ \t]+ | [-*+][ \t]+)? (?:[✅✔☑💡👉]️?[ \t]*)? [*_]{{0,3}}
@@ -66,13 +66,13 @@ def split_blocks(title: str, page: MarkdownPage, blocks: Sequence[MarkdownBlock]
     return split(title, MaskedText(*("\n\n".join(getattr(part, name) for part in parts) for name in ("raw", "masked"))))
 
 
-def split(title: str, body: MaskedText, key: str = "") -> SplitAnswer | Undecided | None:
+def split(title: str, body: MaskedText, key: str = "", folded: bool = False) -> SplitAnswer | Undecided | None:
     """Tell what of the text below a title still asks from what answers: by a line `Answer:`, a fold, or options.
 
     Without any of these all of it answers. None if nothing does; Undecided if two marks disagree.
-    key: what a list of answers at the end says for this question.
+    key: what a list of answers at the end says for this question.  folded: the body is inside a fold.
     """
-    for prompt, answer, marked, needs_options in _cuts(title, body, key):
+    for prompt, answer, marked, needs_options in _cuts(title, body, key, folded):
         choice = choices.resolve_options(prompt, answer, marked=marked, key=key)
         if isinstance(choice, Undecided):
             return choice
@@ -89,11 +89,12 @@ def split(title: str, body: MaskedText, key: str = "") -> SplitAnswer | Undecide
     return None
 
 
-def _cuts(title: str, body: MaskedText, key: str) -> Iterator[Cut]:
+def _cuts(title: str, body: MaskedText, key: str, folded: bool) -> Iterator[Cut]:
     """Where the question may end and its answer begin, the most telling place first."""
     part = _first_part(body) if title else len(body.raw)
     mark = answer_mark(body, 0, min(LONGEST_QUESTION, part))
-    fold = next((fold for fold in find_folds(body) if fold.reveals), None)
+    folds = (fold for fold in find_folds(body) if fold.reveals)
+    fold = next((fold for fold in folds if not _is_aside(fold, title, body.cut(0, fold.start), folded)), None)
     if fold and fold.start <= min(LONGEST_QUESTION, part) and not (mark and mark.end() <= fold.start):
         inside, rest = body.cut(fold.inside, fold.close), body.cut(fold.end)
         again = answer_mark(inside, 0, 200)
@@ -114,6 +115,15 @@ def _cuts(title: str, body: MaskedText, key: str) -> Iterator[Cut]:
         yield Cut(body.cut(0, end), body.cut(end), marked=False)
     if not mark and not _only_asks(body) and not (_ABOUT_CODE.search(title) and not body.masked.strip()):
         yield Cut(body.cut(0, 0), body, marked=False)
+
+
+def _is_aside(fold: Fold, title: str, before: MaskedText, folded: bool) -> bool:
+    """Whether a fold belongs to the answer, which what is before it begins: prose below a title that asks."""
+    if fold.names(words("answer")) or not (fold.adds or folded):
+        return False
+    said = tidied(MaskedText(before.masked, before.masked)).rstrip(" \n*_")
+    asks = said.endswith(("?", "？", ":", "：")) or choices.find_options(before)
+    return bool(said and not asks and (read_title(title).asks or (folded and fold.adds and title)))
 
 
 def _first_part(body: MaskedText) -> int:

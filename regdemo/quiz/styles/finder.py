@@ -125,7 +125,7 @@ class _Finder:
                 if not start.title or is_only_links(said) or is_placeholder(said)
                 else SplitAnswer(start.title, said, said)
             )
-        return split(start.title, body, self.document.key_for(start.at, start.number))
+        return split(start.title, body, self.document.key_for(start.at, start.number), folded=start.after is not None)
 
     def _cloze(self, start: Start, body: MaskedText) -> SplitAnswer:
         """The text with gaps, and in full."""

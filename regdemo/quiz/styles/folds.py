@@ -22,6 +22,7 @@ _FOLDING = re.compile(r"dropdown|toggle|admonition|note|tip|question|details|col
 _TITLE = re.compile(r"title=\"([^\"\n]*)\"|title='([^'\n]*)'")
 _OPTION = re.compile(r"[ \t]*:[\w-]+:[^\n]*")
 _HEADING = re.compile(r" *#{1,6}[ \t]+([^\n]+?)[ \t#]*")
+_MORE = frozenset({"more", "detail", "details"})
 _PLAIN_FENCE = re.compile(r" *(`{3,}|~{3,})")
 
 
@@ -37,9 +38,17 @@ class Fold(NamedTuple):
     @property
     def reveals(self) -> bool:
         """Whether the summary names an answer, not a question."""
+        return self._words() <= words("reveal") or self.names(words("answer") | words("explanation"))
+
+    @property
+    def adds(self) -> bool:
+        """Whether the summary says that there is more than what is above it."""
+        return not self.names(words("answer")) and self.names(words("explanation") | _MORE)
+
+    def names(self, some: frozenset[str]) -> bool:
+        """Whether the summary, short and no question, has one of these words."""
         named = self._words()
-        names = len(named) <= 6 and not named.isdisjoint(words("answer") | words("explanation"))
-        return named <= words("reveal") or (names and "?" not in self.summary)
+        return len(named) <= 6 and not named.isdisjoint(some) and "?" not in self.summary
 
     @property
     def hints(self) -> bool:

@@ -28,6 +28,13 @@ _CITATION = re.compile(r"(?:\[\[?(?:src|source|ref|link)\]\]?\s{0,3})++$", re.IG
 _SIGNS = re.compile(r"[^\w`(\[{<\"'“‘¿$\\-]+")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,300}>")
 _LINK = re.compile(r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]{0,100}\]){0,400})\]\([^()\n]{0,400}\)")
+_FOLD_TAG = re.compile(
+    r"(?:<details\b[^>\n]{0,200}>\s*)?<summary\b[^>\n]{0,200}>(?P<summary>[^<]{0,400}+(?:<(?!/summary)[^<]{0,400}+){0,20}+)"
+    r"</summary\s{0,9}>|</?details\b[^>\n]{0,200}>",
+    re.IGNORECASE,
+)
+_INDENT = re.compile(r"[ \t]*")
+_SPACES = re.compile(r"\s*\n|[ \t]*")
 _LAYOUT = re.compile(
     r"[ \t]*+(?:</?(?:p|div|br|hr|center|blockquote|summary|details|b|a)\b[^<>\n]{0,300}>[ \t]*+)++", re.IGNORECASE
 )
@@ -171,9 +178,11 @@ def is_only_links(text: str) -> bool:
 
 
 def tidied(text: MaskedText) -> str:
-    """The text without lines that only lay out or link back, and without rules at its end."""
+    """The text without lines that only lay out or link back, and without rules at its end; folds are open."""
     if "<!--" in text.masked:
         text = _without_comments(text)
+    if "<summary" in text.masked.lower():
+        text = _unfolded(text)
     kept = text.raw.split("\n")
     if "<" in text.masked or "](#" in text.masked:
         lines = zip(kept, text.masked.split("\n"), strict=True)
@@ -185,6 +194,24 @@ def tidied(text: MaskedText) -> str:
     first, rest = kept[0], "\n".join(kept[1:])  # the first line may begin in the middle of one
     rest = textwrap.dedent(rest) if rest.lstrip("\n")[:1] in (" ", "\t") else rest
     return f"{first}\n{rest}".strip() if first.strip() else rest.strip("\n").rstrip()
+
+
+def _unfolded(text: MaskedText) -> MaskedText:
+    """The text with each summary as a bold line, and without the tags around it."""
+    raw: list[str] = []
+    masked: list[str] = []
+    end = 0
+    for tag in _FOLD_TAG.finditer(text.masked):
+        indent = _INDENT.match(text.raw, text.raw.rfind("\n", 0, tag.start()) + 1)[0]  # type: ignore[index]
+        spaces = _SPACES.match(text.raw, tag.end())[0]  # type: ignore[index]
+        title = title_text(text.raw[slice(*tag.span("summary"))]) if tag["summary"] else ""
+        put = f"\n\n{indent}**{title}**\n\n" if title else "\n\n"
+        put += "" if "\n" in spaces else indent
+        before = end + len(text.raw[end : tag.start()].rstrip())
+        raw += [text.raw[end:before], put]
+        masked += [text.masked[end:before], put]
+        end = tag.end() + len(spaces)
+    return MaskedText("".join([*raw, text.raw[end:]]), "".join([*masked, text.masked[end:]]))
 
 
 def _without_comments(text: MaskedText) -> MaskedText:
