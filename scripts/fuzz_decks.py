@@ -26,6 +26,7 @@ PIECES = [
     "{{blank|other}}", "{{", "}}", "{{a}} {{b}}", "{p}", "{{ x }}", "```toml vary", "p = [1, 2]", 'p = ["a"]', "p = [",
     "p = [1e400]", "```", "```python show", "print(1)", "```text output", "1", "```python check", "assert answer == 1",
     "```python starter", "```python judge", "```python solution", "```python mutant: m", "~~~", "    indented", "\t",
+    "Q) What?", "A) That.", "#card", "==a==", "a::b", "A1 - That.",
     "<details><summary>Why?</summary>", "</details>", "<details>", "<summary>", "**Why is it so?**", "**3. Bold**",
     "Q: What?", "A: That.", "A) one", "B) two", "Answer: B", "Answer:", "what :: that", "| a | b |", "| - | - |", "---",
     "===", "***", "> quote", ">" * 50, "- " * 30, "<!--", "-->", "[x]: y", "![a](../../etc/passwd)", "[a](b)",

@@ -30,6 +30,7 @@ PIECES = [
     "::: {.tip title='a?'}\n", '??? q "a?"\n', "```{note} a?\n", "==a==", "a?::b\n", "a?\n?\nb\n\n", "C: [a]\n", "C: [",
     "| Question | Answer |\n| - | - |\n", "| a | b |\n", "## Answers\n1. B\n", "1-B ", "Ответ: b\n",
     "答案：", "#flashcards ",
+    "Q) a?\nA) b\n", "Q) a\n", "#card\n", "#card\n==a==\n", "#card\na::b\n", "</details>\na\n",
     "(correct)", " ✅", "why ", "vs ", "[src]", "[src](", "[[src", "a.b", "a-b_",
 ]  # fmt: skip
 BEFORE = [

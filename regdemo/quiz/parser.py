@@ -111,7 +111,9 @@ def _card(parts: Parts, tags: tuple[str, ...]) -> Card:
 
 def _foreign_deck(text: str, page: MarkdownPage, file: Path, tags: tuple[str, ...]) -> Deck:
     """The cards of a page in a style of its own."""
-    rewritten, lines = with_details(text)
+    spaced, places = _with_gaps(text, page)
+    rewritten, lines = with_details(spaced)
+    lines = [places[line] for line in lines]
     page = read(rewritten) if rewritten != text else page
     topic = tags[-1] if tags else ""
     document = ForeignPage(page, " ".join(tags), topic)
@@ -143,6 +145,25 @@ def _foreign_deck(text: str, page: MarkdownPage, file: Path, tags: tuple[str, ..
     headings = [block.text for block in page.blocks if block.kind == "heading"][:_MOST_HEADINGS]
     skipped += _unused(document, entries, [one.line for one in left_out], file, lines)
     return Deck(tuple(cards), skipped=tuple(sorted(skipped)), made_ids=True, headings=() if cards else tuple(headings))
+
+
+def _with_gaps(text: str, page: MarkdownPage) -> tuple[str, list[int]]:
+    """The text with an empty line where text follows `</details>`, and for each of its lines the line it was, from 0.
+
+    To CommonMark that text would be HTML.
+    """
+    tight = {
+        number
+        for block in page.blocks
+        if block.kind == "html"
+        for number in range(block.start + 1, block.end)
+        if page.lines[number - 1].rstrip().lower().endswith("</details>")
+        and page.lines[number].lstrip()[:1] not in ("", "<")
+    }
+    if not tight:
+        return text, list(range(len(page.lines)))
+    lines = [(part, number) for number, line in enumerate(page.lines) for part in ["", line][number not in tight :]]
+    return "\n".join(part for part, _ in lines), [number for _, number in lines]
 
 
 def _unused(

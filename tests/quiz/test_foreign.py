@@ -150,6 +150,40 @@ CASES = {
             ("What is q?", "1 - p"),
         ],
     ),
+    "neighbours under a tag": (
+        "#flashcards\nWhat is p?::A rate\nA ==mask== is drawn.\nMask::Zeros and ones\nWhat is q?\n?\n1 - p\n\n"
+        "#flashcards/nn #more\nRead of `std::cout`\nand std::cin\nfirst, then\nthis:\nWhat is r?::A rest\n\n"
+        "- What is s?::A sum\n- The ==time== is t.\n",
+        [
+            ("What is p?", "A rate"),
+            ("A ▁▁▁▁ is drawn.", ["mask"]),
+            ("Mask", "Zeros and ones"),
+            ("What is q?", "1 - p"),
+            ("What is r?", "A rest"),
+            ("What is s?", "A sum"),
+            ("The ▁▁▁▁ is t.", ["time"]),
+        ],
+    ),
+    "letters with other signs": (
+        "Question: What is p?\nAnswer: A rate.\nQ) What is q?\nA) 1 - p\n\n**Q.** What is r?\n\nSay it in short.\n\n"
+        "**A.** A rest.\n\n- Q - What is s?\n- A - A sum.\n\nQ) Which is t?\nA) p\nB) q\n\nAnswer: B\n",
+        [
+            ("What is p?", "A rate."),
+            ("What is q?", "1 - p"),
+            ("What is r?\n\nSay it in short.", "A rest."),
+            ("What is s?", "A sum."),
+            ("Q) Which is t?", ["q"]),
+        ],
+    ),
+    "numbers with a dash": (
+        "Q1 - What is p?\nA1 - A rate.\nQ3 – What is q?\nA3 – 1 - p\n\n**Q4 — What is r?**\n\nA4 — A rest.\n",
+        [("What is p?", "A rate."), ("What is q?", "1 - p"), ("What is r?", "A rest.")],
+    ),
+    "text right below a fold": (
+        "<details><summary>What is p?</summary>\nA rate.\n</details>\nQ: What is q?\nA: 1 - p\n\n"
+        "<details><summary>What is r?</summary>A rest.</details>\n## What is s?\n\nA sum.\n",
+        [("What is p?", "A rate."), ("What is q?", "1 - p"), ("What is r?", "A rest."), ("What is s?", "A sum.")],
+    ),
 }
 
 
@@ -238,6 +272,23 @@ def test_questions_without_an_answer_are_counted_wherever_they_are():
     assert [(one.line, one.text) for one in deck.skipped if one.reason is Reason.NO_ANSWER] == [
         *((1, "What is p?"), (11, "What is r?"), (12, "What is s?")),
     ]
+
+
+def test_an_unanswered_question_among_lettered_ones_is_counted():
+    deck = read("Q: What is p?\nA: A rate.\n\nQ) What is q?\n\nQ) What is r?\nA) A rest.\n")
+    assert [card.question for card in deck.cards] == ["What is p?", "What is r?"]
+    assert [(one.line, one.reason, one.text) for one in deck.skipped] == [(4, Reason.NO_ANSWER, "What is q?")]
+
+
+def test_a_number_behind_the_letter_makes_no_second_question():
+    deck = read("Q. 3) What is p?\nA rate.\n\nQ - 4: What is q?\nA: 1 - p\n")
+    assert [card.question for card in deck.cards] == ["What is p?", "What is q?"]
+    assert deck.skipped == ()
+
+
+def test_text_right_below_a_fold_keeps_its_line():
+    deck = read("---\na: b\n---\n<details><summary>What is p?</summary>\np\n</details>\nQ: What is q?\nA: 1 - p\n")
+    assert [card.line for card in deck.cards] == [4, 7]
 
 
 def test_a_question_about_code_is_not_answered_by_the_code():

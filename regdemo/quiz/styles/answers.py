@@ -21,7 +21,7 @@ _ANSWER = re.compile(
         (?: [ \t\xa0\u202f]?[:：] | [ \t]?[.)–—-](?=[ \t])
           | [ \t](?:is|es|est|ist|è|é)\b[ \t]?:? | (?:是|为|は)[ \t]?[:：]?
           | (?=[ \t]+\(?(?-i:[A-H])\b) | (?=[ \t]*$) )
-    | a[ \t]?\d{{0,4}}[*_]{{0,3}}[:：] | a\d{{1,4}}[*_]{{0,3}}[.)](?=[ \t]) )
+    | a[ \t]?\d{{0,4}}[*_]{{0,3}}[:：] | a\d{{1,4}}[*_]{{0,3}}[ \t]?(?:[.)–—-](?=[ \t])|[。．、]) )
     [*_]{{0,3}} [ \t]*+""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
@@ -66,13 +66,16 @@ def split_blocks(title: str, page: MarkdownPage, blocks: Sequence[MarkdownBlock]
     return split(title, MaskedText(*("\n\n".join(getattr(part, name) for part in parts) for name in ("raw", "masked"))))
 
 
-def split(title: str, body: MaskedText, key: str = "", folded: bool = False) -> SplitAnswer | Undecided | None:
+def split(
+    title: str, body: MaskedText, key: str = "", folded: bool = False, cut: Cut | None = None
+) -> SplitAnswer | Undecided | None:
     """Tell what of the text below a title still asks from what answers: by a line `Answer:`, a fold, or options.
 
     Without any of these all of it answers. None if nothing does; Undecided if two marks disagree.
-    key: what a list of answers at the end says for this question.  folded: the body is inside a fold.
+    key: what a list of answers at the end says for this question.  folded: the body is inside a fold.  cut: where the
+    answer begins, if that is known.
     """
-    for prompt, answer, marked, needs_options in _cuts(title, body, key, folded):
+    for prompt, answer, marked, needs_options in [cut] if cut else _cuts(title, body, key, folded):
         choice = choices.resolve_options(prompt, answer, marked=marked, key=key)
         if isinstance(choice, Undecided):
             return choice

@@ -25,7 +25,7 @@ class Start(NamedTuple):
     end: where it ends by itself; without it, it ends where the next question or the next heading begins.
     number: by which a key of answers names it.  answers: whether all of its body is the answer.  gaps: of a cloze, what
     is missing: where it begins and ends, and how many characters mark either end.  is_item: a list item; a list in an
-    answer asks nothing.  after: where the next question may begin.
+    answer asks nothing.  after: where the next question may begin.  mark: what the answer is behind.
     """
 
     at: int
@@ -37,6 +37,7 @@ class Start(NamedTuple):
     gaps: tuple[tuple[int, int, int], ...] = ()
     is_item: bool = False
     after: int | None = None
+    mark: tuple[int, int] | None = None
 
 
 class Style(Protocol):

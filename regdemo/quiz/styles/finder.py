@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from regdemo.quiz.cards import Reason
 from regdemo.quiz.styles import bold, details, filename, headings, lists, pairs, paragraphs, separators, tables
-from regdemo.quiz.styles.answers import SplitAnswer, split
+from regdemo.quiz.styles.answers import Cut, SplitAnswer, split
 from regdemo.quiz.styles.base import ForeignPage, Start, Style
 from regdemo.quiz.styles.languages import is_placeholder
 from regdemo.quiz.styles.markup import MaskedText, is_only_links, tidied
@@ -125,7 +125,12 @@ class _Finder:
                 if not start.title or is_only_links(said) or is_placeholder(said)
                 else SplitAnswer(start.title, said, said)
             )
-        return split(start.title, body, self.document.key_for(start.at, start.number), folded=start.after is not None)
+        key = self.document.key_for(start.at, start.number)
+        cut = None
+        if start.mark:
+            first, last = (max(0, place - start.body) for place in start.mark)
+            cut = Cut(body.cut(0, first), body.cut(last), marked=True)
+        return split(start.title, body, key, folded=start.after is not None, cut=cut)
 
     def _cloze(self, start: Start, body: MaskedText) -> SplitAnswer:
         """The text with gaps, and in full."""

@@ -1,13 +1,17 @@
-"""Lines `Q: ...` and `A: ...`, in any language, and hashcards' `C: a [blank]`."""
+"""Lines `Q: ...` and `A: ...`, in any language, `Q) ...` and `A) ...`, and hashcards' `C: a [blank]`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 from regdemo.quiz.styles.answers import answer_mark
 from regdemo.quiz.styles.base import ForeignPage, Start
 from regdemo.quiz.styles.languages import pattern
 from regdemo.quiz.styles.markup import title_text
+from regdemo.quiz.styles.options import LONGEST_QUESTION
+from regdemo.quiz.styles.titles import read_title
 
 _Q_LINE = re.compile(
     r"^(?P<indent>[ \t]*+(?:[-*+][ \t]+|\d{1,4}[.)][ \t]+)*+)[*_]{0,3}"
@@ -18,6 +22,12 @@ _Q_LINE = re.compile(
 )
 _ANSWER_ON_SAME_LINE = re.compile(
     rf"[ \t][*_]{{0,3}}(?:a|{pattern('answer')})[*_]{{0,3}}[:：][*_]{{0,3}}[ \t]", re.IGNORECASE
+)
+# `Q) ...`, `Q. ...` or `Q - ...`, and below it a line of A and the same sign; with a line of B, those are options.
+_LETTERED = re.compile(
+    r"^(?P<indent>[ \t]*+(?:[-*+][ \t]+|\d{1,4}[.)][ \t]+)?+)[*_]{0,3}"
+    r"(?P<letter>[ABQ])[*_]{0,3}[ \t]?(?P<sign>[.)–—-])[*_]{0,3}[ \t]++(?=\S)",
+    re.MULTILINE,
 )
 _C_LINE = re.compile(r"^C:[ \t]+(?=\S)", re.MULTILINE)
 _B_LINE = re.compile(r"^[ \t>*-]*\(?[Bb][:.)][ \t]", re.MULTILINE)  # then C: is an option
@@ -33,7 +43,7 @@ class Pairs:
 
     def certainty(self, document: ForeignPage) -> float:
         """Sure if a line says it."""
-        return 0.75 if document.has(_Q_LINE) or document.has(_C_LINE) else 0.0
+        return 0.75 if any(map(document.has, (_Q_LINE, _LETTERED, _C_LINE))) else 0.0
 
     def starts(self, document: ForeignPage, index: int, current: Start | None) -> list[Start]:
         """The lines `Q:` and `C:` of a paragraph."""
@@ -47,7 +57,7 @@ STYLE = Pairs()
 def pairs_in(document: ForeignPage, start: int, end: int, inside_list: bool = False) -> list[Start]:
     """The questions at lines `Q: ...` of a stretch. One that is nested deeper ends where the text is less so."""
     found: list[Start] = []
-    for line in _Q_LINE.finditer(document.text.masked, start, end):
+    for line, mark in _question_lines(document, start, end):
         stop = min(document.end_of_line(line.end()), end)
         if line[0].rstrip().count("**") == 1 and "**" not in document.text.masked[line.end() : stop]:
             bold_end = document.text.masked.find("**", stop, min(document.blank_after(line.end()), end))
@@ -56,9 +66,9 @@ def pairs_in(document: ForeignPage, start: int, end: int, inside_list: bool = Fa
         body = stop
         if answer := _ANSWER_ON_SAME_LINE.search(document.text.masked[line.end() : stop]):
             title, body = title[: answer.start()], line.end() + answer.end()
-        number = int(line["number"]) if line["number"] else None
+        digits = line.groupdict().get("number")
         last = _end_of_nesting(document, line) if inside_list else None
-        found.append(Start(line.start(), title_text(title), body, last, number))
+        found.append(Start(line.start(), title_text(title), body, last, int(digits) if digits else None, mark=mark))
     for line in () if document.has(_B_LINE) else _C_LINE.finditer(document.text.masked, start, end):
         closing = _C_END.search(document.text.masked, line.end())
         closed = closing.start() if closing else len(document.text.raw)
@@ -66,6 +76,25 @@ def pairs_in(document: ForeignPage, start: int, end: int, inside_list: bool = Fa
         if gaps:
             found.append(Start(line.start(), "", line.end(), closed, gaps=gaps))
     return sorted(found)
+
+
+def _question_lines(
+    document: ForeignPage, start: int, end: int
+) -> Iterator[tuple[re.Match[str], tuple[int, int] | None]]:
+    """The beginnings of questions, each with what its answer is behind where that must have the same form."""
+    masked = document.text.masked
+    for line in _Q_LINE.finditer(masked, start, end):
+        yield line, None
+    for line in _LETTERED.finditer(masked, start, end):
+        if line["letter"] != "Q" or _Q_LINE.match(masked, line.start(), end):
+            continue
+        below = _LETTERED.finditer(masked, line.end(), line.end() + 2 * LONGEST_QUESTION)
+        marks = [mark for mark in islice(below, 2) if mark["sign"] == line["sign"]]
+        letters = "".join(mark["letter"] for mark in marks)
+        if letters.startswith("A") and letters != "AB":
+            yield line, marks[0].span()
+        elif letters != "AB" and read_title(masked[line.end() : document.end_of_line(line.end())]).ends_as_question:
+            yield line, None
 
 
 def begins_pair(document: ForeignPage, start: int, end: int) -> bool:
