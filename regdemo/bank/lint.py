@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from regdemo.quiz.blocks import MarkdownPage
 from regdemo.quiz.blocks import read as read_page
-from regdemo.quiz.cards import Card, draws, fill_parameters
+from regdemo.quiz.cards import Card, Reason, draws, fill_parameters
 from regdemo.quiz.decks import Bank, read
 from regdemo.quiz.kinds import find_kind
 from regdemo.quiz.parts import PARTS, ROLES
@@ -20,6 +20,16 @@ from regdemo.text import clean, printable, quoted
 
 LONGEST_JUDGE = 60  # lines of code that a reader may take in at once
 MOST_DRAWS = 1_000  # of the parameters, on which a text or an expression is tried
+# What to do about what is left out; nothing about a translation, whose original is asked.
+REMEDIES = {
+    Reason.NO_ANSWER: "write its answer below it",
+    Reason.UNDECIDED: "let its marks agree",
+    Reason.HEADING: "end it with a question mark if it asks",
+    Reason.FOLD: "let its summary ask",
+    Reason.NO_CARD: "write a card in it, or move it elsewhere",
+    Reason.EMPTY: "write a card in it, or remove it",
+    Reason.LINK: "put the file itself here",
+}
 
 _LINK = re.compile(r"\]\(<?([^)<>\s#]+)")
 _SCHEME = re.compile(r"[a-zA-Z][\w+.-]*:|//")
@@ -43,6 +53,11 @@ def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -
     """
     bank, faults = read(path)
     remarks = [Remark(one.file, one.line, one.column, "error", one.message) for one in (*faults, *bank.remarks)]
+    known = {(one.file, one.line) for one in faults}
+    for one in bank.skipped:
+        if one.reason in REMEDIES and (one.file, one.line) not in known:
+            said = f"{_short(one.text) if one.text else 'this file'} is left out ({one.reason}): {REMEDIES[one.reason]}"
+            remarks.append(Remark(one.file, one.line, 1, "warning", said))
     by_file: dict[Path, list[Card]] = {}
     for card in bank.cards:
         by_file.setdefault(card.file, []).append(card)

@@ -47,6 +47,30 @@ def test_a_duplicated_number_of_somebody_elses_is_an_error_and_nothing_else_is_a
     assert "e.md" not in out
 
 
+def test_what_is_left_out_is_a_warning_at_its_place(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.md").write_text("## Q2: no answer?\n\n## Q7: What is a mask?\n\nZeros.\n")
+    (tmp_path / "e.md").write_text(
+        "## What is p?\n\nA rate.\n\n## Which?\n\n- [x] a\n- [ ] b\n\nAnswer: B\n\n## So\n\nIt is.\n"
+    )
+    (tmp_path / "empty.md").touch()
+    (tmp_path / "notes.md").write_text("# Notes\n\nNone.\n")
+    (tmp_path / "d.fr.md").write_text((tmp_path / "d.md").read_text())
+    assert app.run(["bank", "lint", "."]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert lines == [
+        "d.md:1:1: warning: 'Q2: no answer?' is left out (question without an answer): write its answer below it",
+        "e.md:5:1: warning: 'Which? (marks disagree: A and B)' is left out (question whose marks disagree): "
+        "let its marks agree",
+        "e.md:12:1: warning: 'So' is left out (heading without a question): end it with a question mark if it asks",
+        "empty.md:1:1: warning: this file is left out (empty file): write a card in it, or remove it",
+        "notes.md:1:1: warning: 'Notes' is left out (file without a card): write a card in it, or move it elsewhere",
+    ]
+    assert app.run(["bank", "lint", "--strict", "d.md"]) == 1
+    assert app.run(["bank", "lint", "empty.md"]) == 1
+    assert capsys.readouterr().out.count("empty.md") == 1  # as an error
+
+
 @pytest.mark.parametrize(
     ("program", "called"),
     [
