@@ -224,9 +224,15 @@ def new(
             line = skeletons.append(deck, written)
         except FileError as error:
             print(error, file=sys.stderr)
-            if input("Enter opens it again, q leaves it > ").strip() == "q":
+            answer, code = "q", 1
+            try:
+                answer = input("Enter opens it again, q leaves it > ").strip()
+            except (EOFError, KeyboardInterrupt) as key:
+                code = 130 if isinstance(key, KeyboardInterrupt) else 1
+                print()
+            if answer == "q":
                 print(written)
-                raise typer.Exit(1) from None
+                raise typer.Exit(code) from None
         else:
             print(f"Added as {place(deck, line)}.")
             return

@@ -571,3 +571,18 @@ def test_a_paste_that_comes_in_pieces_is_one():
 )
 def test_the_cursor_is_where_a_terminal_of_five_columns_puts_it(text, place):
     assert _position(text, 5) == place
+
+
+# A new card
+
+
+@pytest.mark.parametrize(("keys", "code"), [("q\n", 1), ("\x04", 1), ("\x03", 130)])
+def test_a_faulty_draft_is_printed_however_it_is_left(tmp_path, keys, code):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf '## Why so?\\n\\nA draft of mine.\\n' > \"$1\"\n")
+    editor.chmod(0o755)
+    terminal = Terminal(["bank", "new", str(tmp_path / "d.md")], VISUAL=str(editor))
+    terminal.talk("q leaves it > ", keys)
+    assert terminal.ends() == code
+    terminal.expect("A draft of mine.")
+    terminal.close()
