@@ -282,6 +282,8 @@ def overview(
     for one in desk.katas.values():
         due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
         rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
+    if not rows:
+        desk.page.quiet("There is no kata in this bank.")
     title = f"{pluralize(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
     desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
     if following := desk.following():

@@ -17,7 +17,6 @@ import typer
 from regdemo import catalog
 from regdemo.cli import keyboard
 from regdemo.cli.hints import keep, typed
-from regdemo.errors import ArgumentError
 from regdemo.quiz import decks, goal, identity, kinds, selection
 from regdemo.quiz import practice as practices
 from regdemo.render import cards as pages
@@ -182,10 +181,9 @@ def practice(
 
 
 def check_day(interview: datetime | None) -> None:
-    """Refuse an interview that has passed."""
-    today = clock().astimezone().date()
-    if interview and interview.date() < today:
-        raise ArgumentError(f"--interview {interview:%Y-%m-%d} has passed: name today, {today}, or a later day")
+    """Refuse a day on which no interview can be."""
+    if interview:
+        goal.check_day(interview.date(), clock().astimezone().date())
 
 
 def katas(number: int) -> str:

@@ -65,9 +65,11 @@ def plan(
         minutes=minutes or kept.minutes or goal.USUAL_MINUTES,
         new=kept.new if new is None else new,
     )
-    if aim.days_left(learner.clock().astimezone().date()) is None:
+    today = learner.clock().astimezone().date()
+    if aim.interview is None or aim.interview < today:
         said = f"your interview, {aim.interview}, is over" if aim.interview else "no day is set"
         raise ArgumentError(f"{said}: type `regdemo plan --interview YYYY-MM-DD --minutes {aim.minutes}`")
+    goal.check_day(aim.interview, today)  # the one that was kept, too
     with histories.reading(folder) as history:
         practice = Practice(learner.load_bank(bank, folder), history, folder, learner.clock, goal=aim)
         found = practice.forecast()

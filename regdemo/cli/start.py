@@ -25,7 +25,7 @@ def start() -> None:
     lines = [SENTENCE, "", f"  Today: {due}, {today.new} new."]
     if today.days_left is not None:
         minutes = f", {pluralize(practice.goal.minutes, 'minute')} a day" if practice.goal.minutes else ""
-        lines.append(f"  Your interview is {in_days(today.days_left)}{minutes}: `regdemo plan` shows the way there.")
+        lines.append(f"  Your interview is {in_days(today.days_left)}{minutes}: see `regdemo plan`.")
     else:
         lines.append("  Your interview: regdemo plan --interview YYYY-MM-DD --minutes 20")
     if streak:

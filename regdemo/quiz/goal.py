@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from regdemo import storage
@@ -14,6 +14,7 @@ GOAL_FILE = "plan.json"
 NEW_PER_DAY = 10  # where neither the goal nor its time says otherwise
 MINUTES = (1, 600)  # a day, at least and at most
 USUAL_MINUTES = 20  # a day, where no goal says otherwise
+MOST_DAYS = 366  # until the interview
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class Goal:
     def days_left(self, today: date) -> int | None:
         """The days until the interview; None where there is none, or it has passed."""
         return (self.interview - today).days if self.interview and self.interview >= today else None
+
+
+def check_day(day: date, today: date) -> None:
+    """Raise ArgumentError for the day of an interview that has passed, or that is more than a year away."""
+    if not 0 <= (day - today).days <= MOST_DAYS:
+        fact = "has passed" if day < today else "is more than a year away"
+        raise ArgumentError(f"{day} {fact}: choose a day from {today} to {today + timedelta(days=MOST_DAYS)}")
 
 
 def read(home: Path) -> Goal:

@@ -182,7 +182,9 @@ class Page:
         self._print(Line(f"\n{title}", style="bold"), grid)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows of one line each; the last column is cut where it does not fit."""
+        """Rows of one line each; the last column is cut where it does not fit. Nothing where there are no rows."""
+        if not rows:
+            return
         grid = markup.Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style=QUIET)
         for name in columns[:-1]:
             grid.add_column(name, no_wrap=True)

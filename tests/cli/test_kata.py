@@ -152,6 +152,12 @@ def test_where_the_task_speaks_of_code_the_file_is_said_to_hold_it(kata):
     assert "Wrote katas/double.py with this code. Edit it, save it, then" in kata("double")[1]
 
 
+def test_a_bank_without_katas_says_so(kata, capsys):
+    (kata.folder.parent / "other.md").write_text("## Q1: What is p?\n\nA rate.\n")
+    assert app.run(["kata", "--bank", "other.md"]) == 0
+    assert capsys.readouterr().out == "There is no kata in this bank.\n"
+
+
 @pytest.mark.parametrize("name", ["double", "K1", "k1", "DOUBLE", "double.py"])
 def test_a_kata_is_found_by_its_name_and_its_id(kata, name):
     assert kata(name)[0] == 0

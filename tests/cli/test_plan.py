@@ -118,7 +118,8 @@ def test_new_cards_are_counted_by_day_not_by_session(run, home):
     ("options", "said"),
     [
         ((), "no day is set: type `regdemo plan --bank numbers.md --interview YYYY-MM-DD --minutes 20`"),
-        (("--interview", "2026-02-01"), "2026-02-01 has passed"),
+        (("--interview", "2026-02-01"), "2026-02-01 has passed: choose a day from 2026-03-01 to 2027-03-02"),
+        (("--interview", "2100-01-01"), "2100-01-01 is more than a year away"),
         (("--interview", "soon"), "'soon' isn't a day: write it as in 2026-12-15"),
         (("--minutes", "0"), "'--minutes'"),
     ],
@@ -133,6 +134,12 @@ def test_what_cannot_be_planned_is_refused_in_one_line(options, said, run, home)
 def test_a_plan_whose_day_has_passed_says_so(run, home):
     goal.write(home, goal.Goal(date(2026, 2, 1)))
     assert "your interview, 2026-02-01, is over" in run()[2]
+
+
+def test_a_plan_that_was_kept_for_a_day_far_away_is_refused(run, home):
+    goal.write(home, goal.Goal(date(2027, 3, 3)))
+    assert "2027-03-03 is more than a year away" in run()[2]
+    assert run("--interview", "2027-03-02")[0] == 0
 
 
 def test_regdemo_alone_prints_a_start_page_of_at_most_20_lines_within_80_columns(run, home, capsys):
@@ -152,6 +159,7 @@ def test_the_start_page_says_what_is_due_and_how_many_days_are_left(run, home, c
     goal.write(home, goal.Goal(date(2026, 3, 15), 20, 4))
     assert app.run([]) == 0
     out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
     assert "Today: 1 card due, 4 new." in out
     assert "Your interview is in 14 days, 20 minutes a day" in out
 

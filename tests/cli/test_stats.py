@@ -111,10 +111,21 @@ def test_katas_are_counted(run, tmp_path):
     assert re.search(r"^Katas\n  passed +0\n  failed +0\n  not tried +1", run()[1], re.MULTILINE)
 
 
+@pytest.mark.parametrize("options", [(), ("--interview", "2026-04-01")])
+def test_no_table_of_topics_is_shown_before_one_was_begun(options, run, home):
+    (home / "history.db").unlink()
+    with History(home) as kept:
+        kept.add(Review("Q1", microseconds(NOW), "recall", 3, 1.0, "", "{}", "", 0, 0, "s", mode="cram"))
+    out = run(*options)[1]
+    assert "Practice, katas included" in out
+    assert "the weakest of" not in out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--interview", "2026-03-14"), "2026-03-14 has passed"),
+        (("--interview", "2100-01-01"), "2100-01-01 is more than a year away"),
         (("--interview", "tomorrow"), "'tomorrow' isn't a day: write it as in 2026-12-15"),
         (("--retention", "0.5"), "'--retention'"),
         (("--fit",), "of your answers came on a later day"),

@@ -337,8 +337,10 @@ def test_the_plan_of_the_last_two_days_is_shown_and_counts_one_as_one(learner, d
     assert f"The plan up to your interview, {when}" in learner.get("/stats").text
 
 
-def test_a_day_that_has_passed_is_no_plan(learner):
-    assert learner.get("/plan").post("/plan/set", interview="2020-01-01", minutes="20").page.status_code == 400
+@pytest.mark.parametrize("days", [-1, 367])
+def test_a_day_that_has_passed_or_is_far_away_is_no_plan(learner, days):
+    day = str(date.today() + timedelta(days=days))
+    assert learner.get("/plan").post("/plan/set", interview=day, minutes="20").page.status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,13 @@ from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
 from regdemo.quiz import progress
-from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal
+from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal, check_day
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import Site, field, see_other, whole
 
 DUE_DAYS = 14  # of the cards that come due
 CALIBRATION_WEEKS = 26  # of predicted against actual
-MOST_DAYS = 366  # days to an interview
 
 
 def routes(site: Site) -> list[Route]:
@@ -38,8 +37,8 @@ def routes(site: Site) -> list[Route]:
             interview = date.fromisoformat(day) if day else None
         except ValueError:
             raise ArgumentError(f"{day[:20]!r} isn't a day: write it as in 2026-12-15") from None
-        if interview and not today <= interview <= today + timedelta(days=MOST_DAYS):
-            raise ArgumentError(f"{day} isn't a day in the next year: choose one")
+        if interview:
+            check_day(interview, today)
         goal = Goal(interview, whole(field(request, "minutes"), *MINUTES), whole(field(request, "new"), 0, 1_000))
         await site.in_practice(site.desk.aim, goal)
         return see_other("/plan")
