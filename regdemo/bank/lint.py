@@ -56,7 +56,7 @@ def lint(path: Path, command_fault: Callable[[str], str] = lambda command: "") -
     known = {(one.file, one.line) for one in faults}
     for one in bank.skipped:
         if one.reason in REMEDIES and (one.file, one.line) not in known:
-            said = f"{_short(one.text) if one.text else 'this file'} is left out ({one.reason}): {REMEDIES[one.reason]}"
+            said = f"{quoted(one.text) if one.text else 'this file'} is left out ({one.reason}): {REMEDIES[one.reason]}"
             remarks.append(Remark(one.file, one.line, 1, "warning", said))
     by_file: dict[Path, list[Card]] = {}
     for card in bank.cards:
