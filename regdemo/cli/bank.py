@@ -13,7 +13,7 @@ import typer
 from rich import console
 
 from regdemo.bank import skeletons
-from regdemo.cli import check, exchange, learner
+from regdemo.cli import check, exchange, keyboard, learner
 from regdemo.cli.as_json import AsJson, print_json
 from regdemo.cli.check import place, said_of
 from regdemo.cli.editor import edit, editor
@@ -29,7 +29,7 @@ from regdemo.cli.learner import (
     load_bank,
     narrowed,
 )
-from regdemo.errors import FileError
+from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import cards as card_types
 from regdemo.quiz import history, kinds, schedule
 from regdemo.render import cards as render
@@ -214,28 +214,23 @@ def new(
     if deck is None or not editor() or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(text, end="")
         return
-    written = text
-    while True:
-        written = edit(written)
-        if not written.strip() or written == text:
-            print("Nothing was written, and nothing is added.")
-            return
-        try:
-            line = skeletons.append(deck, written)
-        except FileError as error:
-            print(error, file=sys.stderr)
-            answer, code = "q", 1
+    written, keys = text, keyboard.Keyboard(render.Page(console.Console()))
+    try:
+        while (written := edit(written)).strip() and written != text:
             try:
-                answer = input("Enter opens it again, q leaves it > ").strip()
-            except (EOFError, KeyboardInterrupt) as key:
-                code = 130 if isinstance(key, KeyboardInterrupt) else 1
-                print()
-            if answer == "q":
-                print(written)
-                raise typer.Exit(code) from None
-        else:
-            print(f"Added as {place(deck, line)}.")
-            return
+                print(f"Added as {place(deck, skeletons.append(deck, written))}.")
+                return
+            except FileError as error:
+                print(error, file=sys.stderr)
+            if keys.read("Enter opens it again, q leaves it") == "q":
+                raise EOFError
+        print("Nothing was written, and nothing is added.")
+    except (EOFError, KeyboardInterrupt, ArgumentError) as error:
+        if written != text:
+            print(written)  # or the draft would be lost
+        if not isinstance(error, EOFError):
+            raise
+        raise typer.Exit(1) from None
 
 
 bank.command(short_help="Run what the cards claim.", epilog="Example: regdemo bank verify my_deck.md")(check.verify)
