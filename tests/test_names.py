@@ -78,8 +78,7 @@ def functions(folder):
                 yield f"{file.stem}.{node.name}", node.end_lineno - node.lineno + 1 - len(docstring)
 
 
-@pytest.mark.parametrize("folder", ["demos", "mcp", "pitfalls", "web"])
-def test_no_function_is_longer_than_60_lines_without_its_docstring(folder):
-    found = list(functions(folder))
-    assert found
+def test_no_function_is_longer_than_60_lines_without_its_docstring():
+    found = list(functions("."))
+    assert len(found) > 1_000
     assert [name for name, lines in found if lines > 60] == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,10 @@ from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
 from regdemo.quiz.practice import Practice, Today
 from regdemo.words import from_now, pluralize
+
+if TYPE_CHECKING:
+    from regdemo.quiz.cards import Card
+    from regdemo.quiz.history import History
 
 
 def quiz(
@@ -59,29 +64,16 @@ def quiz(
         if history.notice:
             page.quiet(typed(history.notice))
         practice = learner.practice(loaded, history, folder, retention, interview)
-        if flagged:
-            marked = history.flagged()
-            wanted = [card for card in wanted if card.id in marked]
-        if tonight:
-            wanted = [card for card in wanted if "tonight" in card.tags]
+        wanted = _marked(wanted, history, flagged=flagged, tonight=tonight)
         askable = [card for card in wanted if card.askable]
-        code = [card.id for card in wanted if not card.askable]
-        if tonight and code:
-            page.quiet(
-                typed(f"Afterwards: `regdemo kata start {code[0]}`{''.join(f', then {id}' for id in code[1:])}.")
-            )
-        # Of a whole bank they are not missed; of cards that were chosen they would be.
-        elif code and (len(wanted) < len(loaded.cards) or not askable):
-            page.quiet(learner.katas(len(code)))
+        # Of a whole bank katas are not missed; of cards that were chosen they would be.
+        if len(askable) < len(wanted) and (len(wanted) < len(loaded.cards) or not askable):
+            page.quiet(_katas([card.id for card in wanted if not card.askable], tonight=tonight))
         named = ids is not None or flagged or tonight
         cards = practice.choose(askable, new=new, limit=limit, cram=cram, named=named)
         if not cards:
             reason = "no such card is flagged, and f flags one at any prompt" if flagged else "no card is all of this"
-            why = "" if wanted else f": {reason}"
-            today = practice.today(askable, new)
-            page.quiet(f"Nothing to ask now{why}. {outlook(practice, today)}".rstrip())
-            if askable:
-                page.quiet(_more(today))
+            page.quiet(_nothing(practice, askable, new, "" if wanted else f": {reason}"))
             if as_json:
                 print("[]")
             return
@@ -108,6 +100,25 @@ def outlook(practice: Practice, today: Today) -> str:
     if today.unanswered:
         parts.append(f"{pluralize(today.unanswered, 'card')} not begun.")
     return " ".join(parts)
+
+
+def _marked(cards: Sequence[Card], history: History, *, flagged: bool, tonight: bool) -> list[Card]:
+    """Of these cards, those with a flag, or those for the evening before, if they are asked for."""
+    marked = history.flagged() if flagged else set()
+    return [card for card in cards if (card.id in marked or not flagged) and ("tonight" in card.tags or not tonight)]
+
+
+def _katas(ids: list[str], *, tonight: bool) -> str:
+    """Where cards of code are asked; on the evening before, what to type after the quiz."""
+    then = "".join(f", then {id}" for id in ids[1:])
+    return typed(f"Afterwards: `regdemo kata start {ids[0]}`{then}.") if tonight else learner.katas(len(ids))
+
+
+def _nothing(practice: Practice, askable: Sequence[Card], new: int | None, why: str) -> str:
+    """What to say where no card is asked."""
+    today = practice.today(askable, new)
+    said = f"Nothing to ask now{why}. {outlook(practice, today)}".rstrip()
+    return f"{said}\n{_more(today)}" if askable else said
 
 
 def _more(today: Today) -> str:
