@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
-from threading import RLock
-from types import ModuleType
+from threading import RLock, current_thread, main_thread
+from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ HEAVY = frozenset(
 METADATA = frozenset({"__class__", "__file__", "__loader__", "__name__", "__package__", "__spec__"})
 
 _LOADING = RLock()
+PATIENCE = 0.02  # seconds until a signal that came within an import is looked at again
 
 
 class LazyModule(ModuleType):
@@ -56,6 +58,9 @@ class LazyModule(ModuleType):
                     self.__class__ = LazyModule
                     raise
         return getattr(self, name)
+
+
+_LOAD = LazyModule.__getattribute__.__code__
 
 
 class LazyLoader:
@@ -135,3 +140,37 @@ def call(module: str, function: str, *arguments: Any) -> Any:
     """What a process of ours begins with: `install()`, then this function of this module."""
     install()
     return getattr(import_module(module), function)(*arguments)
+
+
+@contextmanager
+def interruptible(number: int = signal.SIGINT) -> Iterator[None]:
+    """Let a signal raise KeyboardInterrupt, but never within an import: it then waits until the import is done.
+
+    Of a package that was half imported, parts stay loaded, and each later import of it fails.
+    """
+    if current_thread() is not main_thread() or not callable(before := signal.getsignal(number)):
+        yield
+        return
+    timer = hasattr(signal, "setitimer")  # elsewhere a signal that comes within an import is lost
+    again = signal.signal(signal.SIGALRM, _interrupt) if timer else None
+    signal.signal(number, _interrupt)
+    waits = False
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+        if timer:
+            waits = signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
+            signal.signal(signal.SIGALRM, again)
+    if waits:
+        raise KeyboardInterrupt
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code is _LOAD:
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt

@@ -51,7 +51,8 @@ def check_save(save: Path | None) -> None:
 
 def import_torch() -> None:
     """Import torch. Ctrl-C waits until that is done: within it, torch would abort the process."""
-    lazy.uninterrupted(getattr, torch, "Tensor")  # which loads it, where imports are lazy
+    with lazy.interruptible():
+        _ = torch.Tensor  # loads it now, where imports are lazy
 
 
 def emit(report: Report, *, as_json: bool, save: Path | None, short: bool = False, claims: bool = False) -> None:

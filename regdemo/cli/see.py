@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from regdemo import catalog
+from regdemo import catalog, lazy
 from regdemo.cli import commands
 from regdemo.errors import ArgumentError, RegdemoError
 
@@ -25,7 +25,8 @@ def see(command: str) -> str:
     """
     try:
         name, arguments = _words(command)
-        _run(name, arguments)
+        with lazy.interruptible():
+            _run(name, arguments)
     except typer.Exit:
         return ""  # a claim that did not hold, which its report says
     except (KeyboardInterrupt, typer.Abort):

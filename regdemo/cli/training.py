@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from regdemo import lazy
 from regdemo.cli.as_json import AsJson
 from regdemo.cli.options import check_save, declare, described, emit, import_torch, parameters_of
 from regdemo.errors import ArgumentError
@@ -252,7 +253,8 @@ def _watched(run: Callable[..., comparisons.ExperimentReport], what: str, *, as_
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     code = 0
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        shown = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
+        with lazy.interruptible(), shown as bar:
             line = bar.add_task(what, total=None)
             report = run(progress=lambda done, total: bar.update(line, completed=done, total=total))
     except comparisons.Stopped as stop:

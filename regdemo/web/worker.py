@@ -2,8 +2,8 @@
 
 A message is its length, four bytes, and a pickle. In: (job, arguments). Out: ("progress", done, total) while it goes
 on, then ("done", value, seconds), ("refused", message) or ("failed", message). SIGUSR1 ends the job that runs, or the
-next one if none does: it may overtake its job in the pipe. A job that was stopped says ("stopped",), or ("done", ...)
-with what was finished.
+next one if none does: it may overtake its job in the pipe. It ends no import, which would break those of later jobs.
+A job that was stopped says ("stopped",), or ("done", ...) with what was finished.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from regdemo import catalog, diagnoses
+from regdemo import catalog, diagnoses, lazy
 from regdemo.errors import RegdemoError
 from regdemo.lab.combine import combine
 from regdemo.lab.compare import Stopped, compare
@@ -30,6 +30,7 @@ from regdemo.lab.training import OnProgress
 MEMORY_LIMIT = int(
     os.environ.get("REGDEMO_ROOM", 4_000_000_000)
 )  # bytes of address space beyond what torch itself takes
+STOP = getattr(signal, "SIGUSR1", signal.SIGINT)
 
 
 def demo(progress: OnProgress, stem: str, values: dict[str, Any]) -> Any:
@@ -85,16 +86,14 @@ def main() -> None:
     talk = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a job prints isn't a message
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then closes the pipe
-    running = told_to_stop = False
+    told_to_stop = False
 
     def stop(number: int, frame: object) -> None:
         nonlocal told_to_stop
-        if running:
-            raise KeyboardInterrupt
         told_to_stop = True
 
-    if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, stop)
+    if STOP != signal.SIGINT:
+        signal.signal(STOP, stop)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     _limit_memory()
     write(talk, ("ready",))
@@ -112,13 +111,10 @@ def main() -> None:
             answer: tuple[object, ...]
             start = time.perf_counter()
             try:
-                try:
-                    running = True
+                with lazy.interruptible(STOP):
                     if told_to_stop:
                         raise KeyboardInterrupt
                     value = JOBS[name](progress, *arguments)
-                finally:
-                    running = told_to_stop = False
                 answer = ("done", value, time.perf_counter() - start)
             except KeyboardInterrupt:
                 answer = ("stopped",)
@@ -129,6 +125,7 @@ def main() -> None:
                 answer = ("refused", "it needs more memory than a page is given") if full else _failed(error)
             except Exception as error:
                 answer = _failed(error)
+            told_to_stop = False
             write(talk, answer)
 
 

@@ -42,6 +42,7 @@ class Bench:
         self._grace = grace
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Task[None] | None = None
+        self._loading: asyncio.Future[None] | None = None  # what the job that runs waited, or waits, for
         self._turn = asyncio.Lock()
         self._newest: dict[str, int] = {}
         self._number = 0
@@ -88,6 +89,7 @@ class Bench:
             if self._newest.get(asker) != number:
                 raise Superseded
             self._running = asker
+            self._job += 1
             found = await self._work(job, arguments, progress)
             if self._newest.get(asker) != number:
                 raise Superseded
@@ -99,11 +101,16 @@ class Bench:
                 del self._newest[asker]
 
     def stop(self, asker: str) -> None:
-        """Stop the asker's job, if it runs."""
-        process = self._process
-        if self._running != asker or process is None or not self._alive:
+        """Stop the asker's job, if it runs, or waits for torch, which goes on being loaded."""
+        if self._running != asker:
             return
         self._stopped_job = self._job
+        if self._loading and not self._loading.done():
+            self._loading.cancel()
+            return
+        process = self._process
+        if process is None or not self._alive:
+            return
         if not hasattr(signal, "SIGUSR1"):
             process.kill()
             return
@@ -119,12 +126,16 @@ class Bench:
     async def _work(
         self, job: str, arguments: tuple[Any, ...], progress: Callable[[int, int], None] | None
     ) -> tuple[Any, float]:
+        self._loading = asyncio.shield(self.warm_up())
         try:
-            await asyncio.shield(self.warm_up())
+            await self._loading
+        except asyncio.CancelledError:
+            if self._stopped_job == self._job:
+                raise Superseded from None
+            raise
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise WorkError("torch could not be loaded: run `regdemo dropout` in a terminal to see why") from error
         assert self._process
-        self._job += 1
         try:
             async with asyncio.timeout(self._seconds):
                 kind, *rest = await self._answer(self._process, (job, arguments), progress)

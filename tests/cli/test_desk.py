@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from importlib import import_module
 from random import Random
 
 import pytest
@@ -249,6 +250,22 @@ def test_ctrl_c_ends_the_command_and_the_quiz_goes_on(say, home, monkeypatch):
     out = say("right\n!\nq\n", "--ids", "Q1,Q3")
     assert "Stopped." in out
     assert "1 answer saved" in out
+
+
+def test_ctrl_c_within_an_import_comes_after_it_and_a_later_command_finds_the_module_whole(tmp_path, monkeypatch):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole/__init__.py").write_text("import whole.core, signal\nsignal.raise_signal(signal.SIGINT)\n")
+    (tmp_path / "whole/core.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = []
+
+    def run(name, arguments):
+        loaded.append(import_module("whole").core)
+        while len(loaded) == 1:
+            pass
+
+    monkeypatch.setattr("regdemo.cli.see._run", run)
+    assert (see("regdemo list"), see("regdemo list")) == ("Stopped.", "")
 
 
 # Filters

@@ -3,8 +3,12 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
+
+from regdemo.web import worker
 
 workroom = pytest.importorskip("regdemo.web.workroom", reason="the extra web is missing")
 SLOW = ("demo", "dropout", {"p": 0.1, "size": 1_000_000, "seed": 0})
@@ -53,6 +57,46 @@ def test_a_stop_that_overtakes_its_job_stops_it_and_one_for_the_job_before_does_
             run(scenario)
     else:
         assert run(scenario)[0].holds
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 here: a job that is stopped costs its process")
+def test_a_stop_within_an_import_comes_after_it_and_the_next_job_finds_the_module_whole(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole/__init__.py").write_text("import whole.core, signal\nsignal.raise_signal(signal.SIGUSR1)\n")
+    (tmp_path / "whole/core.py").write_text("name = 'core'\n")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from regdemo.web import worker\n"
+        "worker.JOBS['import'] = lambda progress: __import__('whole').core.name\n"
+        "worker.main()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+        worker.read(process.stdout)
+        said = []
+        for _ in range(2):
+            worker.write(process.stdin, ("import", ()))
+            said.append(worker.read(process.stdout)[:2])
+        process.stdin.close()
+    assert said == [("stopped",), ("done", "core")]
+
+
+def test_a_stop_while_torch_is_being_loaded_stops_the_job_and_not_the_loading():
+    async def scenario():
+        bench = workroom.Bench()
+        try:
+            job = asyncio.create_task(bench.run("a", *QUICK))
+            while bench._process is None:
+                await asyncio.sleep(0)
+            bench.stop("a")
+            with pytest.raises(workroom.Superseded):
+                await job
+            begun = bench._process
+            return (await bench.run("a", *QUICK))[0].holds and bench._process is begun
+        finally:
+            await bench.close()
+
+    assert asyncio.run(scenario())
 
 
 def test_a_job_of_another_asker_is_done_as_well(run):
