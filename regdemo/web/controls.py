@@ -72,7 +72,7 @@ def changed(demo: Demo, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _steps(one: Range) -> Iterator[float]:
-    """Equal steps, or of a range of equal ratios 1, 2, 3, 5 and 7 in each power of ten; always the default."""
+    """Equal steps, or 1, 2, 3, 5 and 7 in each power of ten for equal ratios; always both ends and the default."""
     if one.kind in ("text", "switch"):
         return
     kind = int if one.kind == "integer" else float
@@ -83,5 +83,5 @@ def _steps(one: Range) -> Iterator[float]:
         lowest = one.low if one.low > 0 else one.step
         powers = takewhile(lambda power: power <= one.high, (10.0**exponent for exponent in range(-9, 12)))
         inside = (kind(round(factor * power, 10)) for power in powers for factor in (1, 2, 3, 5, 7))
-        found = [kind(one.low), *(value for value in inside if lowest <= value <= one.high), kind(one.high)]
-    yield from sorted({*found, one.default})
+        found = [kind(one.low), *(value for value in inside if lowest <= value)]
+    yield from sorted({*(value for value in found if value <= one.high), kind(one.high), one.default})
