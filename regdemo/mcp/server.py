@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import anyio
 import anyio.to_thread
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, Tool
 from pydantic import Field
@@ -74,12 +74,19 @@ class Server(MCPServer[None]):
         return tools
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
-        """Call a tool. An argument that it does not have is refused: it would change nothing, and nobody would see."""
+        """Call a tool. An argument that it does not have is refused: it would change nothing, and nobody would see.
+
+        Of an error inside a tool, its name is told; the SDK, which tells nothing of it, logs all.
+        """
         known = {tool.name: tool.input_schema.get("properties", {}) for tool in await super().list_tools()}
         if name in known and (unknown := sorted(arguments.keys() - known[name])):
             has = ", ".join(known[name]) or "none"
             raise ToolError(f"{name} has no argument {clean(unknown[0])[:40]!r}: it has {has}")
-        return await super().call_tool(name, arguments, context)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError as error:
+            why = f"an error inside regdemo ({type(error.__cause__).__name__})"
+            raise UnexpectedToolError(f"{error}: {why}") from error.__cause__
 
 
 def demo_schema(demo: catalog.Demo) -> dict[str, Any]:
@@ -102,7 +109,7 @@ def _schema(one: Range) -> dict[str, Any]:
 
 
 def refusing(tool: Tool_) -> Tool_:
-    """A tool whose refusals reach the client in our words; of other errors, the name does."""
+    """A tool whose refusals reach the client in our words."""
 
     @wraps(tool)
     async def call(*arguments: Any, **options: Any) -> dict[str, Any]:

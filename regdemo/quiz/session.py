@@ -43,7 +43,7 @@ import base64
 import hashlib
 import json
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -208,9 +208,7 @@ class Session:
         self.now = now
         self._plan = plan
         self.id = uuid4().hex
-        self._number = 0
-        self._times: Counter[str] = Counter()
-        self._asked_cards: list[Card] = []  # in their order, to know what follows up what
+        self._asked: dict[str, Card] = {}  # what was asked, in its order, by the id of the review
         self._question: Question | None = None
         self._response = ""  # to a recall card that waits for its grade
         self._retaken: str | None = (
@@ -398,7 +396,7 @@ class Session:
             self._put_back_question()
             if reply.again and card in self._queue:
                 self._queue.remove(card)
-            self._put_back(card)
+            self._put_back(reply.question)
         elif not self.policy.feedback_at_end and (found := self._last_review()):
             review, card = found, self._bank[found.card]
             self._history.undo(review, schedule.microseconds(self.now()))
@@ -437,21 +435,18 @@ class Session:
         return self.deadline is not None and self.now() >= self.deadline
 
     def _ask(self, card: Card) -> None:
-        self._number += 1
-        self._times[card.id] += 1
+        draw = 1 + self._times(card)
         notes = []
         if card.id in self.states and self._has_changed(card):
             notes.append(Note.ANSWER_CHANGED)
-        if self._asked_cards and card.id in self._asked_cards[-1].follow_ups:
+        if self._asked and card.id in [*self._asked.values()][-1].follow_ups:
             notes.append(Note.FOLLOW_UP)
-        if self._times[card.id] > 1:
+        if draw > 1:
             notes.append(Note.COMES_AGAIN)
-        self._asked_cards.append(card)
-        draw = self._times[card.id]
         self._response = ""
         self._question = Question(
             asked=_draw(card, self._seed, draw),
-            number=self._number,
+            number=1 + len(self._asked),
             left=len(self._queue),
             notes=tuple(notes),
             session=self.id,
@@ -459,6 +454,10 @@ class Session:
             draw=draw,
             since=schedule.microseconds(self.now()),
         )
+        self._asked[self._question.review_id] = card
+
+    def _times(self, card: Card) -> int:
+        return sum(one.id == card.id for one in self._asked.values())
 
     def _has_changed(self, card: Card) -> bool:
         last = self._history.reviews(card.id)[-1:]
@@ -467,14 +466,12 @@ class Session:
     def _put_back_question(self) -> None:
         """Make the current question the next, as if it had not been asked."""
         if self._question:
-            self._put_back(self._question.card)
+            self._put_back(self._question)
             self._question = None
 
-    def _put_back(self, card: Card) -> None:
-        self._queue.appendleft(card)
-        self._times[card.id] -= 1
-        self._number -= 1
-        self._asked_cards.pop()
+    def _put_back(self, question: Question) -> None:
+        self._queue.appendleft(question.card)
+        self._asked.pop(question.review_id, None)  # one of an earlier session was not asked in this one
 
     def _move_to_front(self, card: Card) -> None:
         if card in self._queue:
@@ -593,7 +590,7 @@ class Session:
         before = self.states.get(card.id)
         if schedule.counts(review, self._plan):
             self.states[card.id] = schedule.after(before, review, self._plan)
-        again = rating is Rating.AGAIN and self.policy.repeats and self._times[card.id] < MOST_ASKED
+        again = rating is Rating.AGAIN and self.policy.repeats and self._times(card) < MOST_ASKED
         verdict = outcome.AnswerVerdict.UNGRADED if not graded else verdict
         found = self._describe(question, review, grade, made, verdict, again)
         reply = Reply(question, review, found, graded, before, again)
@@ -632,12 +629,12 @@ class Session:
         return self.states[card.id].due if card.id in self.states else None
 
     def _settle(self, question: Question, found: outcome.Outcome | None) -> None:
-        """Note what a question came to. It, or its card if it comes from an earlier session, is asked no more."""
+        """Note what a question came to. Its card, which waits if another one was asked since, is asked no more."""
         self._settled[question.review_id] = found
         self._retaken = None
         if self._question and question.card == self._question.card:
             self._question = None
-        elif question.session != self.id and question.card in self._queue:
+        elif question.card in self._queue:
             self._queue.remove(question.card)
 
     def _feedback(self, reply: Reply) -> outcome.Outcome | None:

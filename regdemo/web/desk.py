@@ -137,6 +137,10 @@ class WebDesk:
         self.quiz = now.session(cards, policy=session.CRAM if wanted.cram else session.QUIZ)
         self.drafts.clear()
 
+    def running(self) -> bool:
+        """Whether the quiz has a question to answer."""
+        return self.quiz is not None and self.quiz.question is not None
+
     def session(self) -> Session:
         """The quiz; of a server that was started again, one with the cards that are due."""
         if self.quiz is None:

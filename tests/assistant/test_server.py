@@ -11,7 +11,9 @@ import pytest
 anyio = pytest.importorskip("anyio", reason="needs the extra mcp: pip install 'regdemo[mcp]'")
 mcp = pytest.importorskip("mcp", reason="needs the extra mcp: pip install 'regdemo[mcp]'")
 from mcp.client.stdio import stdio_client  # noqa: E402
+from mcp.server.mcpserver import exceptions  # noqa: E402
 
+from regdemo.mcp import server  # noqa: E402
 from regdemo.quiz.history import read  # noqa: E402
 
 PATIENCE = 100  # seconds
@@ -126,6 +128,19 @@ def test_bad_input_is_refused_and_the_next_call_works(tmp_path):
     assert "level = 'junior': choose screen, onsite, deep dive, staff" in prompts[1]
     assert told["verdict"] in ("Right", "Wrong")
     assert len(read(tmp_path)) == 1
+
+
+def test_an_error_inside_a_tool_is_told_by_its_name():
+    class Desk:
+        def undo(self):
+            raise LookupError("a path that nobody should see")
+
+    async def call():
+        with pytest.raises(exceptions.UnexpectedToolError) as caught:
+            await server.build(Desk()).call_tool("undo", {})
+        return str(caught.value)
+
+    assert anyio.run(call) == "Error executing tool undo: an error inside regdemo (LookupError)"
 
 
 def test_demos_pitfalls_code_and_resources_come_over_the_wire(tmp_path):

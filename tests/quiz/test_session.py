@@ -478,6 +478,28 @@ def test_a_failed_card_that_came_again_is_undone_whole(sit):
     assert (session.question.card.id, session.question.number, session.question.left) == ("A", 1, 0)
 
 
+def test_an_answer_to_a_question_of_another_session_is_undone_like_any_other(sit, tmp_path):
+    token = sit(recall("Z")).question.token
+    session = sit(recall("A"), recall("B"), bank=[recall("Z")])
+    session.rate(GOOD)
+    session.rate(GOOD, token=token)
+    assert [session.undo().card for _ in "ZA"] == ["Z", "A"]
+    assert read(tmp_path) == []
+    assert session.question.number == 1
+    assert asked_in_turn(session) == ["A", "Z", "B"]
+
+
+def test_a_question_before_which_another_was_asked_is_answered_once_and_can_be_undone(sit):
+    session = sit(recall("A"), recall("B"), recall("C"))
+    token = session.question.token
+    session.follow_up("B")
+    assert session.question.card.id == "B"
+    session.rate(GOOD, token=token)
+    assert [session.undo().card, session.question.card.id, session.question.number] == ["A", "A", 1]
+    session.rate(GOOD)
+    assert asked_in_turn(session) == ["B", "C"]
+
+
 # Tokens
 
 

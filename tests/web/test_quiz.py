@@ -234,6 +234,12 @@ def test_a_skipped_card_is_answered_but_not_saved(learner, server):
     assert rows(server) == before
 
 
+def test_the_form_that_starts_a_quiz_is_there_before_the_first_card_of_another_was_shown(learner):
+    learner.start("T3").post("/quiz/answer", response="2")
+    learner.client.post("/quiz/start", data={**learner.hidden(), "ids": "T3"})
+    assert "Continue the session" in learner.get("/quiz/start").text
+
+
 def test_a_follow_up_is_asked_next_in_the_same_session(learner):
     learner.start("T1", "T5")
     learner.post("/quiz/answer", pick=letter_of(learner, "Nothing"))

@@ -64,7 +64,9 @@ class _QuizPages:
     async def begin(self, request: Request) -> Response:
         query = request.query_params
         cards = [card for card in self.site.bank.cards if card.askable]
-        counts = await self.site.in_practice(self.desk.today)
+        counts, running, notice = await self.site.in_practice(
+            lambda: (self.desk.today(), self.desk.running(), self.desk.say_once())
+        )
         return self.site.page(
             request,
             "quiz_start.html",
@@ -75,10 +77,10 @@ class _QuizPages:
             kinds=[name for name in kinds.kind_names() if name != "code"],
             tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
             counts=counts,
-            running=self.desk.quiz is not None and self.desk.quiz.question is not None,
+            running=running,
             flagged="flagged" in query,
             cram="cram" in query,
-            notice=await self.site.in_practice(self.desk.say_once),
+            notice=notice,
         )
 
     async def start(self, request: Request) -> Response:

@@ -30,7 +30,7 @@ def routes(site: Site) -> list[Route]:
             "week": pictures.week(practised, day),
             "streak": days.streak(practised, day),
             "answered": bool(practised),
-            "running": desk.quiz is not None and desk.quiz.question is not None,
+            "running": desk.running(),
             "notice": desk.say_once(),
         }
 
