@@ -32,8 +32,8 @@ def mock(
 
     At the end come a score card with the reason for each mistake, what to improve, and how sure you were against how
     right. When the time is up, the question on the screen may still be answered. Every answer is saved at once, and
-    counts as in a quiz. At a prompt s passes, u takes the last answer back, f flags the question, q ends the interview,
-    ? helps.
+    counts as in a quiz; one that you grade yourself, once it is graded. At a prompt s passes, u takes the last answer
+    back, f flags the question, q ends the interview, ? helps.
     """
     folder = learner.home_folder(home)
     loaded = learner.load_bank(bank, folder, asking=True)

@@ -68,7 +68,7 @@ class Scorecard:
             self._show_weak(page, reply)
         page.rule("Score card", f"{score.right} of {score.graded} right")
         if waiting:
-            page.quiet(f"{waiting} not graded: they count as failed until a quiz asks them.")
+            page.quiet(f"{waiting} not graded, so not counted: a quiz asks them again.")
         page.table(
             "By topic, the weakest first",
             ["  topic", "right", ""],

@@ -1,7 +1,7 @@
 """What an assistant may see and do: a quiz and a mock interview over the learner's own history, as plain values.
 
 The rules are those of `quiz.session`. One is added, so that the assistant need not keep it: a recall answer is on the
-disk, as Again, before the model answer is returned; its grade then replaces that row.
+disk before the model answer is returned; it counts once it is graded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from regdemo.quiz.schedule import Mode, Rating
 from regdemo.quiz.session import Policy, Reply, Session
 
 # A failed card does not come again within an interview; the schedule brings it back.
-ASSISTANT = Policy(Mode.QUIZ, repeats=False)
+ASSISTANT = Policy(Mode.QUIZ, grades_later=True, repeats=False)
 GRADER = "assistant"
 LONGEST_QUIZ = 20  # cards
 LONGEST_RESPONSE = 20_000  # characters of a response
@@ -97,28 +97,20 @@ class McpDesk:
         """Record a response and, outside a mock interview, return what it came to."""
         session = self._session_of(token)
         question = session.question_of(token)
-        certainty = None if sure is None else sure / 100
-        if question.self_graded and session is not self._mock:
-            if not response.strip():
-                raise ArgumentError("the response is empty: ask the learner to answer, or call skip")
-            known = _find(session, token)
-            found = (
-                known.outcome if known else session.rate(Rating.AGAIN, response=response, token=token, graded_by=GRADER)
-            )
-            assert found
-            if known is None:
-                session.replies[-1].graded = False
-            return {
-                "recorded": True,
-                "key_points": [point._asdict() | {"made": None} for point in found.key_points],
-                "model_answer": found.answer,
-                "next": "Compare with the key points, then call grade_recall with the letters of those that were made.",
-                **_where(found),
-            }
-        outcome = session.answer(response, sure=certainty, token=token)
-        if outcome is None:
+        if question.self_graded and session is not self._mock and not response.strip():
+            raise ArgumentError("the response is empty: ask the learner to answer, or call skip")
+        found = session.answer(response, sure=None if sure is None else sure / 100, token=token)
+        if found is None:
             return {"recorded": True, "say": "No feedback in a mock interview: ask the next question."}
-        return _outcome_as_plain(outcome)
+        if found.verdict is not AnswerVerdict.UNGRADED:
+            return _outcome_as_plain(found)
+        return {
+            "recorded": True,
+            "key_points": [point._asdict() for point in found.key_points],
+            "model_answer": found.answer,
+            "next": "Compare with the key points, then call grade_recall with the letters of those that were made.",
+            **_where(found),
+        }
 
     def grade_recall(self, token: str, made: Sequence[str]) -> dict[str, Any]:
         """Grade a recorded recall answer by the letters of the key points that were made. Once for each answer."""
@@ -296,11 +288,6 @@ class McpDesk:
     def _session_of(self, token: str) -> Session:
         """The session that asked a question; for one that was asked before the server began, the quiz."""
         if self._mock is not None:
-            question = self._mock.question_of(token)
-            if question.session != self._mock.id:
-                raise ArgumentError(
-                    f"{question.card.id} was not asked in this mock interview: go on with next_question, or finish_mock"
-                )
             return self._mock
         if self._quiz is None:
             self._quiz = self._new_quiz()

@@ -57,6 +57,7 @@ class Mode(StrEnum):
 
 
 LEARNER = "learner"  # who graded a review, if not a model
+NOBODY = "nobody"  # of an answer that waits for its grade
 LEARNED = 21.0  # days of stability from which a card counts as learned
 RETENTIONS = (0.7, 0.97)  # below, a card is nearly forgotten when it comes; above, it comes every few days
 

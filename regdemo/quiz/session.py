@@ -33,7 +33,7 @@ shows `session.question`, enters what the learner did, and shows the `Outcome` t
   `UnreadableAnswer`, and the question stays.
 - `hint()`, `skip()`, `flag()`, `undo()`, `follow_up(id)` and `regrade(reply, ...)` do what they say.
 - The `Policy` decides the rest. Under MOCK feedback comes at the end: `answer` saves, returns None, and `replies` hold
-  the outcomes; recall answers count as failed until `regrade` grades them.
+  the outcomes; recall answers are kept, and count once `regrade` has graded them.
 - `Question.as_plain()` and `outcome.as_plain(...)` are JSON.
 """
 
@@ -56,7 +56,7 @@ from regdemo.quiz import kinds, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.kinds.base import Grade
-from regdemo.quiz.schedule import LEARNER, PLAN, CardState, Mode, Plan, Rating
+from regdemo.quiz.schedule import LEARNER, NOBODY, PLAN, CardState, Mode, Plan, Rating
 
 MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
 
@@ -69,18 +69,19 @@ class StaleQuestion(ArgumentError):
 class Policy:
     """What a session is for.
 
-    mode: what its reviews say the learner did.  feedback_at_end: no feedback until the end.  repeats: a failed card
-    comes again.
+    mode: what its reviews say the learner did.  feedback_at_end: no feedback until the end.  grades_later: `answer`
+    keeps a recall answer, which counts once `regrade` has graded it.  repeats: a failed card comes again.
     """
 
     mode: Mode
     feedback_at_end: bool = False
+    grades_later: bool = False
     repeats: bool = True
 
 
 QUIZ = Policy(Mode.QUIZ)
 CRAM = Policy(Mode.CRAM)
-MOCK = Policy(Mode.MOCK, feedback_at_end=True, repeats=False)
+MOCK = Policy(Mode.MOCK, feedback_at_end=True, grades_later=True, repeats=False)
 
 
 class Note(Enum):
@@ -159,7 +160,7 @@ class Question:
 
 @dataclass
 class Reply:
-    """A question with its answer. graded: False while a recall answer of an interview waits for its grade."""
+    """A question with its answer. graded: False while a recall answer waits for its grade, and does not count."""
 
     question: Question
     review: Review
@@ -285,7 +286,7 @@ class Session:
             grade = kinds.grade(asked, response)
             rating = min(Rating.GOOD if grade.correct else Rating.AGAIN, question.best)
             return self._feedback(self._save(question, rating, grade.share, response, sure, grade))
-        if self.policy.feedback_at_end:
+        if self.policy.grades_later:
             return self._feedback(self._save(question, Rating.AGAIN, 0.0, response, sure, graded=not response.strip()))
         self._response = response
         return outcome.outcome_of(
@@ -361,7 +362,8 @@ class Session:
             share = reply.review.share
         better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
-        self._history.undo(reply.review, schedule.microseconds(self.now()))
+        if reply.graded:
+            self._history.undo(reply.review, schedule.microseconds(self.now()))
         reply.review, reply.graded = better, True
         if schedule.counts(better, self._plan):
             self.states[better.card] = schedule.after(reply.before, better, self._plan)
@@ -384,7 +386,8 @@ class Session:
         """
         if self.replies:
             reply = self.replies[-1]
-            self._history.undo(reply.review, schedule.microseconds(self.now()))
+            if reply.graded:
+                self._history.undo(reply.review, schedule.microseconds(self.now()))
             self.replies.pop()
             card, review = reply.question.card, reply.review
             if reply.before:
@@ -517,12 +520,13 @@ class Session:
         return None
 
     def _find_kept(self, question: Question) -> Review | None:
-        """The review of a question that another session saved. Raises StaleQuestion for one that was taken back."""
+        """The review of a question that another session saved. Raises StaleQuestion for one that does not count."""
         if question.session == self.id:
             return None
         found = self._history.find(question.review_id)
         if found and not found[1]:
-            raise StaleQuestion(f"the answer to {question.card.id} was taken back: ask for the next question")
+            what = "recorded already" if found[0].graded_by == NOBODY else "taken back"
+            raise StaleQuestion(f"the answer to {question.card.id} was {what}: ask for the next question")
         return found[0] if found else None
 
     def _read(self, token: str) -> Question:
@@ -539,6 +543,8 @@ class Session:
                 f"{id[:40]!r} has changed in its deck or has gone from it since: ask for the next question"
             )
         asked = _draw(card, numbers[0], numbers[1])
+        if self.policy.feedback_at_end and session != self.id:
+            raise StaleQuestion(f"{id} was not asked in this mock interview: go on with its next question")
         given = asked.hints[: numbers[3]]
         return Question(asked, 0, len(self._queue), (), given, review, session, *numbers[:3])
 
@@ -580,15 +586,17 @@ class Session:
             session=self.id,
             mode=self.policy.mode,
             sure=sure,
-            graded_by=graded_by,
+            graded_by=graded_by if graded else NOBODY,
             id=question.review_id,
         )
         with self._history.transaction():  # so that of two processes that hold the token one saves it
             if known := self._find_kept(question):
                 return self._known(question, known)
             self._history.add(review)
+            if not graded:
+                self._history.undo(review, now)  # it counts once it is graded, by a row of its own
         before = self.states.get(card.id)
-        if schedule.counts(review, self._plan):
+        if graded and schedule.counts(review, self._plan):
             self.states[card.id] = schedule.after(before, review, self._plan)
         again = rating is Rating.AGAIN and self.policy.repeats and self._times(card) < MOST_ASKED
         verdict = outcome.AnswerVerdict.UNGRADED if not graded else verdict
@@ -620,7 +628,7 @@ class Session:
             grade,
             key_points=outcome.key_points(question.asked, made),
             follow_ups=self._follow_ups(question.card),
-            rating=rating,
+            rating=None if verdict is outcome.AnswerVerdict.UNGRADED else rating,
             due=self._due(question.card),
             again=again,
         )

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 100  # outcomes that can be looked at again
 WEAK_TOPICS = 3  # topics that are named
+INTERVIEW_OVER = (
+    "This interview is over, as it is when the server is started again: what you sent was not taken. The answers that "
+    "were graded are kept and count; those that waited for their grade do not count."
+)
 
 
 @dataclass(frozen=True)
@@ -228,25 +232,31 @@ class WebDesk:
         cards = selection.narrow(self.site.bank, topics=topics, tags=tags, groups=catalog.stems_by_place())
         self.mock = self.practice().mock(cards, minutes=minutes, limit=limit)
 
+    def interview(self) -> Session | None:
+        """The interview that a form is about. None if there is none, which is said: it ends with its server."""
+        if not self.mock:
+            self.notice = INTERVIEW_OVER
+        return self.mock
+
     def answer_mock(self, token: str, response: str, sure: float | None) -> None:
-        """Take an answer of the interview. An interview that a server took with it cannot go on."""
-        if self.mock:
-            self.mock.answer(response, sure=sure, token=token)
+        """Take an answer of the interview."""
+        if mock := self.interview():
+            mock.answer(response, sure=sure, token=token)
 
     def skip_mock(self, token: str) -> None:
         """Go on to the next question."""
-        if self.mock:
-            self.mock.skip(token=token)
+        if mock := self.interview():
+            mock.skip(token=token)
 
     def undo_mock(self) -> None:
         """Take the last answer of the interview back."""
-        if self.mock:
-            self.mock.undo()
+        if mock := self.interview():
+            mock.undo()
 
     def end_mock(self) -> None:
         """Ask no more."""
-        if self.mock:
-            self.mock.deadline = self.site.now()
+        if mock := self.interview():
+            mock.deadline = self.site.now()
 
     def leave_mock(self) -> None:
         """Make room for another interview, once this one has nothing to ask and nothing to grade."""
@@ -255,10 +265,11 @@ class WebDesk:
 
     def grade_mock(self, review: str, rating: int | None, made: Sequence[int]) -> None:
         """Grade one of the answers that wait; one that was graded before stays as it is."""
+        mock = self.interview()
         for reply in self.ungraded():
-            if self.mock and reply.review.id == review:
+            if mock and reply.review.id == review:
                 points = reply.question.asked.key_points
-                self.mock.regrade(reply, rating, made=made if points and (made or rating is None) else None)
+                mock.regrade(reply, rating, made=made if points and (made or rating is None) else None)
 
     def ungraded(self) -> list[Reply]:
         """The answers of the interview that wait for their learner's grade."""

@@ -89,8 +89,9 @@ def test_a_recall_answer_is_on_the_disk_before_the_model_answer_is_told(make, ho
     desk = make()
     token = ask(desk, "recall")["token"]
     told = desk.submit_answer(token, "The mean stays.")
-    (review,) = read(home)
-    assert (review.response, review.rating, review.graded_by) == ("The mean stays.", 1, GRADER)
+    (review,), _ = read_rows(home)
+    assert (review.response, review.graded_by) == ("The mean stays.", "nobody")
+    assert read(home) == []
     assert "SECRET" in told["model_answer"]
     assert [point["made"] for point in told["key_points"]] == [None, None]
 
@@ -103,6 +104,24 @@ def test_the_grade_replaces_the_row_and_both_are_kept(make, home):
     (review,) = read(home)
     assert (review.rating, review.share, review.graded_by) == (3, 1.0, GRADER)
     assert (told["grade"], len(read_rows(home)[0])) == ("good", 2)
+
+
+def test_a_recorded_answer_sent_again_is_told_again_and_once_it_is_graded_with_its_grade(make, home):
+    desk = make()
+    token = ask(desk, "recall")["token"]
+    told = desk.submit_answer(token, "The mean stays.")
+    assert desk.submit_answer(token, "Other words.") == told
+    desk.grade_recall(token, ["a", "b"])
+    assert desk.submit_answer(token, "Other words.")["grade"] == "good"
+    assert [review.response for review in read(home)] == ["The mean stays."]
+
+
+def test_an_answer_that_an_earlier_server_recorded_is_not_recorded_again(make):
+    earlier = make()
+    token = ask(earlier, "recall")["token"]
+    earlier.submit_answer(token, "The mean stays.")
+    with pytest.raises(StaleQuestion, match="recorded already: ask for the next question"):
+        make().submit_answer(token, "The mean stays.")
 
 
 def test_a_card_is_graded_once(make):

@@ -14,7 +14,7 @@ from mcp.client.stdio import stdio_client  # noqa: E402
 from mcp.server.mcpserver import exceptions  # noqa: E402
 
 from regdemo.mcp import server  # noqa: E402
-from regdemo.quiz.history import read  # noqa: E402
+from regdemo.quiz.history import read, read_rows  # noqa: E402
 
 PATIENCE = 100  # seconds
 
@@ -182,7 +182,7 @@ def test_an_answer_outlives_a_server_that_is_killed_after_it(tmp_path):
         talk(tmp_path, conversation)
     except* Exception:  # the client notices that the server has gone
         pass
-    assert [review.response for review in read(tmp_path)] == ["The mean is kept."]
+    assert [review.response for review in read_rows(tmp_path)[0]] == ["The mean is kept."]
 
 
 def test_a_terminal_and_two_clients_share_one_history(tmp_path):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from regdemo.cli import app
-from regdemo.quiz.history import History, read
+from regdemo.quiz.history import History, read, read_rows
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -88,10 +88,11 @@ def test_every_answer_is_kept_with_its_certainty_as_of_an_interview(say, home):
     ]
 
 
-def test_a_spoken_answer_that_is_never_graded_is_kept_as_not_known(say, home):
+def test_a_spoken_answer_that_is_never_graded_is_kept_and_does_not_count(say, home):
     out = say("right\n90\nmy words\n60\n")
-    assert [(r.card, r.rating, r.response) for r in read(home)] == [("Q1", 3, "right"), ("Q2", 1, "my words")]
-    assert "1 not graded" in out
+    assert [(r.card, r.rating, r.response) for r in read(home)] == [("Q1", 3, "right")]
+    assert [r.response for r in read_rows(home)[0]] == ["right", "my words"]
+    assert "1 not graded, so not counted" in out
     assert "── Score card ─" in out
     assert " 1 of 1 right ──" in out
 

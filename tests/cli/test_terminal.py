@@ -20,7 +20,7 @@ import pytest
 from helpers import take_terminal
 from regdemo.cli import keyboard
 from regdemo.cli.keyboard import _Line, _position
-from regdemo.quiz.history import read
+from regdemo.quiz.history import read, read_rows
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -300,7 +300,7 @@ def test_a_paste_into_a_mock_fills_one_question(start, home):
     mock = start("", "--kind", "recall", command="mock")
     mock.talk("your answer > ", "\x1b[200~one\n\n50\ntwo\x1b[201~\n", "how sure, 0 to 100% > ", "50\n", "grade > ", "q")
     assert mock.ends() == 0
-    assert [(review.response, review.sure) for review in read(home)] == [("one\n\n50\ntwo", 0.5)]
+    assert [(review.response, review.sure) for review in read_rows(home)[0]] == [("one\n\n50\ntwo", 0.5)]
 
 
 def test_what_was_typed_before_a_prompt_was_shown_answers_nothing(start, home):

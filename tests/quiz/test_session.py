@@ -9,7 +9,7 @@ import pytest
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
-from regdemo.quiz.history import History, read
+from regdemo.quiz.history import History, read, read_rows
 from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, Pick, as_plain
 from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, Plan, replay
@@ -630,17 +630,41 @@ def test_what_is_skipped_in_an_interview_counts_as_failed(sit, tmp_path):
     assert session.replies[0].outcome.verdict is AnswerVerdict.SKIPPED
 
 
-def test_an_answer_graded_later_takes_the_place_of_the_first_grade(sit, tmp_path):
+def test_an_answer_that_waits_for_its_grade_is_kept_and_does_not_count_until_it_has_one(sit, tmp_path):
     session = sit(recall("A", key_points=("x", "y")), recall("B"), policy=MOCK)
     session.answer("my words", sure=0.5)
     session.answer("more")
-    reply = session.replies[0]
-    assert (reply.graded, reply.outcome.verdict, reply.review.rating) == (False, AnswerVerdict.UNGRADED, AGAIN)
+    assert [(row.response, row.graded_by) for row in read_rows(tmp_path)[0]] == [
+        ("my words", "nobody"),
+        ("more", "nobody"),
+    ]
+    assert (read(tmp_path), session.states) == ([], {})
+    reply, waiting = session.replies
+    assert (reply.graded, reply.outcome.verdict, reply.outcome.rating) == (False, AnswerVerdict.UNGRADED, None)
     session.regrade(reply, made={0})
     assert (reply.graded, reply.outcome.verdict, reply.outcome.missed_points) == (True, AnswerVerdict.RIGHT, ("y",))
     assert (reply.review.rating, reply.review.response, reply.review.sure) == (HARD, "my words", 0.5)
-    assert read(tmp_path) == saved(session)
+    assert (read(tmp_path), reply.review.graded_by) == ([reply.review], "learner")
     assert session.states == replay(read(tmp_path))
+    assert session.undo() == waiting.review
+    assert len(read_rows(tmp_path)[1]) == 2  # that either waited
+
+
+def test_a_token_of_an_answer_that_waited_for_its_grade_when_its_session_ended_is_stale(sit):
+    before = sit(recall("A"), policy=replace(QUIZ, grades_later=True))
+    token = before.question.token
+    before.answer("my words")
+    with pytest.raises(StaleQuestion, match="the answer to A was recorded already: ask for the next question"):
+        sit(recall("A")).answer("other words", token=token)
+
+
+def test_an_interview_takes_no_answer_to_a_question_of_another_session(sit, tmp_path):
+    token = sit(recall("A")).question.token
+    interview = sit(recall("A"), policy=MOCK)
+    for act in (interview.answer, lambda said, token: interview.skip(token), lambda said, token: interview.hint(token)):
+        with pytest.raises(StaleQuestion, match="A was not asked in this mock interview"):
+            act("my words", token=token)
+    assert read_rows(tmp_path)[0] == []
 
 
 def test_what_was_graded_wrong_cannot_be_graded_up(sit, tmp_path):

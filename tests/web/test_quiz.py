@@ -319,6 +319,25 @@ def test_an_interview_tells_nothing_before_its_end(learner, server):
     assert "Brier" in learner.text
 
 
+def test_an_interview_that_ended_with_its_server_is_said_to_be_over_and_what_nobody_graded_does_not_count(tmp_path):
+    (tmp_path / "cards.md").write_text("## R1: Why?\n\n### Answer\nSo.\n\n## R2: Why not?\n\n### Answer\nSo.\n")
+    server = Server(tmp_path, "--bank", str(tmp_path / "cards.md"))
+    with server.client() as client:
+        learner = Learner(client)
+        learner.get("/mock").post("/mock/start", minutes="20").post("/mock/answer", response="my words", sure="60")
+        assert "Question 2" in learner.text
+        sent = {**learner.hidden(), "response": "more", "sure": "50", "review": "x", "rating": "1"}
+        server.kill()
+        server.start()
+        for form in ("answer", "skip", "undo", "end", "grade"):
+            learner.page = client.post(f"/mock/{form}", data=sent, follow_redirects=True)
+            assert "This interview is over" in learner.text
+            assert "This interview is over" not in learner.get("/mock").text
+    server.stop()
+    assert history.read(tmp_path) == []
+    assert [row.response for row in history.read_rows(tmp_path)[0]] == ["my words"]
+
+
 def test_a_certainty_out_of_range_keeps_the_question_and_the_answer(learner):
     learner.get("/mock?new=1").post("/mock/start", minutes="20", topic="", limit="1")
     learner.post("/mock/answer", response="my answer", sure="170")

@@ -32,6 +32,7 @@ class _MockPages:
             "question": question,
             "ungraded": self.desk.ungraded(),
             "left": int(left.total_seconds()) if left else 0,
+            "notice": self.desk.say_once(),
         }
 
     async def look(self, request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
