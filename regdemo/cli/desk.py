@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from regdemo import interviewer as interviewers
 from regdemo.cli import see
@@ -39,7 +39,7 @@ class Skip(Exception):
 
 
 class Undone(Exception):
-    """The last answer was taken back: its question comes next."""
+    """The last answer was taken back, or one that was not saved yet: its question comes next."""
 
 
 class RecallGrade(NamedTuple):
@@ -190,7 +190,11 @@ class TerminalDesk:
         page.text(shown.answer, "The answer")
         page.text(shown.response, "You said")
         due = {choice.rating: choice.due for choice in shown.grades}
-        grade = self._grade(question, shown.response, list(due), due)
+        try:
+            grade = self._grade(question, shown.response, list(due), due)
+        except Undone:
+            said = f" You said: {shown.response}" if shown.response else ""
+            self._ask_again(f"Nothing is taken back: your answer was not saved yet, and can be changed.{said}")
         found = session.rate(grade.rating, made=grade.made, graded_by=grade.by)
         assert found
         return found
@@ -345,8 +349,12 @@ class TerminalDesk:
                 raise EOFError
             elif text == "s":
                 raise Skip
-            elif text == "u":
+            elif text == "u" and hints:
                 self._undo()
+            elif text == "u" and self._mock:
+                self._page.quiet("The interview is over: its answers are graded, and not taken back.")
+            elif text == "u":
+                raise Undone
             elif text == "f":
                 self._flag(question)
             elif text == "?":
@@ -426,13 +434,17 @@ class TerminalDesk:
             return
         graded = f", which was saved as {Rating(review.rating).title}."
         said = f": {review.response or '(passed)'}" if self._mock else graded
-        self._news = f"Took back your answer{earlier} to {review.card}{said}"
-        if self.transcript[-1]["rating"] is None:
-            self.transcript.pop()  # it is asked again
         for entry in reversed(self.transcript):
             if entry["id"] == review.card and entry["rating"] and not entry["undone"]:
                 entry["undone"] = True
                 break
+        self._ask_again(f"Took back your answer{earlier} to {review.card}{said}")
+
+    def _ask_again(self, news: str) -> NoReturn:
+        """Leave the question that waits, and say why on the next screen."""
+        self._news = news
+        if self.transcript[-1]["rating"] is None:
+            self.transcript.pop()  # it is asked again
         raise Undone
 
     def _flag(self, question: Question) -> None:

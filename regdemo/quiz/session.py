@@ -237,6 +237,13 @@ class Session:
         """Until the deadline, if there is one; never less than nothing."""
         return max(timedelta(), self.deadline - self.now()) if self.deadline else None
 
+    @property
+    def last(self) -> Review | None:
+        """The answer that `undo` takes back."""
+        if self.replies:
+            return self.replies[-1].review
+        return None if self.policy.feedback_at_end else self._last_review()
+
     def grades(self, token: str | None = None) -> tuple[outcome.GradeChoice, ...]:
         """The ratings that the question can still get, each with when the card would be due."""
         return self._grades(self.question_of(token))
@@ -400,7 +407,7 @@ class Session:
             if reply.again and card in self._queue:
                 self._queue.remove(card)
             self._put_back(reply.question)
-        elif not self.policy.feedback_at_end and (found := self._last_review()):
+        elif found := self.last:
             review, card = found, self._bank[found.card]
             self._history.undo(review, schedule.microseconds(self.now()))
             self._undone.add(review.id)

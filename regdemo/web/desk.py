@@ -180,11 +180,14 @@ class WebDesk:
             self.drafts[quiz.question.review_id] = response
 
     def undo(self, shown: str = "") -> None:
-        """Take the last answer back. shown: the id of the answer on the page; nothing is, if another came after it."""
+        """Take the last answer back. shown: the id of the answer on the page, if the last one must be that one."""
         quiz = self.session()
-        last = quiz.replies[-1].question if quiz.replies else None
-        if shown and last and last.review_id != shown:
-            self.notice = f"Nothing is taken back: the last answer is the one to {last.card.id}."
+        last = quiz.last
+        if shown and not self.history.find(shown):
+            self.notice = "Nothing is taken back: your answer was not saved yet, and can be changed."
+            return
+        if shown and last and last.id != shown:
+            self.notice = f"Nothing is taken back: the last answer is the one to {last.card}."
             return
         review = quiz.undo()
         if review:

@@ -160,6 +160,19 @@ def test_u_takes_the_last_answer_back_and_asks_again(say, home):
     assert "1 answer saved, 1 right." in out
 
 
+def test_u_at_the_grades_goes_back_to_the_question_and_takes_nothing_back(say, home):
+    out = say("right\nhalf an answer\nu\nall of it\n3\nu\nq\n", "--ids", "Q1,Q3,Q2")
+    again = out.split("── 2 of 3 · Q3", 2)[2]
+    assert "your answer was not saved yet, and can be changed. You said: half an answer" in " ".join(again.split())
+    assert "Took back your answer to Q3" in again
+    assert [review.card for review in read(home)] == ["Q1"]
+    told = json.loads(say("right\nhalf an answer\nu\nall of it\n3\n", "--ids", "Q1,Q3", "--json"))
+    assert [(one["id"], one["response"], one["undone"]) for one in told] == [
+        ("Q1", "right", False),
+        ("Q3", "all of it", False),
+    ]
+
+
 def test_u_works_after_the_last_card_too(say, home):
     say("wrong\nright\nu\nright\n", "--ids", "Q1")
     assert [review.rating for review in read(home)] == [1, 3]

@@ -116,6 +116,12 @@ def test_the_last_answer_can_be_taken_back_and_given_anew(say, home):
     assert "nothing to undo" in say("u\n")
 
 
+def test_no_answer_is_taken_back_at_the_grades(say, home):
+    out = say("right\n90\nmy words\n60\nu\na\n\n")
+    assert "its answers are graded, and not taken back" in out
+    assert [(r.card, r.rating) for r in read(home)] == [("Q1", 3), ("Q2", 2)]
+
+
 def test_an_answer_can_be_changed_before_its_certainty(say, home):
     say("wrong\nu\nright\n60\n")
     assert [(r.response, r.sure) for r in read(home)] == [("right", 0.6)]

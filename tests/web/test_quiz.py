@@ -227,6 +227,33 @@ def test_undo_beside_an_older_answer_takes_nothing_back_and_names_the_last(clien
     assert rows(server) == before
 
 
+def test_undo_at_the_grades_goes_back_to_the_question_with_the_text_and_takes_nothing_back(learner, server):
+    learner.start("T3", "T6").post("/quiz/answer", response="2").get("/quiz")
+    before = rows(server)
+    learner.post("/quiz/answer", response="half an answer")
+    assert "an ensemble with shared weights" in learner.text
+    learner.post("/quiz/undo")
+    assert "Nothing is taken back: your answer was not saved yet" in learner.text
+    assert "Why does dropout regularize?" in learner.text
+    assert "half an answer" in learner.text
+    assert rows(server) == before
+
+
+def test_undo_at_an_answer_from_before_a_restart_takes_back_that_one_or_nothing(tmp_path, deck):
+    before, after = (Site(home=tmp_path, bank=deck).desk for _ in range(2))
+    before.start(Wanted(ids=("T3", "T5", "T6")))
+    answers = {}
+    for response in ("2", "2", "half an answer"):
+        question = before.quiz.question
+        answers[question.card.id] = before.answer(question.token, response)
+    for id, said in (("T6", "not saved yet"), ("T3", "the last answer is the one to T5"), ("T5", "Took back")):
+        after.undo(answers[id])
+        assert said in after.say_once()
+    before.close()
+    after.close()
+    assert [review.card for review in history.read(tmp_path)] == ["T3"]
+
+
 def test_a_skipped_card_is_answered_but_not_saved(learner, server):
     before = rows(server)
     learner.start("T3").post("/quiz/skip")
