@@ -31,7 +31,7 @@ shows `session.question`, enters what the learner did, and shows the `Outcome` t
   nothing: it returns the answer, the key points and the grades with their due dates; then `rate(rating)` or
   `rate(made={0, 2})` (the places of the key points that were made) saves it. An answer that cannot be read raises
   `UnreadableAnswer`, and the question stays.
-- `hint()`, `skip()`, `flag()`, `undo()`, `follow_up(id)` and `regrade(reply, ...)` do what they say.
+- `hint()`, `skip()`, `flag()`, `undo()`, `follow_up(id)`, `regrade(reply, ...)` and `end()` do what they say.
 - The `Policy` decides the rest. Under MOCK feedback comes at the end: `answer` saves, returns None, and `replies` hold
   the outcomes; recall answers are kept, and count once `regrade` has graded them.
 - `Question.as_plain()` and `outcome.as_plain(...)` are JSON.
@@ -266,6 +266,10 @@ class Session:
         current = self._question
         return current if current and current.review_id == read.review_id else read
 
+    def is_settled(self, token: str) -> bool:
+        """Whether the question of a token was answered or skipped before: an answer to it now changes nothing."""
+        return self._find_settled(token) is not None
+
     # What was entered
 
     def hint(self, token: str | None = None) -> str | None:
@@ -419,6 +423,11 @@ class Session:
             return None
         self._retaken = card.id
         return review
+
+    def end(self) -> None:
+        """Ask no more, the current question included."""
+        self._put_back_question()
+        self._queue.clear()
 
     def flag(self, card: Card | None = None) -> bool:
         """Flag a card, by default the current one, or take its flag off; whether it has one now."""

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from regdemo import catalog
 from regdemo.quiz import goal as goals
 from regdemo.quiz import history, progress, selection, session
 from regdemo.quiz import practice as practices
+from regdemo.quiz.outcome import AnswerVerdict
 
 if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
@@ -157,20 +158,20 @@ class WebDesk:
         quiz = self.session()
         question = quiz.question_of(token)
         self.drafts[question.review_id] = response
-        return self._keep(question, quiz.answer(response, token=token))
+        return self._keep(question, self._enter(quiz, quiz.answer, token, response))
 
     def rate(self, token: str, rating: int | None, made: Sequence[int], response: str) -> str:
         """Take the learner's own grade; return the id of its outcome."""
         quiz = self.session()
         question = quiz.question_of(token)
         points = made if question.asked.key_points else None
-        return self._keep(question, quiz.rate(rating, made=points, response=response, token=token))
+        return self._keep(question, self._enter(quiz, quiz.rate, token, rating, made=points, response=response))
 
     def skip(self, token: str) -> str:
         """Go on without an answer; return the id of the outcome, which has the right answer."""
         quiz = self.session()
         question = quiz.question_of(token)
-        return self._keep(question, quiz.skip(token=token))
+        return self._keep(question, self._enter(quiz, quiz.skip, token))
 
     def hint(self, token: str, response: str) -> None:
         """Show one more hint, and keep what was typed."""
@@ -218,6 +219,19 @@ class WebDesk:
         notice, self.notice = self.notice, ""
         return notice
 
+    def _enter(
+        self, session: Session, act: Callable[..., Outcome | None], token: str, *entered: Any, **named: Any
+    ) -> Outcome | None:
+        """Do something with the question of a token; what it comes to. Where it changes nothing, that is said."""
+        late = session.is_settled(token)
+        found = act(*entered, token=token, **named)
+        if late:
+            did = "skipped" if found and found.verdict is AnswerVerdict.SKIPPED else "answered"
+            saved = f", and saved as {found.rating.title}" if found and found.rating else ""
+            id = session.question_of(token).card.id
+            self.notice = f"{id} was {did} already, perhaps in another tab{saved}: what you sent now is not kept."
+        return found
+
     def _keep(self, question: Question, found: Outcome | None) -> str:
         assert found  # a quiz tells at once
         self.answered[question.review_id] = AnsweredQuestion(question, found)
@@ -231,7 +245,11 @@ class WebDesk:
     # The interview
 
     def start_mock(self, minutes: float, limit: int | None, topics: Sequence[str], tags: Sequence[str]) -> None:
-        """Begin an interview."""
+        """Begin an interview, unless one is under way, which is said."""
+        self.leave_mock()
+        if self.mock:
+            self.notice = "An interview is under way, perhaps in another tab: end it before you begin another one."
+            return
         cards = selection.narrow(self.site.bank, topics=topics, tags=tags, groups=catalog.stems_by_place())
         self.mock = self.practice().mock(cards, minutes=minutes, limit=limit)
 
@@ -244,12 +262,12 @@ class WebDesk:
     def answer_mock(self, token: str, response: str, sure: float | None) -> None:
         """Take an answer of the interview."""
         if mock := self.interview():
-            mock.answer(response, sure=sure, token=token)
+            self._enter(mock, mock.answer, token, response, sure=sure)
 
     def skip_mock(self, token: str) -> None:
         """Go on to the next question."""
         if mock := self.interview():
-            mock.skip(token=token)
+            self._enter(mock, mock.skip, token)
 
     def undo_mock(self) -> None:
         """Take the last answer of the interview back."""
@@ -259,7 +277,7 @@ class WebDesk:
     def end_mock(self) -> None:
         """Ask no more."""
         if mock := self.interview():
-            mock.deadline = self.site.now()
+            mock.end()
 
     def leave_mock(self) -> None:
         """Make room for another interview, once this one has nothing to ask and nothing to grade."""
@@ -267,12 +285,14 @@ class WebDesk:
             self.mock = None
 
     def grade_mock(self, review: str, rating: int | None, made: Sequence[int]) -> None:
-        """Grade one of the answers that wait; one that was graded before stays as it is."""
+        """Grade one of the answers that wait. One that was graded before stays as it is, which is said."""
         mock = self.interview()
-        for reply in self.ungraded():
-            if mock and reply.review.id == review:
-                points = reply.question.asked.key_points
-                mock.regrade(reply, rating, made=made if points and (made or rating is None) else None)
+        reply = next((reply for reply in self.ungraded() if reply.review.id == review), None)
+        if mock and reply:
+            points = reply.question.asked.key_points
+            mock.regrade(reply, rating, made=made if points and (made or rating is None) else None)
+        elif mock:
+            self.notice = "That answer was graded already, perhaps in another tab: what you sent now is not kept."
 
     def ungraded(self) -> list[Reply]:
         """The answers of the interview that wait for their learner's grade."""

@@ -696,6 +696,16 @@ def test_no_question_comes_after_the_deadline_but_one_that_was_taken_back(sit):
     assert session.question is None
 
 
+def test_no_question_is_left_after_the_end_and_an_answer_can_still_be_taken_back(sit):
+    session = sit(*map(recall, "ABC"), policy=MOCK)
+    session.skip()
+    assert session.question.card.id == "B"
+    session.end()
+    assert session.question is None
+    session.undo()
+    assert asked_in_turn(session) == ["A"]
+
+
 def test_a_flag_is_kept_until_it_is_taken_off(sit):
     session = sit(recall("A"))
     assert [session.flag(), session.flag(), session.flag()] == [True, False, True]

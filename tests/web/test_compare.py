@@ -32,6 +32,7 @@ def wait(client):
 def test_a_training_shows_its_progress_and_its_result_is_kept(client):
     page = start(client, arms="dropout", task="digits", seeds="8", epochs="1", values="p 0.1 0.3")
     assert "<progress" in page.text
+    assert "a training is under way, perhaps in another tab" in start(client, arms="dropout").text
     page = wait(client)
     assert "Look at the result" in page.text
     name = page.text.partition('href="/compare/2')[2].partition('"')[0]

@@ -175,7 +175,52 @@ def test_a_second_tab_shows_what_the_first_one_saved(client, server):
     second.post("/quiz/answer", response="0.5")
     assert rows(server) == before + 1
     assert "✓ Right" in second.text
-    assert "What is printed?" in second.get("/quiz").text
+    assert "T3 was answered already, perhaps in another tab, and saved as Good: what you sent now is not" in second.text
+    assert "answered already" not in second.get("/quiz").text
+    assert "What is printed?" in second.text
+
+
+def test_a_second_tab_that_grades_a_card_again_is_told_what_was_kept(client, server):
+    first, second = Learner(client), Learner(client)
+    first.start("T6", "T5").post("/quiz/answer", response="my words")
+    second.get("/quiz").post("/quiz/answer", response="other words")
+    first.post("/quiz/rate", response="my words", rating="3")
+    assert "answered already" not in first.text
+    second.post("/quiz/rate", response="other words", rating="1")
+    assert "T6 was answered already, perhaps in another tab, and saved as Good" in second.text
+    assert "You said my words" in second.text
+
+
+def test_a_second_tab_in_which_a_skipped_card_is_answered_is_told_that_it_was_skipped(client):
+    first, second = Learner(client), Learner(client)
+    first.start("T3", "T5")
+    second.get("/quiz")
+    first.post("/quiz/skip")
+    second.post("/quiz/answer", response="2")
+    assert "T3 was skipped already, perhaps in another tab: what you sent now is not kept." in second.text
+
+
+@pytest.mark.parametrize("late", ["answer", "skip", "grade"])
+def test_a_second_tab_of_an_interview_is_told_that_its_answer_or_grade_is_not_kept(late, tmp_path):
+    (tmp_path / "cards.md").write_text("## R1: Why?\n\n### Answer\nSo.\n\n## R2: Why not?\n\n### Answer\nSo.\n")
+    desk = Site(home=tmp_path, bank=tmp_path / "cards.md").desk
+    desk.start_mock(20, None, (), ())
+    token = desk.mock.question.token
+    desk.answer_mock(token, "my words", 0.5)
+    id = desk.ungraded()[0].review.id
+    if late == "grade":
+        desk.grade_mock(id, 3, ())
+    assert desk.say_once() == ""
+    {
+        "answer": lambda: desk.answer_mock(token, "other words", 0.9),
+        "skip": lambda: desk.skip_mock(token),
+        "grade": lambda: desk.grade_mock(id, 1, ()),
+    }[late]()
+    assert re.search(f"{'graded' if late == 'grade' else 'answered'} already, .* is not kept", desk.say_once())
+    assert [(reply.review.response, reply.review.rating) for reply in desk.mock.replies] == [
+        ("my words", 3 if late == "grade" else 1)
+    ]
+    desk.close()
 
 
 def test_a_form_whose_answer_was_taken_back_is_out_of_date(client, server):
@@ -363,6 +408,20 @@ def test_an_interview_that_ended_with_its_server_is_said_to_be_over_and_what_nob
     server.stop()
     assert history.read(tmp_path) == []
     assert [row.response for row in history.read_rows(tmp_path)[0]] == ["my words"]
+
+
+def test_an_interview_that_is_under_way_is_not_replaced_by_another_tab(tmp_path, deck):
+    desk = Site(home=tmp_path, bank=deck).desk
+    desk.start_mock(20, None, (), ())
+    begun = desk.mock
+    desk.start_mock(5, None, (), ())
+    assert desk.mock is begun
+    assert "An interview is under way" in desk.say_once()
+    desk.end_mock()
+    assert desk.mock.question is None
+    desk.start_mock(5, None, (), ())
+    assert desk.mock is not begun
+    desk.close()
 
 
 def test_a_certainty_out_of_range_keeps_the_question_and_the_answer(learner):

@@ -71,7 +71,7 @@ class _ComparePages:
 
     async def start(self, request: Request) -> Response:
         if self.training.running:
-            return see_other("/compare")
+            raise ArgumentError("a training is under way, perhaps in another tab: wait for its end, or stop it")
         command, arms, options, words = asked(request)
         self.training = _Training(words)
         self.training.task = asyncio.create_task(self.train(command, arms, options))
