@@ -67,17 +67,19 @@ class McpDesk:
     def next_question(self, topic: str = "", level: str = "", kind: str = "") -> dict[str, Any]:
         """The next question, without its answer: what is due, then new cards, as every other face asks them.
 
-        While a mock interview lasts, its next question; topic, level and kind then change nothing.
+        While a mock interview lasts, its next question, and after undo the one that was taken back; topic, level and
+        kind then change nothing.
         """
         session = self._mock
         if session is None:
-            wanted = (topic, level, kind)
-            if self._quiz is None or self._quiz.question is None or wanted != self._wanted:
-                for reply in self._quiz.replies if self._quiz else ():
+            quiz, wanted = self._quiz, (topic, level, kind)
+            if quiz is None or quiz.question is None or not (quiz.retaken or wanted == self._wanted):
+                for reply in quiz.replies if quiz else ():
                     if not reply.graded:
                         raise ArgumentError(f"{reply.question.card.id} waits for its grade: call grade_recall, or undo")
-                self._quiz, self._wanted = self._new_quiz(topic, level, kind), wanted
-            session = self._quiz
+                quiz = self._quiz = self._new_quiz(topic, level, kind)
+                self._wanted = wanted
+            session = quiz
         question = session.question
         if question is None:
             if session is self._mock:

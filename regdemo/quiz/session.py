@@ -212,9 +212,7 @@ class Session:
         self._asked: dict[str, Card] = {}  # what was asked, in its order, by the id of the review
         self._question: Question | None = None
         self._response = ""  # to a recall card that waits for its grade
-        self._retaken: str | None = (
-            None  # the card of an answer that was taken back: it may be answered after the deadline
-        )
+        self.retaken = False  # whether the next question is of an answer that was taken back, the deadline or not
         self._settled: dict[str, outcome.Outcome | None] = {}  # by the id of the review
         self._undone: set[str] = set()
 
@@ -223,7 +221,7 @@ class Session:
     @property
     def question(self) -> Question | None:
         """What waits for an answer; None at the end."""
-        if self._question is None and self._queue and (self._retaken or not self._time_is_up()):
+        if self._question is None and self._queue and (self.retaken or not self._time_is_up()):
             self._ask(self._queue.popleft())
         return self._question
 
@@ -421,7 +419,7 @@ class Session:
             self._move_to_front(card)
         else:
             return None
-        self._retaken = card.id
+        self.retaken = True
         return review
 
     def end(self) -> None:
@@ -655,7 +653,7 @@ class Session:
     def _settle(self, question: Question, found: outcome.Outcome | None) -> None:
         """Note what a question came to. Its card, which waits if another one was asked since, is asked no more."""
         self._settled[question.review_id] = found
-        self._retaken = None
+        self.retaken = False
         if self._question and question.card == self._question.card:
             self._question = None
         elif question.card in self._queue:

@@ -202,6 +202,29 @@ def test_an_answer_can_be_taken_back(make, home):
     assert read(home) == []
 
 
+@pytest.mark.parametrize("kind", ["", "recall", "choice"])
+def test_the_question_of_an_answer_that_was_taken_back_comes_next_whatever_is_asked_for(kind, make):
+    desk = make()
+    token = ask(desk, "recall")["token"]
+    desk.submit_answer(token, "The mean stays.")
+    desk.grade_recall(token, ["a"])
+    desk.undo()
+    question = ask(desk, kind)
+    assert question["id"] == "Q1"
+    desk.submit_answer(question["token"], "The mean stays.")
+    desk.grade_recall(question["token"], ["a"])
+    assert ask(desk, "choice")["id"] == "C1"
+
+
+def test_an_answer_to_another_servers_question_is_undone_like_any_other(make, home):
+    token = ask(make(), "recall")["token"]
+    desk = make()
+    desk.submit_answer(ask(desk, "numeric")["token"], "2")
+    desk.submit_answer(token, "The mean stays.")
+    assert [desk.undo()["undone"] for _ in range(3)] == ["Q1", "Q2", None]
+    assert read(home) == []
+
+
 @pytest.mark.parametrize("token", ["", "nonsense", "e30", "W10", "A" * 4000])
 def test_a_token_that_is_none_is_refused(token, make):
     desk = make()
