@@ -146,31 +146,43 @@ def call(module: str, function: str, *arguments: Any) -> Any:
 def interruptible(number: int = signal.SIGINT) -> Iterator[None]:
     """Let a signal raise KeyboardInterrupt, but never within an import: it then waits until the import is done.
 
-    Of a package that was half imported, parts stay loaded, and each later import of it fails.
+    Of a package that was half imported, parts stay loaded, and each later import of it fails. Once it was raised, the
+    handler that was there before is back: a second signal does not cut the clean-up short.
     """
     if current_thread() is not main_thread() or not callable(before := signal.getsignal(number)):
         yield
         return
     timer = hasattr(signal, "setitimer")  # elsewhere a signal that comes within an import is lost
-    again = signal.signal(signal.SIGALRM, _interrupt) if timer else None
-    signal.signal(number, _interrupt)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not _importing(frame):
+            restore()
+            raise KeyboardInterrupt
+        if timer:
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
+    def restore() -> bool:
+        """Put the handlers back; whether a signal waits."""
+        signal.signal(number, before)
+        waits = timer and signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
+        if timer:
+            signal.signal(signal.SIGALRM, again)
+        return waits
+
+    again = signal.signal(signal.SIGALRM, interrupt) if timer else None
+    signal.signal(number, interrupt)
     waits = False
     try:
         yield
     finally:
-        signal.signal(number, before)
-        if timer:
-            waits = signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
-            signal.signal(signal.SIGALRM, again)
+        waits = restore()
     if waits:
         raise KeyboardInterrupt
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _importing(frame: FrameType | None) -> bool:
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code is _LOAD:
-            if hasattr(signal, "setitimer"):
-                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-            return
+            return True
         frame = frame.f_back
-    raise KeyboardInterrupt
+    return False

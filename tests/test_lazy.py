@@ -1,5 +1,6 @@
 """Lazy imports: what is loaded when, in a process of its own."""
 
+import signal
 import subprocess
 import sys
 
@@ -81,3 +82,14 @@ def test_a_worker_process_of_the_lab_loads_no_library_before_it_needs_it():
     item = "(__import__('regdemo.lab.compare'), 'sklearn.utils' in __import__('sys').modules)[1]"
     with Processes(1) as executor:
         assert executor.submit(eval, item).result() is False
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 here")
+def test_a_second_signal_does_not_interrupt_what_the_first_one_has_ended():
+    found = printed(
+        "import signal\nfrom regdemo import lazy\nsignal.signal(signal.SIGUSR1, lambda *_: print('noted'))\n"
+        "with lazy.interruptible(signal.SIGUSR1):\n"
+        "    try:\n        signal.raise_signal(signal.SIGUSR1)\n"
+        "    except KeyboardInterrupt:\n        print('raised')\n        signal.raise_signal(signal.SIGUSR1)"
+    )
+    assert found.split() == ["raised", "noted"]

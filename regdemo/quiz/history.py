@@ -30,9 +30,9 @@ class Review:
     asked: what was asked, as JSON: the values drawn, the options in their order.  answer: a fingerprint of the card's
     answer, so that a later change of it shows.  hints: how many were shown.  took: milliseconds it took to answer.
     mode: what the learner was at, one of `schedule.Mode`; a cram's answers are kept, but move no schedule.  sure: how
-    sure of the answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the card itself
-    graded it, else what did, such as `assistant`, or `nobody` of an answer that waited for its grade; it is undone.
-    id: unique in the world, so that two histories can be united.
+    sure of the answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the
+    card itself graded it, else what did, such as `assistant`, or `nobody` of an answer that waited for its grade; it
+    is undone.  id: unique in the world, so that two histories can be united.
     """
 
     card: str
