@@ -93,7 +93,6 @@ class TerminalDesk:
 
     def grade(self) -> None:
         """After an interview, let the learner grade the recall cards. The end of input leaves the rest."""
-        self._keys = {key: what for key, what in self._keys.items() if key != "u"}  # no question comes again
         waiting = [reply for reply in self._session.replies if not reply.graded]
         for number, reply in enumerate(waiting, 1):
             question, page = reply.question, self._page

@@ -203,7 +203,7 @@ def test_a_second_tab_in_which_a_skipped_card_is_answered_is_told_that_it_was_sk
 @pytest.mark.parametrize("late", ["answer", "skip", "grade"])
 def test_a_second_tab_of_an_interview_is_told_that_its_answer_or_grade_is_not_kept(late, tmp_path):
     (tmp_path / "cards.md").write_text("## R1: Why?\n\n### Answer\nSo.\n\n## R2: Why not?\n\n### Answer\nSo.\n")
-    desk = Site(home=tmp_path, bank=tmp_path / "cards.md").desk
+    desk = Site(home=tmp_path, bank=tmp_path / "cards.md", folder=tmp_path).desk
     desk.start_mock(20, None, (), ())
     token = desk.mock.question.token
     desk.answer_mock(token, "my words", 0.5)
@@ -285,7 +285,7 @@ def test_undo_at_the_grades_goes_back_to_the_question_with_the_text_and_takes_no
 
 
 def test_undo_at_an_answer_from_before_a_restart_takes_back_that_one_or_nothing(tmp_path, deck):
-    before, after = (Site(home=tmp_path, bank=deck).desk for _ in range(2))
+    before, after = (Site(home=tmp_path, bank=deck, folder=tmp_path).desk for _ in range(2))
     before.start(Wanted(ids=("T3", "T5", "T6")))
     answers = {}
     for response in ("2", "2", "half an answer"):
@@ -411,7 +411,7 @@ def test_an_interview_that_ended_with_its_server_is_said_to_be_over_and_what_nob
 
 
 def test_an_interview_that_is_under_way_is_not_replaced_by_another_tab(tmp_path, deck):
-    desk = Site(home=tmp_path, bank=deck).desk
+    desk = Site(home=tmp_path, bank=deck, folder=tmp_path).desk
     desk.start_mock(20, None, (), ())
     begun = desk.mock
     desk.start_mock(5, None, (), ())
