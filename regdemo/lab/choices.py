@@ -19,6 +19,7 @@ WORKERS = count("Processes that train at the same time, each a job of a few netw
 TUNE = count("Learning rates to try for each arm on validation data, before the comparison.", 1, 100)
 LABEL_NOISE = Parameter("Fraction of the training labels replaced by another class.", 0, 0.9)
 NONE = "none"
+FACTORS = (2, 5)  # techniques to combine, at least and at most: with 5 there are 32 arms
 STRENGTH = "strength"  # in an arm's words, the first parameter of any technique
 
 FINETUNING = (  # what a pretrained network is fine-tuned with by default
@@ -90,6 +91,23 @@ def arms(words: Sequence[str], values: Values, *, against: str, offers: frozense
     if twice := {name for name in names if names.count(name) > 1}:
         raise ArgumentError(f"{min(twice)!r} would be compared with itself: name it once")
     return made
+
+
+def factors(names: Sequence[str], values: Values, offers: frozenset[str], task: str) -> list[Technique]:
+    """The techniques at the values given; raise ArgumentError unless there are enough, each once, each with one."""
+    if NONE in names:
+        raise ArgumentError(f"{NONE!r} isn't a technique: the arm without any is always there")
+    least, most = FACTORS
+    if not least <= len(names) <= most:
+        raise ArgumentError(f"techniques to combine: {len(names)} given, and it must be from {least} to {most}")
+    for name, some in values.items():
+        if len(some) > 1:
+            raise ArgumentError(f"{name} has {len(some)} values: a technique is there or not, so give it one")
+    made = [variants(find(name, offers, task), values) for name in names]
+    taken = {name for (technique,) in made for name in vars(technique)}
+    if unknown := [name for name in values if name not in taken]:
+        raise ArgumentError(f"{unknown[0]} isn't a parameter of {' or '.join(names)}")
+    return [technique for (technique,) in made]
 
 
 def recipes(word: str, values: Values, offers: frozenset[str], task: str) -> list[Recipe]:

@@ -8,20 +8,17 @@ from math import prod
 from threading import Event
 from typing import Any
 
-from regdemo.errors import ArgumentError
 from regdemo.lab import findings, metrics
-from regdemo.lab.choices import NONE, display_values, find, recipe_of, variants
+from regdemo.lab.choices import display_values, factors, recipe_of
 from regdemo.lab.compare import ExperimentReport, Stopped, asked, seeds_of, training_values
 from regdemo.lab.experiment import Experiment
 from regdemo.lab.findings import conclusion, digits, signed, unit_of, what
-from regdemo.lab.recipe import Technique, describe
+from regdemo.lab.recipe import describe
 from regdemo.lab.results import Results
 from regdemo.lab.statistics import Change, change
 from regdemo.lab.training import OnProgress
 from regdemo.report import Block, Text
 from regdemo.words import pluralize
-
-LEAST, MOST = 2, 5  # techniques: with 5 there are 32 arms
 
 Subset = tuple[int, ...]  # the numbers of the techniques that an arm has, or that an effect is of
 
@@ -46,7 +43,7 @@ def combine(
     source, values = asked(options)
     task = source.prepared()
     seeds = seeds_of(seeds, source.folds, repeats)
-    chosen = _chosen(techniques, values, task.offers, task.title)
+    chosen = factors(techniques, values, task.offers, task.title)
     recipes = [recipe_of([chosen[i] for i in subset]) for subset in subsets(len(chosen))]
     results = Experiment(task, recipes, seeds, seed, epochs, tune=tune).run(
         clock=clock, progress=progress, cancel=cancel
@@ -61,22 +58,6 @@ def combine(
     if results.stopped:
         raise Stopped(report)
     return report
-
-
-def _chosen(names: Sequence[str], given: dict[str, list[float]], offers: frozenset[str], task: str) -> list[Technique]:
-    """The techniques at the values given; raise ArgumentError unless there are enough, each once, each with one."""
-    if NONE in names:
-        raise ArgumentError(f"{NONE!r} isn't a technique: the arm without any is always there")
-    if not LEAST <= len(names) <= MOST:
-        raise ArgumentError(f"techniques to combine: {len(names)} given, and it must be from {LEAST} to {MOST}")
-    for name, some in given.items():
-        if len(some) > 1:
-            raise ArgumentError(f"{name} has {len(some)} values: a technique is there or not, so give it one")
-    made = [variants(find(name, offers, task), given) for name in names]
-    taken = {name for (technique,) in made for name in vars(technique)}
-    if unknown := [name for name in given if name not in taken]:
-        raise ArgumentError(f"{unknown[0]} isn't a parameter of {' or '.join(names)}")
-    return [technique for (technique,) in made]
 
 
 def subsets(n: int) -> list[Subset]:

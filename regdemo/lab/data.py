@@ -173,7 +173,7 @@ def _digits() -> Task:
         y[test],
         classes=10,
         epochs=50,
-        offers=CLASSIFIER | {"images"},
+        offers=OFFERS["digits"],
     )
 
 
@@ -203,7 +203,7 @@ def _diabetes() -> Task:
         resampled=True,
         scale=scale,
         features=tuple(data.feature_names),
-        offers=LINEAR_MODEL,
+        offers=OFFERS["diabetes"],
     )
 
 
@@ -211,4 +211,10 @@ def _text() -> Task:
     return text.shipped()
 
 
+OFFERS = {
+    "mnist1d": CLASSIFIER,
+    "digits": CLASSIFIER | {"images"},
+    "diabetes": LINEAR_MODEL,
+    "text": text.OFFERS,
+}  # of each task, to be known before it is loaded
 TASKS: dict[str, Callable[[], Task]] = {"mnist1d": _mnist1d, "digits": _digits, "diabetes": _diabetes, "text": _text}

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from regdemo.errors import FileError, RegdemoError
 from regdemo.web import pages
-from regdemo.web.site import Site
+from regdemo.web.site import Site, see_other
 
 HERE = Path(__file__).parent
 STATIC = {
@@ -77,6 +77,8 @@ def application(site: Site) -> Starlette:
         if error.status_code == 404:
             message = "There is no such page here. The search finds cards, demos, pitfalls, katas and the guide."
             return site.page(request, "error.html", 404, title="Not found", message=message)
+        if error.status_code == 405:  # the address of a form, which was reloaded: to the page of the form
+            return see_other(request.url.path.rpartition("/")[0])
         return site.page(request, "error.html", error.status_code, title="That did not work", message=error.detail)
 
     async def broken(request: Request, error: Exception) -> Response:

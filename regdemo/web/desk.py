@@ -80,7 +80,7 @@ class WebDesk:
     quiz: Session | None = None
     mock: Session | None = None
     answered: OrderedDict[str, AnsweredQuestion] = field(default_factory=OrderedDict)  # by the id of the review
-    drafts: dict[str, str] = field(default_factory=dict)  # what was typed so far, by the id of the review
+    drafts: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # forms as sent, by the id of the review
     notice: str = ""  # to be said once
     _history: history.History | None = None
 
@@ -157,7 +157,6 @@ class WebDesk:
         """Take an answer; return the id of its outcome. Raises UnreadableAnswer, StaleQuestion."""
         quiz = self.session()
         question = quiz.question_of(token)
-        self.drafts[question.review_id] = response
         return self._keep(question, self._enter(quiz, quiz.answer, token, response))
 
     def rate(self, token: str, rating: int | None, made: Sequence[int], response: str) -> str:
@@ -173,12 +172,9 @@ class WebDesk:
         question = quiz.question_of(token)
         return self._keep(question, self._enter(quiz, quiz.skip, token))
 
-    def hint(self, token: str, response: str) -> None:
-        """Show one more hint, and keep what was typed."""
-        quiz = self.session()
-        quiz.hint(token=token)
-        if quiz.question:
-            self.drafts[quiz.question.review_id] = response
+    def hint(self, token: str) -> None:
+        """Show one more hint."""
+        self.session().hint(token=token)
 
     def undo(self, shown: str = "") -> None:
         """Take the last answer back. shown: the id of the answer on the page, if the last one must be that one."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from regdemo.quiz.cards import Card
 
 T = TypeVar("T")
+Form = dict[str, list[str]]  # the entries of each field
 
 PAGES = (
     ("Today", "/"),
@@ -164,9 +165,23 @@ class Site:
         return ""
 
 
-def form(request: Request) -> dict[str, list[str]]:
-    """The form that the guard has read."""
-    found: dict[str, list[str]] = request.scope["form"]
+class FieldError(ArgumentError):
+    """An entry that cannot be taken. name: its field's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def faults(error: ArgumentError) -> dict[str, str]:
+    """What is wrong with a form, by the name of its field; under "" what is wrong with the whole."""
+    return {error.name if isinstance(error, FieldError) else "": str(error)}
+
+
+def form(request: Request) -> Form:
+    """What was entered: the form that the guard has read; without one, the fields in the address."""
+    query = request.query_params
+    found: Form = request.scope.get("form", {name: query.getlist(name) for name in query})
     return found
 
 
@@ -176,16 +191,24 @@ def field(request: Request, name: str, default: str = "") -> str:
 
 
 def entered(request: Request) -> str:
-    """The answer of the form: of ticked options their letters, of several gaps the texts in their order."""
+    """The answer of the form: of ticked options their letters, of several gaps the texts in their order.
+
+    Raises FieldError for an empty gap.
+    """
     sent = form(request)
     if "pick" in sent:
         return "".join(letter for letter in sent["pick"] if letter in LETTERS and len(letter) == 1)
-    return ";".join(sent["gap"]) if "gap" in sent else field(request, "response")
+    if "gap" not in sent:
+        return field(request, "response")
+    for number, gap in enumerate(sent["gap"], 1):
+        if not gap.strip():
+            raise FieldError(f"gap{number}", "This gap is empty: fill in every gap; each counts by itself.")
+    return ("\n" if any(";" in gap for gap in sent["gap"]) else ";").join(sent["gap"])
 
 
 def own_grade(request: Request) -> tuple[int | None, list[int]]:
     """The learner's own grade of an answer, and the places of the key points that it made."""
-    rating = whole(field(request, "rating"), 1, 4)
+    rating = whole(request, "rating", 1, 4)
     return rating, [int(place) for place in form(request).get("made", []) if place.isdecimal()]
 
 
@@ -194,10 +217,9 @@ def see_other(address: str) -> RedirectResponse:
     return RedirectResponse(address, 303)
 
 
-def whole(text: str, low: int, high: int) -> int | None:
-    """A whole number of a form, None where nothing was entered. Raises ArgumentError for one outside its range."""
-    if not text.strip():
-        return None
-    if not re.fullmatch("[0-9]{1,9}", text.strip()) or not low <= int(text) <= high:
-        raise ArgumentError(f"{text[:20]!r} isn't allowed here: choose a whole number from {low} to {high:,}")
-    return int(text)
+def whole(request: Request, name: str, low: int, high: int) -> int | None:
+    """A whole number of a form, None where nothing was entered. Raises FieldError for one outside its range."""
+    text = field(request, name).strip()
+    if text and not (re.fullmatch("[0-9]{1,10}", text) and low <= int(text) <= high):
+        raise FieldError(name, f"{text[:20]} is not allowed: it must be a whole number from {low} to {high:,}")
+    return int(text) if text else None

@@ -326,6 +326,10 @@ def test_a_single_blank_may_hold_a_comma():
     assert grade(asked("cloze", blanks=(("a, b",),)), "A,b").correct
 
 
+def test_a_blank_on_a_line_of_its_own_may_hold_a_semicolon():
+    assert grade(CLOZE, "1-p\nmean; or so") == Grade(False, 0.5, "Not right: gap 2 is mean.")
+
+
 @pytest.mark.parametrize("response", ["1 2\n3", "1 2 3", "  1   2\n\n3 "])
 def test_white_space_of_an_output_is_folded(response):
     assert grade(PREDICT, response).correct

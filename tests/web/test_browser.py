@@ -52,8 +52,8 @@ def page(context):
     page.set_default_timeout(30_000)
     yield page
     page.close()
-    # A request that a newer one replaced, a page that is not there, and a server that was killed are said there, too.
-    harmless = re.compile("404|422|409|ERR_CONNECTION|^htmx:(afterRequest|sendAbort|sendError|responseError)")
+    # Said there as well: a request that was replaced, a page that is not there, a refused form, a killed server.
+    harmless = re.compile("40[049]|ERR_CONNECTION|^htmx:(afterRequest|sendAbort|sendError|responseError)")
     assert [fault for fault in faults if not harmless.search(fault)] == []
 
 
@@ -197,7 +197,44 @@ def test_an_answer_that_cannot_be_read_is_said_and_stays_in_its_field(server, pa
     page.fill("#response", "what?")
     page.keyboard.press("Enter")
     expect(page.locator(".note.error")).to_be_focused()
+    assert page.reload().status == 200
     expect(page.locator("#response")).to_have_value("what?")
+
+
+def test_a_flag_on_the_grade_page_keeps_the_points_and_saves_no_grade(server, page):
+    quiz(page, server.base, "Q18")
+    page.keyboard.press("Space")
+    page.wait_for_selector("#grades")
+    page.keyboard.press("b")
+    expect(page.locator("#grades button.main")).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name="take the flag off")).to_be_visible()
+    expect(page.locator("input[name=made]").nth(1)).to_be_checked()
+    expect(page.locator("#grades button.main")).to_be_visible()
+
+
+def test_a_mock_whose_time_runs_out_says_what_is_still_possible(server, page):
+    page.clock.install()
+    page.goto(f"{server.base}/mock?new=1")
+    page.fill("#minutes", "1")
+    page.click("main button.main")
+    page.wait_for_selector("#sure")
+    expect(page.locator("#time-up")).to_be_hidden()
+    page.clock.run_for(61_000)
+    expect(page.locator("#time-up")).to_contain_text("You may still answer this question; it is the last one.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("q")
+    page.click("text=End the interview now")
+    page.wait_for_selector("text=Score card")
+
+
+def test_an_entry_that_is_refused_has_the_focus_and_its_message(server, page):
+    page.goto(f"{server.base}/compare?arms=mixup&values=q+1")
+    page.click("main button.main")
+    expect(page.locator("#values")).to_be_focused()
+    expect(page.locator("#values")).to_be_in_viewport()
+    expect(page.locator("#values")).to_have_accessible_description(re.compile("'q' isn't a parameter"))
+    assert violations(page) == []
 
 
 def test_the_focus_is_on_what_comes_next(server, page):

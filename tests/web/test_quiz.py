@@ -151,9 +151,20 @@ def test_a_grade_of_ones_own_goes_before_the_points(learner, server):
 def test_an_answer_that_cannot_be_read_is_asked_again_and_kept_in_the_field(learner, server):
     before = rows(server)
     learner.start("T3").post("/quiz/answer", response="what?")
-    assert learner.page.status_code == 422
+    assert "'what?' isn't a number" in learner.text
+    assert learner.page.url.path == "/quiz"
+    assert 'value="what?"' in learner.page.text
+    assert "'what?' isn't a number" not in learner.get("/quiz").text
     assert 'value="what?"' in learner.page.text
     assert rows(server) == before
+
+
+def test_gaps_that_are_not_all_filled_are_said_in_the_words_of_the_form_and_stay_in_their_fields(learner):
+    learner.start("T4").post("/quiz/answer", gap=["", "a; b"])
+    assert "Gap 1 This gap is empty" in learner.text
+    assert re.findall(r'name="gap" [^>]*value="([^"]*)"', learner.page.text) == ["", "a; b"]
+    learner.post("/quiz/answer", gap=["mask", "a; b"])
+    assert "✗ Partly right: 1 of 2 gaps" in learner.text
 
 
 def test_a_form_sent_twice_is_saved_once(learner, server):
@@ -230,7 +241,6 @@ def test_a_form_whose_answer_was_taken_back_is_out_of_date(client, server):
     learner.post("/quiz/answer", response="2").post("/quiz/undo")
     before = rows(server)
     other.post("/quiz/answer", response="0.5")
-    assert other.page.status_code == 409
     assert "This form is out of date" in other.text
     assert "What is 1/(1-p)" in other.text
     assert rows(server) == before
@@ -241,7 +251,8 @@ def test_a_token_that_was_made_up_is_refused_with_the_current_card(learner, serv
     learner.start("T3")
     before = rows(server)
     learner.post("/quiz/answer", token=token, response="2")
-    assert learner.page.status_code == 409
+    assert "This form is out of date" in learner.text
+    assert "What is 1/(1-p)" in learner.text
     assert rows(server) == before
 
 
@@ -317,6 +328,32 @@ def test_a_follow_up_is_asked_next_in_the_same_session(learner):
     learner.post("/quiz/answer", pick=letter_of(learner, "Nothing"))
     learner.post("/quiz/next", id="T3")
     assert "What is 1/(1-p)" in learner.text
+
+
+@pytest.mark.parametrize(
+    ("card", "entered", "shown"),
+    [
+        ("T3", {"response": "1.5"}, 'value="1.5"'),
+        ("T6", {"response": "half an answer"}, ">half an answer</textarea>"),
+        ("T4", {"gap": ["ma", ""]}, 'value="ma"'),
+        ("T2", {"pick": ["a", "c"]}, 'value="c" data-key="c" checked'),
+    ],
+)
+@pytest.mark.parametrize("button", ["flag", "hint"])
+def test_a_flag_and_a_hint_keep_what_was_entered(learner, card, entered, shown, button):
+    learner.start(card)
+    for _ in range(2):
+        learner.post(f"/quiz/{button}", id=card, back="/quiz", **entered)
+        assert shown in learner.page.text
+
+
+def test_a_flag_keeps_the_key_points_that_were_ticked(learner):
+    learner.start("T6").post("/quiz/answer", response="Noise.")
+    address = f"/quiz?{learner.page.url.query.decode()}"
+    learner.post("/quiz/flag", id="T6", back=address, made=["1"])
+    assert re.findall(r'name="made" value="(\d)"[^>]* checked', learner.page.text) == ["1"]
+    assert re.search(r'data-key="2" class="main"', learner.page.text), "Hard is suggested: one point of two"
+    assert "Noise." in learner.text
 
 
 def test_a_flag_is_put_on_and_taken_off(learner):
@@ -426,17 +463,46 @@ def test_an_interview_that_is_under_way_is_not_replaced_by_another_tab(tmp_path,
 
 def test_a_certainty_out_of_range_keeps_the_question_and_the_answer(learner):
     learner.get("/mock?new=1").post("/mock/start", minutes="20", topic="", limit="1")
-    learner.post("/mock/answer", response="my answer", sure="170")
-    assert learner.page.status_code == 422
-    assert "'170' isn't allowed here: choose a whole number from 0 to 100" in learner.text
-    assert "How sure are you" in learner.text
+    learner.post("/mock/answer", response="my answer", pick="a", sure="170")
+    assert (
+        "How sure are you, from 0 to 100%? 170 is not allowed: it must be a whole number from 0 to 100" in learner.text
+    )
+    assert 'value="170" required aria-invalid="true" aria-describedby="sure-fault"' in learner.page.text
+    assert learner.page.url.path == "/mock"
     learner.post("/mock/end")
+
+
+def test_a_mock_keeps_what_was_entered_with_an_answer_that_cannot_be_read(tmp_path, deck):
+    deck = tmp_path / "cards.md"
+    deck.write_text(CARDS[CARDS.index("## T4") : CARDS.index("## T5")])
+    server = Server(tmp_path / "home", "--bank", str(deck))
+    with server.client() as client:
+        learner = Learner(client)
+        learner.get("/mock").post("/mock/start", minutes="20", limit="1")
+        learner.post("/mock/answer", gap=["a;b", ""], sure="55")
+        assert "Gap 2 This gap is empty" in learner.text
+        assert re.search('id="gap2"[^>]* aria-invalid="true"[^>]* autofocus', learner.page.text)
+        for _ in range(2):  # a reload keeps it as well
+            assert re.findall(r'name="gap" [^>]*value="([^"]*)"', learner.page.text) == ["a;b", ""]
+            assert 'name="sure" min="0" max="100" step="5" value="55"' in learner.page.text
+            learner.get("/mock")
+    server.stop()
+
+
+def test_an_interview_that_is_ended_asks_no_more_and_leaves_its_question_open(learner, server):
+    before = rows(server)
+    learner.get("/mock?new=1").post("/mock/start", minutes="20", limit="3")
+    assert "End the interview now" in learner.text
+    assert "Score card No question was answered." in learner.post("/mock/end").text
+    assert "Mock interview" in learner.get("/mock?new=1").text
+    assert rows(server) == before
 
 
 def test_the_plan_is_kept(learner):
     day = date.today() + timedelta(days=20)
-    learner.get("/plan").post("/plan/set", interview=str(day), minutes="20", new="")
+    learner.get("/plan").post("/plan/set", interview=str(day), minutes="20", new="500")
     assert "if you stop today" in learner.text
+    assert "With 20 minutes and up to 500 new cards a day" in learner.text
     assert "days to the interview 20" in learner.get("/").text
 
 
@@ -444,7 +510,7 @@ def test_the_plan_is_kept(learner):
 def test_the_plan_of_the_last_two_days_is_shown_and_counts_one_as_one(learner, days, when):
     learner.start("T1").post("/quiz/answer", pick="a")
     learner.get("/plan").post("/plan/set", interview=str(date.today() + timedelta(days=days)), minutes="1", new="1")
-    assert "With 1 minute and 1 new card a day" in learner.text
+    assert "With 1 minute and up to 1 new card a day" in learner.text
     assert f"The plan up to your interview, {when}" in learner.get("/stats").text
 
 
@@ -452,6 +518,38 @@ def test_the_plan_of_the_last_two_days_is_shown_and_counts_one_as_one(learner, d
 def test_a_day_that_has_passed_or_is_far_away_is_no_plan(learner, days):
     day = str(date.today() + timedelta(days=days))
     assert learner.get("/plan").post("/plan/set", interview=day, minutes="20").page.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"interview": "2020-01-01"}, "Day of the interview 2020-01-01 is not allowed: it must be a day from"),
+        ({"interview": "soon"}, "Day of the interview soon isn't a day: write it as in"),
+        ({"minutes": "700"}, "Minutes per day 700 is not allowed: it must be a whole number from 1 to 600"),
+        ({"new": "-1"}, "New cards per day -1 is not allowed: it must be a whole number from 0 to 1,000"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_said_at_its_field_and_stays_in_the_form(learner, fields, said):
+    learner.get("/plan").post("/plan/set", **({"interview": "", "minutes": "33", "new": "44"} | fields))
+    assert learner.page.status_code == 400
+    assert said in learner.text
+    for entered in ({"minutes": "33", "new": "44"} | fields).values():
+        assert f'value="{entered}"' in learner.page.text
+
+
+@pytest.mark.parametrize(
+    ("begin", "fields", "said"),
+    [
+        ("/quiz/start", {"new": "5", "limit": "0"}, "Cards in all at most 0 is not allowed"),
+        ("/quiz/start", {"new": "5", "ids": "T99"}, "T99"),
+        ("/mock/start", {"minutes": "5", "limit": "x"}, "Questions at most x is not allowed"),
+    ],
+)
+def test_a_session_that_cannot_begin_keeps_its_form(learner, begin, fields, said):
+    learner.get("/mock?new=1").get("/quiz/start").post(begin, **fields)
+    assert learner.page.status_code == 400
+    assert said in learner.text
+    assert 'value="5"' in learner.page.text
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ Why it is this word.
         """The blanks in order, with ; between them. A word next to a gap may be typed with it: see `_same`."""
         count = len(asked.blanks)
         answers = [response]
-        if count > 1:
+        if count > 1 and len(answers := response.split("\n")) != count:
             answers = re.split("[;\n]" if ";" in response or "\n" in response else ",", response)
         if len(answers) != count or not all(map(str.strip, answers)):
             allowed = "type it" if count == 1 else f"type all {count} in order, with ; between them"

@@ -6,6 +6,7 @@ One training runs at a time, in a process of its own; its report is kept as a fi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError, FileError
-from regdemo.lab import choices, recipe, techniques
+from regdemo.lab import choices, data, recipe, techniques
 from regdemo.web import kept, reports
-from regdemo.web.site import Site, form, see_other, whole
+from regdemo.web.site import FieldError, Form, Site, faults, form, see_other, whole
 from regdemo.web.site import field as sent_field
 from regdemo.web.workroom import Superseded, WorkError
 
@@ -36,6 +37,7 @@ class _Training:
     problem: str = ""
     result: str = ""
     stopped: bool = False
+    sent: Form = field(default_factory=lambda: {"arms": ["dropout"]})  # the form, to be filled in again
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
@@ -52,18 +54,17 @@ class _ComparePages:
         self.folder = site.home / COMPARISONS_FOLDER
         self.training = _Training()
 
-    async def look(self, request: Request) -> Response:
-        query = request.query_params
+    async def look(self, request: Request, problems: Mapping[str, str] = {}) -> Response:
         return self.site.page(
             request,
             "compare.html",
+            400 if problems else 200,
             title="Compare",
             here="/compare",
             techniques=list(techniques.TECHNIQUES),
             tasks=TASK_NAMES,
-            chosen=[name for name in query.getlist("arms") if name in techniques.TECHNIQUES],
-            combine="combine" in query,
-            task=query.get("task", TASK_NAMES[0]),
+            sent=form(request) or self.training.sent,
+            problems=problems,
             training=self.training,
             seeds=SEEDS,
             kept=await asyncio.to_thread(kept.every, self.folder),
@@ -72,8 +73,11 @@ class _ComparePages:
     async def start(self, request: Request) -> Response:
         if self.training.running:
             raise ArgumentError("a training is under way, perhaps in another tab: wait for its end, or stop it")
-        command, arms, options, words = asked(request)
-        self.training = _Training(words)
+        try:
+            command, arms, options, words = asked(request)
+        except FieldError as error:
+            return await self.look(request, faults(error))
+        self.training = _Training(words, sent=form(request))
         self.training.task = asyncio.create_task(self.train(command, arms, options))
         return see_other("/compare#training")
 
@@ -123,8 +127,8 @@ def routes(site: Site) -> list[Route]:
     """`/compare`, its forms and what it found."""
     page = _ComparePages(site)
     return [
-        Route("/compare", page.look),
-        Route("/compare/start", page.start, methods=["POST"]),
+        Route("/compare", page.look, methods=["GET"]),
+        Route("/compare", page.start, methods=["POST"]),
         Route("/compare/stop", page.stop, methods=["POST"]),
         Route("/compare/progress", page.progress),
         Route("/compare/{name}", page.result),
@@ -133,40 +137,48 @@ def routes(site: Site) -> list[Route]:
 
 
 def asked(request: Request) -> tuple[str, list[str], dict[str, Any], str]:
-    """What a form asks for: the command, its arms and options, and all of it as typed. Raises ArgumentError."""
+    """What a form asks for: the command, its arms and options, and all of it as typed. Raises FieldError."""
     sent = form(request)
     arms = [name for name in sent.get("arms", []) if name in techniques.TECHNIQUES]
-    combine, task = "combine" in sent, sent_field(request, "task", TASK_NAMES[0])
+    command, task = "combine" if "combine" in sent else "compare", sent_field(request, "task", TASK_NAMES[0])
     if task not in TASK_NAMES:
-        raise ArgumentError(f"there is no task {task[:20]!r} here: choose from {', '.join(TASK_NAMES)}")
-    if combine and not 2 <= len(arms) <= 5:
-        raise ArgumentError(f"{len(arms)} techniques cannot be combined: tick from 2 to 5")
+        raise FieldError("task", f"there is no task {task[:20]!r} here: choose from {', '.join(TASK_NAMES)}")
     if not arms:
-        raise ArgumentError("no technique is ticked: tick one at least")
+        raise FieldError("arms", "no technique is ticked: tick one at least")
     options: dict[str, Any] = {"task": task}
     for name, low, high in (("seeds", *SEEDS), ("epochs", 1, 2_000), ("seed", 0, 2**31)):
-        if (value := whole(sent_field(request, name), low, high)) is not None:
+        if (value := whole(request, name, low, high)) is not None:
             options[name] = value
     values, words = _values(arms, sent_field(request, "values"))
-    command = "combine" if combine else "compare"
+    offers: dict[str, Any] = {"offers": data.OFFERS[task], "task": task}
+    for name, given in (("arms", {}), ("values", values)):  # what the training would refuse
+        try:
+            if command == "combine":
+                choices.recipe_of(choices.factors(arms, given, **offers))
+            else:
+                choices.arms(arms, given, against=choices.NONE, **offers)
+        except ArgumentError as error:
+            raise FieldError(name, str(error)) from None
     typed = ["regdemo", command, *arms, *words, *(f"--{name} {value}" for name, value in options.items())]
     return command, arms, {**options, **values}, " ".join(typed)
 
 
 def _values(arms: list[str], text: str) -> tuple[dict[str, list[float]], list[str]]:
-    """`p 0.1 0.2, decay 0.5` as the options of techniques, and as words of a command. Raises ArgumentError."""
+    """`p 0.1 0.2, decay 0.5` as the options of techniques, and as words of a command. Raises FieldError."""
     known = {option for arm in arms for option in recipe.parameters(techniques.TECHNIQUES[arm])}
     found: dict[str, list[float]] = {}
     words = []
     for part in filter(None, map(str.strip, text.split(","))):
-        name, *numbers = part.removeprefix("--").split()
+        name, *numbers = part.removeprefix("--").split() or [""]
+        option = name.replace("-", "_")
+        if option not in known:
+            has = f"what they have is {', '.join(sorted(known))}" if known else "they have none"
+            raise FieldError("values", f"{name[:40]!r} isn't a parameter of these techniques: {has}")
         try:
-            found[name.replace("-", "_")] = [float(number) for number in numbers]
+            found.setdefault(option, []).extend(map(float, numbers))
         except ValueError:
-            raise ArgumentError(f"{part[:40]!r} isn't a value: write it as in `p 0.1 0.2`") from None
-        if not numbers or name.replace("-", "_") not in known:
-            raise ArgumentError(
-                f"{part[:40]!r} isn't a value of these techniques: they have {', '.join(sorted(known))}"
-            )
+            numbers = []
+        if not numbers:
+            raise FieldError("values", f"{part[:40]!r} must be a name and its numbers, as in p 0.1 0.2")
         words.append(f"--{name} {' '.join(numbers)}")
     return found, words

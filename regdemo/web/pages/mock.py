@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -14,14 +15,14 @@ from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.session import Reply
 from regdemo.web import pictures, see
 from regdemo.web.pages.quiz import QuestionForm
-from regdemo.web.site import Site, entered, field, form, own_grade, see_other, whole
+from regdemo.web.site import Site, entered, faults, field, form, own_grade, see_other, whole
 
 
 class _MockPages:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.desk = site.desk
-        self.on_question = QuestionForm(site, "/mock", self.look, "This is where the interview is.")
+        self.on_question = QuestionForm(site, "/mock", lambda: self.desk.mock, "This is where the interview is.")
 
     def standing(self) -> dict[str, Any]:
         mock = self.desk.mock
@@ -33,21 +34,21 @@ class _MockPages:
             "ungraded": self.desk.ungraded(),
             "left": int(left.total_seconds()) if left else 0,
             "notice": self.desk.say_once(),
+            "draft": self.desk.drafts.get(question.review_id, {}) if question else {},
         }
 
-    async def look(self, request: Request, problem: str = "", status: int = 200, draft: str = "") -> Response:
+    async def look(self, request: Request, problems: Mapping[str, str] = {}) -> Response:
         if "new" in request.query_params:
             await self.site.in_practice(self.desk.leave_mock)
         values = await self.site.in_practice(self.standing)
         mock, question, ungraded = values["mock"], values["question"], values["ungraded"]
         if mock is None:
-            template, more = "mock_start.html", self.choices()
+            template, more = "mock_start.html", self.choices(request)
         elif question:
             template, more = (
                 "mock_question.html",
                 {
                     "title": f"Mock · question {question.number}",
-                    "draft": draft,
                     "chained": any(note.name == "FOLLOW_UP" for note in question.notes),
                 },
             )
@@ -55,14 +56,15 @@ class _MockPages:
             template, more = "mock_grade.html", self.to_grade(mock.replies, ungraded)
         else:
             template, more = "scorecard.html", scorecard(mock.replies)
-        return self.site.page(
-            request, template, status, here="/mock", problem=problem, letters=LETTERS, **values, **more
-        )
+        status, problems = 400 if problems else 200, problems or self.on_question.say_once()
+        more |= {"here": "/mock", "problems": problems, "letters": LETTERS}
+        return self.site.page(request, template, status, **values, **more)
 
-    def choices(self) -> dict[str, Any]:
+    def choices(self, request: Request) -> dict[str, Any]:
         return {
             "title": "Mock interview",
             "topics": sorted({card.topic for card in self.site.bank.cards if card.askable}),
+            "sent": form(request),
         }
 
     def to_grade(self, replies: list[Reply], ungraded: list[Reply]) -> dict[str, Any]:
@@ -77,19 +79,20 @@ class _MockPages:
         }
 
     async def start(self, request: Request) -> Response:
-        minutes = whole(field(request, "minutes"), 1, 600) or 20
-        limit = whole(field(request, "limit"), 1, 1_000)
         topics, tags = (selection.split_names(form(request).get(name, [])) for name in ("topic", "tag"))
-        await self.site.in_practice(self.desk.start_mock, minutes, limit, topics, tags)
+        try:
+            minutes, limit = whole(request, "minutes", 1, 600) or 20, whole(request, "limit", 1, 1_000)
+            await self.site.in_practice(self.desk.start_mock, minutes, limit, topics, tags)
+        except ArgumentError as error:
+            return await self.look(request, faults(error))
         return see_other("/mock")
 
     async def answer(self, request: Request) -> Response:
-        try:
-            sure = whole(field(request, "sure"), 0, 100)
-        except ArgumentError as error:
-            return await self.look(request, str(error), 422, entered(request))
-        share = None if sure is None else sure / 100
-        return await self.on_question(request, self.desk.answer_mock, entered(request), share)
+        def answer(token: str) -> None:
+            sure = whole(request, "sure", 0, 100)
+            self.desk.answer_mock(token, entered(request), None if sure is None else sure / 100)
+
+        return await self.on_question(request, answer)
 
     async def skip(self, request: Request) -> Response:
         return await self.on_question(request, self.desk.skip_mock)
@@ -103,11 +106,10 @@ class _MockPages:
         return see_other("/mock")
 
     async def grade(self, request: Request) -> Response:
-        rating, made = own_grade(request)
         try:
-            await self.site.in_practice(self.desk.grade_mock, field(request, "review"), rating, made)
+            await self.site.in_practice(self.desk.grade_mock, field(request, "review"), *own_grade(request))
         except ArgumentError as error:
-            return await self.look(request, str(error), 422)
+            self.on_question.problems = faults(error)
         return see_other("/mock")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,38 +17,51 @@ from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, GradeChoice, Outcome
 from regdemo.quiz.schedule import Rating
 from regdemo.quiz.selection import split_names
-from regdemo.quiz.session import Question, StaleQuestion
+from regdemo.quiz.session import Question, Session, StaleQuestion
 from regdemo.web import see
 from regdemo.web.desk import AnsweredQuestion, Wanted
-from regdemo.web.site import Site, entered, field, form, own_grade, see_other, whole
+from regdemo.web.site import FieldError, Site, entered, faults, field, form, own_grade, see_other, whole
 from regdemo.words import from_now, in_short
 
 
-@dataclass(frozen=True)
 class QuestionForm:
-    """A form on the question in view. page: shows it again, with what went wrong; current: says which one that is."""
+    """A form on the question in view. session: which it is of; current: says which question that is.
 
-    site: Site
-    address: str
-    page: Callable[..., Awaitable[Response]]
-    current: str
+    It leads to the question's page by a redirect, so that a reload sends nothing. What was entered is kept there.
+    """
+
+    def __init__(self, site: Site, address: str, session: Callable[[], Session | None], current: str) -> None:
+        self._site, self._address, self._session, self._current = site, address, session, current
+        self.problems: dict[str, str] = {}  # by field, to be said once
 
     async def __call__(self, request: Request, act: Callable[..., str | None], *arguments: Any) -> Response:
         """Do something with the question of the form's token, then show what came of it; or the question as it is."""
+
+        def keep_and_act(token: str) -> str | None:
+            if session := self._session():
+                self._site.desk.drafts[session.question_of(token).review_id] = form(request)
+            return act(token, *arguments)
+
+        answered = None
         try:
-            answered = await self.site.in_practice(act, field(request, "token"), *arguments)
-        except UnreadableAnswer as error:
-            return await self.page(request, str(error), 422, entered(request))
+            answered = await self._site.in_practice(keep_and_act, field(request, "token"))
         except StaleQuestion as error:
-            return await self.page(request, f"This form is out of date: {error}. {self.current}", 409)
-        return see_other(f"{self.address}?{urlencode({'after': answered})}" if answered else self.address)
+            self.problems = {"": f"This form is out of date: {error}. {self._current}"}
+        except (UnreadableAnswer, FieldError) as error:
+            self.problems = faults(error)
+        return see_other(f"{self._address}?{urlencode({'after': answered})}" if answered else self._address)
+
+    def say_once(self) -> dict[str, str]:
+        """What is wrong with the form that was sent last."""
+        problems, self.problems = self.problems, {}
+        return problems
 
 
 class _QuizPages:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.desk = site.desk
-        self.on_question = QuestionForm(site, "/quiz", self.question_page, "This is the current card.")
+        self.on_question = QuestionForm(site, "/quiz", self.desk.session, "This is the current card.")
 
     async def look(self, request: Request) -> Response:
         query = request.query_params
@@ -61,8 +73,8 @@ class _QuizPages:
             return await self.begin(request)
         return await self.question_page(request)
 
-    async def begin(self, request: Request) -> Response:
-        query = request.query_params
+    async def begin(self, request: Request, problems: Mapping[str, str] = {}) -> Response:
+        sent = form(request)
         cards = [card for card in self.site.bank.cards if card.askable]
         counts, running, notice = await self.site.in_practice(
             lambda: (self.desk.today(), self.desk.running(), self.desk.say_once())
@@ -70,59 +82,60 @@ class _QuizPages:
         return self.site.page(
             request,
             "quiz_start.html",
+            400 if problems else 200,
             title="Quiz",
             here="/quiz",
-            chosen={name: split_names(query.getlist(name)) for name in ("ids", "topic", "kind", "tag")},
+            sent=sent,
+            problems=problems,
+            chosen={name: split_names(sent.get(name, [])) for name in ("ids", "topic", "kind", "tag")},
             topics=sorted({card.topic for card in cards}),
             kinds=[name for name in kinds.kind_names() if name != "code"],
             tags=sorted({tag for card in cards for tag in card.tags} - {card.topic for card in cards}),
             counts=counts,
             running=running,
-            flagged="flagged" in query,
-            cram="cram" in query,
             notice=notice,
         )
 
     async def start(self, request: Request) -> Response:
         sent = form(request)
-        wanted = Wanted(
-            ids=split_names(sent.get("ids", [])),
-            topics=split_names(sent.get("topic", [])),
-            kinds=split_names(sent.get("kind", [])),
-            tags=split_names(sent.get("tag", [])),
-            limit=whole(field(request, "limit"), 1, 10_000),
-            new=whole(field(request, "new"), 0, 10_000),
-            cram="cram" in sent,
-            flagged="flagged" in sent,
-        )
-        await self.site.in_practice(self.desk.start, wanted)
+        try:
+            wanted = Wanted(
+                ids=split_names(sent.get("ids", [])),
+                topics=split_names(sent.get("topic", [])),
+                kinds=split_names(sent.get("kind", [])),
+                tags=split_names(sent.get("tag", [])),
+                limit=whole(request, "limit", 1, 10_000),
+                new=whole(request, "new", 0, 10_000),
+                cram="cram" in sent,
+                flagged="flagged" in sent,
+            )
+            await self.site.in_practice(self.desk.start, wanted)
+        except ArgumentError as error:
+            return await self.begin(request, faults(error))
         return see_other("/quiz")
 
-    def in_view(self, draft: str | None) -> dict[str, Any]:
+    def in_view(self) -> dict[str, Any]:
         quiz = self.desk.session()
         question = quiz.question
         return {
             "quiz": quiz,
             "question": question,
             "flagged": self.desk.flagged(question.card) if question else False,
-            "draft": self.desk.drafts.get(question.review_id, "") if question and draft is None else draft or "",
+            "draft": self.desk.drafts.get(question.review_id, {}) if question else {},
             "notice": self.desk.say_once(),
             "counts": self.desk.today() if question is None else None,
         }
 
-    async def question_page(
-        self, request: Request, problem: str = "", status: int = 200, draft: str | None = None
-    ) -> Response:
-        values = await self.site.in_practice(self.in_view, draft)
+    async def question_page(self, request: Request) -> Response:
+        values = await self.site.in_practice(self.in_view)
         question = values["question"]
-        common = {"here": "/quiz", "problem": problem, **values}
+        common = {"here": "/quiz", "problems": self.on_question.say_once(), **values}
         if question is None:
-            return self.site.page(request, "quiz_end.html", status, title="Quiz · done", **common)
+            return self.site.page(request, "quiz_end.html", title="Quiz · done", **common)
         place = _place(question)
         return self.site.page(
             request,
             "question.html",
-            status,
             title=f"Quiz · {place}",
             place=place,
             total=question.number + question.left,
@@ -131,10 +144,13 @@ class _QuizPages:
         )
 
     def after(self, answered: AnsweredQuestion) -> dict[str, Any]:
-        quiz = self.desk.session()
+        quiz, question = self.desk.session(), answered.question
+        ticked = self.desk.drafts.get(question.review_id, {}).get("made", [])
         return {
             "quiz": quiz,
-            "flagged": self.desk.flagged(answered.question.card),
+            "flagged": self.desk.flagged(question.card),
+            "ticked": ticked,
+            "suggested": quiz.suggest(len(ticked), question) if ticked or not question.asked.key_points else None,
             "notice": self.desk.say_once(),
             "follow_ups": [self.site.bank.find(id) for id in answered.outcome.follow_ups],
             "more": quiz.question is not None,
@@ -156,13 +172,12 @@ class _QuizPages:
             verdict=outcome.verdict_text,
             when=when(self.site, outcome),
             intervals=intervals(self.site, outcome.grades),
-            suggested=Rating.GOOD if open_ and not outcome.key_points else None,
             see=see.links(outcome.see_it),
             **values,
         )
 
     async def answer(self, request: Request) -> Response:
-        return await self.on_question(request, self.desk.answer, entered(request))
+        return await self.on_question(request, lambda token: self.desk.answer(token, entered(request)))
 
     async def rate(self, request: Request) -> Response:
         return await self.on_question(request, self.desk.rate, *own_grade(request), field(request, "response"))
@@ -171,7 +186,7 @@ class _QuizPages:
         return await self.on_question(request, self.desk.skip)
 
     async def hint(self, request: Request) -> Response:
-        return await self.on_question(request, self.desk.hint, entered(request))
+        return await self.on_question(request, self.desk.hint)
 
     async def undo(self, request: Request) -> Response:
         await self.site.in_practice(self.desk.undo, field(request, "shown"))
@@ -182,7 +197,13 @@ class _QuizPages:
         return see_other("/quiz")
 
     async def flag(self, request: Request) -> Response:
-        await self.site.in_practice(self.desk.flag, field(request, "id"))
+        def flag(token: str) -> None:
+            self.desk.flag(field(request, "id"))
+
+        if field(request, "token"):  # within a form: what was entered there is kept
+            await self.on_question(request, flag)
+        else:
+            await self.site.in_practice(flag, "")
         back = field(request, "back")
         return see_other(back if back.startswith(("/quiz", "/cards/")) else "/quiz")
 

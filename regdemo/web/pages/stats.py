@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from regdemo.errors import ArgumentError
 from regdemo.quiz import progress
-from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal, check_day
+from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
-from regdemo.web.site import Site, field, see_other, whole
+from regdemo.web.site import FieldError, Site, faults, field, form, see_other, whole
 
 DUE_DAYS = 14  # of the cards that come due
 CALIBRATION_WEEKS = 26  # of predicted against actual
@@ -27,23 +27,33 @@ def routes(site: Site) -> list[Route]:
     async def stats(request: Request) -> Response:
         return site.page(request, "stats.html", title="Stats", here="/stats", **await site.aside(_stats))
 
-    async def plan(request: Request) -> Response:
-        return site.page(request, "plan.html", title="Plan", here="/stats", **await site.aside(_plan))
+    async def plan(request: Request, problems: Mapping[str, str] = {}) -> Response:
+        status, values = 400 if problems else 200, await site.aside(_plan)
+        values |= {"sent": form(request), "problems": problems, "days": _days(site)}
+        return site.page(request, "plan.html", status, title="Plan", here="/stats", **values)
 
     async def aim(request: Request) -> Response:
+        first, last = _days(site)
         day = field(request, "interview")
-        today = site.now().astimezone().date()
         try:
             interview = date.fromisoformat(day) if day else None
+            if interview and not first <= interview <= last:
+                raise FieldError("interview", f"{day} is not allowed: it must be a day from {first} to {last}")
+            goal = Goal(interview, whole(request, "minutes", *MINUTES), whole(request, "new", 0, 1_000))
+        except FieldError as error:
+            return await plan(request, faults(error))
         except ValueError:
-            raise ArgumentError(f"{day[:20]!r} isn't a day: write it as in 2026-12-15") from None
-        if interview:
-            check_day(interview, today)
-        goal = Goal(interview, whole(field(request, "minutes"), *MINUTES), whole(field(request, "new"), 0, 1_000))
+            return await plan(request, {"interview": f"{day[:20]} isn't a day: write it as in {last}"})
         await site.in_practice(site.desk.aim, goal)
         return see_other("/plan")
 
     return [Route("/stats", stats), Route("/plan", plan, methods=["GET"]), Route("/plan/set", aim, methods=["POST"])]
+
+
+def _days(site: Site) -> tuple[date, date]:
+    """The first and the last day that an interview may be on."""
+    today = site.now().astimezone().date()
+    return today, today + timedelta(days=MOST_DAYS)
 
 
 def _stats(practice: Practice) -> dict[str, Any]:

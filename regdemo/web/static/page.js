@@ -66,12 +66,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id === "report") document.getElementById("problem")?.replaceChildren();
 });
 
-// A clock that runs down, in seconds from data-left.
+// A clock that runs down, in seconds from data-left; at its end it is said that the time is up.
 setInterval(() => {
   for (const clock of document.querySelectorAll("[data-left]")) {
     clock.until ??= performance.now() + 1000 * clock.dataset.left;
     const left = Math.max(0, Math.round((clock.until - performance.now()) / 1000));
     clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    document.getElementById("time-up").hidden = left > 0;
   }
 }, 250);
 
@@ -108,10 +109,12 @@ function lost() {
 }
 document.addEventListener("htmx:sendError", lost);
 
-// What comes after a form is read from its beginning.
+// What comes after a form is read from its beginning, or from what comes next where that would be out of view.
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id !== "main") return;
-  (document.querySelector("[data-focus]") ?? event.target).focus({ preventScroll: true });
+  const next = document.querySelector("[autofocus], [data-focus]");
+  (next ?? event.target).focus({ preventScroll: true });
   scrollTo(0, 0);
+  next?.scrollIntoView({ block: "nearest" });
 });
 document.addEventListener("DOMContentLoaded", () => document.querySelector("[data-focus]")?.focus({ preventScroll: true }));
