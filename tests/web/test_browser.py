@@ -303,13 +303,29 @@ def test_a_kata_is_written_checked_and_shown_against_the_reference(browser, tmp_
         page.fill("#source", "def dropout(x, p, training, generator):\nreturn x\n")
         page.click("text=Save and check")
         expect(page.locator(".verdict")).to_contain_text("cannot be judged")
+        expect(page.locator(".verdict")).to_be_in_viewport()
         page.fill("#source", "")
         page.locator("#source").focus()
         page.keyboard.type("def dropout(x, p, training, generator):\nreturn x")
         assert page.input_value("#source") == "def dropout(x, p, training, generator):\n    return x"
         page.keyboard.press("Control+Enter")
         expect(page.locator(".verdict")).to_contain_text("fails test")
-        assert (tmp_path / "katas" / "dropout.py").read_text().startswith("def dropout")
+        file = tmp_path / "katas" / "dropout.py"
+        assert file.read_text().startswith("def dropout")
+        page.keyboard.press("h")
+        expect(page.locator(".note[data-focus]")).to_be_focused()
+        page.fill("#source", "mine")
+        page.keyboard.press("Escape")
+        page.keyboard.press("h")
+        expect(page.locator("text=Hint 2")).to_be_visible()
+        expect(page.locator("#source")).to_have_value("mine")
+        expect(page.locator("#verdict")).to_contain_text("The text above is not checked yet")
+        file.write_text("raise ValueError")
+        page.locator("#source").press("Control+Enter")
+        expect(page.locator(".note.error")).to_be_focused()
+        page.click("text=Keep the text below, and check it")
+        expect(page.locator(".verdict")).to_be_focused()
+        assert file.read_text() == "mine\n"
 
 
 def test_a_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back(browser, tmp_path):

@@ -32,7 +32,7 @@ class Learner:
 
     def hidden(self):
         found = {"csrf": code_of(self.page)}
-        for name in ("token", "shown"):
+        for name in ("token", "shown", "seen"):
             if value := re.search(rf'name="{name}" value="([^"]+)"', self.page.text):
                 found[name] = value[1]
         return found
@@ -496,6 +496,39 @@ def test_an_interview_that_is_ended_asks_no_more_and_leaves_its_question_open(le
     assert "Score card No question was answered." in learner.post("/mock/end").text
     assert "Mock interview" in learner.get("/mock?new=1").text
     assert rows(server) == before
+
+
+def editor(learner):
+    return unescape(re.search("<textarea[^>]*>(.*?)</textarea>", learner.page.text, re.DOTALL)[1])
+
+
+def test_a_kata_keeps_what_was_typed_and_asks_which_text_to_keep(tmp_path):
+    server = Server(tmp_path / "home", "--dir", str(tmp_path))
+    file = tmp_path / "dropout.py"
+    with server.client() as client:
+        learner = Learner(client)
+        learner.get("/katas/dropout").post("/katas/dropout/hint", source="half done")
+        assert "Hint 1" in learner.text
+        assert editor(learner) == "half done"
+        assert "This text is not saved yet." in learner.text
+        learner.post("/katas/dropout/give-up", source="more")
+        assert learner.page.url.path == "/katas/dropout/solution"
+        assert editor(learner.get("/katas/dropout")) == "more"
+
+        file.write_text("of another editor")
+        learner.post("/katas/dropout/check", source="mine")
+        assert file.read_text() == "of another editor"
+        for _ in range(2):  # a reload shows the same
+            assert learner.page.url.path == "/katas/dropout"
+            assert "choose which text to keep" in learner.text
+            assert "Keep the text below, and check it" in learner.text
+            assert "of another editor" in learner.text
+            assert editor(learner) == "mine"
+            learner.get("/katas/dropout")
+        learner.post("/katas/dropout/take", source="mine")
+        assert editor(learner) == "of another editor"
+        assert "choose which text to keep" not in learner.text
+    server.stop()
 
 
 def test_the_plan_is_kept(learner):

@@ -9,7 +9,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 class JudgedText:
     """A verdict on a text, and what it was recorded as."""
 
+    text: str
     verdict: Verdict
     saved: str
 
@@ -42,6 +43,17 @@ class JudgedText:
     def headline(self) -> str:
         """How it ended, in words."""
         return f"It {self.verdict.words}"
+
+
+class Draft(NamedTuple):
+    """What the editor holds. seen: when the file was saved that it was begun from."""
+
+    text: str
+    seen: str
+
+    def is_like(self, text: str) -> bool:
+        """Whether a text is the same, but for empty lines at its end."""
+        return self.text.rstrip("\n") == text.rstrip("\n")
 
 
 class Judging:
@@ -76,6 +88,7 @@ class _KataPages:
         self.site = site
         self.judging = Judging(site)
         self.judged: dict[str, JudgedText] = {}
+        self.drafts: dict[str, Draft] = {}  # what was typed and is not saved
 
     def known(self) -> dict[str, Kata]:
         return kata_cards.katas(self.site.bank.cards)
@@ -116,38 +129,40 @@ class _KataPages:
             "open": record.is_open(reviews),
         }
 
-    async def one_page(
-        self, request: Request, one: Kata, *, text: str | None = None, problem: str = "", status: int = 200
-    ) -> Response:
-        seen = files.saved_at(self.file(one))
-        held = files.read(one, self.site.folder) if seen else one.starter
+    def state(self, one: Kata) -> dict[str, Any]:
+        """What the editor and the file hold, and how the two differ."""
+        saved = files.saved_at(self.file(one))
+        held = Draft(files.read(one, self.site.folder) if saved else one.starter, str(saved))
+        draft = self.drafts.get(one.name, held)
+        unsaved = not draft.is_like(held.text)
+        conflict = saved and unsaved and draft.seen != held.seen
+        return {"draft": draft, "held": held, "unsaved": unsaved, "conflict": conflict}
+
+    async def one(self, request: Request) -> Response:
+        one = self.found(request)
+        state, judged = self.state(one), self.judged.get(one.name)
         names = list(self.known())
         place = names.index(one.name)
         return self.site.page(
             request,
             "kata.html",
-            status,
             title=f"Kata · {one.name}",
             here="/katas",
             kata=one,
-            text=held if text is None else text,
-            held=held,
-            seen=seen,
             file=self.file(one),
-            judged=self.judged.get(one.name),
-            problem=problem,
+            judged=judged,
+            judges_draft=judged is not None and state["draft"].is_like(judged.text),
             follow="follow" in request.query_params,
+            hinted="hint" in request.query_params,
             following=names[(place + 1) % len(names)],
             missing=self.lacking(),
+            **state,
             **await self.site.in_practice(self.seen_so_far, one),
         )
 
-    async def one(self, request: Request) -> Response:
-        return await self.one_page(request, self.found(request))
-
     async def judge(self, one: Kata, text: str) -> None:
         verdict = await self.judging(one, text)
-        self.judged[one.name] = JudgedText(verdict, await self.site.in_practice(self.keep, one, verdict, text))
+        self.judged[one.name] = JudgedText(text, verdict, await self.site.in_practice(self.keep, one, verdict, text))
 
     def keep(self, one: Kata, verdict: Verdict, text: str) -> str:
         site = self.site
@@ -156,21 +171,30 @@ class _KataPages:
             return f"Saved as {saved.rating.title}. It comes again {from_now(saved.due - site.now())}."
         return "Nothing is saved: this is still the starter." if one.is_untouched(text) else ""
 
+    def drafted(self, request: Request) -> Kata:
+        """The kata of a form. What its editor holds is kept until it is saved."""
+        one = self.found(request)
+        self.drafts[one.name] = Draft(field(request, "source"), field(request, "over") or field(request, "seen"))
+        return one
+
     async def check(self, request: Request) -> Response:
-        one, text, seen = self.found(request), field(request, "source"), field(request, "seen")
+        one = self.drafted(request)
         if self.lacking():
             return see_other("/katas")
-        if len(text.encode()) > files.LARGEST_CODE:
-            return await self.one_page(request, one, text=text, problem="This is too long for a kata.", status=413)
-        file = self.file(one)
-        now = files.saved_at(file)
-        if now and str(now) != seen and files.read(one, self.site.folder) != text:
-            problem = "The file was saved in another editor since this page was loaded: choose which text to keep."
-            return await self.one_page(request, one, text=text, problem=problem, status=409)
+        if self.state(one)["conflict"]:
+            return see_other(f"/katas/{one.name}")
+        file, text = self.file(one), self.drafts[one.name].text
         saved = text if text.endswith("\n") else f"{text}\n"
         storage.write_file(file, saved, parents=True, remedy="choose another --dir")
+        del self.drafts[one.name]
         await self.judge(one, text)
         return see_other(f"/katas/{one.name}#verdict")
+
+    async def take(self, request: Request) -> Response:
+        """Take the file's text, and drop what the editor holds."""
+        one = self.found(request)
+        self.drafts.pop(one.name, None)
+        return see_other(f"/katas/{one.name}")
 
     async def follow(self, request: Request) -> Response:
         """Asked each second while a file is followed: judges it when it was saved."""
@@ -182,12 +206,11 @@ class _KataPages:
         return Response(status_code=204, headers={"HX-Redirect": f"/katas/{one.name}?follow=1"})
 
     async def hint(self, request: Request) -> Response:
-        one = self.found(request)
-        record.next_hint(self.site.home, one)
-        return see_other(f"/katas/{one.name}")
+        one = self.drafted(request)
+        return see_other(f"/katas/{one.name}?hint={record.next_hint(self.site.home, one)}")
 
     async def give_up(self, request: Request) -> Response:
-        one, site = self.found(request), self.site
+        one, site = self.drafted(request), self.site
         await site.in_practice(lambda: record.give_up(site.home, site.desk.history, one, site.now()))
         return see_other(f"/katas/{one.name}/solution")
 
@@ -215,7 +238,9 @@ class _KataPages:
 def routes(site: Site) -> list[Route]:
     """`/katas` and its forms."""
     page = _KataPages(site)
-    posts = {"check": page.check, "follow": page.follow, "hint": page.hint, "give-up": page.give_up}
+    posts = {
+        "check": page.check, "take": page.take, "follow": page.follow, "hint": page.hint, "give-up": page.give_up,
+    }  # fmt: skip
     return [
         Route("/katas", page.every),
         Route("/katas/accept", page.accept, methods=["POST"]),

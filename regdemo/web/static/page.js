@@ -91,6 +91,12 @@ document.addEventListener("keydown", (event) => {
   document.execCommand("insertText", false, text);
 });
 
+// A text of the editor that was neither saved nor sent is not left without a question.
+addEventListener("beforeunload", (event) => {
+  const editor = document.querySelector("textarea.code:not(.short)");
+  if (editor && editor.value !== editor.defaultValue) event.preventDefault();
+});
+
 // The server is gone: say so, ask every second, and go on when it is back.
 let gone = 0;
 function lost() {
