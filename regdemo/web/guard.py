@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LARGEST_FORM = 1_000_000  # bytes in a form
 FORM_TIMEOUT = 20.0  # seconds in which a form must have arrived
 MOST_FIELDS = 200
+COOKIE_LIFE = 400 * 24 * 3_600  # seconds: as long as a browser keeps one
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -149,7 +150,7 @@ class Guard:
             return RedirectResponse("/", 303) if known else _refused(401, STRANGER)
         # A page that goes on by itself, and no redirect: after a link on another site that would come without a cookie.
         response = HTMLResponse(_PAGE.format(more='<meta http-equiv="refresh" content="0; url=/">', text=WELCOME))
-        response.set_cookie(self._cookie, cookie, httponly=True, samesite="strict", path="/")
+        response.set_cookie(self._cookie, cookie, COOKIE_LIFE, httponly=True, samesite="strict", path="/")
         return response
 
     async def _read_form(self, scope: Scope, receive: Receive, headers: Headers) -> Response | None:

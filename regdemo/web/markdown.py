@@ -84,12 +84,13 @@ class _Classes(Formatter):  # type: ignore[misc]  # Pygments has no types
     def format(self, tokensource: Any, outfile: Any) -> None:
         for kind, text in tokensource:
             name = next((name for token, name in COLORS if kind in token), "")
-            outfile.write(f'<span class="{name}">{escape(text)}</span>' if name and text.strip() else escape(text))
+            lines = escape(text).split("\n")
+            outfile.write("\n".join(f'<span class="{name}">{line}</span>' if name and line else line for line in lines))
 
 
 @lru_cache(1_024)
 def code(source: str, language: str = "python") -> str:
-    """The lines of a program, coloured, without the `<pre>` around them."""
+    """The lines of a program, coloured, each by itself, without the `<pre>` around them."""
     source = source.rstrip("\n")
     if len(source) > LONGEST_CODE or not language:
         return escape(source)

@@ -89,7 +89,7 @@ def plot(points: Sequence[tuple[float, float, float, float]], x_label: str, y_la
     for x, y, low, high in points:
         (px, py), (_, a), (_, b) = at(x, y), at(x, low), at(x, high)
         parts.append(f'<path class="whisker" d="M{px},{a}V{b}"/><circle class="dot" cx="{px}" cy="{py}" r="4"/>')
-    return _svg(left + wide + 16, top + side + 44, title, parts)
+    return _svg(left + wide + 24, top + side + 44, title, parts)
 
 
 def curve(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
@@ -90,24 +89,36 @@ def table(block: Table) -> dict[str, Any]:
 
 
 def diff(source: str) -> Markup:
-    """The lines of a diff, those that go and come marked by sign, word and colour."""
-    marks = {"-": "del", "+": "ins"}
-    lines = []
-    for line in source.splitlines():
-        tag, text = marks.get(line[:1]), xml(line[1:])
-        lines.append(f"<{tag}>{text}</{tag}>" if tag else f'<span class="same">{text}</span>')
-    return Markup("\n".join(lines))
+    """The lines of a diff, coloured; those that go and come marked by sign, word and colour."""
+    return _marked(_coloured(source))
 
 
-def sides(before: str, after: str) -> tuple[Markup, Markup]:
-    """Two programs for two columns, the lines marked that only one of them has."""
-    left, right = before.splitlines(), after.splitlines()
-    old, new = [], []
-    for what, i, j, k, m in difflib.SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
-        same = what == "equal"
-        old += [f'<span class="same">{xml(line)}</span>' if same else f"<del>{xml(line)}</del>" for line in left[i:j]]
-        new += [f'<span class="same">{xml(line)}</span>' if same else f"<ins>{xml(line)}</ins>" for line in right[k:m]]
-    return Markup("\n".join(old)), Markup("\n".join(new))
+def sides(source: str) -> tuple[Markup, Markup]:
+    """The program before a diff and the one after it, for two columns, the lines marked that only one of them has."""
+    lines = list(_coloured(source))
+    return _marked(line for line in lines if line[0] != "ins"), _marked(line for line in lines if line[0] != "del")
+
+
+def _marked(lines: Iterable[tuple[str, str]]) -> Markup:
+    return Markup(
+        "\n".join(f"<{tag}>{text}</{tag}>" if tag else f'<span class="same">{text}</span>' for tag, text in lines)
+    )
+
+
+def _coloured(source: str) -> Iterator[tuple[str, str]]:
+    """The lines of a diff, each with its tag. Each program is coloured as a whole: a string may span lines."""
+    lines = source.splitlines()
+    old, new = (
+        iter(markdown.code("\n".join(line[1:] for line in lines if line[:1] != other)).split("\n")) for other in "+-"
+    )
+    for line in lines:
+        if line[:1] == "-":
+            yield "del", next(old, "")
+        else:
+            text = next(new, "")
+            yield ("ins", text) if line[:1] == "+" else ("", text)
+            if line[:1] != "+":
+                next(old, "")
 
 
 def command(stem: str, values: Mapping[str, Any]) -> str:

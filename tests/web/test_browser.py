@@ -16,6 +16,7 @@ PAGES = (
     "/mock",
     "/demos",
     "/demos/dropout?p=0.3",
+    "/demos/learning-curves",
     "/pitfalls",
     "/pitfalls/one-draw-path",
     "/katas",
@@ -122,6 +123,14 @@ def test_each_step_of_a_quiz_and_a_mock_can_be_read_aloud(server, page):
     page.wait_for_selector("text=Score card")
     found["score card"] = violations(page)
     assert found == {step: [] for step in found}
+
+
+def test_the_lines_of_a_pitfall_fit_their_column(server, page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    settled(page, server.base, "/pitfalls/attention-in-eval")
+    code = page.locator(".pair pre").first
+    expect(code).to_have_css("font-size", "15px")
+    assert code.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
 
 
 def test_code_and_keys_have_the_editors_font(server, page):
@@ -280,6 +289,34 @@ def test_a_value_that_is_not_allowed_is_said_and_the_last_report_stays(server, p
     expect(page.locator("#problem")).not_to_contain_text("not allowed")
 
 
+def test_a_value_that_is_not_allowed_in_an_address_stays_until_it_is_changed(server, page):
+    settled(page, server.base, "/demos/dropout?p=7")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#problem")).to_contain_text("p = 7.0 is not allowed")
+    expect(page.locator("#c-p")).to_have_value("7")
+    assert page.url.endswith("?p=7")
+    page.fill("#c-p", "0.5")
+    expect(page.locator("#report")).to_contain_text("--p 0.5")
+
+
+def test_run_stays_on_the_screen_where_the_controls_are_taller(server, page):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    settled(page, server.base, "/demos/dp-sgd")
+    for down in (0, 600):
+        page.mouse.wheel(0, down)
+        expect(page.get_by_role("button", name="Run")).to_be_in_viewport(ratio=1)
+
+
+def test_a_demo_shows_what_its_fields_say_when_the_server_is_back(browser, tmp_path):
+    with own(browser, tmp_path, CARDS) as (server, page):
+        page.goto(f"{server.base}/demos/dropout?p=0.3")
+        server.kill()
+        page.fill("#c-p", "0.5")
+        expect(page.locator("#gone")).to_be_visible()
+        server.start()
+        expect(page.locator("#report")).to_contain_text("--p 0.5")
+
+
 def test_see_it_runs_next_to_the_card(server, page):
     quiz(page, server.base, "Q18.2")
     page.fill("#response", "3")
@@ -287,6 +324,7 @@ def test_see_it_runs_next_to_the_card(server, page):
     expect(page.locator("aside #report svg")).to_be_visible()
     page.locator("aside input[type=range]").first.press("ArrowRight")
     expect(page.locator("aside #report svg")).to_be_visible()
+    expect(page.locator("aside .controls")).to_have_css("position", "static")
 
 
 def test_formulas_are_mathml(browser, tmp_path):

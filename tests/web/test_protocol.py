@@ -92,6 +92,7 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites():
     (cookie,) = [value.decode() for name, value in sent["headers"] if name == b"set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
+    assert "Max-Age=34560000" in cookie, "a browser that was closed is still known"
 
 
 @pytest.mark.parametrize(

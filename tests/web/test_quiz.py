@@ -612,6 +612,15 @@ def test_a_demo_that_computes_does_not_hold_up_the_quiz(learner, server):
     assert arrived == ["card", "report"]
 
 
+def test_a_value_that_is_not_allowed_in_an_address_is_said_and_stays_in_its_field(learner):
+    learner.get("/demos/dropout?p=7&seed=3")
+    assert learner.page.status_code == 400
+    assert "p = 7.0 is not allowed" in learner.text
+    assert re.search('name="p" value="7"', learner.page.text)
+    assert re.search('name="seed" value="3"', learner.page.text)
+    assert "Torch is being loaded" not in learner.text
+
+
 def test_a_text_that_an_address_brings_is_not_run(learner):
     learner.client.get("/demos/dropout/report", params={"tab": "warm"})
     learner.get("/demos/augmentation?model=/tmp/x")

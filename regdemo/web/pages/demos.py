@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -27,11 +28,11 @@ class _DemoPages:
 
     async def one(self, request: Request) -> Response:
         demo = find_demo(request.path_params["name"])
-        problem, status = "", 200
+        problem, status, typed = "", 200, QueryParams()
         try:
             values = controls.parsed(demo, request.query_params)
         except ArgumentError as error:
-            problem, status, values = str(error), 400, controls.parsed(demo, {})
+            problem, status, values, typed = str(error), 400, controls.parsed(demo, {}), request.query_params
         meant = self.is_meant(request, demo, values)
         tab = self.site.new_tab()
         report = None
@@ -53,8 +54,9 @@ class _DemoPages:
             demo=demo,
             controls=controls.controls(demo, values),
             problem=problem,
+            typed=typed,
             tab=tab,
-            waits=meant,
+            waits=not problem,
             **about(self.site, demo.stem, report, values),
         )
 

@@ -42,14 +42,13 @@ def routes(site: Site) -> list[Route]:
         except (WorkError, Superseded) as error:
             return site.page(request, "problem.html", problem=str(error) or "stopped")
         first, last = (next(b for b in blocks if isinstance(b, Code)) for blocks in (ran.blocks, ran.picture))
-        fixed = "\n".join(line[1:] for line in last.source.splitlines() if not line.startswith("-"))
         return site.page(
             request,
             "pitfall_report.html",
             report=reports.drawn(ran),
             story=next((block.text for block in ran.blocks if hasattr(block, "text")), ""),
             blocks=[reports.template_block(b) for b in ran.blocks if b is not first and not hasattr(b, "text")],
-            broken_fixed=reports.sides(first.source, fixed),
+            broken_fixed=reports.sides(last.source),
             pitfall=pitfall,
             cards=site.bank.known(ran.cards),
         )

@@ -111,6 +111,7 @@ function lost() {
     gone = 0;
     document.getElementById("gone").hidden = true;
     document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent);
+    document.querySelectorAll("[data-redraw]").forEach(redraw);
   }, 1000);
 }
 document.addEventListener("htmx:sendError", lost);
