@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo import storage
+from regdemo.errors import ArgumentError
 from regdemo.kata import files, judge, record, sandbox
 from regdemo.kata import katas as kata_cards
 from regdemo.quiz import decks, schedule
@@ -184,6 +185,8 @@ class _KataPages:
         if self.state(one)["conflict"]:
             return see_other(f"/katas/{one.name}")
         file, text = self.file(one), self.drafts[one.name].text
+        if len(text.encode()) > files.LARGEST_CODE:
+            raise ArgumentError(f"this is too long for a kata: it has at most {files.LARGEST_CODE:,} bytes")
         saved = text if text.endswith("\n") else f"{text}\n"
         storage.write_file(file, saved, parents=True, remedy="choose another --dir")
         del self.drafts[one.name]

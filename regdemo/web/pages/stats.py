@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.quiz import progress
-from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal
+from regdemo.quiz.goal import MINUTES, MOST_DAYS, USUAL_MINUTES, Goal
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import FieldError, Site, faults, field, form, see_other, whole
