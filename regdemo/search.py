@@ -13,13 +13,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from regdemo import catalog
+from regdemo import catalog, diagnoses
 from regdemo.errors import ArgumentError
 from regdemo.kata import katas
 from regdemo.quiz.cards import fill_parameters
 from regdemo.quiz.decks import Bank, bundled
 
-KINDS = ("demo", "card", "kata", "pitfall", "guide")
+KINDS = ("demo", "card", "kata", "pitfall", "diagnosis", "guide")
 # How much a word in each column counts: name, id, title, text.
 _WEIGHTS = (8.0, 8.0, 4.0, 1.0)
 _WORD = re.compile(r"[\w]+")
@@ -56,6 +56,8 @@ def documents(bank: Bank, guide: Path | None = None) -> Iterator[SearchDocument]
         yield SearchDocument("demo", entry.name, entry.title, f"acts on {entry.acts_on}", entry.command)
     for pitfall in catalog.pitfalls():
         yield SearchDocument("pitfall", pitfall.name, pitfall.title, pitfall.technique.title, pitfall.command)
+    for run, title in diagnoses.names().items():
+        yield SearchDocument("diagnosis", run, title, "a run to diagnose", f"regdemo diagnose {run}")
     names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
     for card in bank.cards:
         text = "\n".join([card.question, card.answer, *card.key_points, *card.tags, card.topic])

@@ -90,7 +90,7 @@ def test_a_title_has_values_for_its_parameters(everything):
 
 
 def test_an_unknown_kind_is_refused_with_those_that_exist():
-    with pytest.raises(ArgumentError, match=r"'song'.*demo, card, kata, pitfall, guide"):
+    with pytest.raises(ArgumentError, match=r"'song'.*demo, card, kata, pitfall, diagnosis, guide"):
         find("a", [], kinds=["song"])
 
 

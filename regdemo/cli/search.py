@@ -35,7 +35,7 @@ def search(
     bank: BankPath = None,
     home: Home = None,
 ) -> None:
-    """Find cards, demos, pitfalls, katas and sections of the guide, the best first, each with the command to type."""
+    """Find cards, demos, pitfalls, katas, runs to diagnose and sections of the guide, each with the command to type."""
     loaded = load_bank(bank, home_folder(home))
     documents = index.documents(loaded, None if bank else index.guide())
     found = index.find(" ".join(words), documents, kinds=kind or (), most=most)

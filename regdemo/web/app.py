@@ -75,7 +75,7 @@ def application(site: Site) -> Starlette:
     async def missing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
-            message = "There is no such page here. The search finds cards, demos, pitfalls, katas and the guide."
+            message = "There is no such page here. The search finds cards, demos, pitfalls, katas, runs and the guide."
             return site.page(request, "error.html", 404, title="Not found", message=message)
         if error.status_code == 405:  # the address of a form, which was reloaded: to the page of the form
             return see_other(request.url.path.rpartition("/")[0])

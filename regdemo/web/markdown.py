@@ -25,6 +25,7 @@ from pygments.util import ClassNotFound
 from regdemo.quiz.text import slug
 from regdemo.render.formulas import find_formulas
 from regdemo.render.mathematics import nesting
+from regdemo.render.prose import ADDRESS
 
 LONGEST_FORMULA = 2_000  # characters; a longer one is shown as it is written, as is one with
 DEEPEST_FORMULA = 40  # braces in braces
@@ -116,6 +117,11 @@ def html(text: str, resolve: Resolve | None = None) -> str:
 def inline(text: str) -> str:
     """A text of one line as HTML, without the paragraph around it."""
     return _render(text, None, inline=True)
+
+
+def with_links(text: str) -> str:
+    """A text whose bare addresses are links."""
+    return re.sub(rf"(?<![(<]){ADDRESS}", r"<\g<0>>", text)
 
 
 def _render(text: str, resolve: Resolve | None, *, inline: bool) -> str:

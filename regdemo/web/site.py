@@ -26,7 +26,6 @@ from regdemo.quiz import practice as practices
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.practice import Practice
-from regdemo.render.prose import ADDRESS
 from regdemo.web import markdown
 from regdemo.web.desk import WebDesk
 from regdemo.web.workroom import Bench
@@ -67,7 +66,7 @@ def _code(text: str, language: str = "python") -> Markup:
 
 def _links(text: str) -> Markup:
     """A line with its bare addresses as links."""
-    return Markup(markdown.inline(re.sub(rf"(?<![(<]){ADDRESS}", r"<\g<0>>", text)))
+    return Markup(markdown.inline(markdown.with_links(text)))
 
 
 def first_line(card: Card) -> Markup:

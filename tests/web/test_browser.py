@@ -19,6 +19,7 @@ PAGES = (
     "/demos/learning-curves",
     "/pitfalls",
     "/pitfalls/one-draw-path",
+    "/diagnose",
     "/katas",
     "/katas/dropout",
     "/guide",

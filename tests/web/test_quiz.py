@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from regdemo import catalog
+from regdemo import catalog, diagnoses
 from regdemo.quiz import history
 from regdemo.web.desk import Wanted
 from regdemo.web.site import Site
@@ -628,6 +628,21 @@ def test_a_text_that_an_address_brings_is_not_run(learner):
     assert "claims hold" not in learner.text
     answer = learner.client.get("/demos/augmentation/report?model=/tmp/x&tab=made-up")
     assert "another start of the server" in answer.text
+
+
+def test_the_runs_to_diagnose_are_found_in_the_page(learner):
+    for path in ("/pitfalls", "/demos", "/diagnose/overfitting"):
+        assert 'href="/diagnose"' in learner.get(path).page.text
+    assert all(f'href="/diagnose/{name}"' in learner.get("/diagnose").page.text for name in diagnoses.names())
+    assert 'href="/diagnose/overfitting"' in learner.get("/search?q=diagnose+overfitting").page.text
+
+
+def test_the_guide_shows_no_comments_and_its_sources_are_links(learner):
+    text = learner.get("/guide").page.text
+    assert "run: python" not in text
+    assert "measured: regdemo" not in text
+    assert '<a href="https://arxiv.org/abs/1706.03762" rel=' in text
+    assert not re.search(r">[^<]*https?://[^<]*<(?!/a>)", text)
 
 
 def test_a_run_to_diagnose_has_a_page_with_its_tables(learner):

@@ -14,7 +14,10 @@ from regdemo.web.workroom import Superseded, WorkError
 
 
 def routes(site: Site) -> list[Route]:
-    """`/diagnose/NAME` and its tables alone."""
+    """`/diagnose`, `/diagnose/NAME` and its tables alone."""
+
+    async def every(request: Request) -> Response:
+        return site.page(request, "diagnoses.html", title="Diagnose", here="/pitfalls", runs=diagnoses.names().items())
 
     async def one(request: Request) -> Response:
         name = find_run(request)
@@ -22,6 +25,7 @@ def routes(site: Site) -> list[Route]:
             request,
             "diagnosis.html",
             title=diagnoses.names()[name],
+            here="/pitfalls",
             measured=await site.measured(report, request),
         )
 
@@ -39,7 +43,7 @@ def routes(site: Site) -> list[Route]:
             command=f"regdemo diagnose {name}",
         )
 
-    return [Route("/diagnose/{name}", one), Route("/diagnose/{name}/report", report)]
+    return [Route("/diagnose", every), Route("/diagnose/{name}", one), Route("/diagnose/{name}/report", report)]
 
 
 def find_run(request: Request) -> str:

@@ -49,9 +49,11 @@ def pictures() -> dict[str, Path]:
 @cache
 def _html() -> str:
     text = (folder() / "README.md").read_text(encoding="utf-8")
-    # What a card says for the quiz alone is left out.
-    text = re.sub(r"^### (Tags|Hints|Follow-ups|See it)\n.*?(?=^#)", "", text, flags=re.DOTALL | re.MULTILINE)
-    return markdown.html(text, _resolve)
+    # What a card says for the quiz alone is left out, and how the numbers were made.
+    text = re.sub(
+        r"^### (Tags|Hints|Follow-ups|See it)\n.*?(?=^#)|<!--.*?-->\n?", "", text, flags=re.DOTALL | re.MULTILINE
+    )
+    return markdown.html(markdown.with_links(text), _resolve)
 
 
 @cache

@@ -14,7 +14,7 @@ from regdemo import search
 from regdemo.errors import ArgumentError
 from regdemo.quiz.text import slug
 from regdemo.web import markdown
-from regdemo.web.site import Site, first_line
+from regdemo.web.site import Site
 
 MOST_HITS = 30
 
@@ -38,11 +38,10 @@ def find_hits(site: Site, words: str) -> list[dict[str, Any]]:
         hits = search.find(words, search.documents(site.bank, guide if guide.is_file() else None), most=MOST_HITS)
     except ArgumentError:
         return []
-    cards = {card.id: card for card in site.bank.cards}
     return [
         {
             "kind": hit.kind,
-            "title": first_line(cards[hit.name]) if hit.kind == "card" else Markup(markdown.inline(hit.title)),
+            "title": Markup(markdown.inline(hit.title)),
             "address": address(hit.kind, hit.name),
             "excerpt": Markup(str(escape(hit.excerpt.replace("`", ""))).replace("«", "<mark>").replace("»", "</mark>")),
         }
@@ -54,4 +53,6 @@ def address(kind: str, name: str) -> str:
     """Where something that was found is to be seen."""
     if kind == "guide":
         return f"/guide#{slug(name)}"
+    if kind == "diagnosis":
+        return f"/diagnose/{name}"
     return f"/{kind}s/{name.replace('_', '-') if kind in ('demo', 'pitfall') else name}"
