@@ -209,7 +209,8 @@ class McpDesk:
     def search(self, words: str, most: int) -> dict[str, Any]:
         """What there is, without the text of answers."""
         self._not_in_a_mock("allows no look-ups")
-        hits = search.find(words, search.documents(self._bank, search.guide()), most=most)
+        shown = [kind for kind in search.KINDS if kind != "diagnosis"]  # which no tool runs
+        hits = search.find(words, search.documents(self._bank, search.guide()), kinds=shown, most=most)
         return {"hits": [{"kind": hit.kind, "name": hit.name, "title": hit.title} for hit in hits]}
 
     def run_demo(self, name: str, parameters: dict[str, Any], seed: int) -> dict[str, Any]:
