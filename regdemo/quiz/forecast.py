@@ -63,6 +63,26 @@ class Pace:
         return self.of(card.kind) * (2 - self.first_right)
 
 
+class Outlook(NamedTuple):
+    """What a forecast begins with.
+
+    cards: those that can be asked, the new ones in the order in which they will come.  minutes: per day.  katas: how
+    many are not passed yet.
+    """
+
+    cards: Sequence[Card]
+    states: Mapping[str, CardState]
+    plan: Plan
+    minutes: int
+    pace: Pace
+    katas: int = 0
+
+    @property
+    def unmet(self) -> list[Card]:
+        """The cards that are not begun."""
+        return [card for card in self.cards if card.id not in self.states]
+
+
 @dataclass
 class Work:
     """What is done on a day: how many cards are begun, the answers to others, and the seconds that both take."""
@@ -132,59 +152,33 @@ def pace(reviews: Iterable[Review]) -> Pace:
     return Pace({**kinds.USUAL_SECONDS, **own}, fmean(first.values()) if len(first) >= ENOUGH else KNOWN_AT_FIRST)
 
 
-def new_today(
-    cards: Sequence[Card],
-    states: Mapping[str, CardState],
-    now: datetime,
-    plan: Plan,
-    *,
-    minutes: int,
-    pace: Pace,
-    katas: int = 0,
-) -> int:
-    """How many new cards today has time for after what is due; if all fit in, no more than meet them all in time.
-
-    Parameters as of `plan_ahead`.
-    """
-    days = _days(now, plan)
+def new_today(outlook: Outlook, now: datetime) -> int:
+    """How many new cards today has time for after what is due; if all fit in, no more than meet them all in time."""
+    days, states, pace = _days(now, outlook.plan), outlook.states, outlook.pace
     if not days:
         return 0
-    due = [(card.kind, states[card.id]) for card in cards if card.id in states and states[card.id].next < days[0].end]
-    room = _budget(min(7, len(days)), minutes, katas)[0]
-    room -= sum(pace.of(kind) * (2 - state.recall(days[0].at)) for kind, state in due)
-    unmet = [card for card in cards if card.id not in states]
+    due = [card for card in outlook.cards if card.id in states and states[card.id].next < days[0].end]
+    room = _budget(min(7, len(days)), outlook.minutes, outlook.katas)[0]
+    room -= sum(pace.of(card.kind) * (2 - states[card.id].recall(days[0].at)) for card in due)
+    unmet = outlook.unmet
     spent = accumulate(map(pace.to_begin, unmet[: _needed(len(unmet), len(days))]))
     return sum(seconds <= room for seconds in spent)
 
 
 def plan_ahead(
-    cards: Sequence[Card],
-    states: Mapping[str, CardState],
-    now: datetime,
-    plan: Plan,
-    *,
-    minutes: int,
-    pace: Pace,
-    katas: int = 0,
-    new: int | None = None,
-    done: Work | None = None,
-    seed: int = 0,
+    outlook: Outlook, now: datetime, *, new: int | None = None, done: Work | None = None, seed: int = 0
 ) -> Forecast:
     """What fits into so many minutes a day until the plan's interview, and what will be recalled then.
 
-    cards: those that can be asked, the new ones in the order in which they will come.  katas: how many are not passed
-    yet.  new: new cards per day at most; without it, as many as fit.  done: today; the states know of it.
+    new: new cards per day at most; without it, as many as fit.  done: today; the states know of it.
     """
+    cards, states, plan, minutes, _, katas = outlook
     assert plan.interview, "a plan with an interview"
     days = _days(now, plan)
     budget = _budget(len(days), minutes, katas)
-    unmet = [card for card in cards if card.id not in states]
-    runs = [
-        _Run(cards, states, days, plan, budget, pace, new, done or Work(), Random(f"{seed} {run}"))
-        for run in range(SIMULATIONS)
-    ]
+    runs = [_Run(outlook, days, budget, new, done or Work(), Random(f"{seed} {run}")) for run in range(SIMULATIONS)]
     met = Counter(id for run in runs for id in run.states)
-    left_out = Counter(frequency(card) for card in unmet if met[card.id] < SIMULATIONS / 2)
+    left_out = Counter(frequency(card) for card in outlook.unmet if met[card.id] < SIMULATIONS / 2)
     weeks = []
     for week, mocks, exercises in _extras(len(days), minutes, katas):
         new_cards, reviews, seconds = (
@@ -275,22 +269,20 @@ class _Run:
 
     def __init__(
         self,
-        cards: Sequence[Card],
-        states: Mapping[str, CardState],
+        outlook: Outlook,
         days: Sequence[_Day],
-        plan: Plan,
         budget: Sequence[float],
-        pace: Pace,
         new: int | None,
         done: Work,
         rng: Random,
     ) -> None:
+        cards, states, plan, _, pace, _ = outlook
         self.states = {card.id: states[card.id] for card in cards if card.id in states}
         self.days = [replace(done), *(Work() for _ in days[1:])][: len(days)]
         self._plan = plan
         self._rng = rng
         kind_of = {card.id: card.kind for card in cards}
-        unmet = [card for card in cards if card.id not in states]
+        unmet = outlook.unmet
         for left, day, work, room in zip(range(len(days), 0, -1), days, self.days, budget, strict=True):
             most = _needed(len(unmet) + work.new, left) if new is None else new
             due = sorted((state.next, id) for id, state in self.states.items() if state.next < day.end)

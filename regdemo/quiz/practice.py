@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from regdemo import storage
 from regdemo.quiz import fitting, forecast, interview, selection
@@ -27,6 +27,9 @@ from regdemo.quiz.history import History, Review
 from regdemo.quiz.schedule import CardState, Mode, Plan, Rating, counts, microseconds, replay
 from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
 from regdemo.quiz.states import card_states
+
+if TYPE_CHECKING:
+    from regdemo.quiz.forecast import Outlook
 
 CACHE = "cache"  # the folder, next to the history, of what was computed before
 NEW_TODAY = "new-today"  # in it: how many new cards today brings
@@ -75,10 +78,6 @@ class Practice:
         self.states = card_states(history, self.plan, home / CACHE)
         self.askable = [card for card in bank.cards if card.askable]
 
-    def introduced(self) -> int:
-        """How many cards were begun today, where the learner is: a cram or a kata begins none."""
-        return len(self._today()[1])
-
     def today(
         self,
         cards: Sequence[Card] | None = None,
@@ -91,14 +90,14 @@ class Practice:
         """
         cards = self._askable_of(cards)
         states = self.states if states is None else states
-        now, introduced = self.now(), self.introduced()
+        now, begun = self.now(), self._today()[1]
         coming = sorted((states[card.id].due, card.id) for card in cards if card.id in states)
         later = [(id, due) for due, id in coming if due > now]
         unanswered = len(cards) - len(coming)
         return Today(
             due=len(coming) - len(later),
-            new=min(unanswered, self._new_left(new, introduced)),
-            introduced=introduced,
+            new=min(unanswered, self._new_left(new, begun)),
+            introduced=len(begun),
             unanswered=unanswered,
             next_due=later[0] if later else None,
             days_left=self.goal.days_left(now.astimezone().date()),
@@ -121,7 +120,7 @@ class Practice:
         cards = self._askable_of(cards)
         if named:
             return cards[:limit]
-        left = self._new_left(new, self.introduced())
+        left = self._new_left(new, self._today()[1])
         return selection.pick(cards, self.states, self.now(), new=left, limit=limit, cram=cram)
 
     def session(self, cards: Sequence[Card], *, seed: int | None = None, policy: Policy = QUIZ) -> Session:
@@ -147,12 +146,16 @@ class Practice:
 
         They follow from how things were this morning, so that the number is the same all day, whatever is answered.
         """
+        return self._new_today(self._today()[1])
+
+    def _new_today(self, begun: set[str]) -> int:
+        """As `new_today`. begun: today."""
         if self.goal.new is not None:
             return self.goal.new
         if self.goal.minutes is None or self.plan.interview is None:
             return goals.NEW_PER_DAY
         morning = self._morning()
-        known = len(self.states.keys() - self._today()[1])
+        known = len(self.states.keys() - begun)
         cards = [(card.id, card.kind) for card in self.bank.cards]
         needs = json.dumps([morning, self.goal.minutes, astuple(self.plan), known, cards], default=str)
         key = hashlib.sha256(needs.encode()).hexdigest()
@@ -166,7 +169,7 @@ class Practice:
         answered = {review.card for review in reviews[len(before) :]}
         states = {id: state for id, state in self.states.items() if id not in answered}
         states |= replay((review for review in before if review.card in answered), self.plan)
-        new = forecast.new_today(now=morning, **self._outlook(before, states))
+        new = forecast.new_today(self._outlook(before, states), morning)
         storage.write_cache(file, f"{key} {new}\n")
         return new
 
@@ -175,30 +178,30 @@ class Practice:
         outlook = self._outlook(self.history.reviews(), self.states)
         today, begun = self._today()
         quiz = [review for review in today if review.mode == Mode.QUIZ]  # a mock has its own time
-        seconds = sum(outlook["pace"].of(review.kind) for review in quiz)
+        seconds = sum(outlook.pace.of(review.kind) for review in quiz)
         done = forecast.Work(len(begun), sum(review.card not in begun for review in quiz), seconds)
-        return forecast.plan_ahead(now=self.now(), new=self.goal.new, done=done, **outlook)
+        return forecast.plan_ahead(outlook, self.now(), new=self.goal.new, done=done)
 
-    def _outlook(self, reviews: Sequence[Review], states: Mapping[str, CardState]) -> dict[str, Any]:
+    def _outlook(self, reviews: Sequence[Review], states: Mapping[str, CardState]) -> Outlook:
         """What a forecast begins with, after these reviews."""
         passed = {review.card for review in reviews if review.kind == "code" and Rating(review.rating).right}
         known = [card for card in self.askable if card.id in states]
         fresh = selection.new_order((card for card in self.askable if card.id not in states), first=not states)
-        return {
-            "cards": [*known, *fresh],
-            "states": states,
-            "plan": self.plan,
-            "minutes": self.goal.minutes or goals.USUAL_MINUTES,
-            "pace": forecast.pace(reviews),
-            "katas": sum(not card.askable and card.id not in passed for card in self.bank.cards),
-        }
+        return forecast.Outlook(
+            cards=[*known, *fresh],
+            states=states,
+            plan=self.plan,
+            minutes=self.goal.minutes or goals.USUAL_MINUTES,
+            pace=forecast.pace(reviews),
+            katas=sum(not card.askable and card.id not in passed for card in self.bank.cards),
+        )
 
     def _morning(self) -> datetime:
         """When today began, where the learner is."""
         return self.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _today(self) -> tuple[list[Review], set[str]]:
-        """Today's answers that move the schedule, but for katas, and the cards that they began."""
+        """Today's answers that move the schedule, but for katas, and the cards that they began: a cram begins none."""
         morning = microseconds(self._morning())
         rows = [row for row in self.history.answered_since(morning) if row.kind != "code" and counts(row, self.plan)]
         today = [row for row in rows if row.at >= morning]
@@ -220,8 +223,8 @@ class Practice:
     def _askable_of(self, cards: Sequence[Card] | None) -> list[Card]:
         return self.askable if cards is None else [card for card in cards if card.askable]
 
-    def _new_left(self, new: int | None, introduced: int) -> int:
-        return max(0, (self.new_today() if new is None else new) - introduced)
+    def _new_left(self, new: int | None, begun: set[str]) -> int:
+        return max(0, (self._new_today(begun) if new is None else new) - len(begun))
 
 
 def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:

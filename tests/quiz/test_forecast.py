@@ -15,6 +15,7 @@ from regdemo.quiz.forecast import (
     KATA_MINUTES,
     KNOWN_AT_FIRST,
     MOCK_MINUTES,
+    Outlook,
     Work,
     estimate,
     new_today,
@@ -37,9 +38,9 @@ def review(card="Q0", rating=GOOD, days_ago=1, took=30_000, kind="choice"):
     return Review(card, at, kind, rating, 1.0, "", "{}", "", 0, took, "s")
 
 
-def ahead(known, reviews=(), *, days=14, minutes=20, **more):
+def ahead(known, reviews=(), *, days=14, minutes=20, katas=0, **more):
     plan = Plan(interview=NOW + timedelta(days=days))
-    return plan_ahead(known, replay(reviews, plan), NOW, plan, minutes=minutes, pace=pace(reviews), **more)
+    return plan_ahead(Outlook(known, replay(reviews, plan), plan, minutes, pace(reviews), katas), NOW, **more)
 
 
 def test_everything_that_fits_is_asked_before_the_day():
@@ -73,10 +74,10 @@ HISTORY = [review(f"Q{n}", (AGAIN, GOOD, GOOD)[n % 3], days_ago=1 + n % 9) for n
 @pytest.mark.parametrize("days", [1, 3, 7, 14, 30])
 def test_more_minutes_never_mean_fewer_new_cards(days, reviews):
     plan = Plan(interview=NOW + timedelta(days=days))
-    known = {"states": replay(reviews, plan), "now": NOW, "plan": plan, "pace": pace(reviews), "katas": 40}
-    today = [new_today(KINDS, minutes=minutes, **known) for minutes in range(5, 125, 5)]
+    known = Outlook(KINDS, replay(reviews, plan), plan, 20, pace(reviews), katas=40)
+    today = [new_today(known._replace(minutes=minutes), NOW) for minutes in range(5, 125, 5)]
     assert today == sorted(today)
-    ahead = [plan_ahead(KINDS, minutes=minutes, **known) for minutes in (5, 10, 20, 60)]
+    ahead = [plan_ahead(known._replace(minutes=minutes), NOW) for minutes in (5, 10, 20, 60)]
     assert [found.new_per_day for found in ahead] == sorted(found.new_per_day for found in ahead)
     left_out = [found.left_out.total() for found in ahead]
     assert left_out == sorted(left_out, reverse=True)
@@ -94,7 +95,7 @@ def test_what_is_due_and_todays_new_cards_keep_to_the_minutes_day_by_day(days, m
     begun, spent = len(states), []
     for day in range(days - 1):
         now = NOW + timedelta(days=day)
-        new = new_today(KINDS, states, now, plan, minutes=minutes, pace=of)
+        new = new_today(Outlook(KINDS, states, plan, minutes, of), now)
         due = [
             card for card in KINDS if card.id in states and states[card.id].next < microseconds(now) + 43_200_000_000
         ]
@@ -109,7 +110,7 @@ def test_what_is_due_and_todays_new_cards_keep_to_the_minutes_day_by_day(days, m
             states[card.id] = with_deadline(state, plan)
             spent[-1] += of.of(card.kind) * (1 if right else 2) / 60
     assert fmean(spent) <= minutes
-    found = plan_ahead(KINDS, replay(reviews, plan), NOW, plan, minutes=minutes, pace=of)
+    found = plan_ahead(Outlook(KINDS, replay(reviews, plan), plan, minutes, of), NOW)
     assert len(states) - begun >= 0.8 * sum(week.new for week in found.weeks) - 2
 
 

@@ -50,7 +50,7 @@ def test_new_cards_are_counted_by_day(practise):
     answer(practice, "B", timedelta(minutes=1))  # answered before, so not new today
     answer(practice, "K", timedelta(minutes=1))  # a kata is no new card
     practice = practise()
-    assert practice.introduced() == 1
+    assert practice.today().introduced == 1
     assert chosen(practice, new=3) == "CD"
     assert practice.today().new == 9
 
@@ -69,7 +69,7 @@ def test_an_answer_that_moves_no_schedule_begins_no_card(practise, monkeypatch):
 def test_an_answer_that_was_taken_back_uses_up_no_new_card(practise):
     practice = practise()
     practice.history.undo(answer(practice, "A", timedelta(minutes=1)), microseconds(NOW))
-    assert practise().introduced() == 0
+    assert practise().today().introduced == 0
 
 
 def test_a_goal_says_how_many_new_cards_a_day_brings(practise, tmp_path):
