@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock, current_thread, main_thread
 from types import FrameType, ModuleType
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 # Libraries that are slow to load and that some commands can do without. Their submodules load as usual.
 HEAVY = frozenset(
@@ -123,17 +121,6 @@ def install() -> None:
     """Make imports lazy in this process from now on. Calling it twice is the same as once."""
     if not any(isinstance(finder, LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, LazyFinder())
-
-
-def uninterrupted(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """Call a function. Ctrl-C waits until it returns, and a process that it starts inherits that SIGINT is blocked."""
-    if not hasattr(signal, "pthread_sigmask"):
-        return function(*arguments, **options)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return function(*arguments, **options)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def call(module: str, function: str, *arguments: Any) -> Any:

@@ -45,7 +45,13 @@ class Processes(ProcessPoolExecutor):
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Hand out a call. A process that this starts inherits that SIGINT is blocked, from its first instruction."""
-        return lazy.uninterrupted(super().submit, *args, **kwargs)
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(*args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the processes, or end them, as a Dask executor cancels what it has."""
