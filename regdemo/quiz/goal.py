@@ -49,11 +49,17 @@ class Goal:
         return (self.interview - today).days if self.interview and self.interview >= today else None
 
 
+def days_allowed(today: date) -> tuple[date, date]:
+    """The first and the last day that an interview may be on."""
+    return today, today + timedelta(days=MOST_DAYS)
+
+
 def check_day(day: date, today: date) -> None:
     """Raise ArgumentError for the day of an interview that has passed, or that is more than a year away."""
-    if not 0 <= (day - today).days <= MOST_DAYS:
-        fact = "has passed" if day < today else "is more than a year away"
-        raise ArgumentError(f"{day} {fact}: choose a day from {today} to {today + timedelta(days=MOST_DAYS)}")
+    first, last = days_allowed(today)
+    if not first <= day <= last:
+        fact = "has passed" if day < first else "is more than a year away"
+        raise ArgumentError(f"{day} {fact}: choose a day from {first} to {last}")
 
 
 def read(home: Path) -> Goal:

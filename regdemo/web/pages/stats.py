@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.quiz import progress
-from regdemo.quiz.goal import MINUTES, MOST_DAYS, USUAL_MINUTES, Goal
+from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal, days_allowed
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import FieldError, Site, faults, field, form, see_other, whole
@@ -29,11 +29,11 @@ def routes(site: Site) -> list[Route]:
 
     async def plan(request: Request, problems: Mapping[str, str] = {}) -> Response:
         status, values = 400 if problems else 200, await site.aside(_plan)
-        values |= {"sent": form(request), "problems": problems, "days": _days(site)}
+        values |= {"sent": form(request), "problems": problems, "days": days_allowed(site.now().astimezone().date())}
         return site.page(request, "plan.html", status, title="Plan", here="/stats", **values)
 
     async def aim(request: Request) -> Response:
-        first, last = _days(site)
+        first, last = days_allowed(site.now().astimezone().date())
         day = field(request, "interview")
         try:
             interview = date.fromisoformat(day) if day else None
@@ -48,12 +48,6 @@ def routes(site: Site) -> list[Route]:
         return see_other("/plan")
 
     return [Route("/stats", stats), Route("/plan", plan, methods=["GET"]), Route("/plan/set", aim, methods=["POST"])]
-
-
-def _days(site: Site) -> tuple[date, date]:
-    """The first and the last day that an interview may be on."""
-    today = site.now().astimezone().date()
-    return today, today + timedelta(days=MOST_DAYS)
 
 
 def _stats(practice: Practice) -> dict[str, Any]:
