@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -22,14 +24,15 @@ def routes(site: Site) -> list[Route]:
 
     def gather() -> dict[str, Any]:
         day = site.now().astimezone().date()
-        practised = Counter(days.days_of(desk.history.times()))
+        times = desk.history.times  # read no further than each needs
+        week = takewhile(lambda when: when > day - timedelta(days=7), days.days_of(times()))
         counts, weak = desk.standing()
         return {
             "counts": counts,
             "weak": weak,
-            "week": pictures.week(practised, day),
-            "streak": days.streak(practised, day),
-            "answered": bool(practised),
+            "week": pictures.week(Counter(week), day),
+            "streak": days.streak(days.days_of(times()), day),
+            "answered": next(times(), None) is not None,
             "running": desk.running(),
             "notice": desk.say_once(),
         }
