@@ -124,7 +124,7 @@ class _Line:
         if "\x1b" not in chunk and _BURST.search(chunk):
             self._insert(chunk.rstrip("\r\n"))
             return False
-        burst = len(chunk.rstrip("\r\n")) > 1  # a paste of one line, there too: its first character is no key
+        burst = len(chunk.rstrip("\r\n")) > 1  # also a paste, of one line: its first character isn't a key
         place = 0
         while place < len(chunk):
             if paste := _PASTE.match(chunk, place):
@@ -283,10 +283,10 @@ def character_mode(screen: Any = None, again: Callable[[], None] = lambda: None)
         return
     device = sys.stdin.fileno()
     before = termios.tcgetattr(device)
-    characters = termios.tcgetattr(device)
-    characters[0] &= ~termios.ICRNL  # else the two characters that end a line of DOS would be two ends
-    characters[3] &= ~(termios.ICANON | termios.ECHO)
-    characters[6][termios.VMIN], characters[6][termios.VTIME] = 1, 0
+    settings = termios.tcgetattr(device)
+    settings[0] &= ~termios.ICRNL  # else the two characters that end a line of DOS would be two ends
+    settings[3] &= ~(termios.ICANON | termios.ECHO)
+    settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
 
     def put(text: str) -> None:
         # Past the stream's buffer: a signal may come in the middle of a write, and another one is refused there.
@@ -294,7 +294,7 @@ def character_mode(screen: Any = None, again: Callable[[], None] = lambda: None)
             os.write(screen.fileno(), text.encode())
 
     def enter() -> None:
-        termios.tcsetattr(device, termios.TCSAFLUSH, characters)  # which drops what was typed before
+        termios.tcsetattr(device, termios.TCSAFLUSH, settings)  # which drops what was typed before
         put(PASTE_ON)
 
     def leave() -> None:

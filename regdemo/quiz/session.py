@@ -456,7 +456,7 @@ class Session:
         notes = []
         if card.id in self.states and self._has_changed(card):
             notes.append(Note.ANSWER_CHANGED)
-        if self._asked and card.id in [*self._asked.values()][-1].follow_ups:
+        if self._asked and card.id in next(reversed(self._asked.values())).follow_ups:
             notes.append(Note.FOLLOW_UP)
         if draw > 1:
             notes.append(Note.COMES_AGAIN)

@@ -103,7 +103,7 @@ class Page:
 
     @property
     def _width(self) -> int:
-        return min(self._console.width, WIDEST_PROSE)  # read anew each time: a terminal may be resized
+        return min(self._console.width, WIDEST_PROSE)  # read each time: a terminal may be resized
 
     @property
     def file(self) -> IO[str]:

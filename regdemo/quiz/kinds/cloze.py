@@ -153,14 +153,16 @@ def _fits(answer: str, blank: Sequence[str], before: str, after: str) -> bool:
     """Whether an answer is right in a blank, between these words: one right text, or one and in brackets another."""
     if len(answer) > _LONGEST:
         return False
-    phrases = [f"{one}{text}{other}" for text in blank for one in ("", f"{before} ") for other in ("", f" {after}")]
+    # In sets: where no word is next to the gap, nothing is compared twice.
+    starts, ends = {"", f"{before} ".lstrip()}, {"", f" {after}".rstrip()}
+    phrases = [f"{start}{text}{end}" for text in blank for start in starts for end in ends]
     explained = _EXPLAINED.fullmatch(answer.strip())
     readings = [(answer,), *([explained.groups()] if explained else [])]
     return any(all(any(_same(part, phrase) for phrase in phrases) for part in parts) for parts in readings)
 
 
 def _same(answer: str, text: str) -> bool:
-    """Whether two texts are typed alike or, as formulas, have one value whatever their letters stand for.
+    """Whether two texts are typed alike or, as formulas, have one value at values drawn for their letters.
 
     >>> _same("(1-d)^-1", "1/(1-d)"), _same("(1-p)*T", "(1-p)^T"), _same("1/2", "0.5")
     (True, False, False)

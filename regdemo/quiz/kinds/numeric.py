@@ -106,10 +106,10 @@ assert answer == pytest.approx(p + p)
         near = 0.005  # of a wrong value: a learner rounds
         known = []
         for wrong in asked.wrong_answers:
-            low, high = replace(asked.card.numeric, expression=wrong.answer).bounds(asked.values)
-            value = (low + high) / 2
+            least, most = replace(asked.card.numeric, expression=wrong.answer).bounds(asked.values)
+            value = (least + most) / 2
             distance = min(abs(answer - value) for answer in answers)
-            if distance <= max((high - low) / 2, near * abs(value)):
+            if distance <= max((most - least) / 2, near * abs(value)):
                 known.append((distance, wrong.why))
         same = min(known)[0] * (1 + 1e-9) + 1e-12 if known else 0.0  # at some values two slips give one number
         return Grade(False, 0.0, " Or: ".join(dict.fromkeys(why for distance, why in known if distance <= same)))
