@@ -18,7 +18,7 @@ from random import Random
 
 from regdemo.quiz.exchange import lines
 from regdemo.quiz.history import History, Review, read_rows
-from regdemo.quiz.schedule import PLAN, queue
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, queue
 from regdemo.quiz.states import card_states
 
 ROUNDS = 7
@@ -73,7 +73,7 @@ def main() -> None:
 
         def first_due() -> None:
             with History(home) as history:
-                queue(ids, card_states(history, PLAN, cache), NOW)
+                queue(ids, card_states(history, DEFAULT_SETTINGS, cache), NOW)
 
         def export() -> None:
             (home / "out").write_text("".join(f"{line}\n" for line in lines(*read_rows(home))), "utf-8")
@@ -87,9 +87,9 @@ def main() -> None:
         show("the same, every review replayed", timed(first_due, 1))
         show("opened, and the next due card found", timed(first_due), 0.05)
         with History(home) as history:
-            known = card_states(history, PLAN, cache)
+            known = card_states(history, DEFAULT_SETTINGS, cache)
             show("  of that: the cards in order", timed(lambda: queue(ids, known, NOW)))
-            show("  of that: where each card stands", timed(lambda: card_states(history, PLAN, cache)))
+            show("  of that: where each card stands", timed(lambda: card_states(history, DEFAULT_SETTINGS, cache)))
             answer = Review("Q1", 1_772_355_600_000_000, "numeric", 3, 1.0, "1.11", "{}", "0f" * 8, 0, 9000, "s")
             saved, synced = [], []
             plain = os.open(home / "plain", os.O_RDWR | os.O_CREAT)

@@ -28,7 +28,19 @@ from fsrs.scheduler import LOWER_BOUNDS_PARAMETERS, UPPER_BOUNDS_PARAMETERS
 from scipy import stats
 
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import AGAIN, DAY, EASY, GOOD, HARD, PLAN, CardState, Plan, after, microseconds, queue
+from regdemo.quiz.schedule import (
+    AGAIN,
+    DAY,
+    DEFAULT_SETTINGS,
+    EASY,
+    GOOD,
+    HARD,
+    CardState,
+    SchedulerSettings,
+    after,
+    microseconds,
+    queue,
+)
 from regdemo.quiz.session import MOST_ASKED
 
 CARDS, DAYS, LATER = 200, 60, 30
@@ -45,7 +57,7 @@ class Learner:
 
     def __init__(self, seed: int) -> None:
         rng = Random(f"learner {seed}")
-        drawn = [value * rng.lognormvariate(0, 0.25) for value in PLAN.parameters]
+        drawn = [value * rng.lognormvariate(0, 0.25) for value in DEFAULT_SETTINGS.parameters]
         bounds = zip(drawn, LOWER_BOUNDS_PARAMETERS, UPPER_BOUNDS_PARAMETERS, strict=True)
         self._truth = fsrs.Scheduler([min(max(v, low), high) for v, low, high in bounds], enable_fuzzing=False)
         self._ease = {f"Q{n:03}": rng.lognormvariate(0, 0.5) for n in range(CARDS)}
@@ -117,8 +129,8 @@ def fixed(days: int) -> Schedule:
 
 def planned(retention: float) -> Schedule:
     """FSRS, as `regdemo quiz --retention` has it."""
-    plan = Plan(retention)
-    return lambda before, review: after(before, review, plan)
+    settings = SchedulerSettings(retention)
+    return lambda before, review: after(before, review, settings)
 
 
 def interval(differences: list[float]) -> tuple[float, float, float]:

@@ -36,7 +36,7 @@ from regdemo.cli import app
 from regdemo.quiz import checkup
 from regdemo.quiz.exchange import lines
 from regdemo.quiz.history import History, Review, read_rows
-from regdemo.quiz.schedule import PLAN, replay
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, replay
 from regdemo.quiz.states import card_states
 
 REVIEW = Review("Q18.1", 1_700_000_000_000_000, "choice", 3, 1.0, "b", "{}", "0123456789abcdef", 0, 2500, "s")
@@ -114,7 +114,7 @@ def sessions(command: str, confirmations: dict[str, str]) -> Callable[[Path, Ran
             if found.faults or (lost := confirmed - kept) or invented:
                 raise Lost(f"kill {number}: faults {found.faults}, lost {lost}, kept {kept}, confirmed {confirmed}")
         with History(home) as history:
-            if card_states(history, PLAN, home / "cache") != replay(history.reviews()):
+            if card_states(history, DEFAULT_SETTINGS, home / "cache") != replay(history.reviews()):
                 raise Lost("what was kept of the replay is not what a replay says")
         steps = ", ".join(f"{count:,} {step}s" for step, count in sorted(confirmed.items()))
         return f"{interrupted:,} within a commit; confirmed and kept: {steps}"

@@ -15,8 +15,8 @@ import regdemo
 
 ROOT = Path(__file__).parent.parent
 
-# A technique of the lab has its regularizer's name; a pitfall's snippet is `broken` or `fixed`.
-SAME_NAMES = {"lab/techniques", "pitfalls"}
+# A pitfall's snippets have the name that a reader would give the class.
+SAME_NAMES = {"pitfalls"}
 
 
 def test_no_two_modules_define_a_public_class_of_the_same_name():

@@ -87,7 +87,7 @@ Seed = Annotated[
 ]
 
 
-class _Desk:
+class _Workspace:
     """The katas, the learner's folders, and the page that everything is written on."""
 
     def __init__(self, bank: BankPath = None, home: Home = None, folder: Folder = files.KATA_FOLDER) -> None:
@@ -99,7 +99,7 @@ class _Desk:
         self._remember(history.read(self.home))
 
     def _remember(self, reviews: list[history.Review]) -> None:
-        self.memories = schedule.replay(reviews)
+        self.states = schedule.replay(reviews)
         self._reviews: dict[str, list[history.Review]] = {}
         for review in reviews:
             self._reviews.setdefault(review.card, []).append(review)
@@ -123,7 +123,7 @@ class _Desk:
             place = others.index(after)
             others = [*others[place + 1 :], *others[:place]]
         by = {one.name: self.progress(one) for one in others}
-        due = [one for one in others if by[one.name] is Progress.PASSED and self.memories[one.card.id].due <= clock()]
+        due = [one for one in others if by[one.name] is Progress.PASSED and self.states[one.card.id].due <= clock()]
         begun = [one for one in others if by[one.name] in (Progress.BEGUN, Progress.FAILED)]
         new = [one for one in others if by[one.name] is Progress.NEW]
         return next(iter([*due, *begun, *new]), None)
@@ -258,14 +258,14 @@ class _Desk:
 
 
 def at_desk(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say at which desk, and hand it the desk."""
-    own, of_desk = parameters_of(command)[1:], parameters_of(_Desk)
+    """Give a command the options that say at which workspace, and hand it the workspace."""
+    own, of_workspace = parameters_of(command)[1:], parameters_of(_Workspace)
 
     def run(**given: Any) -> None:
-        desk = _Desk(**{one.name: given.pop(one.name) for one in of_desk})
-        command(desk, **given)
+        workspace = _Workspace(**{one.name: given.pop(one.name) for one in of_workspace})
+        command(workspace, **given)
 
-    declare(run, [*own, *of_desk])
+    declare(run, [*own, *of_workspace])
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
 
@@ -277,109 +277,111 @@ def overview(
     """List the katas, or begin one by its name."""
     if context.invoked_subcommand:
         return
-    desk = _Desk(bank, home, folder)
+    workspace = _Workspace(bank, home, folder)
     rows = []
-    for one in desk.katas.values():
-        due = from_now(desk.memories[one.card.id].due - clock()) if one.card.id in desk.memories else ""
-        rows.append([f"  {one.name}", one.level, desk.progress(one).value, due, _task(one)])
+    for one in workspace.katas.values():
+        due = from_now(workspace.states[one.card.id].due - clock()) if one.card.id in workspace.states else ""
+        rows.append([f"  {one.name}", one.level, workspace.progress(one).value, due, _task(one)])
     if not rows:
-        desk.page.quiet("There is no kata in this bank.")
+        workspace.page.quiet("There is no kata in this bank.")
     title = f"{pluralize(len(rows), 'kata')}, {sum(row[2] == Progress.PASSED for row in rows)} passed"
-    desk.page.table(title, ["  name", "level", "state", "due", "task"], rows)
-    if following := desk.following():
-        desk.page.quiet(typed(f"\nNext: {following.name}. Begin it with `regdemo kata next`."))
+    workspace.page.table(title, ["  name", "level", "state", "due", "task"], rows)
+    if following := workspace.following():
+        workspace.page.quiet(typed(f"\nNext: {following.name}. Begin it with `regdemo kata next`."))
 
 
 @kata.command(epilog="Example: regdemo kata start dropout, or just regdemo kata dropout")
 @at_desk
 def start(
-    desk: _Desk,
+    workspace: _Workspace,
     name: Name,
     reset: Annotated[bool, typer.Option("--reset", help="Begin again; your file is kept under another name.")] = False,
 ) -> None:
     """Write the starter into your folder, and show the task."""
-    desk.begin(desk.find(name), reset=reset)
+    workspace.begin(workspace.find(name), reset=reset)
 
 
 @kata.command("next", epilog="Example: regdemo kata next")
 @at_desk
-def next_(desk: _Desk) -> None:
+def next_(workspace: _Workspace) -> None:
     """Begin the next kata: one that is due, else one you have begun, else the first new one."""
-    if one := desk.following():
-        desk.begin(one)
+    if one := workspace.following():
+        workspace.begin(one)
     else:
-        desk.page.quiet(typed("Every kata has passed, and none is due. `regdemo kata` says when each comes again."))
+        workspace.page.quiet(
+            typed("Every kata has passed, and none is due. `regdemo kata` says when each comes again.")
+        )
 
 
 @kata.command(epilog="Example: regdemo kata watch")
 @at_desk
 def watch(
-    desk: _Desk,
+    workspace: _Workspace,
     name: MaybeName = None,
     weaker: Weaker = False,
 ) -> None:
     """Judge on every save, and go to the next kata when one passes. Keys: h hint, n next, t task, q quit."""
-    one = desk.find(name) if name else desk.following()
-    with desk.judge(weaker) as judging, KeyReader() as keys, suppress(KeyboardInterrupt):
+    one = workspace.find(name) if name else workspace.following()
+    with workspace.judge(weaker) as judging, KeyReader() as keys, suppress(KeyboardInterrupt):
         judging.warm()
         passed = False
         while one:
-            one, passed = desk.watch(one, judging, keys, below=passed)
-        desk.page.quiet("\nEvery kata has passed, and none is due.")
+            one, passed = workspace.watch(one, judging, keys, below=passed)
+        workspace.page.quiet("\nEvery kata has passed, and none is due.")
 
 
 @kata.command(epilog="Example: regdemo kata check dropout")
 @at_desk
 def check(
-    desk: _Desk,
+    workspace: _Workspace,
     name: MaybeName = None,
     seed: Seed = None,
     weaker: Weaker = False,
 ) -> None:
     """Judge your file. Exits with 0 if it passes, 1 if it does not."""
-    one = desk.find(name) if name else files.latest(desk.katas, desk.folder)
-    with desk.judge(weaker) as judging:
-        if not desk.check(judging, one, seed).passed:
+    one = workspace.find(name) if name else files.latest(workspace.katas, workspace.folder)
+    with workspace.judge(weaker) as judging:
+        if not workspace.check(judging, one, seed).passed:
             raise typer.Exit(1)
 
 
 @kata.command(epilog="Example: regdemo kata hint dropout")
 @at_desk
-def hint(desk: _Desk, name: MaybeName = None) -> None:
+def hint(workspace: _Workspace, name: MaybeName = None) -> None:
     """The next hint. After a hint, a pass counts as Hard."""
-    desk.hint(desk.find(name) if name else files.latest(desk.katas, desk.folder))
+    workspace.hint(workspace.find(name) if name else files.latest(workspace.katas, workspace.folder))
 
 
 @kata.command(epilog="Example: regdemo kata solution dropout")
 @at_desk
 def solution(
-    desk: _Desk,
+    workspace: _Workspace,
     name: MaybeName = None,
     give_up: GiveUp = False,
 ) -> None:
     """Every solution, once you have passed or given up."""
-    one = desk.reveal(name, give_up)
+    one = workspace.reveal(name, give_up)
     for style, text in one.solutions.items():
-        desk.page.text(f"```python\n{text}```", style)
-    desk.page.text(one.card.explanation)
-    desk.page.listed([("Source", source) for source in one.card.sources])
+        workspace.page.text(f"```python\n{text}```", style)
+    workspace.page.text(one.card.explanation)
+    workspace.page.listed([("Source", source) for source in one.card.sources])
 
 
 @kata.command(short_help="Your file against the reference.", epilog="Example: regdemo kata diff dropout")
 @at_desk
 def diff(
-    desk: _Desk,
+    workspace: _Workspace,
     name: MaybeName = None,
     give_up: GiveUp = False,
 ) -> None:
     """Your file against the reference, line by line, once you have passed or given up."""
-    one = desk.reveal(name, give_up)
-    mine = one.code_of(files.read(one, desk.folder)).splitlines(keepends=True)
-    lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{desk.file(one)}", "the reference"))
+    one = workspace.reveal(name, give_up)
+    mine = one.code_of(files.read(one, workspace.folder)).splitlines(keepends=True)
+    lines = list(unified_diff(mine, one.solution.splitlines(keepends=True), f"{workspace.file(one)}", "the reference"))
     if lines:
-        desk.page.text(f"```diff\n{''.join(lines)}```")
+        workspace.page.text(f"```diff\n{''.join(lines)}```")
     else:
-        desk.page.quiet(f"{desk.file(one)} is the reference, word for word.")
+        workspace.page.quiet(f"{workspace.file(one)} is the reference, word for word.")
 
 
 @kata.command(short_help="Which protections hold here.", epilog="Example: regdemo kata doctor")

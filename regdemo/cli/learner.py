@@ -107,6 +107,12 @@ Seed = Annotated[
 Transcript = Annotated[
     bool, typer.Option("--json", help="Print a transcript as JSON at the end, and nothing else on standard output.")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--interviewer", metavar="MODEL", help="A model of the library llm, which grades what you answer in words."
+    ),
+]
 Retention = Annotated[
     float,
     typer.Option(
@@ -186,7 +192,7 @@ def check_day(interview: datetime | None) -> None:
         goal.check_day(interview.date(), clock().astimezone().date())
 
 
-def katas(number: int) -> str:
+def katas_note(number: int) -> str:
     """Where cards of code are asked, since no quiz does."""
     return typed(f"{pluralize(number, 'card')} of code {'is' if number == 1 else 'are'} left to `regdemo kata`.")
 

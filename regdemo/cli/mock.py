@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner, scorecard
 from regdemo.cli.as_json import print_json
 from regdemo.cli.hints import typed
-from regdemo.cli.learner import BankPath, Home, Kinds, Seed, Tags, Topics, Transcript
+from regdemo.cli.learner import BankPath, Home, Kinds, Model, Seed, Tags, Topics, Transcript
+from regdemo.interviewer import Interviewer
 from regdemo.quiz import history as histories
 
 
@@ -22,9 +22,7 @@ def mock(
     kind: Kinds = None,
     tag: Tags = None,
     seed: Seed = None,
-    interviewer: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A model of the library llm, which grades what you write.")
-    ] = None,
+    model: Model = None,
     home: Home = None,
     as_json: Transcript = False,
 ) -> None:
@@ -38,7 +36,7 @@ def mock(
     folder = learner.home_folder(home)
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, topic=topic, kind=kind, tag=tag)
-    model = interviewers.Interviewer(interviewer) if interviewer else None
+    interviewer = Interviewer(model) if model else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
@@ -48,9 +46,9 @@ def mock(
         begun = learner.clock()
         session = practice.mock(askable, minutes=minutes, limit=limit, seed=seed)
         if not askable:
-            code = f"{learner.katas(len(wanted))} " if wanted else ""
+            code = f"{learner.katas_note(len(wanted))} " if wanted else ""
             page.quiet(f"There is nothing to ask: choose other topics, kinds or tags. {code}".rstrip())
-        interview = desk.TerminalDesk(session, page, keyboard, interviewer=model)
+        interview = desk.TerminalDesk(session, page, keyboard, interviewer=interviewer)
         took = None
         try:
             interview.take()

@@ -113,8 +113,8 @@ def _show(page: pages.Page, found: Forecast, practice: Practice) -> None:
     page.quiet(f"On the day you will recall about {_in_words(found.kept)} of {cards} if you keep to it,")
     page.quiet(f"and {_in_words(found.stopped)} if you stop now. (95% intervals,")
     page.quiet("by chance alone: that FSRS's model fits you is assumed.)")
-    topics = progress.topics(practice.askable, practice.states, practice.now(), practice.plan)
-    weak = [topic for topic in progress.weakest(topics) if (topic.recall or 0) < practice.plan.retention]
+    topics = progress.topics(practice.askable, practice.states, practice.now(), practice.settings)
+    weak = [topic for topic in progress.weakest(topics) if (topic.recall or 0) < practice.settings.retention]
     if weak:
         said = ", ".join(f"{topic_title(topic.name)} ({topic.recall:.0%})" for topic in weak[:WEAK_TOPICS])
         command = typed(f"regdemo quiz --topic {topic_title(weak[0].name)} --cram")

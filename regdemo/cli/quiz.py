@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner
 from regdemo.cli.as_json import print_json
 from regdemo.cli.hints import typed
-from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Retention, Seed, Tags, Topics, Transcript
+from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Model, Retention, Seed, Tags, Topics, Transcript
+from regdemo.interviewer import Interviewer
 from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
 from regdemo.quiz.practice import Practice, Today
@@ -42,9 +42,7 @@ def quiz(
     ] = False,
     retention: Retention = 0.9,
     interview: Interview = None,
-    grader: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A model of the library llm, which grades recall answers.")
-    ] = None,
+    model: Model = None,
     seed: Seed = None,
     home: Home = None,
     as_json: Transcript = False,
@@ -58,7 +56,7 @@ def quiz(
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, ids=ids, topic=topic, kind=kind, tag=tag)
     learner.check_day(interview)
-    model = interviewers.Interviewer(grader) if grader else None
+    interviewer = Interviewer(model) if model else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:
@@ -78,7 +76,7 @@ def quiz(
                 print("[]")
             return
         session = practice.session(cards, seed=seed, policy=sessions.CRAM if cram else sessions.QUIZ)
-        terminal = desk.TerminalDesk(session, page, keyboard, history.times, model)
+        terminal = desk.TerminalDesk(session, page, keyboard, history.times, interviewer)
         try:
             terminal.take()
         finally:
@@ -111,7 +109,7 @@ def _marked(cards: Sequence[Card], history: History, *, flagged: bool, tonight: 
 def _katas(ids: list[str], *, tonight: bool) -> str:
     """Where cards of code are asked; on the evening before, what to type after the quiz."""
     then = "".join(f", then {id}" for id in ids[1:])
-    return typed(f"Afterwards: `regdemo kata start {ids[0]}`{then}.") if tonight else learner.katas(len(ids))
+    return typed(f"Afterwards: `regdemo kata start {ids[0]}`{then}.") if tonight else learner.katas_note(len(ids))
 
 
 def _nothing(practice: Practice, askable: Sequence[Card], new: int | None, why: str) -> str:

@@ -25,7 +25,7 @@ from regdemo.words import from_now, pluralize, topic_title
 if TYPE_CHECKING:
     from regdemo.quiz.practice import Practice
     from regdemo.quiz.progress import Overview, Topic
-    from regdemo.quiz.schedule import Plan
+    from regdemo.quiz.schedule import SchedulerSettings
     from regdemo.render.cards import Page
 
 WEAKEST = 5  # cards that are listed
@@ -59,7 +59,7 @@ def stats(
     with histories.reading(folder) as history:
         practice = learner.practice(learner.load_bank(bank, folder), history, folder, retention, interview)
         if fit:
-            _fit(page, folder, history.reviews(), practice.plan, as_json=as_json)
+            _fit(page, folder, history.reviews(), practice.settings, as_json=as_json)
             return
         found = progress.overview(practice)
         if as_json:
@@ -86,7 +86,7 @@ def _as_plain(found: Overview, practice: Practice) -> dict[str, object]:
         }
         for weak in found.weak
     ]
-    plain["interview"] = str(practice.goal.interview) if practice.plan.interview else None
+    plain["interview"] = str(practice.goal.interview) if practice.settings.interview else None
     plain["forecast"] = as_plain(practice.forecast()) if practice.goal.minutes and plain["interview"] else None
     plain["practice"] = {
         "days": {day.isoformat(): count for day, count in sorted(found.practised.items())},
@@ -149,7 +149,7 @@ def _show(page: Page, found: Overview, practice: Practice) -> None:
 def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
     """Each topic that was begun; with an interview, what will be recalled then."""
     begun = progress.weakest(topics)
-    if practice.plan.interview is None:
+    if practice.settings.interview is None:
         page.table(
             f"Topics, the weakest of {len(begun)}: recall of begun cards tomorrow",
             ["  recall", "learned", "begun", "due", "topic"],
@@ -170,18 +170,18 @@ def _topics(page: Page, topics: Sequence[Topic], practice: Practice) -> None:
         ["  if you stop", "if you keep up", "begun", "topic"],
         [
             [
-                f"  {topic.left:.0%}",
+                f"  {topic.stopped:.0%}",
                 f"{topic.kept:.0%}",
                 f"{topic.answered} of {topic.cards}",
                 topic_title(topic.name),
             ]
-            for topic in sorted(begun, key=lambda topic: topic.left or 0)[:TOPICS]
+            for topic in sorted(begun, key=lambda topic: topic.stopped or 0)[:TOPICS]
         ],
     )
     cards = sum(topic.cards for topic in topics)
-    left, kept = (sum((getattr(topic, each) or 0) * topic.cards for topic in topics) for each in ("left", "kept"))
+    stopped, kept = (sum((getattr(topic, each) or 0) * topic.cards for topic in topics) for each in ("stopped", "kept"))
     unmet = sum(topic.cards - topic.answered for topic in topics)
-    page.quiet(f"\n  In all {left:.0f} of {pluralize(cards, 'card')} if you stop, {kept:.0f} if you keep up.")
+    page.quiet(f"\n  In all {stopped:.0f} of {pluralize(cards, 'card')} if you stop, {kept:.0f} if you keep up.")
     page.quiet(f"  {unmet:,} are not begun. To keep up: Good, when due.")
     if practice.goal.minutes:
         ahead = practice.forecast()
@@ -243,9 +243,11 @@ def _retention(page: Page, found: progress.Retention) -> None:
     page.quiet(f"\n  Log loss {found.log_loss:.3f}, Brier score {found.brier:.3f}. * not as predicted.")
 
 
-def _fit(page: Page, folder: Path, reviews: Sequence[histories.Review], plan: Plan, *, as_json: bool) -> None:
+def _fit(
+    page: Page, folder: Path, reviews: Sequence[histories.Review], settings: SchedulerSettings, *, as_json: bool
+) -> None:
     """Fit, say by how much the prediction of later answers improved, and keep the parameters if it did."""
-    fitted = fitting.fit(reviews, plan)
+    fitted = fitting.fit(reviews, settings)
     kept = fitting.adopt(folder, fitted) if fitted.better else None
     if as_json:
         print_json({**asdict(fitted), "adopted": fitted.better})

@@ -86,7 +86,7 @@ def effect(of: Subset, arms: Mapping[Subset, Sequence[float]], n: int) -> list[f
 
 def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) -> ExperimentReport:
     n, every, seeds = len(names), subsets(len(names)), results.seeds
-    lost = [results.diverged(i) for i in range(len(results.places))]
+    lost = [results.diverged(i) for i in range(len(results.conditions))]
     kept = [member for member in range(seeds) if not any(member in some for some in lost)]
     primary, judged = results.metrics[0], results.judged
     scope = findings.scope_of(results.task, len(kept))
@@ -119,8 +119,8 @@ def _report(results: Results, names: Sequence[str], parameters: dict[str, Any]) 
     else:
         blocks.append(Text(f"No verdict: {pluralize(len(kept), 'seed')} left, and an interval needs 2."))
     blocks += [
-        Text(findings.lost_runs(place.recipe.name, some, seeds))
-        for place, some in zip(results.places, lost, strict=True)
+        Text(findings.lost_runs(condition.name, some, seeds))
+        for condition, some in zip(results.conditions, lost, strict=True)
         if some
     ]
     blocks += findings.cost_table(results, list(range(len(every))), kept)
@@ -153,7 +153,7 @@ def _verdicts(
     kept: Sequence[int],
 ) -> list[str]:
     """What each technique does to the primary metric, and each pair to any; of the rest, interactions alone."""
-    place = {of: i for i, of in enumerate(subsets(len(names)))}
+    index = {of: i for i, of in enumerate(subsets(len(names)))}
     texts: list[str] = []
     for metric in results.judged:
         if not texts:
@@ -162,14 +162,14 @@ def _verdicts(
                 texts.append(conclusion(f"over all settings of the rest, {name}", found, metric, scope, len(effects)))
         first = metric == results.metrics[0]
         for a, b in combinations(range(len(names)), 2):
-            found = effects[place[a, b] - 1][metric]
+            found = effects[index[a, b] - 1][metric]
             if not found.direction:
                 if first:
                     both, size = f"{names[a]} and {names[b]}", _size(found, metric)
                     texts.append(f"No interaction shown in {what(metric)} between {both}: {size}.")
                 continue
-            alone = [results.change(place[(i,)], metric, members=kept) for i in (a, b)]
-            together = results.change(place[a, b], metric, members=kept)
+            alone = [results.change(index[(i,)], metric, members=kept) for i in (a, b)]
+            together = results.change(index[a, b], metric, members=kept)
             better = metrics.better(results.task)[metric]
             texts.append(_interaction(f"{names[a]} and {names[b]}", found, alone, together, metric, better))
     return texts

@@ -115,7 +115,7 @@ def seeds_of(seeds: int, folds: int, repeats: int | None) -> int:
 
 def training_values(results: Results) -> dict[str, Any]:
     """What a report shows of the training itself."""
-    found: dict[str, Any] = {"seeds": results.seeds, "epochs": results.places[0].setting.epochs}
+    found: dict[str, Any] = {"seeds": results.seeds, "epochs": results.conditions[0].setting.epochs}
     found |= {"seed": results.seed} | ({"tune": results.tune} if results.tune > 1 else {})
     return found | ({"stopped_at_epoch": results.epoch} if results.stopped else {})
 
@@ -169,7 +169,7 @@ def _verdicts(results: Results, which: Sequence[int], kept: Sequence[int]) -> It
         alone = None
         if results.overlap:
             alone = change(results.differences(i, primary, members=kept), comparisons=len(compared))
-        text = findings.conclusion(results.places[i].recipe.name, found, primary, scope, len(compared), alone)
+        text = findings.conclusion(results.conditions[i].name, found, primary, scope, len(compared), alone)
         if len(kept) > 1 and (secondary := _secondary(results)):
             text += " " + findings.secondary_findings(_changes(results, i, secondary, kept, len(compared)))
         yield Text(text)
@@ -192,14 +192,14 @@ def _differences(results: Results, which: Sequence[int], kept: Sequence[int]) ->
         "epoch counts, not the best."
     )
     title = f"After epoch {results.epoch}, over {len(kept)} pairs, with 95% intervals"
-    if len(results.places) == 2:
+    if len(results.conditions) == 2:
         yield findings.one_change(results, title, kept, note)
     else:
         columns = [primary, *_secondary(results)[:MOST_COLUMNS]]
         yield findings.level_table(results, title, which, kept, columns)
         yield findings.changes_table(
             f"Differences from {results.arms[0].name}",
-            [results.places[i].recipe.name for i in compared],
+            [results.conditions[i].name for i in compared],
             [_changes(results, i, columns, kept, len(compared)) for i in compared],
             note,
         )

@@ -20,7 +20,7 @@ from regdemo.errors import ArgumentError
 from regdemo.lab import executors, memory, metrics, store, training
 from regdemo.lab.choices import EPOCHS, SEEDS, TUNE
 from regdemo.lab.recipe import Recipe, overriding
-from regdemo.lab.results import Evaluation, Pilot, Place, Results
+from regdemo.lab.results import Condition, Evaluation, Pilot, Results
 from regdemo.lab.source import Source
 from regdemo.lab.store import Network, Setting, Store, TrainingJob
 from regdemo.lab.task import Task
@@ -117,41 +117,41 @@ class Experiment:
         if len(set(self.sizes)) < len(self.sizes):
             raise ArgumentError(f"train_size has the same value twice: {', '.join(map(str, self.sizes))}")
         digest = store.digest_of(self.task)
-        places = []
+        conditions = []
         for size in self.sizes or (None,):
             task = whole if size is None else whole.first(size)
             sized = source if size is None or source is None else replace(source, train_size=size)
             for recipe in self.arms:
                 epochs = task.epochs if self.epochs is None else self.epochs
                 setting = store.setting_of(task, sized, recipe, epochs, self.seed, digest)
-                places.append(Place(recipe, task, setting, sized or task))
-        return ExperimentPlan(whole, places)
+                conditions.append(Condition(recipe, task, setting, sized or task))
+        return ExperimentPlan(whole, conditions)
 
 
 @dataclass(frozen=True)
 class ExperimentPlan:
     """The whole task, and each arm at the first size, then at the next.
 
-    tuned: of places, the setting of each member that differs from the place's own.
+    tuned: of conditions, the setting of each member that differs from the condition's own.
     """
 
     task: Task
-    places: list[Place]
+    conditions: list[Condition]
     tuned: dict[tuple[int, int], Setting] = field(default_factory=dict)
 
-    def setting(self, place: int, member: int) -> Setting:
+    def setting(self, condition: int, member: int) -> Setting:
         """What a network is trained with."""
-        return self.tuned.get((place, member), self.places[place].setting)
+        return self.tuned.get((condition, member), self.conditions[condition].setting)
 
     def finished(self, members: Sequence[int], done: dict[str, dict[int, Network]]) -> list[dict[int, Network]]:
-        """Of each place, the networks that a store holds, by member."""
+        """Of each condition, the networks that a store holds, by member."""
         return [
             {
                 member: network
                 for member in members
                 if (network := done.get(self.setting(i, member).key, {}).get(member)) is not None
             }
-            for i in range(len(self.places))
+            for i in range(len(self.conditions))
         ]
 
     def jobs(
@@ -162,21 +162,21 @@ class ExperimentPlan:
         small: fewer where a network takes long, and the longest first, so that no worker waits for another at the end.
         """
         found: list[tuple[int, float, TrainingJob]] = []
-        recipes = [place.recipe for place in self.places]
+        recipes = [condition.recipe for condition in self.conditions]
         measured = tuple(overriding([t for recipe in recipes for t in recipe.techniques], "measures"))
-        for number, place in enumerate(self.places):
+        for number, condition in enumerate(self.conditions):
             wanted: dict[Setting, list[int]] = {}
             for member in members:
                 setting = self.setting(number, member)
                 if member not in done.get(setting.key, {}):
                     wanted.setdefault(setting, []).append(member)
             for setting, some in wanted.items():
-                most = store.quick_enough(place.task, setting.epochs, size) if small else size
+                most = store.quick_enough(condition.task, setting.epochs, size) if small else size
                 for start in range(0, max(members) + 1, size):
                     block = [member for member in some if start <= member < start + size]
-                    for chunk in store.chunks(place.task, block, seed, most):
-                        expensive = store.cost(place.task, setting.epochs) * len(chunk) if small else 0.0
-                        job = TrainingJob(setting, chunk, place.made_from, place.recipe, number, measured)
+                    for chunk in store.chunks(condition.task, block, seed, most):
+                        expensive = store.cost(condition.task, setting.epochs) * len(chunk) if small else 0.0
+                        job = TrainingJob(setting, chunk, condition.made_from, condition.recipe, number, measured)
                         found.append((start, -expensive, job))
         return [job for *_, job in sorted(found, key=lambda item: item[:2])]
 
@@ -190,7 +190,7 @@ def _in_step(
 ) -> Results:
     """All arms together, evaluated ten times on the way."""
     members, seed = list(range(experiment.seeds)), experiment.seed
-    task = plan.places[0].task
+    task = plan.conditions[0].task
     footprints = experiment.check_memory(plan)
     tick = clock or (lambda: 0.0)
     tries = experiment.tune if experiment.tune > 1 else 0
@@ -213,22 +213,25 @@ def _in_step(
         if not evaluations:
             raise KeyboardInterrupt from None
         stopped = True
-    networks: list[dict[int, Network]] = [{} for _ in plan.places]
+    networks: list[dict[int, Network]] = [{} for _ in plan.conditions]
     last = evaluations[-1].scores
     for job, run, start in zip(jobs, runs, starts, strict=True):
-        known = last[job.place]
+        known = last[job.condition]
         latest = {name: [known[member][name] for member in job.members] for name in known[job.members[0]]}
         for line in store.lines_of(job, run, start, latest):
-            networks[job.place][line["seed"]] = store.network_of(line)
+            networks[job.condition][line["seed"]] = store.network_of(line)
     return Results(
         experiment.arms,
         experiment.seeds,
         experiment.seed,
         experiment.tune,
-        plan.places,
+        plan.conditions,
         networks,
         evaluations=evaluations,
-        runs=[[run for job, run in zip(jobs, runs, strict=True) if job.place == i] for i in range(len(plan.places))],
+        runs=[
+            [run for job, run in zip(jobs, runs, strict=True) if job.condition == i]
+            for i in range(len(plan.conditions))
+        ],
         stopped=stopped,
         pilot=Pilot(losses, len(pilot.members), pilot.hold_out) if pilot and len(losses) > 1 else None,
         footprints=footprints,
@@ -243,18 +246,18 @@ def _begin(plan: ExperimentPlan, jobs: Sequence[TrainingJob], seed: int) -> list
     examples: dict[Any, Any] = {}
     runs = []
     for job in jobs:
-        place = plan.places[job.place]
-        key = (place.setting.train_size, job.members, place.recipe.validates)
+        condition = plan.conditions[job.condition]
+        key = (condition.setting.train_size, job.members, condition.recipe.validates)
         if key not in examples:
-            examples[key] = place.task.examples(job.members, seed, hold_out=place.recipe.validates)
-        made = replace(place.task, learning_rate=job.setting.learning_rate)
+            examples[key] = condition.task.examples(job.members, seed, hold_out=condition.recipe.validates)
+        made = replace(condition.task, learning_rate=job.setting.learning_rate)
         runs.append(job.begin(made, examples=examples[key]))
     return runs
 
 
 def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingRun | None:
     """A run that shows where the reference is best on validation data, unless it holds out some itself, or can't."""
-    task, recipe, setting = plan.places[0].task, plan.places[0].recipe, plan.setting(0, 0)
+    task, recipe, setting = plan.conditions[0].task, plan.conditions[0].recipe, plan.setting(0, 0)
     if recipe.validates or "validation" not in task.offers:
         return None
     made = replace(task, learning_rate=setting.learning_rate)
@@ -265,12 +268,12 @@ def _pilot(plan: ExperimentPlan, members: Sequence[int], seed: int) -> TrainingR
 def _evaluation(
     plan: ExperimentPlan, jobs: Sequence[TrainingJob], runs: Sequence[TrainingRun], scores: Sequence[metrics.Scores]
 ) -> Evaluation:
-    found: list[dict[int, dict[str, float]]] = [{} for _ in plan.places]
-    epochs = [0] * len(plan.places)
+    found: list[dict[int, dict[str, float]]] = [{} for _ in plan.conditions]
+    epochs = [0] * len(plan.conditions)
     for job, run, some in zip(jobs, runs, scores, strict=False):
-        epochs[job.place] = max(epochs[job.place], run.epoch_count)
+        epochs[job.condition] = max(epochs[job.condition], run.epoch_count)
         for i, member in enumerate(job.members):
-            found[job.place][member] = {name: values[i] for name, values in some.items()}
+            found[job.condition][member] = {name: values[i] for name, values in some.items()}
     return Evaluation(max(epochs), found)
 
 
@@ -294,16 +297,16 @@ def _tune(
         jobs = plan.jobs(members, seed, {}, training.group_size(plan.task))
         runs = []
         for job in jobs:
-            task = plan.places[job.place].task
+            task = plan.conditions[job.condition].task
             made = replace(task, learning_rate=task.learning_rate * factor)
             runs.append(job.begin(made, judge_held_out=True))
         for scores in training.in_step(runs, progress=told, cancel=cancel):
             for job, run, some in zip(jobs, runs, scores, strict=True):
                 setting = replace(job.setting, learning_rate=run.task.learning_rate, epochs=run.epoch_count)
                 for member, loss in zip(job.members, some[metrics.VALIDATION_LOSS], strict=True):
-                    known = best.get((job.place, member))
+                    known = best.get((job.condition, member))
                     if not isnan(loss) and (known is None or loss < known[0]):
-                        best[job.place, member] = loss, setting
+                        best[job.condition, member] = loss, setting
     plan.tuned.update({key: setting for key, (_, setting) in best.items()})
 
 
@@ -325,18 +328,18 @@ def _in_jobs(
     task, members = plan.task, list(range(experiment.seeds))
     device = experiment.task.device if isinstance(experiment.task, Source) else str(task.device)
     gpus = torch.cuda.device_count() if device == "cuda" else 0  # for the workers: none, where one is named
-    size = training.group_size(task, plan.places[0].setting.device)
+    size = training.group_size(task, plan.conditions[0].setting.device)
     lost: list[tuple[TrainingJob, BaseException]] = []
     stopped = False
     kept: AbstractContextManager[Store | _Memory] = nullcontext(_Memory()) if path is None else Store(path)
     with kept as file:
         jobs = plan.jobs(members, experiment.seed, file.done, size, small=True)
         if jobs and executor is None:
-            largest = max(plan.places, key=lambda place: place.setting.train_size).task
+            largest = max(plan.conditions, key=lambda condition: condition.setting.train_size).task
             each = [memory.footprint(largest, recipe) for recipe in experiment.arms]
             memory.check_workers(largest, each, -(-workers // max(gpus, 1)))
         make = executor or partial(executors.Processes, gpus=gpus)
-        total = len(plan.places) * len(members)
+        total = len(plan.conditions) * len(members)
         done = total - sum(len(job.members) for job in jobs)
         try:
             progress(done, total)
@@ -359,7 +362,7 @@ def _in_jobs(
         experiment.seeds,
         experiment.seed,
         experiment.tune,
-        plan.places,
+        plan.conditions,
         networks,
         stopped=stopped,
         lost=lost,

@@ -174,15 +174,15 @@ def claims_of(results: Results) -> list[Claim]:
 
 
 def kept_members(results: Results) -> tuple[list[int], list[int], list[str]]:
-    """The places and members that a report of all arms together uses, and what it says of the rest.
+    """The conditions and members that a report of all arms together uses, and what it says of the rest.
 
     Seeds at which an arm diverged are left out of all arms; an arm that has fewer than two others left is left out.
     """
     seeds, said = results.seeds, []
-    lost = [results.diverged(place) for place in range(len(results.places))]
-    for place, some in zip(results.places, lost, strict=True):
+    lost = [results.diverged(condition) for condition in range(len(results.conditions))]
+    for condition, some in zip(results.conditions, lost, strict=True):
         if some:
-            said.append(lost_runs(place.recipe.name, some, seeds))
+            said.append(lost_runs(condition.name, some, seeds))
     which = [i for i, some in enumerate(lost) if i == 0 or seeds - len(some) > 1]
     return which, [member for member in range(seeds) if not any(member in lost[i] for i in which)], said
 
@@ -201,16 +201,16 @@ def ended(results: Results) -> str:
     """What a report's title says of a training that ended early."""
     if not results.stopped:
         return ""
-    return f" (stopped at epoch {results.epoch} of {results.places[0].setting.epochs})"
+    return f" (stopped at epoch {results.epoch} of {results.conditions[0].setting.epochs})"
 
 
 def training_blocks(results: Results) -> list[Block]:
     """What was really trained, where the reference was best, and what tuning chose."""
-    task, first = results.task, results.places[0]
+    task, first = results.task, results.conditions[0]
     by_size: dict[int, list[str]] = {}
-    for place, some in zip(results.places[: results.per_size], results.networks, strict=False):
+    for condition, some in zip(results.conditions[: results.per_size], results.networks, strict=False):
         for n in {network.trained_on for network in some.values()}:
-            by_size.setdefault(n, []).append(place.recipe.name)
+            by_size.setdefault(n, []).append(condition.name)
     sizes = sorted(by_size, reverse=True)
     trained = (
         f"{sizes[0]:,} examples"
@@ -228,11 +228,11 @@ def training_blocks(results: Results) -> list[Block]:
     )
     blocks: list[Block] = [Text(" ".join([text, *task.notes]))]
     if results.pilot is not None and not results.tuned:
-        pilot, epochs = results.pilot, results.places[0].setting.epochs
+        pilot, epochs = results.pilot, results.conditions[0].setting.epochs
         networks = pluralize(pilot.networks, "network")
         said = (
             f"On validation data (a fifth of the training examples of {networks}, held out in a run of its "
-            f"own) {first.recipe.name} had its lowest loss at epoch {pilot.best} of {epochs}."
+            f"own) {first.name} had its lowest loss at epoch {pilot.best} of {epochs}."
         )
         if pilot.best <= EARLY * epochs:
             said += (
@@ -242,11 +242,11 @@ def training_blocks(results: Results) -> list[Block]:
         blocks.append(Text(said))
     if results.tuned:
         rows: list[list[Cell]] = []
-        for i, place in enumerate(results.places):
+        for i, condition in enumerate(results.conditions):
             chosen = [results.tuned[i, member] for member in range(results.seeds) if (i, member) in results.tuned]
             rates, lengths = sorted(s.learning_rate for s in chosen), sorted(s.epochs for s in chosen)
             middle = len(chosen) // 2
-            rows.append([place.recipe.name, rates[middle], lengths[middle], lengths[0], lengths[-1]])
+            rows.append([condition.name, rates[middle], lengths[middle], lengths[0], lengths[-1]])
         blocks.append(
             Table(
                 "What tuning chose",
@@ -260,9 +260,9 @@ def training_blocks(results: Results) -> list[Block]:
     return blocks
 
 
-def test_set_text(results: Results, places: Sequence[int]) -> str:
+def test_set_text(results: Results, conditions: Sequence[int]) -> str:
     """How far a fixed test set alone moves the differences, and what it resolves."""
-    known = [(results.places[i].recipe.name, results.test_set_error(i)) for i in places]
+    known = [(results.conditions[i].name, results.test_set_error(i)) for i in conditions]
     errors = [(name, error) for name, error in known if error is not None]
     if not errors:
         return ""
@@ -277,17 +277,17 @@ def test_set_text(results: Results, places: Sequence[int]) -> str:
 
 
 def level_table(
-    results: Results, title: str, places: Sequence[int], members: Sequence[int], names: Sequence[str]
+    results: Results, title: str, conditions: Sequence[int], members: Sequence[int], names: Sequence[str]
 ) -> Table:
     """A row an arm: the mean of each metric with its interval."""
     rows: list[list[Cell]] = [
-        [results.places[i].recipe.name, *(_level(results, i, name, members) for name in names)] for i in places
+        [results.conditions[i].name, *(_level(results, i, name, members) for name in names)] for i in conditions
     ]
     return Table(title, ["", *names], rows)
 
 
-def _level(results: Results, place: int, metric: str, members: Sequence[int] | None = None) -> Interval:
-    return mean_interval(list(results.values(place, metric, members).values()), overlap=results.overlap)
+def _level(results: Results, condition: int, metric: str, members: Sequence[int] | None = None) -> Interval:
+    return mean_interval(list(results.values(condition, metric, members).values()), overlap=results.overlap)
 
 
 def one_change(results: Results, title: str, members: Sequence[int], note: str) -> Table:
@@ -297,7 +297,10 @@ def one_change(results: Results, title: str, members: Sequence[int], note: str) 
         found = results.change(1, name, members=members)
         rows.append([name, *(_level(results, i, name, members) for i in (0, 1)), found.interval, p_cell(found.p)])
     return Table(
-        title, ["", *(place.recipe.name for place in results.places), "difference", "p-value"], rows, note=note
+        title,
+        ["", *(condition.name for condition in results.conditions), "difference", "p-value"],
+        rows,
+        note=note,
     )
 
 
@@ -314,13 +317,13 @@ def changes_table(title: str, names: Sequence[str], changes: Sequence[dict[str, 
     return Table(title, ["", *columns], rows, note=note)
 
 
-def pairs_table(results: Results, places: Sequence[int], members: Sequence[int], metric: str) -> Table:
+def pairs_table(results: Results, conditions: Sequence[int], members: Sequence[int], metric: str) -> Table:
     """Every arm against every other but the first, by one metric."""
-    pairs = list(combinations(places[1:], 2))
+    pairs = list(combinations(conditions[1:], 2))
     rows: list[list[Cell]] = []
     for a, b in pairs:
         found = results.change(b, metric, a, members, comparisons=len(pairs))
-        rows.append([results.places[b].recipe.name, results.places[a].recipe.name, found.interval, p_cell(found.p)])
+        rows.append([results.conditions[b].name, results.conditions[a].name, found.interval, p_cell(found.p)])
     many = len(pairs) > 1
     return Table(
         f"One against another: the difference in {what(metric)}",
@@ -330,17 +333,17 @@ def pairs_table(results: Results, places: Sequence[int], members: Sequence[int],
     )
 
 
-def curves(results: Results, metric: str, places: Sequence[int], members: Sequence[int]) -> Curves:
+def curves(results: Results, metric: str, conditions: Sequence[int], members: Sequence[int]) -> Curves:
     """The metric's mean over the seeds after each evaluated epoch, with its 95% interval as the band."""
     series = []
-    for i in places:
+    for i in conditions:
         points = [
             mean_interval([evaluation.scores[i][member][metric] for member in members], overlap=results.overlap)
             for evaluation in results.evaluations
         ]
         series.append(
             Series(
-                results.places[i].recipe.name,
+                results.conditions[i].name,
                 [float(evaluation.epoch) for evaluation in results.evaluations],
                 [point.value for point in points],
                 [point.low for point in points],
@@ -355,7 +358,7 @@ def curves(results: Results, metric: str, places: Sequence[int], members: Sequen
 
 def spread_blocks(
     results: Results,
-    places: Sequence[int],
+    conditions: Sequence[int],
     members: Sequence[int] | None,
     metric: str,
     *,
@@ -364,19 +367,19 @@ def spread_blocks(
 ) -> list[Block]:
     """Each pair's difference in a metric, as a box an arm, with the mean in its interval; nothing for many arms.
 
-    members: those that count, or all.  name: of a place; that of its arm, if not given.
+    members: those that count, or all.  name: of a condition; that of its arm, if not given.
     """
-    if not places or len(places) > MOST_BOXES:
+    if not conditions or len(conditions) > MOST_BOXES:
         return []
     boxes = [
         Box(
-            name(i) if name else results.places[i].recipe.name,
+            name(i) if name else results.conditions[i].name,
             results.differences(i, metric, members=members),
             results.change(i, metric, members=members, comparisons=comparisons).interval,
         )
-        for i in places
+        for i in conditions
     ]
-    reference = results.places[places[0] - places[0] % results.per_size].recipe.name
+    reference = results.conditions[conditions[0] - conditions[0] % results.per_size].name
     return [
         Boxes(
             f"The difference from {reference} in {what(metric)}, seed by seed",
@@ -388,13 +391,13 @@ def spread_blocks(
     ]
 
 
-def calibration_curves(results: Results, places: Sequence[int]) -> Curves:
+def calibration_curves(results: Results, conditions: Sequence[int]) -> Curves:
     """Accuracy over confidence, all networks of an arm together."""
     series = [Series("calibrated", [0.0, 100.0], [0.0, 100.0])]
-    for i in places:
+    for i in conditions:
         bins = torch.cat([found for run in results.runs[i] if (found := run.per_example()[1]) is not None]).sum(0)
         some = [(float(c / n), float(r / n)) for c, r, n in bins.tolist() if n >= 1]
-        series.append(Series(results.places[i].recipe.name, [100 * c for c, _ in some], [100 * r for _, r in some]))
+        series.append(Series(results.conditions[i].name, [100 * c for c, _ in some], [100 * r for _, r in some]))
     return Curves(
         "Calibration: accuracy over confidence",
         "confidence, %",
@@ -404,21 +407,21 @@ def calibration_curves(results: Results, places: Sequence[int]) -> Curves:
     )
 
 
-def cost_table(results: Results, places: Sequence[int], members: Sequence[int]) -> list[Block]:
+def cost_table(results: Results, conditions: Sequence[int], members: Sequence[int]) -> list[Block]:
     """What each arm took next to what it gained, as a table and, where networks were timed, as a picture."""
     if not results.footprints:
         return []
-    memory = [sum(results.footprints[i]) for i in places]
-    seconds = [mean_seconds(results.networks[i]) for i in places]
+    memory = [sum(results.footprints[i]) for i in conditions]
+    seconds = [mean_seconds(results.networks[i]) for i in conditions]
     timed, time = results.timed and seconds[0] > 0, "processor time" if results.task.device.type == "cpu" else "time"
     primary = results.metrics[0]
-    gains = [results.change(i, primary, members=members) for i in places]
+    gains = [results.change(i, primary, members=members) for i in conditions]
     shows_gain = len(members) > 1
     columns = ["", *(["training, s", "time ratio"] if timed else []), "memory, MB", "memory ratio"]
     columns += [f"change in {primary.replace('%', 'points')}"] if shows_gain else []
     rows: list[list[Cell]] = []
-    for i, (place, gain) in enumerate(zip(places, gains, strict=True)):
-        cells: list[Cell] = [results.places[place].recipe.name]
+    for i, (condition, gain) in enumerate(zip(conditions, gains, strict=True)):
+        cells: list[Cell] = [results.conditions[condition].name]
         if timed:
             cells += [_rounded(seconds[i]), round(seconds[i] / seconds[0], 2)]
         cells += [_rounded(memory[i] / 1e6), round(memory[i] / memory[0], 2)]
@@ -429,15 +432,15 @@ def cost_table(results: Results, places: Sequence[int], members: Sequence[int]) 
         "emory for its weights, gradients, states and what the backward pass needs. Ratios are to the first arm."
     )
     blocks: list[Block] = [Table("What each cost and what it gained", columns, rows, note=note)]
-    if timed and shows_gain and 1 < len(places) <= 2 * MOST_CURVES:
+    if timed and shows_gain and 1 < len(conditions) <= 2 * MOST_CURVES:
         points = [
-            Series(results.places[i].recipe.name, [ratio], [gain.value], [gain.low], [gain.high], style="points")
-            for i, ratio, gain in zip(places[1:], [s / seconds[0] for s in seconds[1:]], gains[1:], strict=True)
+            Series(results.conditions[i].name, [ratio], [gain.value], [gain.low], [gain.high], style="points")
+            for i, ratio, gain in zip(conditions[1:], [s / seconds[0] for s in seconds[1:]], gains[1:], strict=True)
         ]
         blocks.append(
             Curves(
                 f"The change in {what(primary)} over its cost",
-                f"{time}, as a multiple of {results.places[0].recipe.name}'s",
+                f"{time}, as a multiple of {results.conditions[0].name}'s",
                 unit_of(primary).strip() or what(primary),
                 points,
                 note="A point an arm, with its 95% interval.",
@@ -451,7 +454,7 @@ def spread_text(results: Results, members: Sequence[int]) -> str:
     values = list(results.values(0, results.metrics[0], members).values())
     if len(values) < 2:
         return ""
-    name = results.places[0].recipe.name
+    name = results.conditions[0].name
     return (
         f" Seeds alone move a run: with {name}, {what(results.metrics[0])} is {min(values):.3g} to {max(values):.3g}."
     )

@@ -32,7 +32,7 @@ PACKAGES = ("regdemo", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 
 
 @dataclass(frozen=True)
-class Place:
+class Condition:
     """An arm at a size of training data.  made_from: what another machine makes its task from."""
 
     recipe: Recipe
@@ -40,10 +40,15 @@ class Place:
     setting: Setting
     made_from: Task | Source
 
+    @property
+    def name(self) -> str:
+        """The arm's."""
+        return self.recipe.name
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of every network after an epoch: of each place, by member and metric."""
+    """The scores of every network after an epoch: of each condition, by member and metric."""
 
     epoch: int
     scores: list[dict[int, dict[str, float]]]
@@ -65,7 +70,7 @@ class Pilot:
 
 @dataclass
 class Results:
-    """Every network's values, by place (an arm at a size, the reference first) and member.
+    """Every network's values, by condition (an arm at a size, the reference first) and member.
 
     arms, seeds, seed, tune: of the experiment.
     evaluations, runs, pilot, footprints: of experiments that were trained in step.  timed: whether seconds mean
@@ -77,7 +82,7 @@ class Results:
     seeds: int
     seed: int
     tune: int
-    places: list[Place]
+    conditions: list[Condition]
     networks: list[dict[int, Network]]
     evaluations: list[Evaluation] = field(default_factory=list)
     runs: list[list[TrainingRun]] = field(default_factory=list)
@@ -94,7 +99,7 @@ class Results:
     @property
     def task(self) -> Task:
         """The task, at its largest size."""
-        return max(self.places, key=lambda place: place.setting.train_size).task
+        return max(self.conditions, key=lambda condition: condition.setting.train_size).task
 
     @property
     def per_size(self) -> int:
@@ -115,7 +120,7 @@ class Results:
     @property
     def epoch(self) -> int:
         """The last epoch that all networks have come to."""
-        return self.evaluations[-1].epoch if self.evaluations else self.places[0].setting.epochs
+        return self.evaluations[-1].epoch if self.evaluations else self.conditions[0].setting.epochs
 
     @property
     def overlap(self) -> float:
@@ -129,25 +134,25 @@ class Results:
         test = self.task.split.sizes(0, 0)[1]
         return test / (self.task.split.n - test)
 
-    def values(self, place: int, metric: str, members: Sequence[int] | None = None) -> dict[int, float]:
-        """A metric of a place's networks that did not diverge, by member."""
+    def values(self, condition: int, metric: str, members: Sequence[int] | None = None) -> dict[int, float]:
+        """A metric of a condition's networks that did not diverge, by member."""
         return {
             member: n.scores[metric]
-            for member, n in sorted(self.networks[place].items())
+            for member, n in sorted(self.networks[condition].items())
             if n.finite and metric in n.scores and (members is None or member in members)
         }
 
     def differences(
-        self, place: int, metric: str, against: int | None = None, members: Sequence[int] | None = None
+        self, condition: int, metric: str, against: int | None = None, members: Sequence[int] | None = None
     ) -> list[float]:
-        """How much more of a metric a place has than another, the reference at its size if not given, seed by seed."""
-        base = place - place % self.per_size if against is None else against
-        own, other = self.values(place, metric, members), self.values(base, metric, members)
+        """How much more of a metric a condition has, seed by seed, than another or else the reference at its size."""
+        base = condition - condition % self.per_size if against is None else against
+        own, other = self.values(condition, metric, members), self.values(base, metric, members)
         return [own[member] - other[member] for member in own if member in other]
 
     def change(
         self,
-        place: int,
+        condition: int,
         metric: str,
         against: int | None = None,
         members: Sequence[int] | None = None,
@@ -155,14 +160,14 @@ class Results:
         comparisons: int = 1,
     ) -> Change:
         """The mean difference with its interval: over new splits of rows, if that is what the seeds are."""
-        found = self.differences(place, metric, against, members)
+        found = self.differences(condition, metric, against, members)
         return change(found, overlap=self.overlap, comparisons=comparisons)
 
-    def diverged(self, place: int) -> list[int]:
-        """The members of a place that have a metric that is not a finite number."""
-        return [member for member, network in sorted(self.networks[place].items()) if not network.finite]
+    def diverged(self, condition: int) -> list[int]:
+        """The members of a condition that have a metric that is not a finite number."""
+        return [member for member, network in sorted(self.networks[condition].items()) if not network.finite]
 
-    def test_set_error(self, place: int) -> float | None:
+    def test_set_error(self, condition: int) -> float | None:
         """The standard error that a fixed test set leaves in a difference in the primary metric.
 
             sqrt(var_i(mean over seeds of (b_i - a_i)) / m),    a_i, b_i what test example i adds to the metric
@@ -177,7 +182,7 @@ class Results:
         if primary == metrics.TEST_LOSS and not (self.task.metric or "tokens" in self.task.offers):
             return None
         parts = []
-        for where in (place - place % self.per_size, place):
+        for where in (condition - condition % self.per_size, condition):
             rows = torch.cat([run.per_example()[0] for run in self.runs[where]])
             if primary == metrics.TEST_ERROR:  # the derivative of the root of the mean
                 rows = rows / (2 * rows.mean(1, keepdim=True).sqrt()) * self.task.scale
@@ -211,13 +216,13 @@ class Results:
         """A row for each network: its arm, training size, seed, split, metrics, cost and training."""
         folds = self.task.split.folds if self.task.split is not None else 0
         found = []
-        for place, some in zip(self.places, self.networks, strict=True):
+        for condition, some in zip(self.conditions, self.networks, strict=True):
             for member, network in sorted(some.items()):
                 split = {"repeat": member // folds, "fold": member % folds} if folds else {}
                 found.append(
                     {
-                        "arm": place.recipe.name,
-                        "train_size": place.setting.train_size,
+                        "arm": condition.name,
+                        "train_size": condition.setting.train_size,
                         "seed": member,
                         "split": member if self.task.resplit else 0,
                         **split,
@@ -241,12 +246,12 @@ class Results:
 
     def settings(self) -> dict[str, Any]:
         """All that the networks' values depend on: what was asked for, and what ran it."""
-        task, first = self.task, self.places[0].setting
+        task, first = self.task, self.conditions[0].setting
         return {
             "task": task.title,
             "asked": first.as_dict()["source"],
             "data_digest": first.digest,
-            "arms": {place.recipe.name: place.setting.arm for place in self.places[: self.per_size]},
+            "arms": {condition.name: condition.setting.arm for condition in self.conditions[: self.per_size]},
             "seeds": self.seeds,
             "seed": self.seed,
             "epochs": first.epochs,

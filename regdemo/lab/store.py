@@ -69,7 +69,7 @@ class Setting:
 class TrainingJob:
     """Some members of one setting, trained as one: what a worker is given.
 
-    task: what they learn, or how to make it.  recipe: the arm.  place: which of the experiment's settings it is.
+    task: what they learn, or how to make it.  recipe: the arm.  condition: which of the experiment's it is.
     measured: the techniques of the grid that have more to measure in every arm; it changes nothing of the training.
     """
 
@@ -77,7 +77,7 @@ class TrainingJob:
     members: tuple[int, ...]
     task: Task | Source
     recipe: Recipe
-    place: int = 0
+    condition: int = 0
     measured: tuple[Technique, ...] = ()
 
     @property

@@ -81,7 +81,7 @@ def sweep(
         raise RegdemoError(f"no network was trained: all were lost, the first by {_reason(results.lost[0][1])}")
     parameters_shown = {"technique": ", ".join(words)} | display_values(values) | source.display_values
     parameters_shown |= {"train_size": ", ".join(map(str, train_sizes))} if train_sizes else {}
-    parameters_shown |= {"seeds": seeds, "epochs": results.places[0].setting.epochs, "seed": seed}
+    parameters_shown |= {"seeds": seeds, "epochs": results.conditions[0].setting.epochs, "seed": seed}
     report = _report(results, parameters_shown)
     if results.stopped:
         raise Stopped(report)
@@ -91,15 +91,15 @@ def sweep(
 class _Grid:
     """The arms at each size, every one compared with none at the same size, over the seeds that both have.
 
-    sizes: of training data.  compared: the places of all arms but none.  own: what only some techniques measure.
-    changes: of each metric, the difference from none by place.  columns: those that say which arm a row is about.
+    sizes: of training data.  compared: the conditions of all arms but none.  own: what only some techniques measure.
+    changes: of each metric, the difference from none by condition.  columns: those that say which arm a row is about.
     """
 
     def __init__(self, results: Results) -> None:
-        per, places = results.per_size, results.places
+        per, conditions = results.per_size, results.conditions
         self.results = results
-        self.sizes = [place.setting.train_size for place in places[::per]]
-        self.compared = [i for i in range(len(places)) if i % per]
+        self.sizes = [condition.setting.train_size for condition in conditions[::per]]
+        self.compared = [i for i in range(len(conditions)) if i % per]
         self.columns = ["", "examples"] if len(self.sizes) > 1 else [""]
         self.own = list(dict.fromkeys(m for r in results.arms for t in r.techniques for m in t.measures()))
         self.changes = {
@@ -108,15 +108,15 @@ class _Grid:
         }
 
     def head(self, i: int) -> list[Cell]:
-        """The first cells of a place's row."""
-        place = self.results.places[i]
-        cells: list[Cell] = [place.recipe.name, place.setting.train_size]
+        """The first cells of a condition's row."""
+        condition = self.results.conditions[i]
+        cells: list[Cell] = [condition.name, condition.setting.train_size]
         return cells[: len(self.columns)]
 
     def name(self, i: int) -> str:
-        """A place in a sentence."""
-        place = self.results.places[i]
-        return place.recipe.name + (f" at {place.setting.train_size:,} examples" if len(self.sizes) > 1 else "")
+        """A condition in a sentence."""
+        condition = self.results.conditions[i]
+        return condition.name + (f" at {condition.setting.train_size:,} examples" if len(self.sizes) > 1 else "")
 
 
 def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentReport:
@@ -132,7 +132,7 @@ def _report(results: Results, parameters_shown: dict[str, Any]) -> ExperimentRep
     paired = [i for i in grid.compared if grid.changes[primary][i].n > 1]
     blocks += findings.spread_blocks(results, paired, None, primary, comparisons=len(grid.compared), name=grid.name)
     blocks += _curves(results, grid.sizes, primary)
-    have, wanted = sum(map(len, results.networks)), len(results.places) * results.seeds
+    have, wanted = sum(map(len, results.networks)), len(results.conditions) * results.seeds
     blocks.append(Text(_state(results, have, wanted)))
     blocks += findings.training_blocks(results)
     pairs = sum(len(results.networks[i].keys() & results.networks[i - i % per].keys()) for i in grid.compared)
@@ -179,7 +179,7 @@ def _primary_table(grid: _Grid, scope: findings.Scope) -> Table:
     for row, i in zip(rows, grid.compared, strict=True):
         times = [n.seconds for n in results.networks[i].values()]
         row.append(float(f"{fmean(times):.2g}") if times else "–")
-    timed = "processor time" if results.places[0].setting.device == "cpu" else "time"
+    timed = "processor time" if results.conditions[0].setting.device == "cpu" else "time"
     note = (
         "Means with 95% intervals by Student's t, differences paired by seed and at the same size, corrected "
         f"by Bonferroni's method for the {len(grid.compared)} comparisons of the grid, so that all intervals of a "

@@ -20,8 +20,8 @@ from regdemo.lab.metrics import Scores
 from regdemo.lab.recipe import Recipe, Technique, overridden, overriding
 from regdemo.lab.streams import RngStreams
 from regdemo.lab.task import Examples, Task
-from regdemo.lab.techniques.activations import Dropout
-from regdemo.lab.techniques.weights import WeightDecay
+from regdemo.lab.techniques.activations import DropoutTechnique
+from regdemo.lab.techniques.weights import WeightDecayTechnique
 
 EVALUATIONS = 10  # points of a learning curve
 GROUP = 8  # networks trained as one: as many as keep their activations in the cache
@@ -97,7 +97,7 @@ class TrainingRun:
         return max(1, round(part * self.steps))
 
     def _make_optimizer(self) -> torch.optim.Optimizer | fused.Adam:
-        decay = next((t.weight_decay for t in self.techniques if isinstance(t, WeightDecay)), 0.0)
+        decay = next((t.weight_decay for t in self.techniques if isinstance(t, WeightDecayTechnique)), 0.0)
         if fused.fits(self.task, self.model) and all(map(_keeps_steps, self.techniques)):
             return fused.Adam(self.parameters, self.task.learning_rate, decay)
         weights = {id(w) for w in self.model.weights}
@@ -253,7 +253,7 @@ class TrainingRun:
                 self.step(batch)
             return
         self._note(batches)
-        dropout = next((t for t in self.techniques if isinstance(t, Dropout)), None)
+        dropout = next((t for t in self.techniques if isinstance(t, DropoutTechnique)), None)
         p, streams = (dropout.p, dropout.streams) if dropout else (0.0, None)
         fused.train(self.examples.x, self.examples.y, self.parameters, self.optimizer, batches, p, streams)
         self.step_count += len(batches)
@@ -316,7 +316,9 @@ def _keeps_steps(technique: Technique) -> bool:
     """Whether a technique is dropout at a fixed rate, or does not act within a step."""
     own = overridden(type(technique)) - OUTSIDE_STEPS
     return not own or (
-        isinstance(technique, Dropout) and type(technique).rate is Dropout.rate and own == {"activations"}
+        isinstance(technique, DropoutTechnique)
+        and type(technique).rate is DropoutTechnique.rate
+        and own == {"activations"}
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from regdemo import storage
 from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, Reason, Skipped, WrongAnswer
-from regdemo.quiz.files import Job, parse_file
+from regdemo.quiz.files import DeckFile, parse_file
 
 _ALWAYS = {field.name for field in fields(Card) if field.default is field.default_factory is MISSING} - {"file"}
 _MAKE: dict[str, Callable[[Any], Any]] = {
@@ -43,16 +43,16 @@ class Cache:
             if stored["version"] == self._version:
                 self._old = dict(stored["decks"])
 
-    def read(self, jobs: Sequence[Job]) -> list[Deck]:
-        """The deck of each job, as it was read before or as it is parsed now. A deck with a fault is not kept."""
-        keys = [_digest(repr((str(job.file), job.tags)), job.data) for job in jobs]
+    def read(self, files: Sequence[DeckFile]) -> list[Deck]:
+        """The deck of each file, as it was read before or as it is parsed now. A deck with a fault is not kept."""
+        keys = [_digest(repr((str(file.path), file.tags)), file.data) for file in files]
         decks: dict[str, Deck] = {}
-        for key, job in zip(keys, jobs, strict=True):
+        for key, file in zip(keys, files, strict=True):
             with suppress(ValueError, TypeError, KeyError, AttributeError):
-                decks[key] = _unpack(self._old[key], job.file)
+                decks[key] = _unpack(self._old[key], file.path)
                 self._new[key] = self._old[key]
-        fresh = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in decks]
-        for (key, _), deck in zip(fresh, [parse_file(job) for _, job in fresh], strict=True):
+        fresh = [(key, file) for key, file in zip(keys, files, strict=True) if key not in decks]
+        for (key, _), deck in zip(fresh, [parse_file(file) for _, file in fresh], strict=True):
             decks[key] = deck
             if not deck.faults:
                 self._new[key] = _pack(deck)

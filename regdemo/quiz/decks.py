@@ -15,7 +15,7 @@ from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cache import Cache
 from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
-from regdemo.quiz.files import Job, parse_file, uncollected
+from regdemo.quiz.files import DeckFile, parse_file, uncollected
 from regdemo.quiz.styles import finder
 from regdemo.quiz.text import slug
 from regdemo.quiz.translations import translations
@@ -98,9 +98,9 @@ def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
     skipped: list[Skipped] = []
     decks: list[tuple[Path, Deck]] = []
     kept = Cache(cache, path) if cache else None
-    for jobs in _batches(_jobs(path, faults, skipped)):
-        found = kept.read(jobs) if kept else list(map(parse_file, jobs))
-        decks += zip((job.file for job in jobs), found, strict=True)
+    for files in _batches(_deck_files(path, faults, skipped)):
+        found = kept.read(files) if kept else list(map(parse_file, files))
+        decks += zip((file.path for file in files), found, strict=True)
     if kept:
         kept.save()
     decks.sort(key=_order)
@@ -177,7 +177,7 @@ def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
     return cards, remarks
 
 
-def _jobs(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[Job]:
+def _deck_files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[DeckFile]:
     """The files that hold text, each with what is in it."""
     for file, tags in _files(path, faults, skipped):
         try:
@@ -190,16 +190,16 @@ def _jobs(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[J
                 faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
             skipped.append(Skipped(file, 1, Reason.EMPTY, ""))
         else:
-            yield Job(data, file, tags)
+            yield DeckFile(data, file, tags)
 
 
-def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """The jobs in lists of a bounded size in bytes: a folder may hold more than memory does."""
-    batch: list[Job] = []
+def _batches(files: Iterable[DeckFile]) -> Iterator[list[DeckFile]]:
+    """The files in lists of a bounded size in bytes: a folder may hold more than memory does."""
+    batch: list[DeckFile] = []
     size = 0
-    for job in jobs:
-        batch.append(job)
-        size += len(job.data)
+    for file in files:
+        batch.append(file)
+        size += len(file.data)
         if size > _BATCH:
             yield batch
             batch, size = [], 0

@@ -16,17 +16,17 @@ MOST_LINES = 100_000  # lines in a file: each costs memory while it is parsed
 LONGEST_LINE = 1_000_000  # bytes in a line
 
 
-class Job(NamedTuple):
+class DeckFile(NamedTuple):
     """A file to parse: what is in it, and what its cards are tagged with."""
 
     data: bytes
-    file: Path
+    path: Path
     tags: tuple[str, ...]
 
 
-def parse_file(job: Job) -> Deck:
+def parse_file(source: DeckFile) -> Deck:
     """The deck in a file's bytes, or its fault."""
-    data, file, tags = job
+    data, file, tags = source
     place = data.find(b"\0")
     if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
         said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"

@@ -17,7 +17,7 @@ import fsrs
 
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import PLAN, CardState, Plan, Rating, after, counts, moment
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, CardState, Rating, SchedulerSettings, after, counts, moment
 from regdemo.storage import write_file
 
 PARAMETERS_FILE = "fsrs.json"
@@ -40,21 +40,23 @@ class Prediction(NamedTuple):
         return -math.log(self.recall if self.recalled else max(1e-12, 1 - self.recall))
 
 
-def follow(reviews: Iterable[Review], plan: Plan = PLAN) -> tuple[list[Prediction], dict[str, CardState]]:
-    """What the plan said before each review, and each card's state after all, as `schedule.replay`.
+def follow(
+    reviews: Iterable[Review], settings: SchedulerSettings = DEFAULT_SETTINGS
+) -> tuple[list[Prediction], dict[str, CardState]]:
+    """What the scheduler said before each review, and each card's state after all, as `schedule.replay`.
 
     Of a card's first day nothing is predicted. reviews: in the order of time.
     """
     states: dict[str, CardState] = {}
     found = []
     for review in reviews:
-        if not counts(review, plan):
+        if not counts(review, settings):
             continue
         before = states.get(review.card)
         if before and (moment(review.at) - moment(before.last)).days > 0:
             recall = before.recall(moment(review.at))
             found.append(Prediction(review.card, review.at, recall, Rating(review.rating).right))
-        states[review.card] = after(before, review, plan)
+        states[review.card] = after(before, review, settings)
     return found, states
 
 
@@ -77,8 +79,8 @@ class FsrsFit:
         return self.gain[1] > 0
 
 
-def fit(reviews: Sequence[Review], now: Plan = PLAN) -> FsrsFit:
-    """Fit FSRS's parameters to reviews in the order of time; compare with the plan of now. Takes minutes for many.
+def fit(reviews: Sequence[Review], now: SchedulerSettings = DEFAULT_SETTINGS) -> FsrsFit:
+    """Fit FSRS's parameters to reviews in the order of time; compare with the settings of now. Takes minutes for many.
 
     Raises ArgumentError where the reviews are too few to say anything.
     """
@@ -93,7 +95,7 @@ def fit(reviews: Sequence[Review], now: Plan = PLAN) -> FsrsFit:
         )
     start = trial[-1].at
     fitted = replace(now, parameters=_optimal(trial))
-    before, later = ([p for p in follow(kept, plan)[0] if p.at > start] for plan in (now, fitted))
+    before, later = ([p for p in follow(kept, settings)[0] if p.at > start] for settings in (now, fitted))
     gains: dict[str, list[float]] = {}
     for old, new in zip(before, later, strict=True):
         gains.setdefault(old.card, []).append(old.loss - new.loss)
@@ -136,9 +138,9 @@ def parameters(home: Path) -> tuple[float, ...]:
     file = home / PARAMETERS_FILE
     try:
         kept = tuple(map(float, json.loads(file.read_text("utf-8"))["parameters"]))
-        return Plan(parameters=kept).parameters
+        return SchedulerSettings(parameters=kept).parameters
     except (FileNotFoundError, NotADirectoryError):
-        return PLAN.parameters
+        return DEFAULT_SETTINGS.parameters
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise FileError(
             f"{file} holds no parameters of FSRS ({' '.join(str(error).split())}): "

@@ -31,8 +31,8 @@ from regdemo.quiz.schedule import (
     GOOD,
     STEP,
     CardState,
-    Plan,
     Rating,
+    SchedulerSettings,
     microseconds,
     reviewed,
     with_deadline,
@@ -72,7 +72,7 @@ class Outlook(NamedTuple):
 
     cards: Sequence[Card]
     states: Mapping[str, CardState]
-    plan: Plan
+    settings: SchedulerSettings
     minutes: int
     pace: Pace
     katas: int = 0
@@ -154,7 +154,7 @@ def pace(reviews: Iterable[Review]) -> Pace:
 
 def new_today(outlook: Outlook, now: datetime) -> int:
     """How many new cards today has time for after what is due; if all fit in, no more than meet them all in time."""
-    days, states, pace = _days(now, outlook.plan), outlook.states, outlook.pace
+    days, states, pace = _days(now, outlook.settings), outlook.states, outlook.pace
     if not days:
         return 0
     due = [card for card in outlook.cards if card.id in states and states[card.id].next < days[0].end]
@@ -168,15 +168,17 @@ def new_today(outlook: Outlook, now: datetime) -> int:
 def plan_ahead(
     outlook: Outlook, now: datetime, *, new: int | None = None, done: Work | None = None, seed: int = 0
 ) -> Forecast:
-    """What fits into so many minutes a day until the plan's interview, and what will be recalled then.
+    """What fits into so many minutes a day until the interview, and what will be recalled then.
 
     new: new cards per day at most; without it, as many as fit.  done: today; the states know of it.
     """
-    cards, states, plan, minutes, _, katas = outlook
-    assert plan.interview, "a plan with an interview"
-    days = _days(now, plan)
+    cards, states, settings, minutes, _, katas = outlook
+    assert settings.interview, "settings with an interview"
+    days = _days(now, settings)
     budget = _budget(len(days), minutes, katas)
-    runs = [_Run(outlook, days, budget, new, done or Work(), Random(f"{seed} {run}")) for run in range(SIMULATIONS)]
+    runs = [
+        _Simulation(outlook, days, budget, new, done or Work(), Random(f"{seed} {run}")) for run in range(SIMULATIONS)
+    ]
     met = Counter(id for run in runs for id in run.states)
     left_out = Counter(frequency(card) for card in outlook.unmet if met[card.id] < SIMULATIONS / 2)
     weeks = []
@@ -199,14 +201,14 @@ def plan_ahead(
     asked = {card.id for card in cards}
     brought = fmean(sum(work.new for work in run.days) for run in runs)
     return Forecast(
-        interview=plan.interview.astimezone().date(),
+        interview=settings.interview.astimezone().date(),
         minutes=minutes,
         new_per_day=round(brought / max(1, len(days) - 1)) if new is None else new,
         weeks=tuple(weeks),
         cards=len(cards),
         left_out=left_out,
-        kept=estimate([[state.recall(plan.interview) for state in run.states.values()] for run in runs]),
-        stopped=estimate([[state.recall(plan.interview) for id, state in states.items() if id in asked]]),
+        kept=estimate([[state.recall(settings.interview) for state in run.states.values()] for run in runs]),
+        stopped=estimate([[state.recall(settings.interview) for id, state in states.items() if id in asked]]),
     )
 
 
@@ -222,11 +224,11 @@ def estimate(runs: Sequence[Sequence[float]]) -> Estimate:
     return Estimate(mean, max(0.0, mean - 2 * spread), min(mean + 2 * spread, max(map(len, runs))))
 
 
-def _days(now: datetime, plan: Plan) -> list[_Day]:
+def _days(now: datetime, settings: SchedulerSettings) -> list[_Day]:
     """The days until the interview: cards are answered at noon, today at once if it is later."""
-    assert plan.interview, "a plan with an interview"
+    assert settings.interview, "settings with an interview"
     today = now.astimezone().date()
-    dates = [today + timedelta(days=n) for n in range((plan.interview.astimezone().date() - today).days + 1)]
+    dates = [today + timedelta(days=n) for n in range((settings.interview.astimezone().date() - today).days + 1)]
     noons = (max(now, datetime.combine(day, time(12)).astimezone()) for day in dates[:-1])
     ends = (microseconds(datetime.combine(day, time()).astimezone()) for day in dates[1:])
     return list(map(_Day, noons, ends))
@@ -264,7 +266,7 @@ def _budget(days: int, minutes: int, katas: int) -> list[float]:
     return [min(of_day) for of_day in zip(*rooms, strict=True)]
 
 
-class _Run:
+class _Simulation:
     """One simulation: the days with what is done on them, and the states at their end. done: today so far."""
 
     def __init__(
@@ -276,10 +278,10 @@ class _Run:
         done: Work,
         rng: Random,
     ) -> None:
-        cards, states, plan, _, pace, _ = outlook
+        cards, states, settings, _, pace, _ = outlook
         self.states = {card.id: states[card.id] for card in cards if card.id in states}
         self.days = [replace(done), *(Work() for _ in days[1:])][: len(days)]
-        self._plan = plan
+        self._settings = settings
         self._rng = rng
         kind_of = {card.id: card.kind for card in cards}
         unmet = outlook.unmet
@@ -300,8 +302,8 @@ class _Run:
     def _review(self, id: str, at: datetime, chance: float) -> int:
         """Answer a card, once more if it fails; how many answers that took."""
         right = self._rng.random() < chance
-        state = reviewed(self.states.get(id), GOOD if right else AGAIN, microseconds(at), self._plan)
+        state = reviewed(self.states.get(id), GOOD if right else AGAIN, microseconds(at), self._settings)
         if not right:
-            state = reviewed(state, GOOD, microseconds(at + STEP[0]), self._plan)
-        self.states[id] = with_deadline(state, self._plan)
+            state = reviewed(state, GOOD, microseconds(at + STEP[0]), self._settings)
+        self.states[id] = with_deadline(state, self._settings)
         return 1 if right else 2

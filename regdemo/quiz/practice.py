@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regdemo import storage
-from regdemo.quiz import fitting, forecast, interview, selection
+from regdemo.quiz import fitting, forecast, mock, selection
 from regdemo.quiz import goal as goals
 from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.goal import Goal
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import CardState, Mode, Plan, Rating, counts, microseconds, replay
+from regdemo.quiz.schedule import CardState, Mode, Rating, SchedulerSettings, counts, microseconds, replay
 from regdemo.quiz.session import MOCK, QUIZ, Policy, Session
 from regdemo.quiz.states import card_states
 
@@ -54,7 +54,7 @@ class Today:
 
 
 class Practice:
-    """One learner at one moment. `states`, `plan` and `goal` may be read; every answer goes through a Session.
+    """One learner at one moment. `states`, `settings` and `goal` may be read; every answer goes through a Session.
 
     home: the folder of the history.  now: the clock.  goal: instead of the one kept in that folder.
     """
@@ -74,8 +74,8 @@ class Practice:
         self.home = home
         self.now = now
         self.goal = goals.read(home) if goal is None else goal
-        self.plan = plan_for(home, self.goal, now(), retention)
-        self.states = card_states(history, self.plan, home / CACHE)
+        self.settings = scheduler_settings(home, self.goal, now(), retention)
+        self.states = card_states(history, self.settings, home / CACHE)
         self.askable = [card for card in bank.cards if card.askable]
 
     def today(
@@ -137,7 +137,7 @@ class Practice:
     ) -> Session:
         """A mock interview: weak topics more often, follow-ups, no feedback until its end, no question after it."""
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-        asked = interview.questions(self._askable_of(cards), self.states, self.now(), random.Random(seed))
+        asked = mock.questions(self._askable_of(cards), self.states, self.now(), random.Random(seed))
         end = self.now() + timedelta(minutes=minutes)
         return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
 
@@ -152,12 +152,12 @@ class Practice:
         """As `new_today`. begun: today."""
         if self.goal.new is not None:
             return self.goal.new
-        if self.goal.minutes is None or self.plan.interview is None:
+        if self.goal.minutes is None or self.settings.interview is None:
             return goals.NEW_PER_DAY
         morning = self._morning()
         known = len(self.states.keys() - begun)
         cards = [(card.id, card.kind) for card in self.bank.cards]
-        needs = json.dumps([morning, self.goal.minutes, astuple(self.plan), known, cards], default=str)
+        needs = json.dumps([morning, self.goal.minutes, astuple(self.settings), known, cards], default=str)
         key = hashlib.sha256(needs.encode()).hexdigest()
         file = self.home / CACHE / NEW_TODAY
         with suppress(OSError, ValueError):
@@ -168,7 +168,7 @@ class Practice:
         before = [review for review in reviews if review.at < microseconds(morning)]
         answered = {review.card for review in reviews[len(before) :]}
         states = {id: state for id, state in self.states.items() if id not in answered}
-        states |= replay((review for review in before if review.card in answered), self.plan)
+        states |= replay((review for review in before if review.card in answered), self.settings)
         new = forecast.new_today(self._outlook(before, states), morning)
         storage.write_cache(file, f"{key} {new}\n")
         return new
@@ -190,7 +190,7 @@ class Practice:
         return forecast.Outlook(
             cards=[*known, *fresh],
             states=states,
-            plan=self.plan,
+            settings=self.settings,
             minutes=self.goal.minutes or goals.USUAL_MINUTES,
             pace=forecast.pace(reviews),
             katas=sum(not card.askable and card.id not in passed for card in self.bank.cards),
@@ -203,7 +203,9 @@ class Practice:
     def _today(self) -> tuple[list[Review], set[str]]:
         """Today's answers that move the schedule, but for katas, and the cards that they began: a cram begins none."""
         morning = microseconds(self._morning())
-        rows = [row for row in self.history.answered_since(morning) if row.kind != "code" and counts(row, self.plan)]
+        rows = [
+            row for row in self.history.answered_since(morning) if row.kind != "code" and counts(row, self.settings)
+        ]
         today = [row for row in rows if row.at >= morning]
         return today, {row.card for row in today} - {row.card for row in rows if row.at < morning}
 
@@ -215,7 +217,7 @@ class Practice:
             seed=seed,
             now=self.now,
             policy=policy,
-            plan=self.plan,
+            settings=self.settings,
             bank=self.bank.cards,
             deadline=deadline,
         )
@@ -227,11 +229,11 @@ class Practice:
         return max(0, (self._new_today(begun) if new is None else new) - len(begun))
 
 
-def plan_for(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> Plan:
-    """The plan of a goal, with the parameters fitted to this learner, if any. An interview that is over is none.
+def scheduler_settings(home: Path, goal: Goal, now: datetime, retention: float = 0.9) -> SchedulerSettings:
+    """The settings for a goal, with the parameters fitted to this learner, if any. An interview that is over is none.
 
     With REGDEMO_OWN_GRADES_ONLY=1 in the environment, what a model graded does not move the schedule.
     """
     moment = goal.moment if goal.days_left(now.astimezone().date()) is not None else None
     own = os.environ.get("REGDEMO_OWN_GRADES_ONLY") == "1"
-    return Plan(retention, moment, fitting.parameters(home), own_grades_only=own)
+    return SchedulerSettings(retention, moment, fitting.parameters(home), own_grades_only=own)

@@ -14,7 +14,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction, follow
 from regdemo.quiz.history import Review
 from regdemo.quiz.practice import Practice
-from regdemo.quiz.schedule import CardState, Plan, Rating, moment, simulate_practice
+from regdemo.quiz.schedule import CardState, Rating, SchedulerSettings, moment, simulate_practice
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the bins in which predictions are held against what came
 
@@ -61,8 +61,8 @@ class Topic:
     """How well a topic is known.
 
     answered: its cards that are begun.  recall: mean over those, tomorrow: right after an answer a card is recalled.
-    left: the same at the interview over all cards, if nothing is practised until then; a card that is not begun counts
-    as not recalled.  kept: if each review comes when due and is Good.
+    stopped: the same at the interview over all cards, if nothing is practised until then; a card that is not begun
+    counts as not recalled.  kept: if each review comes when due and is Good.
     """
 
     name: str
@@ -71,11 +71,13 @@ class Topic:
     learned: int
     due: int
     recall: float | None
-    left: float | None
+    stopped: float | None
     kept: float | None
 
 
-def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime, plan: Plan) -> list[Topic]:
+def topics(
+    cards: Iterable[Card], states: Mapping[str, CardState], now: datetime, settings: SchedulerSettings
+) -> list[Topic]:
     """Each topic in the order of the bank."""
     ids: dict[str, list[str]] = {}
     for card in cards:
@@ -83,10 +85,12 @@ def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime
     found = []
     for name, all_ids in ids.items():
         known = [states[id] for id in all_ids if id in states]
-        left = kept = None
-        if plan.interview:
-            left = sum(state.recall(plan.interview) for state in known) / len(all_ids)
-            kept = sum(simulate_practice(state, now, plan).recall(plan.interview) for state in known) / len(all_ids)
+        stopped = kept = None
+        if settings.interview:
+            stopped = sum(state.recall(settings.interview) for state in known) / len(all_ids)
+            kept = sum(simulate_practice(state, now, settings).recall(settings.interview) for state in known) / len(
+                all_ids
+            )
         found.append(
             Topic(
                 name=name,
@@ -95,7 +99,7 @@ def topics(cards: Iterable[Card], states: Mapping[str, CardState], now: datetime
                 learned=sum(state.learned for state in known),
                 due=sum(state.due <= now for state in known),
                 recall=sum(state.recall(now + timedelta(days=1)) for state in known) / len(known) if known else None,
-                left=left,
+                stopped=stopped,
                 kept=kept,
             )
         )
@@ -167,11 +171,11 @@ class Overview:
 
 def overview(practice: Practice) -> Overview:
     """What the history says of a bank's cards. Replays every review: a second for about 40,000 of them."""
-    now, plan = practice.now(), practice.plan
+    now, settings = practice.now(), practice.settings
     everything = practice.history.reviews()
     cards = {card.id: card for card in practice.askable}
     answers = [review for review in everything if review.card in cards]
-    predictions, states = follow(answers, plan)
+    predictions, states = follow(answers, settings)
     waits = [(state.due - now) / timedelta(days=1) for state in states.values()]
     tomorrow = {id: state.recall(now + timedelta(days=1)) for id, state in states.items()}
     weak = sorted((id for id, state in states.items() if state.failed and not state.learned), key=tomorrow.__getitem__)
@@ -190,16 +194,16 @@ def overview(practice: Practice) -> Overview:
         learned=sum(state.learned for state in states.values()),
         weak=tuple(Weak(cards[id], tomorrow[id], states[id]) for id in weak),
         flagged=tuple(id for id in cards if id in flagged),
-        topics=tuple(topics(cards.values(), states, now, plan)),
+        topics=tuple(topics(cards.values(), states, now, settings)),
         practised=practised,
         streak=days.streak(sorted(practised, reverse=True), now.astimezone().date()),
         longest=days.longest_streak(practised),
-        retention=retention(predictions, plan),
+        retention=retention(predictions, settings),
         katas=katas(practice, everything),
     )
 
 
-def retention(predictions: Sequence[Prediction], plan: Plan) -> Retention:
+def retention(predictions: Sequence[Prediction], settings: SchedulerSettings) -> Retention:
     """Predictions against what came: means, scores, bins, and week by week."""
     count = len(predictions)
     weeks: dict[date, list[Prediction]] = {}
@@ -207,7 +211,7 @@ def retention(predictions: Sequence[Prediction], plan: Plan) -> Retention:
         day = moment(each.at).astimezone().date()
         weeks.setdefault(day - timedelta(days=day.weekday()), []).append(each)
     return Retention(
-        wanted=plan.retention,
+        wanted=settings.retention,
         reviews=count,
         predicted=sum(each.recall for each in predictions) / count if count else None,
         seen=sum(each.recalled for each in predictions) / count if count else None,

@@ -79,7 +79,7 @@ def moment(at: int) -> datetime:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SchedulerSettings:
     """What decides when a card comes again, in addition to its reviews.
 
     retention: how likely a card should still be recalled when it comes; in RETENTIONS.  interview: the moment at which
@@ -114,7 +114,7 @@ class Plan:
         return microseconds(self.interview - DAY) if self.interview else None
 
 
-PLAN = Plan()
+DEFAULT_SETTINGS = SchedulerSettings()
 
 
 class CardState(NamedTuple):
@@ -146,23 +146,27 @@ class CardState(NamedTuple):
         return float((1 + (0.9 ** (-1 / self.decay) - 1) * days / self.stability) ** -self.decay)
 
 
-def counts(review: Review, plan: Plan = PLAN) -> bool:
+def counts(review: Review, settings: SchedulerSettings = DEFAULT_SETTINGS) -> bool:
     """Whether a review moves the schedule. What was crammed says little of the memory weeks later."""
-    return review.mode != Mode.CRAM and (review.graded_by == LEARNER or not plan.own_grades_only)
+    return review.mode != Mode.CRAM and (review.graded_by == LEARNER or not settings.own_grades_only)
 
 
-def after(before: CardState | None, review: Review, plan: Plan = PLAN) -> CardState:
+def after(before: CardState | None, review: Review, settings: SchedulerSettings = DEFAULT_SETTINGS) -> CardState:
     """The state of a card after one more review; before is None if it is the first."""
-    return with_deadline(reviewed(before, review.rating, review.at, plan), plan)
+    return with_deadline(reviewed(before, review.rating, review.at, settings), settings)
 
 
-def due_dates(state: CardState | None, now: datetime, plan: Plan = PLAN) -> dict[Rating, datetime]:
+def due_dates(
+    state: CardState | None, now: datetime, settings: SchedulerSettings = DEFAULT_SETTINGS
+) -> dict[Rating, datetime]:
     """When the card would be due after each rating given now; state is None for a card that is not begun."""
     at = max(microseconds(now), state.last if state else 0)
-    return {rating: with_deadline(reviewed(state, rating, at, plan), plan).due for rating in Rating}
+    return {rating: with_deadline(reviewed(state, rating, at, settings), settings).due for rating in Rating}
 
 
-def reviewed(before: CardState | None, rating: int, at: int, plan: Plan = PLAN) -> CardState:
+def reviewed(
+    before: CardState | None, rating: int, at: int, settings: SchedulerSettings = DEFAULT_SETTINGS
+) -> CardState:
     """The state after a rating at a time, whenever the interview is."""
     # An id is handed in because fsrs sleeps a millisecond to make one up; nothing reads it.
     card = fsrs.Card(card_id=0, due=EPOCH)
@@ -172,7 +176,7 @@ def reviewed(before: CardState | None, rating: int, at: int, plan: Plan = PLAN) 
         card.state, card.step = fsrs.State(before.state), before.step
         card.stability, card.difficulty = before.stability, before.difficulty
         card.last_review = moment(before.last)
-    card, _ = plan.scheduler.review_card(card, fsrs.Rating(rating), moment(at))
+    card, _ = settings.scheduler.review_card(card, fsrs.Rating(rating), moment(at))
     return CardState(
         state=card.state.value,
         step=card.step,
@@ -182,38 +186,40 @@ def reviewed(before: CardState | None, rating: int, at: int, plan: Plan = PLAN) 
         next=microseconds(card.due),
         reviews=reviews + 1,
         failed=failed + (rating == AGAIN),
-        decay=plan.parameters[20],
+        decay=settings.parameters[20],
     )
 
 
-def with_deadline(state: CardState, plan: Plan) -> CardState:
+def with_deadline(state: CardState, settings: SchedulerSettings) -> CardState:
     """The state with its card due a day before the interview at the latest, unless it was answered since."""
-    if plan.deadline is None or state.last >= plan.deadline or state.next <= plan.deadline:
+    if settings.deadline is None or state.last >= settings.deadline or state.next <= settings.deadline:
         return state
-    return state._replace(next=plan.deadline)
+    return state._replace(next=settings.deadline)
 
 
-def replay_without_deadline(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, CardState]:
+def replay_without_deadline(
+    reviews: Iterable[Review], settings: SchedulerSettings = DEFAULT_SETTINGS
+) -> dict[str, CardState]:
     """As `replay`, whenever the interview is: what can be kept for another day."""
     states: dict[str, CardState] = {}
     for review in reviews:
-        if not counts(review, plan):
+        if not counts(review, settings):
             continue
-        states[review.card] = reviewed(states.get(review.card), review.rating, review.at, plan)
+        states[review.card] = reviewed(states.get(review.card), review.rating, review.at, settings)
     return states
 
 
-def replay(reviews: Iterable[Review], plan: Plan = PLAN) -> dict[str, CardState]:
+def replay(reviews: Iterable[Review], settings: SchedulerSettings = DEFAULT_SETTINGS) -> dict[str, CardState]:
     """The state of each card, by its id. reviews: in the order of time."""
-    return {id: with_deadline(state, plan) for id, state in replay_without_deadline(reviews, plan).items()}
+    return {id: with_deadline(state, settings) for id, state in replay_without_deadline(reviews, settings).items()}
 
 
-def simulate_practice(state: CardState, now: datetime, plan: Plan) -> CardState:
-    """The state at the plan's interview if from now on each review comes when due and is Good."""
-    assert plan.interview, "a plan with an interview"
-    at, end = microseconds(now), microseconds(plan.interview)
+def simulate_practice(state: CardState, now: datetime, settings: SchedulerSettings) -> CardState:
+    """The state at the interview if from now on each review comes when due and is Good."""
+    assert settings.interview, "settings with an interview"
+    at, end = microseconds(now), microseconds(settings.interview)
     while (at := max(at, state.next)) < end:
-        state = with_deadline(reviewed(state, GOOD, at, plan), plan)
+        state = with_deadline(reviewed(state, GOOD, at, settings), settings)
     return state
 
 

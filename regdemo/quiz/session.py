@@ -56,7 +56,7 @@ from regdemo.quiz import kinds, outcome, schedule
 from regdemo.quiz.cards import LETTERS, Asked, Card
 from regdemo.quiz.history import History, Review
 from regdemo.quiz.kinds.base import Grade
-from regdemo.quiz.schedule import LEARNER, NOBODY, PLAN, CardState, Mode, Plan, Rating
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, LEARNER, NOBODY, CardState, Mode, Rating, SchedulerSettings
 
 MOST_ASKED = 3  # how often a card that keeps failing is asked in one session
 
@@ -194,7 +194,7 @@ class Session:
         seed: int,
         now: Callable[[], datetime],
         policy: Policy = QUIZ,
-        plan: Plan = PLAN,
+        settings: SchedulerSettings = DEFAULT_SETTINGS,
         bank: Iterable[Card] = (),
         deadline: datetime | None = None,
     ) -> None:
@@ -207,7 +207,7 @@ class Session:
         self._history = history
         self._seed = seed
         self.now = now
-        self._plan = plan
+        self._settings = settings
         self.id = uuid4().hex
         self._asked: dict[str, Card] = {}  # what was asked, in its order, by the id of the review
         self._question: Question | None = None
@@ -374,8 +374,8 @@ class Session:
         if reply.graded:
             self._history.undo(reply.review, schedule.microseconds(self.now()))
         reply.review, reply.graded = better, True
-        if schedule.counts(better, self._plan):
-            self.states[better.card] = schedule.after(reply.before, better, self._plan)
+        if schedule.counts(better, self._settings):
+            self.states[better.card] = schedule.after(reply.before, better, self._settings)
         reply.outcome = replace(
             reply.outcome,
             verdict=reply.outcome.verdict if not question.self_graded else _recalled(rating, share),
@@ -414,7 +414,7 @@ class Session:
             self._history.undo(review, schedule.microseconds(self.now()))
             self._undone.add(review.id)
             self.states.pop(card.id, None)
-            self.states.update(schedule.replay(self._history.reviews(card.id), self._plan))
+            self.states.update(schedule.replay(self._history.reviews(card.id), self._settings))
             self._put_back_question()
             self._move_to_front(card)
         else:
@@ -503,7 +503,7 @@ class Session:
         return tuple(id for id in card.follow_ups if id in self._bank and self._bank[id].askable)
 
     def _grades(self, question: Question) -> tuple[outcome.GradeChoice, ...]:
-        dates = schedule.due_dates(self.states.get(question.card.id), self.now(), self._plan)
+        dates = schedule.due_dates(self.states.get(question.card.id), self.now(), self._settings)
         return tuple(outcome.GradeChoice(rating, due) for rating, due in dates.items() if rating <= question.best)
 
     def _rated(self, question: Question, rating: int | None, made: Collection[int] | None) -> tuple[Rating, float]:
@@ -610,8 +610,8 @@ class Session:
             if not graded:
                 self._history.undo(review, now)  # it counts once it is graded, by a row of its own
         before = self.states.get(card.id)
-        if graded and schedule.counts(review, self._plan):
-            self.states[card.id] = schedule.after(before, review, self._plan)
+        if graded and schedule.counts(review, self._settings):
+            self.states[card.id] = schedule.after(before, review, self._settings)
         again = rating is Rating.AGAIN and self.policy.repeats and self._times(card) < MOST_ASKED
         verdict = outcome.AnswerVerdict.UNGRADED if not graded else verdict
         found = self._describe(question, review, grade, made, verdict, again)

@@ -3,7 +3,7 @@
 server      the socket, the token, uvicorn
 guard       what each request must have before a route sees it
 app         the routes put together
-site        what the pages share: the bank, the thread of practice, templates, forms
+site        what the pages share: the bank, the history's thread, templates, forms
 pages/      one file a page: today, quiz, mock, demos, ...
 desk        the learner's sessions
 markdown    markdown from strangers as safe HTML, formulas as MathML

@@ -1,6 +1,6 @@
 """The learner's sessions as the pages drive them: one quiz and one interview, which any number of tabs show.
 
-Every method runs in the practice thread, where the history is open. The rules are the Session's and Practice's; what is
+Every method runs in the history's thread, where it is open. The rules are the Session's and Practice's; what is
 kept here is what a page has to show again when it is reloaded.
 """
 
@@ -111,10 +111,10 @@ class WebDesk:
         """What there is to do now."""
         return self.practice().today()
 
-    def standing(self) -> tuple[Today, list[Topic]]:
+    def today_and_topics(self) -> tuple[Today, list[Topic]]:
         """What there is to do now, and the topics that were begun and are recalled least, the worst first."""
         now = self.practice()
-        topics = progress.topics(now.askable, now.states, now.now(), now.plan)
+        topics = progress.topics(now.askable, now.states, now.now(), now.settings)
         return now.today(), progress.weakest(topics)[:WEAK_TOPICS]
 
     def aim(self, goal: Goal) -> None:

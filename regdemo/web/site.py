@@ -1,4 +1,4 @@
-"""What the pages share: the bank, the one thread of practice, the templates, the workroom, the fields of a form."""
+"""What the pages share: the bank, the history's one thread, the templates, the workroom, the fields of a form."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Site:
         self.folder = folder
         self.typed = typed
         self.now: Callable[[], datetime] = partial(datetime.now, UTC)
-        self.practice = ThreadPoolExecutor(1, "practice")
+        self._history_thread = ThreadPoolExecutor(1, "history")
         self.at_end: list[Callable[[], None]] = []  # called when the server ends
         self.demos = Bench()
         self.lab = Bench(seconds=3_600, grace=20)
@@ -102,8 +102,8 @@ class Site:
         await self.lab.close()
         for end in self.at_end:
             end()
-        await self.in_practice(self.desk.close)
-        self.practice.shutdown(cancel_futures=True)
+        await self.in_history_thread(self.desk.close)
+        self._history_thread.shutdown(cancel_futures=True)
 
     def new_tab(self) -> str:
         """A name for a form that is shown, which an address that somebody made up lacks."""
@@ -113,7 +113,7 @@ class Site:
 
     @cached_property
     def bank(self) -> Bank:
-        """The cards. Read in the practice thread, at the first need."""
+        """The cards. Read in the history's thread, at the first need."""
         cache = self.home / practices.CACHE if self.home.is_dir() else None
         loaded = decks.load(self.bank_path or decks.bundled(), cache=cache)
         return identity.keep_ids(loaded, self.home, write=True)[0]
@@ -127,9 +127,9 @@ class Site:
 
         return await asyncio.to_thread(work)
 
-    async def in_practice(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function in the practice thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.practice, function, *arguments)
+    async def in_history_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the history's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._history_thread, function, *arguments)
 
     @cached_property
     def templates(self) -> jinja2.Environment:

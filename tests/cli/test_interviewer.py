@@ -54,7 +54,7 @@ def points(*pairs, **more):
     return json.dumps({"points": [{"point": point, "quote": quote} for point, quote in pairs], **more})
 
 
-QUIZ = ["quiz", "--grader", "scripted"]
+QUIZ = ["quiz", "--interviewer", "scripted"]
 MOCK = ["mock", "--interviewer", "scripted"]
 SAID = "the mean stays, and in eval nothing is done"
 
@@ -111,7 +111,7 @@ def test_what_a_model_says_is_not_run_and_not_taken_for_a_key(run, tmp_path):
     assert (review.rating, file.exists(), "\x1b" in out) == (1, False, False)
 
 
-@pytest.mark.parametrize("command", [["quiz", "--grader", "no-such"], ["mock", "--interviewer", "no-such"]])
+@pytest.mark.parametrize("command", [["quiz", "--interviewer", "no-such"], ["mock", "--interviewer", "no-such"]])
 def test_a_model_that_is_not_there_is_refused_before_the_first_question(command, capsys, tmp_path):
     assert app.run([*command, "--home", str(tmp_path)]) == 2
     out, err = capsys.readouterr()

@@ -10,7 +10,7 @@ from regdemo.cli import app
 from regdemo.quiz import fitting, goal
 from regdemo.quiz.fitting import FsrsFit
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import PLAN, microseconds
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, microseconds
 
 DECK = "".join(f"## Q{n}: What is {n}?\n\nThe number {n}.\n\n" for n in range(9))
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_flagged_cards_and_topics_are_told(run):
 
 def test_an_interview_is_forecast_by_topic(run):
     (topic,) = json.loads(run("--interview", "2026-04-01", "--json")[1])["topics"]
-    assert 0 < topic["left"] < topic["kept"] < 6 / 9
+    assert 0 < topic["stopped"] < topic["kept"] < 6 / 9
     assert re.search(r"In all \d of 9 cards if you stop, 6 if", run("--interview", "2026-04-01")[1])
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused_in_one_line(options, said, run):
 
 @pytest.mark.parametrize(("least", "said", "kept"), [(0.01, "Adopted", True), (-0.01, "Not adopted", False)])
 def test_a_fit_is_adopted_only_if_its_interval_lies_above_zero(least, said, kept, run, home, monkeypatch):
-    fitted = FsrsFit((0.3, *PLAN.parameters[1:]), 99, 0.5, 0.48, (0.02, least, 0.05))
+    fitted = FsrsFit((0.3, *DEFAULT_SETTINGS.parameters[1:]), 99, 0.5, 0.48, (0.02, least, 0.05))
     monkeypatch.setattr(fitting, "fit", lambda reviews, plan: fitted)
     code, out, _ = run("--fit")
     assert code == 0
@@ -148,4 +148,4 @@ def test_a_fit_is_adopted_only_if_its_interval_lies_above_zero(least, said, kept
     assert (fitting.parameters(home) == fitted.parameters) is kept
     assert json.loads(run("--fit", "--json")[1])["adopted"] is kept
     run("--unfit")
-    assert fitting.parameters(home) == PLAN.parameters
+    assert fitting.parameters(home) == DEFAULT_SETTINGS.parameters

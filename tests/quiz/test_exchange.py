@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from regdemo.errors import FileError
 from regdemo.quiz.exchange import fault_of, lines, parse, salvage, unite
 from regdemo.quiz.history import History, Mark, Review, read
-from regdemo.quiz.schedule import PLAN, replay
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, replay
 from regdemo.quiz.states import card_states
 
 REVIEW = Review("Q1", 1_700_000_000_123_456, "numeric", 3, 1.0, '10/9 ± ☃\n"', '{"a": 1}', "0f", 1, 2500, "s", id="r0")
@@ -166,7 +166,7 @@ def united(*files):
         for reviews, marks in files:
             # What was kept of a replay must follow each step.
             unite(kept, reviews, marks, "f")
-            assert card_states(kept, PLAN, Path(folder)) == replay(kept.reviews())
+            assert card_states(kept, DEFAULT_SETTINGS, Path(folder)) == replay(kept.reviews())
         return kept.rows(), kept.reviews(), kept.flagged()
 
 

@@ -10,7 +10,7 @@ from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz import fitting
 from regdemo.quiz.fitting import FsrsFit, adopt, fit, follow, forget, parameters
 from regdemo.quiz.history import Review
-from regdemo.quiz.schedule import PLAN, Plan, microseconds, replay
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, SchedulerSettings, microseconds, replay
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -59,11 +59,11 @@ def test_a_fit_to_one_who_forgets_more_predicts_later_answers_better(monkeypatch
     assert fitted.after < fitted.before
     assert fitted.gain[0] == pytest.approx(fitted.before - fitted.after)
     assert fitted.gain[1] < fitted.gain[0] < fitted.gain[2]
-    assert Plan(parameters=fitted.parameters)
+    assert SchedulerSettings(parameters=fitted.parameters)
 
 
 def test_a_fit_that_changes_nothing_is_no_better(monkeypatch):
-    monkeypatch.setattr(fitting, "_optimal", lambda reviews: PLAN.parameters)
+    monkeypatch.setattr(fitting, "_optimal", lambda reviews: DEFAULT_SETTINGS.parameters)
     monkeypatch.setattr(fitting, "NEEDED", 32)
     fitted = fit(forgetful())
     assert fitted.gain == (0, 0, 0)
@@ -72,7 +72,7 @@ def test_a_fit_that_changes_nothing_is_no_better(monkeypatch):
 
 def test_the_trial_has_not_seen_what_it_is_scored_on(monkeypatch):
     seen = []
-    monkeypatch.setattr(fitting, "_optimal", lambda reviews: seen.append(list(reviews)) or PLAN.parameters)
+    monkeypatch.setattr(fitting, "_optimal", lambda reviews: seen.append(list(reviews)) or DEFAULT_SETTINGS.parameters)
     monkeypatch.setattr(fitting, "NEEDED", 32)
     answers = forgetful()
     fitted = fit(answers)
@@ -80,17 +80,17 @@ def test_the_trial_has_not_seen_what_it_is_scored_on(monkeypatch):
     assert fitted.scored == 20
 
 
-FITTED = FsrsFit((0.3, *PLAN.parameters[1:]), 9, 0.5, 0.4, (0.1, 0.05, 0.2))
+FITTED = FsrsFit((0.3, *DEFAULT_SETTINGS.parameters[1:]), 9, 0.5, 0.4, (0.1, 0.05, 0.2))
 
 
 def test_adopted_parameters_hold_until_they_are_forgotten(tmp_path):
-    assert parameters(tmp_path) == PLAN.parameters
+    assert parameters(tmp_path) == DEFAULT_SETTINGS.parameters
     adopt(tmp_path, FITTED)
     assert parameters(tmp_path) == FITTED.parameters
     assert [path.name for path in tmp_path.iterdir()] == ["fsrs.json"]
     assert forget(tmp_path)
     assert not forget(tmp_path)
-    assert parameters(tmp_path) == PLAN.parameters
+    assert parameters(tmp_path) == DEFAULT_SETTINGS.parameters
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"parameters": [1, 2]}', json.dumps({"parameters": [1e9] * 21})])

@@ -24,7 +24,7 @@ from regdemo.quiz.forecast import (
 )
 from regdemo.quiz.history import Review
 from regdemo.quiz.kinds import USUAL_SECONDS
-from regdemo.quiz.schedule import AGAIN, GOOD, STEP, Plan, microseconds, replay, reviewed, with_deadline
+from regdemo.quiz.schedule import AGAIN, GOOD, STEP, SchedulerSettings, microseconds, replay, reviewed, with_deadline
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -39,8 +39,8 @@ def review(card="Q0", rating=GOOD, days_ago=1, took=30_000, kind="choice"):
 
 
 def ahead(known, reviews=(), *, days=14, minutes=20, katas=0, **more):
-    plan = Plan(interview=NOW + timedelta(days=days))
-    return plan_ahead(Outlook(known, replay(reviews, plan), plan, minutes, pace(reviews), katas), NOW, **more)
+    settings = SchedulerSettings(interview=NOW + timedelta(days=days))
+    return plan_ahead(Outlook(known, replay(reviews, settings), settings, minutes, pace(reviews), katas), NOW, **more)
 
 
 def test_everything_that_fits_is_asked_before_the_day():
@@ -73,8 +73,8 @@ HISTORY = [review(f"Q{n}", (AGAIN, GOOD, GOOD)[n % 3], days_ago=1 + n % 9) for n
 @pytest.mark.parametrize("reviews", [[], HISTORY], ids=["new", "with a history"])
 @pytest.mark.parametrize("days", [1, 3, 7, 14, 30])
 def test_more_minutes_never_mean_fewer_new_cards(days, reviews):
-    plan = Plan(interview=NOW + timedelta(days=days))
-    known = Outlook(KINDS, replay(reviews, plan), plan, 20, pace(reviews), katas=40)
+    settings = SchedulerSettings(interview=NOW + timedelta(days=days))
+    known = Outlook(KINDS, replay(reviews, settings), settings, 20, pace(reviews), katas=40)
     today = [new_today(known._replace(minutes=minutes), NOW) for minutes in range(5, 125, 5)]
     assert today == sorted(today)
     ahead = [plan_ahead(known._replace(minutes=minutes), NOW) for minutes in (5, 10, 20, 60)]
@@ -90,12 +90,12 @@ def test_more_minutes_never_mean_fewer_new_cards(days, reviews):
 @pytest.mark.parametrize(("days", "minutes"), [(7, 10), (7, 30), (7, 60), (14, 20), (30, 10), (30, 30)])
 def test_what_is_due_and_todays_new_cards_keep_to_the_minutes_day_by_day(days, minutes, reviews):
     """Followed as a quiz asks it, without a clock. On the last day, every card is due."""
-    plan = Plan(interview=(NOW + timedelta(days=days)).replace(hour=0))
-    states, of, rng = replay(reviews, plan), pace(reviews), Random(1)
+    settings = SchedulerSettings(interview=(NOW + timedelta(days=days)).replace(hour=0))
+    states, of, rng = replay(reviews, settings), pace(reviews), Random(1)
     begun, spent = len(states), []
     for day in range(days - 1):
         now = NOW + timedelta(days=day)
-        new = new_today(Outlook(KINDS, states, plan, minutes, of), now)
+        new = new_today(Outlook(KINDS, states, settings, minutes, of), now)
         due = [
             card for card in KINDS if card.id in states and states[card.id].next < microseconds(now) + 43_200_000_000
         ]
@@ -104,13 +104,13 @@ def test_what_is_due_and_todays_new_cards_keep_to_the_minutes_day_by_day(days, m
         for card in asked:
             state = states.get(card.id)
             right = rng.random() < (state.recall(now) if state else of.first_right)
-            state = reviewed(state, GOOD if right else AGAIN, microseconds(now), plan)
+            state = reviewed(state, GOOD if right else AGAIN, microseconds(now), settings)
             if not right:
-                state = reviewed(state, GOOD, microseconds(now + STEP[0]), plan)
-            states[card.id] = with_deadline(state, plan)
+                state = reviewed(state, GOOD, microseconds(now + STEP[0]), settings)
+            states[card.id] = with_deadline(state, settings)
             spent[-1] += of.of(card.kind) * (1 if right else 2) / 60
     assert fmean(spent) <= minutes
-    found = plan_ahead(Outlook(KINDS, replay(reviews, plan), plan, minutes, of), NOW)
+    found = plan_ahead(Outlook(KINDS, replay(reviews, settings), settings, minutes, of), NOW)
     assert len(states) - begun >= 0.8 * sum(week.new for week in found.weeks) - 2
 
 

@@ -139,8 +139,8 @@ def test_a_mock_ends_with_its_time(practise):
 
 
 def test_an_interview_that_is_over_shortens_nothing(practise):
-    assert practise(goal=Goal(date(2026, 2, 1))).plan.interview is None
-    assert practise(goal=Goal(date(2026, 4, 1))).plan.interview is not None
+    assert practise(goal=Goal(date(2026, 2, 1))).settings.interview is None
+    assert practise(goal=Goal(date(2026, 4, 1))).settings.interview is not None
 
 
 def test_a_forecast_leaves_out_katas_that_have_passed(practise):

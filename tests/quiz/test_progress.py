@@ -10,7 +10,7 @@ from regdemo.quiz.cards import Card
 from regdemo.quiz.fitting import Prediction
 from regdemo.quiz.history import Review
 from regdemo.quiz.progress import calibration, topics, weakest, wilson
-from regdemo.quiz.schedule import AGAIN, GOOD, PLAN, Plan, after, microseconds
+from regdemo.quiz.schedule import AGAIN, DEFAULT_SETTINGS, GOOD, SchedulerSettings, after, microseconds
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,18 +43,21 @@ def card(id, topic):
 
 def test_a_topic_counts_its_cards_and_forecasts_an_interview():
     cards = [card("a", "one"), card("b", "one"), card("c", "two")]
-    plan = Plan(interview=START + 30 * DAY)
-    states = {"a": after(None, review("a"), plan)}
-    one, two = topics(cards, states, START + DAY, plan)
+    settings = SchedulerSettings(interview=START + 30 * DAY)
+    states = {"a": after(None, review("a"), settings)}
+    one, two = topics(cards, states, START + DAY, settings)
     assert (one.name, one.cards, one.answered, one.learned, one.due) == ("one", 2, 1, 0, 0)
     assert one.recall == states["a"].recall(START + 2 * DAY)  # tomorrow
-    assert one.left == states["a"].recall(START + 30 * DAY) / 2  # the other card was never met
-    assert one.left < one.kept <= 0.5
-    assert (two.answered, two.recall, two.left, two.kept) == (0, None, 0, 0)
-    assert topics(cards, states, START, PLAN)[0].left is None
+    assert one.stopped == states["a"].recall(START + 30 * DAY) / 2  # the other card was never met
+    assert one.stopped < one.kept <= 0.5
+    assert (two.answered, two.recall, two.stopped, two.kept) == (0, None, 0, 0)
+    assert topics(cards, states, START, DEFAULT_SETTINGS)[0].stopped is None
 
 
 def test_right_after_the_answers_the_weakest_topic_is_the_one_that_was_failed():
     cards = [card("a", "known"), card("b", "failed"), card("c", "never answered")]
-    states = {"a": after(None, review("a"), PLAN), "b": after(None, review("b", rating=AGAIN), PLAN)}
-    assert [topic.name for topic in weakest(topics(cards, states, START, PLAN))] == ["failed", "known"]
+    states = {
+        "a": after(None, review("a"), DEFAULT_SETTINGS),
+        "b": after(None, review("b", rating=AGAIN), DEFAULT_SETTINGS),
+    }
+    assert [topic.name for topic in weakest(topics(cards, states, START, DEFAULT_SETTINGS))] == ["failed", "known"]

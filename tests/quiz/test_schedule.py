@@ -12,11 +12,11 @@ from regdemo.errors import ArgumentError
 from regdemo.quiz.history import Review
 from regdemo.quiz.schedule import (
     AGAIN,
+    DEFAULT_SETTINGS,
     EASY,
     GOOD,
     HARD,
-    PLAN,
-    Plan,
+    SchedulerSettings,
     after,
     microseconds,
     queue,
@@ -102,15 +102,15 @@ def test_a_replay_is_what_the_answers_made_one_by_one():
     assert set(states) == {"a", "b"}
 
 
-# A plan: another retention, an interview
+# Settings: another retention, an interview
 
 
 @pytest.mark.parametrize("retention", [0.7, 0.8, 0.9, 0.95, 0.97])
 def test_a_card_is_due_when_its_recall_has_fallen_to_the_retention_asked_for(retention):
-    plan = Plan(retention=retention)
+    settings = SchedulerSettings(retention=retention)
     state = None
     for days in (0, 3, 20):
-        state = after(state, review(GOOD, START + days * DAY), plan)
+        state = after(state, review(GOOD, START + days * DAY), settings)
     # Intervals are whole days, at least one.
     assert state.recall(state.due - DAY) > retention - 0.01
     assert state.recall(state.due + DAY) < retention + 0.01
@@ -119,43 +119,45 @@ def test_a_card_is_due_when_its_recall_has_fallen_to_the_retention_asked_for(ret
 @pytest.mark.parametrize("retention", [0.0, 0.69, 0.98, 1.0, 9.0, float("nan")])
 def test_a_retention_that_fsrs_would_take_and_make_nonsense_of_is_refused(retention):
     with pytest.raises(ArgumentError, match=r"0\.7 to 0\.97"):
-        Plan(retention=retention)
+        SchedulerSettings(retention=retention)
 
 
-@pytest.mark.parametrize("parameters", [(), PLAN.parameters[:-1], (-1.0, *PLAN.parameters[1:]), (1e9,) * 21])
+@pytest.mark.parametrize(
+    "parameters", [(), DEFAULT_SETTINGS.parameters[:-1], (-1.0, *DEFAULT_SETTINGS.parameters[1:]), (1e9,) * 21]
+)
 def test_parameters_out_of_range_are_refused_in_one_line(parameters):
     with pytest.raises(ArgumentError, match=r"\A[^\n]*out of range[^\n]*\Z"):
-        Plan(parameters=parameters)
+        SchedulerSettings(parameters=parameters)
 
 
 def test_before_an_interview_no_card_waits_longer_than_till_its_eve():
-    plan = Plan(interview=START + 60 * DAY)
+    settings = SchedulerSettings(interview=START + 60 * DAY)
     eve = START + 59 * DAY
     for days in range(0, 59, 7):
-        state = after(None, review(EASY, START + days * DAY), plan)
+        state = after(None, review(EASY, START + days * DAY), settings)
         free = after(None, review(EASY, START + days * DAY))
         assert state.due == min(free.due, eve)
-        assert state[:5] == free[:5]  # what is remembered does not depend on the plan
+        assert state[:5] == free[:5]  # what is remembered does not depend on the settings
 
 
 def test_a_card_answered_on_the_eve_or_later_is_not_due_again_because_of_the_interview():
-    plan = Plan(interview=START + 60 * DAY)
+    settings = SchedulerSettings(interview=START + 60 * DAY)
     for days in (59, 60, 61):
-        assert after(None, review(EASY, START + days * DAY), plan).due == START + (days + 8) * DAY
+        assert after(None, review(EASY, START + days * DAY), settings).due == START + (days + 8) * DAY
 
 
 def test_what_comes_on_the_eve_comes_with_the_least_stable_first():
-    plan = Plan(interview=START + 2 * DAY)
-    states = {id: after(None, review(rating), plan) for id, rating in [("easy", EASY), ("good", GOOD)]}
+    settings = SchedulerSettings(interview=START + 2 * DAY)
+    states = {id: after(None, review(rating), settings) for id, rating in [("easy", EASY), ("good", GOOD)]}
     assert queue(states, states, START + DAY) == ["good", "easy"]
 
 
 def test_kept_up_a_card_is_recalled_at_the_interview_and_more_surely_than_if_it_is_left():
-    plan = Plan(interview=START + 90 * DAY)
-    left = after(None, review(GOOD), plan)
-    kept = simulate_practice(left, START + DAY, plan)
-    assert left.recall(plan.interview) < 0.7 < 0.97 < kept.recall(plan.interview)
-    assert kept.last == microseconds(plan.interview - DAY)
+    settings = SchedulerSettings(interview=START + 90 * DAY)
+    left = after(None, review(GOOD), settings)
+    kept = simulate_practice(left, START + DAY, settings)
+    assert left.recall(settings.interview) < 0.7 < 0.97 < kept.recall(settings.interview)
+    assert kept.last == microseconds(settings.interview - DAY)
 
 
 def test_a_recall_is_what_fsrs_says():
@@ -163,7 +165,9 @@ def test_a_recall_is_what_fsrs_says():
     card = fsrs.Card(1, stability=state.stability, difficulty=5.0, last_review=START + 11 * DAY, due=START)
     for days in (0, 0.9, 1, 5.5, 400):
         now = START + (11 + days) * DAY
-        assert state.recall(now) == pytest.approx(PLAN.scheduler.get_card_retrievability(card, now), rel=1e-12)
+        assert state.recall(now) == pytest.approx(
+            DEFAULT_SETTINGS.scheduler.get_card_retrievability(card, now), rel=1e-12
+        )
 
 
 # What bites in FSRS

@@ -12,7 +12,7 @@ from regdemo.quiz.cards import Card, Numeric, Option, WrongAnswer
 from regdemo.quiz.history import History, read, read_rows
 from regdemo.quiz.kinds.base import UnreadableAnswer
 from regdemo.quiz.outcome import AnswerVerdict, Pick, as_plain
-from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, Plan, replay
+from regdemo.quiz.schedule import AGAIN, EASY, GOOD, HARD, SchedulerSettings, replay
 from regdemo.quiz.selection import pick
 from regdemo.quiz.session import CRAM, MOCK, MOST_ASKED, QUIZ, Note, Session, StaleQuestion, fingerprint
 
@@ -599,7 +599,7 @@ def test_who_graded_is_kept_and_what_a_model_graded_can_be_left_out_of_the_sched
     session.rate(GOOD)
     assert [review.graded_by for review in read(tmp_path)] == ["assistant", "learner"]
     assert replay(read(tmp_path)).keys() == {"A", "B"}
-    assert replay(read(tmp_path), Plan(own_grades_only=True)).keys() == {"B"}
+    assert replay(read(tmp_path), SchedulerSettings(own_grades_only=True)).keys() == {"B"}
 
 
 # Policies, flags, changes, follow-ups

@@ -8,7 +8,7 @@ import pytest
 
 from regdemo.quiz import states as module
 from regdemo.quiz.history import History, Review
-from regdemo.quiz.schedule import PLAN, Plan, microseconds, replay, replay_without_deadline
+from regdemo.quiz.schedule import DEFAULT_SETTINGS, SchedulerSettings, microseconds, replay, replay_without_deadline
 from regdemo.quiz.states import card_states
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -31,10 +31,10 @@ def replays(monkeypatch):
     """How many reviews each call replayed."""
     counts = []
 
-    def counted(reviews, plan):
+    def counted(reviews, settings):
         reviews = list(reviews)
         counts.append(len(reviews))
-        return replay_without_deadline(reviews, plan)
+        return replay_without_deadline(reviews, settings)
 
     monkeypatch.setattr(module, "replay_without_deadline", counted)
     return counts
@@ -42,12 +42,12 @@ def replays(monkeypatch):
 
 def test_it_is_what_a_replay_says(history, tmp_path):
     for _ in range(2):
-        assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
+        assert card_states(history, DEFAULT_SETTINGS, tmp_path) == replay(history.reviews())
 
 
 def test_what_was_replayed_before_is_not_replayed_again(history, tmp_path, replays):
-    card_states(history, PLAN, tmp_path)
-    card_states(history, PLAN, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
     assert replays == [16]
 
 
@@ -63,55 +63,57 @@ def test_what_was_replayed_before_is_not_replayed_again(history, tmp_path, repla
     ],
 )
 def test_only_the_cards_that_later_rows_speak_of_are_replayed(change, replayed, history, tmp_path, replays):
-    card_states(history, PLAN, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
     change(history)
-    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, DEFAULT_SETTINGS, tmp_path) == replay(history.reviews())
     assert replays[1:] == replayed
 
 
 def test_a_card_whose_every_answer_was_undone_is_new_again(history, tmp_path):
-    card_states(history, PLAN, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
     for each in history.reviews("a"):
         history.undo(each, 0)
-    assert card_states(history, PLAN, tmp_path).keys() == set("bcd")
+    assert card_states(history, DEFAULT_SETTINGS, tmp_path).keys() == set("bcd")
 
 
 def test_after_many_changes_it_is_kept_anew(history, tmp_path, monkeypatch, replays):
     monkeypatch.setattr(module, "MANY", 2)
-    card_states(history, PLAN, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
     history.add_all([review(card, 999) for card in "abc"])
     for _ in range(2):
-        assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
+        assert card_states(history, DEFAULT_SETTINGS, tmp_path) == replay(history.reviews())
     assert replays == [16, 19]
 
 
 @pytest.mark.parametrize(
-    "plan", [Plan(retention=0.8), Plan(parameters=(0.3, *PLAN.parameters[1:]))], ids=["retention", "parameters"]
+    "settings",
+    [SchedulerSettings(retention=0.8), SchedulerSettings(parameters=(0.3, *DEFAULT_SETTINGS.parameters[1:]))],
+    ids=["retention", "parameters"],
 )
-def test_what_another_plan_kept_is_not_used(plan, history, tmp_path):
-    card_states(history, PLAN, tmp_path)
-    assert card_states(history, plan, tmp_path) == replay(history.reviews(), plan) != replay(history.reviews())
+def test_what_other_settings_kept_is_not_used(settings, history, tmp_path):
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
+    assert card_states(history, settings, tmp_path) == replay(history.reviews(), settings) != replay(history.reviews())
 
 
 def test_an_interview_only_caps_what_was_kept(history, tmp_path, replays):
-    card_states(history, PLAN, tmp_path)
-    soon = Plan(interview=START + 250 * HOUR)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
+    soon = SchedulerSettings(interview=START + 250 * HOUR)
     assert card_states(history, soon, tmp_path) == replay(history.reviews(), soon) != replay(history.reviews())
-    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, DEFAULT_SETTINGS, tmp_path) == replay(history.reviews())
     assert replays == [16]
 
 
 def test_what_another_history_left_is_not_used(history, tmp_path):
-    card_states(history, PLAN, tmp_path)
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
     with History(tmp_path / "other") as other:
         other.add_all([replace(each, rating=1) for each in reversed(history.reviews())])
-        assert card_states(other, PLAN, tmp_path) == replay(other.reviews()) != replay(history.reviews())
+        assert card_states(other, DEFAULT_SETTINGS, tmp_path) == replay(other.reviews()) != replay(history.reviews())
 
 
 def test_a_file_of_a_longer_history_is_not_used(history, tmp_path):
     with History(tmp_path / "other") as other:
-        card_states(history, PLAN, tmp_path)
-        assert card_states(other, PLAN, tmp_path) == {}
+        card_states(history, DEFAULT_SETTINGS, tmp_path)
+        assert card_states(other, DEFAULT_SETTINGS, tmp_path) == {}
 
 
 def nonsense(text):
@@ -124,14 +126,14 @@ def nonsense(text):
     "damage", [lambda text: "", lambda text: text[:-9], lambda text: "[]", lambda text: "{" * 9999, nonsense]
 )
 def test_a_file_that_was_damaged_is_made_anew(damage, history, tmp_path):
-    card_states(history, PLAN, tmp_path)
-    (file,) = tmp_path.glob("standing-*.json")
+    card_states(history, DEFAULT_SETTINGS, tmp_path)
+    (file,) = tmp_path.glob("states-*.json")
     whole = file.read_text()
     file.write_text(damage(whole))
-    assert card_states(history, PLAN, tmp_path) == replay(history.reviews())
+    assert card_states(history, DEFAULT_SETTINGS, tmp_path) == replay(history.reviews())
     assert file.read_text() == whole
 
 
 def test_a_folder_that_takes_no_file_costs_nothing_but_time(history, tmp_path):
     (tmp_path / "file").touch()
-    assert card_states(history, PLAN, tmp_path / "file") == replay(history.reviews())
+    assert card_states(history, DEFAULT_SETTINGS, tmp_path / "file") == replay(history.reviews())

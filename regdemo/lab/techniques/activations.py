@@ -21,7 +21,7 @@ PART = Parameter("Fraction of the training after which the rate changes.", 0.01,
 
 
 @dataclass(eq=False)
-class Dropout(Technique):
+class DropoutTechnique(Technique):
     """`regularizers.dropout` on what leaves each hidden layer."""
 
     NAME: ClassVar = "dropout"
@@ -39,7 +39,7 @@ class Dropout(Technique):
 
 
 @dataclass(eq=False)
-class LayerwiseDropout(Dropout):
+class LayerwiseDropoutTechnique(DropoutTechnique):
     """Dropout at rates that grow with depth, from 0 after the first hidden layer to p after the last."""
 
     NAME: ClassVar = "layerwise-dropout"
@@ -49,7 +49,7 @@ class LayerwiseDropout(Dropout):
 
 
 @dataclass(eq=False)
-class AnnealedDropout(Dropout):
+class AnnealedDropoutTechnique(DropoutTechnique):
     """Dropout at a rate that falls to 0 over the training."""
 
     NAME: ClassVar = "annealed-dropout"
@@ -59,7 +59,7 @@ class AnnealedDropout(Dropout):
 
 
 @dataclass(eq=False)
-class EarlyDropout(Dropout):
+class EarlyDropoutTechnique(DropoutTechnique):
     """Dropout at the beginning only, at a rate that falls to 0."""
 
     NAME: ClassVar = "early-dropout"
@@ -70,7 +70,7 @@ class EarlyDropout(Dropout):
 
 
 @dataclass(eq=False)
-class LateDropout(Dropout):
+class LateDropoutTechnique(DropoutTechnique):
     """Dropout in the rest of the training only."""
 
     NAME: ClassVar = "late-dropout"
@@ -81,7 +81,7 @@ class LateDropout(Dropout):
 
 
 @dataclass(eq=False)
-class MCDropout(Dropout):
+class MCDropoutTechnique(DropoutTechnique):
     """Dropout in training and in prediction too, where the probabilities of several passes are averaged."""
 
     NAME: ClassVar = "mc-dropout"
@@ -89,7 +89,9 @@ class MCDropout(Dropout):
     samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 20
 
     def begin(self, run: RunProtocol) -> None:
-        self.streams = run.streams(Dropout.NAME)  # trained as under dropout, so that only the prediction differs
+        self.streams = run.streams(
+            DropoutTechnique.NAME
+        )  # trained as under dropout, so that only the prediction differs
         self._prediction = run.streams(f"{self.NAME} in prediction")
 
     def predict(self, run: RunProtocol, x: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ class Only:
 
 
 @dataclass(eq=False)
-class GaussianDropout(Technique):
+class GaussianDropoutTechnique(Technique):
     """`regularizers.gaussian_dropout` on what leaves each hidden layer."""
 
     NAME: ClassVar = "gaussian-dropout"
@@ -140,7 +142,7 @@ class GaussianDropout(Technique):
 
 
 @dataclass(eq=False)
-class ActivationNoise(Technique):
+class ActivationNoiseTechnique(Technique):
     """`regularizers.activation_noise` on what leaves each hidden layer."""
 
     NAME: ClassVar = "activation-noise"

@@ -43,7 +43,7 @@ class _Average(Technique):
 
 
 @dataclass(eq=False)
-class EMA(_Average):
+class EMATechnique(_Average):
     """A running average of the weights, by torch's `get_ema_multi_avg_fn`; the first step's are copied."""
 
     NAME: ClassVar = "ema"
@@ -54,7 +54,7 @@ class EMA(_Average):
 
 
 @dataclass(eq=False)
-class SWA(_Average):
+class SWATechnique(_Average):
     """The equal average of the weights at the end of each epoch, once a fraction of the training is over."""
 
     NAME: ClassVar = "swa"
@@ -66,7 +66,7 @@ class SWA(_Average):
 
 
 @dataclass(eq=False)
-class EarlyStopping(Technique):
+class EarlyStoppingTechnique(Technique):
     """The weights that validated best, until `patience` epochs in a row were no better: `regularizers.EarlyStopping`.
 
     A member that has stopped is trained on with the others, and judged by what it stopped with.

@@ -23,7 +23,7 @@ CONTINUOUS = frozenset({"inputs"})
 
 
 @dataclass(eq=False)
-class InputNoise(Technique):
+class InputNoiseTechnique(Technique):
     """`regularizers.input_noise` on each example."""
 
     NAME: ClassVar = "input-noise"
@@ -35,7 +35,7 @@ class InputNoise(Technique):
 
 
 @dataclass(eq=False)
-class Mixup(Technique):
+class MixupTechnique(Technique):
     """`regularizers.mixup`: a weight and a permutation for each member's batch."""
 
     NAME: ClassVar = "mixup"
@@ -54,7 +54,7 @@ class Mixup(Technique):
 
 
 @dataclass(eq=False)
-class CutMix(Technique):
+class CutMixTechnique(Technique):
     """`regularizers.cutmix`: a box and a permutation for each member's batch of square images."""
 
     NAME: ClassVar = "cutmix"
@@ -72,7 +72,7 @@ class CutMix(Technique):
 
 
 @dataclass(eq=False)
-class BatchMixing(Technique):
+class BatchMixingTechnique(Technique):
     """Mixing the inputs and leaving the labels: what is sometimes passed off as Mixout."""
 
     NAME: ClassVar = "batch-mixing"
@@ -85,7 +85,7 @@ class BatchMixing(Technique):
 
 
 @dataclass(eq=False)
-class Fgsm(Technique):
+class FgsmTechnique(Technique):
     """Adversarial training: half of the loss on the examples, half on them after an FGSM step.
 
     Goodfellow et al. 2014, section 6, https://arxiv.org/abs/1412.6572
@@ -125,7 +125,7 @@ class Fgsm(Technique):
 
 
 @dataclass(eq=False)
-class AdversarialTraining(Fgsm):
+class AdversarialTrainingTechnique(FgsmTechnique):
     """`regularizers.adversarial_training`: as fgsm, with a chosen weight of the loss on the examples as they are."""
 
     NAME: ClassVar = "adversarial-training"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from regdemo import regularizers
 from regdemo.lab.recipe import Technique
-from regdemo.lab.techniques.activations import Dropout
+from regdemo.lab.techniques.activations import DropoutTechnique
 from regdemo.parameters import Parameter, rate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class LabelSmoothing(Technique):
+class LabelSmoothingTechnique(Technique):
     """(1 - e) one-hot + e/K: torch's `label_smoothing`."""
 
     NAME: ClassVar = "label-smoothing"
@@ -30,7 +30,7 @@ class LabelSmoothing(Technique):
 
 
 @dataclass(eq=False)
-class ConfidencePenalty(Technique):
+class ConfidencePenaltyTechnique(Technique):
     """Cross entropy minus beta times the entropy of the predictions, as `regularizers.confidence_penalty`."""
 
     NAME: ClassVar = "confidence-penalty"
@@ -42,7 +42,7 @@ class ConfidencePenalty(Technique):
 
 
 @dataclass(eq=False)
-class RDrop(Dropout):
+class RDropTechnique(DropoutTechnique):
     """Two passes under dropout: both cross entropies, and a penalty on their disagreement, as `regularizers.r_drop`."""
 
     NAME: ClassVar = "r-drop"

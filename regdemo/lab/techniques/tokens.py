@@ -21,7 +21,7 @@ BLOCKS = frozenset({"blocks"})
 
 
 @dataclass(eq=False)
-class TokenMasking(Technique):
+class TokenMaskingTechnique(Technique):
     """BERT's corruption of the tokens that are read, as `regularizers.token_masking`; what to predict stays.
 
     The vocabulary's last number, that of characters never seen, is the mask.
@@ -40,7 +40,7 @@ class TokenMasking(Technique):
 
 
 @dataclass(eq=False)
-class WordDropout(Technique):
+class WordDropoutTechnique(Technique):
     """`regularizers.word_dropout`: words of the vocabulary are dropped, one draw each for a member's whole batch."""
 
     NAME: ClassVar = "word-dropout"
@@ -54,7 +54,7 @@ class WordDropout(Technique):
 
 
 @dataclass(eq=False)
-class EmbeddingNoise(Technique):
+class EmbeddingNoiseTechnique(Technique):
     """NEFTune: uniform noise on the embeddings, `regularizers.embedding_noise`."""
 
     NAME: ClassVar = "embedding-noise"
@@ -71,7 +71,7 @@ class EmbeddingNoise(Technique):
 
 
 @dataclass(eq=False)
-class SpatialDropout(Technique):
+class SpatialDropoutTechnique(Technique):
     """`regularizers.spatial_dropout` wherever dropout acts but on attention: a channel falls at all of a text's places.
 
     One mask for all steps of a sequence is variational or locked dropout too: Gal and Ghahramani 2015,
@@ -90,7 +90,7 @@ class SpatialDropout(Technique):
 
 
 @dataclass(eq=False)
-class AttentionDropout(Technique):
+class AttentionDropoutTechnique(Technique):
     """`regularizers.dropout` on the attention weights alone."""
 
     NAME: ClassVar = "attention-dropout"
@@ -104,7 +104,7 @@ class AttentionDropout(Technique):
 
 
 @dataclass(eq=False)
-class DropPath(Technique):
+class DropPathTechnique(Technique):
     """`regularizers.drop_path` on what each sublayer adds, one draw for each sequence; rates grow from 0 to p."""
 
     NAME: ClassVar = "drop-path"
@@ -120,7 +120,7 @@ class DropPath(Technique):
 
 
 @dataclass(eq=False)
-class LayerDrop(Technique):
+class LayerDropTechnique(Technique):
     """Whole blocks are skipped, for a member's whole batch and without rescaling, as by `regularizers.layer_drop`."""
 
     NAME: ClassVar = "layer-drop"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class GradientClipping(Technique):
+class GradientClippingTechnique(Technique):
     """Clipping by the norm of a member's whole gradient: torch's `clip_grad_norm_`, for each member."""
 
     NAME: ClassVar = "gradient-clipping"
@@ -34,7 +34,7 @@ class GradientClipping(Technique):
 
 
 @dataclass(eq=False)
-class DPSGD(Technique):
+class DPSGDTechnique(Technique):
     """Each example's own gradient is clipped, then noise is added to the sum: `regularizers.dp_sgd`'s gradient.
 
     An example's norm comes from what enters a linear layer, a, and the loss's gradient at what leaves it, d: its part
@@ -70,7 +70,7 @@ class DPSGD(Technique):
 
 
 @dataclass(eq=False)
-class Sam(Technique):
+class SamTechnique(Technique):
     """Sharpness-aware minimization, as `regularizers.SAM`, each member uphill by the norm of its own gradient."""
 
     NAME: ClassVar = "sam"
@@ -90,7 +90,7 @@ class Sam(Technique):
 
 
 @dataclass(eq=False)
-class Lookahead(Technique):
+class LookaheadTechnique(Technique):
     """`regularizers.Lookahead` around the optimizer."""
 
     NAME: ClassVar = "lookahead"

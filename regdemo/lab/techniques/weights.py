@@ -23,7 +23,7 @@ PRETRAINED = frozenset({"pretrained"})
 
 
 @dataclass(eq=False)
-class DropConnect(Technique):
+class DropConnectTechnique(Technique):
     """Dropout of single weights, one mask for a batch as in WeightDrop; biases stay.
 
     Merity et al. 2018, https://arxiv.org/abs/1708.02182
@@ -37,7 +37,7 @@ class DropConnect(Technique):
 
 
 @dataclass(eq=False)
-class WeightNoise(Technique):
+class WeightNoiseTechnique(Technique):
     """Gaussian noise on the weights, one draw for a batch; biases stay.
 
     Graves 2011, https://papers.nips.cc/paper/4329-practical-variational-inference-for-neural-networks
@@ -51,7 +51,7 @@ class WeightNoise(Technique):
 
 
 @dataclass(eq=False)
-class L2Penalty(Technique):
+class L2PenaltyTechnique(Technique):
     """The sum of the squared weights, added to the loss; biases stay."""
 
     NAME: ClassVar = "l2-penalty"
@@ -62,7 +62,7 @@ class L2Penalty(Technique):
 
 
 @dataclass(eq=False)
-class L1Penalty(Technique):
+class L1PenaltyTechnique(Technique):
     """The sum of the weights' sizes, followed by a proximal step after each step, which leaves exact zeros.
 
     Under Adam the gradient is rescaled and the threshold is not, so the strength isn't that of a plain L1 penalty.
@@ -86,7 +86,7 @@ class L1Penalty(Technique):
 
 
 @dataclass(eq=False)
-class MaxNorm(Technique):
+class MaxNormTechnique(Technique):
     """A bound on the norm of the weights into each unit, kept after each step as by `regularizers.max_norm`."""
 
     NAME: ClassVar = "max-norm"
@@ -101,7 +101,7 @@ class MaxNorm(Technique):
 
 
 @dataclass(eq=False)
-class SpectralNorm(Technique):
+class SpectralNormTechnique(Technique):
     """A bound on each weight matrix's largest singular value, kept after each step; biases stay.
 
     One step of power iteration a training step estimates it, as in Miyato et al. 2018,
@@ -128,7 +128,7 @@ class SpectralNorm(Technique):
 
 
 @dataclass(eq=False)
-class WeightDecay(Technique):
+class WeightDecayTechnique(Technique):
     """AdamW's decay of the weights; biases stay."""
 
     NAME: ClassVar = "weight-decay"
@@ -139,7 +139,7 @@ class WeightDecay(Technique):
 
 
 @dataclass(eq=False)
-class PretrainedDecay(Technique):
+class PretrainedDecayTechnique(Technique):
     """Decay towards the weights that fine-tuning began with, at each step and decoupled as AdamW's; biases stay.
 
     w <- w - lr decay (w - w0):    L2-SP's pull, of Li et al. 2018, https://arxiv.org/abs/1802.01483
@@ -161,7 +161,7 @@ class PretrainedDecay(Technique):
 
 
 @dataclass(eq=False)
-class Mixout(Technique):
+class MixoutTechnique(Technique):
     """`regularizers.mixout`: single weights go back, for one pass, to those that fine-tuning began with."""
 
     NAME: ClassVar = "mixout"

@@ -31,7 +31,7 @@ def routes(site: Site) -> list[Route]:
             asked=asked,
             question=kinds.question(asked),
             letters=LETTERS,
-            flagged=await site.in_practice(site.desk.flagged, found),
+            flagged=await site.in_history_thread(site.desk.flagged, found),
             follow_ups=site.bank.known(found.follow_ups),
             see=see.links(asked.see_it),
         )

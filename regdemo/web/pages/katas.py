@@ -118,7 +118,7 @@ class _KataPages:
         return rows
 
     async def every(self, request: Request) -> Response:
-        rows = await self.site.in_practice(self.rows)
+        rows = await self.site.in_history_thread(self.rows)
         return self.site.page(request, "katas.html", title="Katas", here="/katas", rows=rows, missing=self.lacking())
 
     def seen_so_far(self, one: Kata) -> dict[str, Any]:
@@ -158,12 +158,14 @@ class _KataPages:
             following=names[(place + 1) % len(names)],
             missing=self.lacking(),
             **state,
-            **await self.site.in_practice(self.seen_so_far, one),
+            **await self.site.in_history_thread(self.seen_so_far, one),
         )
 
     async def judge(self, one: Kata, text: str) -> None:
         verdict = await self.judging(one, text)
-        self.judged[one.name] = JudgedText(text, verdict, await self.site.in_practice(self.keep, one, verdict, text))
+        self.judged[one.name] = JudgedText(
+            text, verdict, await self.site.in_history_thread(self.keep, one, verdict, text)
+        )
 
     def keep(self, one: Kata, verdict: Verdict, text: str) -> str:
         site = self.site
@@ -214,7 +216,7 @@ class _KataPages:
 
     async def give_up(self, request: Request) -> Response:
         one, site = self.drafted(request), self.site
-        await site.in_practice(lambda: record.give_up(site.home, site.desk.history, one, site.now()))
+        await site.in_history_thread(lambda: record.give_up(site.home, site.desk.history, one, site.now()))
         return see_other(f"/katas/{one.name}/solution")
 
     async def accept(self, request: Request) -> Response:
@@ -223,7 +225,7 @@ class _KataPages:
 
     async def solution(self, request: Request) -> Response:
         one = self.found(request)
-        reviews = await self.site.in_practice(self.site.desk.history_of, one.card.id)
+        reviews = await self.site.in_history_thread(self.site.desk.history_of, one.card.id)
         if not record.is_open(reviews):
             return see_other(f"/katas/{one.name}")
         mine = files.read(one, self.site.folder) if files.saved_at(self.file(one)) else one.starter

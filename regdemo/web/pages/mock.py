@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import interview, progress, selection
+from regdemo.quiz import mock, progress, selection
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.session import Reply
 from regdemo.web import pictures, see
@@ -24,7 +24,7 @@ class _MockPages:
         self.desk = site.desk
         self.on_question = QuestionForm(site, "/mock", lambda: self.desk.mock, "This is where the interview is.")
 
-    def standing(self) -> dict[str, Any]:
+    def mock_state(self) -> dict[str, Any]:
         mock = self.desk.mock
         question = mock.question if mock else None
         left = mock.time_left if mock else None
@@ -39,8 +39,8 @@ class _MockPages:
 
     async def look(self, request: Request, problems: Mapping[str, str] = {}) -> Response:
         if "new" in request.query_params:
-            await self.site.in_practice(self.desk.leave_mock)
-        values = await self.site.in_practice(self.standing)
+            await self.site.in_history_thread(self.desk.leave_mock)
+        values = await self.site.in_history_thread(self.mock_state)
         mock, question, ungraded = values["mock"], values["question"], values["ungraded"]
         if mock is None:
             template, more = "mock_start.html", self.choices(request)
@@ -82,7 +82,7 @@ class _MockPages:
         topics, tags = (selection.split_names(form(request).get(name, [])) for name in ("topic", "tag"))
         try:
             minutes, limit = whole(request, "minutes", 1, 600) or 20, whole(request, "limit", 1, 1_000)
-            await self.site.in_practice(self.desk.start_mock, minutes, limit, topics, tags)
+            await self.site.in_history_thread(self.desk.start_mock, minutes, limit, topics, tags)
         except ArgumentError as error:
             return await self.look(request, faults(error))
         return see_other("/mock")
@@ -98,16 +98,16 @@ class _MockPages:
         return await self.on_question(request, self.desk.skip_mock)
 
     async def undo(self, request: Request) -> Response:
-        await self.site.in_practice(self.desk.undo_mock)
+        await self.site.in_history_thread(self.desk.undo_mock)
         return see_other("/mock")
 
     async def end(self, request: Request) -> Response:
-        await self.site.in_practice(self.desk.end_mock)
+        await self.site.in_history_thread(self.desk.end_mock)
         return see_other("/mock")
 
     async def grade(self, request: Request) -> Response:
         try:
-            await self.site.in_practice(self.desk.grade_mock, field(request, "review"), *own_grade(request))
+            await self.site.in_history_thread(self.desk.grade_mock, field(request, "review"), *own_grade(request))
         except ArgumentError as error:
             self.on_question.problems = faults(error)
         return see_other("/mock")
@@ -128,7 +128,7 @@ def routes(site: Site) -> list[Route]:
 
 def scorecard(replies: list[Reply]) -> dict[str, Any]:
     """What an interview came to, by topic and by answer, and how sure went with right."""
-    score = interview.score(replies)
+    score = mock.score(replies)
     found = score.calibration
     plot = ""
     if found:

@@ -44,7 +44,7 @@ class QuestionForm:
 
         answered = None
         try:
-            answered = await self._site.in_practice(keep_and_act, field(request, "token"))
+            answered = await self._site.in_history_thread(keep_and_act, field(request, "token"))
         except StaleQuestion as error:
             self.problems = {"": f"This form is out of date: {error}. {self._current}"}
         except (UnreadableAnswer, FieldError) as error:
@@ -66,7 +66,7 @@ class _QuizPages:
     async def look(self, request: Request) -> Response:
         query = request.query_params
         if "after" in query:
-            answered = await self.site.in_practice(self.desk.answered.get, query["after"])
+            answered = await self.site.in_history_thread(self.desk.answered.get, query["after"])
             if answered:
                 return await self.outcome_page(request, answered)
         if self.desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
@@ -76,7 +76,7 @@ class _QuizPages:
     async def begin(self, request: Request, problems: Mapping[str, str] = {}) -> Response:
         sent = form(request)
         cards = [card for card in self.site.bank.cards if card.askable]
-        counts, running, notice = await self.site.in_practice(
+        counts, running, notice = await self.site.in_history_thread(
             lambda: (self.desk.today(), self.desk.running(), self.desk.say_once())
         )
         return self.site.page(
@@ -109,7 +109,7 @@ class _QuizPages:
                 cram="cram" in sent,
                 flagged="flagged" in sent,
             )
-            await self.site.in_practice(self.desk.start, wanted)
+            await self.site.in_history_thread(self.desk.start, wanted)
         except ArgumentError as error:
             return await self.begin(request, faults(error))
         return see_other("/quiz")
@@ -127,7 +127,7 @@ class _QuizPages:
         }
 
     async def question_page(self, request: Request) -> Response:
-        values = await self.site.in_practice(self.in_view)
+        values = await self.site.in_history_thread(self.in_view)
         question = values["question"]
         common = {"here": "/quiz", "problems": self.on_question.say_once(), **values}
         if question is None:
@@ -158,7 +158,7 @@ class _QuizPages:
 
     async def outcome_page(self, request: Request, answered: AnsweredQuestion) -> Response:
         outcome, question = answered.outcome, answered.question
-        values = await self.site.in_practice(self.after, answered)
+        values = await self.site.in_history_thread(self.after, answered)
         open_ = outcome.verdict is AnswerVerdict.UNGRADED
         return self.site.page(
             request,
@@ -189,11 +189,11 @@ class _QuizPages:
         return await self.on_question(request, self.desk.hint)
 
     async def undo(self, request: Request) -> Response:
-        await self.site.in_practice(self.desk.undo, field(request, "shown"))
+        await self.site.in_history_thread(self.desk.undo, field(request, "shown"))
         return see_other("/quiz")
 
     async def follow(self, request: Request) -> Response:
-        await self.site.in_practice(self.desk.follow_up, field(request, "id"))
+        await self.site.in_history_thread(self.desk.follow_up, field(request, "id"))
         return see_other("/quiz")
 
     async def flag(self, request: Request) -> Response:
@@ -203,7 +203,7 @@ class _QuizPages:
         if field(request, "token"):  # within a form: what was entered there is kept
             await self.on_question(request, flag)
         else:
-            await self.site.in_practice(flag, "")
+            await self.site.in_history_thread(flag, "")
         back = field(request, "back")
         return see_other(back if back.startswith(("/quiz", "/cards/")) else "/quiz")
 
@@ -211,7 +211,7 @@ class _QuizPages:
         query = request.query_params
         token, made = query.get("token", ""), len(set(query.getlist("made")))
         try:
-            choices, suggested = await self.site.in_practice(self.desk.suggest, token, made)
+            choices, suggested = await self.site.in_history_thread(self.desk.suggest, token, made)
         except ArgumentError:
             return Response(status_code=204)
         given = intervals(self.site, choices)

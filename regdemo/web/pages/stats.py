@@ -44,7 +44,7 @@ def routes(site: Site) -> list[Route]:
             return await plan(request, faults(error))
         except ValueError:
             return await plan(request, {"interview": f"{day[:20]} isn't a day: write it as in {last}"})
-        await site.in_practice(site.desk.aim, goal)
+        await site.in_history_thread(site.desk.aim, goal)
         return see_other("/plan")
 
     return [Route("/stats", stats), Route("/plan", plan, methods=["GET"]), Route("/plan/set", aim, methods=["POST"])]

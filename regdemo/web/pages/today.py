@@ -26,7 +26,7 @@ def routes(site: Site) -> list[Route]:
         day = site.now().astimezone().date()
         times = desk.history.times  # read no further than each needs
         week = takewhile(lambda when: when > day - timedelta(days=7), days.days_of(times()))
-        counts, weak = desk.standing()
+        counts, weak = desk.today_and_topics()
         return {
             "counts": counts,
             "weak": weak,
@@ -48,7 +48,7 @@ def routes(site: Site) -> list[Route]:
             here="/",
             groups=catalog.by_place().items(),
             then=BackgroundTask(warm_up),
-            **await site.in_practice(gather),
+            **await site.in_history_thread(gather),
         )
 
     return [Route("/", today)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from regdemo.quiz.cards import Card
 from regdemo.quiz.history import Review
-from regdemo.quiz.interview import CHAIN, calibration, questions
+from regdemo.quiz.mock import CHAIN, calibration, questions
 from regdemo.quiz.schedule import AGAIN, EASY, microseconds, replay
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
