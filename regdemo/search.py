@@ -18,16 +18,27 @@ from regdemo.errors import ArgumentError
 from regdemo.kata import katas
 from regdemo.quiz.cards import fill_parameters
 from regdemo.quiz.decks import Bank, bundled
+from regdemo.render.prose import plain_prose
 
 KINDS = ("demo", "card", "kata", "pitfall", "diagnosis", "guide")
-# How much a word in each column counts: name, id, title, text.
-_WEIGHTS = (8.0, 8.0, 4.0, 1.0)
+# How much a word in each column counts: name, id, title, text, tags.
+_WEIGHTS = (8.0, 8.0, 4.0, 1.0, 1.0)
 _WORD = re.compile(r"[\w]+")
 _HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*#*$")
+_LENGTH = 14  # words in an excerpt
+# What marks up a line (a fence, a rule of a table, a list, a heading, a quote) or words in it; a link leaves its label.
+_MARKS = re.compile(
+    r"^[ \t]*(?:```.*|~~~.*|\|[-:| ]+|(?:[-*+>|]|#{1,6}|\d+[.)])[ \t]+)|[ \t]*\|$|\*\*|\$(?=\$)|<!--(?:.|\n)*?-->"
+    r"|!?\[(?P<label>[^\]\[]*)\]\([^\s()]*\)",
+    re.MULTILINE,
+)
 
 
 class SearchDocument(NamedTuple):
-    """Something that can be found. command: what to type to open it.  id: of a kata, whose name is its file's."""
+    """Something that can be found.
+
+    command: what to type to open it.  id: of a kata, whose name is its file's.  tags: words that are not shown.
+    """
 
     kind: str
     name: str
@@ -35,10 +46,11 @@ class SearchDocument(NamedTuple):
     text: str
     command: str
     id: str = ""
+    tags: str = ""
 
 
 class Hit(NamedTuple):
-    """A document that was found. excerpt: the place in it, its words between « and »."""
+    """A document that was found. excerpt: the place in its text, as plain prose, its words between « and »."""
 
     kind: str
     name: str
@@ -60,12 +72,13 @@ def documents(bank: Bank, guide: Path | None = None) -> Iterator[SearchDocument]
         yield SearchDocument("diagnosis", run, title, "a run to diagnose", f"regdemo diagnose {run}")
     names = {kata.card.id: kata.name for kata in katas.katas(bank.cards).values()}
     for card in bank.cards:
-        text = "\n".join([card.question, card.answer, *card.key_points, *card.tags, card.topic])
-        text = fill_parameters(text, card.sample)
+        more = card.question.partition("\n")[2]
+        text = fill_parameters("\n".join([more, card.answer, *card.key_points]), card.sample)
+        tags = " ".join([*card.tags, card.topic])
         if name := names.get(card.id):
-            yield SearchDocument("kata", name, card.first_line, text, f"regdemo kata {name}", card.id)
+            yield SearchDocument("kata", name, card.first_line, text, f"regdemo kata {name}", card.id, tags)
         else:
-            yield SearchDocument("card", card.id, card.first_line, text, f"regdemo quiz --ids {card.id}")
+            yield SearchDocument("card", card.id, card.first_line, text, f"regdemo quiz --ids {card.id}", tags=tags)
     if guide is not None:
         yield from _sections(guide)
 
@@ -92,25 +105,42 @@ def find(words: str, among: Iterable[SearchDocument], *, kinds: Iterable[str] = 
         )
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(
-            "CREATE VIRTUAL TABLE found USING fts5"
-            "(name, id, title, text, kind UNINDEXED, command UNINDEXED, other UNINDEXED, tokenize = 'porter unicode61')"
+            "CREATE VIRTUAL TABLE found USING fts5(name, id, title, text, tags, kind UNINDEXED, command UNINDEXED, "
+            "other UNINDEXED, tokenize = 'porter unicode61')"
         )
         rows = [
-            (*(one.name, one.id, one.title, one.text, one.kind, one.command), not _is_named(one, terms))
+            (*(one.name, one.id, one.title, one.text, one.tags, one.kind, one.command), not _is_named(one, terms))
             for one in among
             if one.kind in wanted or not wanted
         ]
-        db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         quoted = [*(f'"{term}"' for term in terms[:-1]), f'("{terms[-1]}" OR "{terms[-1]}"*)']
         for joined in (" AND ".join(quoted), " OR ".join(quoted)):
             hits = db.execute(
-                "SELECT kind, name, title, command, snippet(found, -1, '«', '»', ' … ', 14) FROM found "
+                "SELECT rowid, kind, name, title, command, text FROM found "
                 f"WHERE found MATCH ? ORDER BY other, bm25(found, {', '.join(map(str, _WEIGHTS))}), rowid LIMIT ?",
                 (joined, most),
             ).fetchall()
             if hits:
                 break
-    return [Hit(kind, name, title, command, " ".join(excerpt.split())) for kind, name, title, command, excerpt in hits]
+        return [
+            Hit(kind, name, title, command, _excerpt(db, row, joined, text))
+            for row, kind, name, title, command, text in hits
+        ]
+
+
+def _excerpt(db: sqlite3.Connection, row: int, query: str, text: str) -> str:
+    """The place in a document's text where the words are, or its beginning: of what is shown of it, which is plain."""
+    plain = plain_prose(" ".join(_MARKS.sub(lambda mark: mark["label"] or "", text).split()))
+    db.execute("UPDATE found SET text = ? WHERE rowid = ?", (plain, row))
+    there = db.execute(
+        f"SELECT snippet(found, 3, '«', '»', ' … ', {_LENGTH}) FROM found WHERE found MATCH ? AND rowid = ?",
+        (query, row),
+    ).fetchone()
+    if there:
+        return str(there[0]).strip()
+    words = plain.split()
+    return " ".join(words[:_LENGTH]) + (" …" if len(words) > _LENGTH else "")
 
 
 def _is_named(one: SearchDocument, terms: list[str]) -> bool:

@@ -89,6 +89,19 @@ def test_a_title_has_values_for_its_parameters(everything):
     assert not any("Beta({a}, {a})" in one.title + one.text for one in everything)
 
 
+def test_an_excerpt_is_plain_prose_and_says_more_than_the_title():
+    text = "- **Mixup** scales\n\n$$\n\\lambda\\,x\n$$\n\n| a | `b` |\n| --- | ---: |\n| 1 | [2](two.md) |\n<!-- x -->"
+    among = [document("a", "mixup", text)]
+    assert [hit.excerpt for hit in find("mixup", among)] == ["«Mixup» scales λ x a | b 1 | 2"]
+    assert [hit.excerpt for hit in find("lambda", among)] == ["Mixup scales λ x a | b 1 | 2"]
+
+
+def test_no_excerpt_of_the_bank_has_markup(everything):
+    for words in ("dropout", "variance", "table", "lambda", "generator", "frac"):
+        for hit in find(words, everything, most=1_000):
+            assert not re.search(r"\*\*|\\[a-z]{2,}|\]\(|```|<!--|\$", hit.excerpt), hit
+
+
 def test_an_unknown_kind_is_refused_with_those_that_exist():
     with pytest.raises(ArgumentError, match=r"'song'.*demo, card, kata, pitfall, diagnosis, guide"):
         find("a", [], kinds=["song"])

@@ -43,7 +43,7 @@ def find_hits(site: Site, words: str) -> list[dict[str, Any]]:
             "kind": hit.kind,
             "title": Markup(markdown.inline(hit.title)),
             "address": address(hit.kind, hit.name),
-            "excerpt": Markup(str(escape(hit.excerpt.replace("`", ""))).replace("«", "<mark>").replace("»", "</mark>")),
+            "excerpt": Markup(str(escape(hit.excerpt)).replace("«", "<mark>").replace("»", "</mark>")),
         }
         for hit in hits
     ]
