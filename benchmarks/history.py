@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -34,8 +33,7 @@ def reviews(count: int, cards: int) -> list[Review]:
     step = 2 * 365 * 86_400_000_000 // count
     start = 1_772_355_600_000_000 - step * count
     return [
-        replace(
-            first,
+        first._replace(
             card=f"Q{rng.randrange(cards)}",
             at=start + n * step,
             rating=rng.choices((1, 2, 3, 4), (15, 15, 60, 10))[0],
@@ -94,7 +92,7 @@ def main() -> None:
             saved, synced = [], []
             plain = os.open(home / "plain", os.O_RDWR | os.O_CREAT)
             for n in range(30):  # in turn, so that both meet the same disk
-                saved += timed(lambda n=n: history.add(replace(answer, card=f"Q{n}", id=f"{n}")), 1)
+                saved += timed(lambda n=n: history.add(answer._replace(card=f"Q{n}", id=f"{n}")), 1)
                 synced += timed(sync, 1)
             show("an answer saved", sorted(saved), 0.02)
             show("  beside it: one fsync of this disk", sorted(synced))

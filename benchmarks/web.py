@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def answers(rounds: int) -> list[float]:
         one = Review("", 0, "numeric", 3, 1.0, "1", "{}", "", 0, 1000, "bench")
         with History(home) as history:
             history.add_all(
-                replace(one, card=every[n % len(every)], at=microseconds(now) + n * 100_000_000, id=f"{n:032x}")
+                one._replace(card=every[n % len(every)], at=microseconds(now) + n * 100_000_000, id=f"{n:032x}")
                 for n in range(ANSWERS)
             )
         found = asyncio.run(_answered(home, [card.id for card in cards], rounds))

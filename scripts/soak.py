@@ -27,7 +27,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -152,7 +151,7 @@ def _killed(command: list[str], random: Random) -> str:
 def history_import(folder: Path, random: Random, kills: int) -> str:
     """An import adds all of its rows or none."""
     (folder / "answers").touch()
-    rows = [replace(REVIEW, id=f"r{number}", at=REVIEW.at + number) for number in range(ROWS)]
+    rows = [REVIEW._replace(id=f"r{number}", at=REVIEW.at + number) for number in range(ROWS)]
     (folder / "rows.jsonl").write_text("\n".join(lines(rows, [])), "utf-8")
     command = ["history", "import", "rows.jsonl", "--home", str(folder / "home")]
     whole, added = _seconds(command, folder), 0
@@ -224,7 +223,7 @@ def damage(folder: Path, random: Random, damages: int) -> str:
     """Random damage ends every command with 0 or 3, and no damaged file is changed."""
     home = folder / "home"
     with History(home) as kept:
-        kept.add_all(replace(REVIEW, id=f"r{n}", at=REVIEW.at + n, card=f"Q18.{n % 30}") for n in range(300))
+        kept.add_all(REVIEW._replace(id=f"r{n}", at=REVIEW.at + n, card=f"Q18.{n % 30}") for n in range(300))
         kept.flag("Q18.1", 5)
     data = (home / "history.db").read_bytes()
     (folder / "deck.md").write_text(DECK, "utf-8")

@@ -6,10 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from regdemo.quiz.cards import Card
+from regdemo.quiz.outcome import as_plain
 
 CARD_COLUMNS = (
     "id",
@@ -28,8 +27,7 @@ CARD_COLUMNS = (
 
 def as_json(cards: Sequence[Card]) -> str:
     """All that the cards hold."""
-    rows: list[dict[str, Any]] = [{**asdict(card), "file": str(card.file)} for card in cards]
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(as_plain(cards), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_csv(cards: Sequence[Card]) -> str:

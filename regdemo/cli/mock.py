@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner, scorecard
 from regdemo.cli.as_json import print_json
 from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, Kinds, Model, Seed, Tags, Topics, Transcript
-from regdemo.interviewer import Interviewer
 from regdemo.quiz import history as histories
 
 
@@ -36,7 +36,7 @@ def mock(
     folder = learner.home_folder(home)
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, topic=topic, kind=kind, tag=tag)
-    interviewer = Interviewer(model) if model else None
+    interviewer = interviewers.Interviewer(model) if model else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regdemo import interviewer as interviewers
 from regdemo.cli import desk, learner
 from regdemo.cli.as_json import print_json
 from regdemo.cli.hints import typed
 from regdemo.cli.learner import BankPath, Home, Ids, Interview, Kinds, Model, Retention, Seed, Tags, Topics, Transcript
-from regdemo.interviewer import Interviewer
 from regdemo.quiz import history as histories
 from regdemo.quiz import session as sessions
 from regdemo.quiz.practice import Practice, Today
@@ -56,7 +56,7 @@ def quiz(
     loaded = learner.load_bank(bank, folder, asking=True)
     wanted = learner.narrowed(loaded, ids=ids, topic=topic, kind=kind, tag=tag)
     learner.check_day(interview)
-    interviewer = Interviewer(model) if model else None
+    interviewer = interviewers.Interviewer(model) if model else None
     page, keyboard = learner.page_and_keyboard(as_json=as_json)
     with histories.History(folder) as history:
         if history.notice:

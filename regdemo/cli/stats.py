@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -250,7 +249,7 @@ def _fit(
     fitted = fitting.fit(reviews, settings)
     kept = fitting.adopt(folder, fitted) if fitted.better else None
     if as_json:
-        print_json({**asdict(fitted), "adopted": fitted.better})
+        print_json({**fitted._asdict(), "adopted": fitted.better})
         return
     mean, low, high = fitted.gain
     page.quiet(

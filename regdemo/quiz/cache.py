@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -15,7 +16,9 @@ from regdemo import storage
 from regdemo.quiz.cards import Card, CodeBlock, Deck, Numeric, Option, Reason, Skipped, WrongAnswer
 from regdemo.quiz.files import DeckFile, parse_file
 
-_ALWAYS = {field.name for field in fields(Card) if field.default is field.default_factory is MISSING} - {"file"}
+RECENT = 2_000_000_000  # nanoseconds, the coarsest clock of a file system: two changes within it may look like one
+_DEFAULTS = {field.name: field.default for field in fields(Card) if field.default is not MISSING} | {"vary": {}}
+_ALWAYS = {field.name for field in fields(Card)} - _DEFAULTS.keys() - {"file"}
 _MAKE: dict[str, Callable[[Any], Any]] = {
     "numeric": lambda values: Numeric(*values),
     "options": lambda rows: tuple(Option(*row) for row in rows),
@@ -30,7 +33,7 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
 class Cache:
     """The decks of one bank, in a JSON file below a folder. Losing it costs time, nothing else: no fault is raised.
 
-    A deck is found by what decides how it reads: the file's bytes, name and tags, and the program that reads.
+    A deck is read again when its file's name, tags, size or time of change differs, or the program that reads.
     """
 
     def __init__(self, folder: Path, bank: Path) -> None:
@@ -43,27 +46,37 @@ class Cache:
             if stored["version"] == self._version:
                 self._old = dict(stored["decks"])
 
-    def read(self, files: Sequence[DeckFile]) -> list[Deck]:
+    def read(self, files: Iterable[DeckFile]) -> list[Deck]:
         """The deck of each file, as it was read before or as it is parsed now. A deck with a fault is not kept."""
-        keys = [_digest(repr((str(file.path), file.tags)), file.data) for file in files]
-        decks: dict[str, Deck] = {}
-        for key, file in zip(keys, files, strict=True):
-            with suppress(ValueError, TypeError, KeyError, AttributeError):
-                decks[key] = _unpack(self._old[key], file.path)
-                self._new[key] = self._old[key]
-        fresh = [(key, file) for key, file in zip(keys, files, strict=True) if key not in decks]
-        for (key, _), deck in zip(fresh, [parse_file(file) for _, file in fresh], strict=True):
-            decks[key] = deck
-            if not deck.faults:
-                self._new[key] = _pack(deck)
-        return [decks[key] for key in keys]
+        decks = [self._deck(file) for file in files]
+        if self._new != self._old:
+            text = json.dumps({"version": self._version, "decks": self._new}, default=str)
+            storage.write_cache(self._file, text.encode("utf-8", "surrogatepass"))
+        return decks
 
-    def save(self) -> None:
-        """Keep the decks that were read, if any of them is new."""
-        if self._new.keys() == self._old.keys():
-            return
-        text = json.dumps({"version": self._version, "decks": self._new}, default=_plain)
-        storage.write_cache(self._file, text.encode("utf-8", "surrogatepass"))
+    def _deck(self, file: DeckFile) -> Deck:
+        name, state = str(file.path), _state(file)
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            old = self._old[name]
+            if state and old["state"] == state:
+                deck = _unpack(old["deck"], file.path)
+                self._new[name] = old
+                return deck
+        deck = parse_file(file)
+        if state and not deck.faults:
+            self._new[name] = {"state": state, "deck": _pack(deck)}
+        return deck
+
+
+def _state(file: DeckFile) -> list[Any] | None:
+    """What differs once a file was changed; None where a change after this one could leave no trace, or of no file."""
+    try:
+        status = os.stat(file.path)
+    except (OSError, ValueError):
+        return None
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < RECENT:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, *file.tags]
 
 
 def _pack(deck: Deck) -> list[Any]:
@@ -89,19 +102,24 @@ def _unpack(packed: list[Any], file: Path) -> Deck:
 
 def _card(values: dict[str, Any], file: Path) -> Card:
     made = {name: _MAKE[name](value) if name in _MAKE else value for name, value in values.items()}
-    return Card(file=file, **made)
+    if not made.keys() >= _ALWAYS:
+        raise KeyError(f"a card that lacks {sorted(_ALWAYS - made.keys())}")
+    # Without __init__, which sets its frozen fields one by one: half the time that a card takes.
+    card = object.__new__(Card)
+    vars(card).update(_DEFAULTS, file=file, **made)
+    return card
 
 
-def _plain(value: object) -> object:
-    """A part of a card as JSON."""
-    return str(value) if isinstance(value, Path) else list(vars(value).values())
-
-
-def _digest(text: str, data: bytes = b"") -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape") + b"\0" + data, digest_size=16).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _version() -> str:
     """A text that changes with the modules of this package."""
-    modules = sorted(file for kind in ("py", "toml") for file in Path(__file__).parent.glob(f"**/*.{kind}"))
-    return _digest(repr([(module.name, module.stat().st_size, module.stat().st_mtime_ns) for module in modules]))
+    found = []
+    for folder, _, names in os.walk(Path(__file__).parent):
+        for name in names:
+            if name.endswith((".py", ".toml")):
+                status = os.stat(os.path.join(folder, name))
+                found.append((folder, name, status.st_size, status.st_mtime_ns))
+    return _digest(repr(sorted(found)))

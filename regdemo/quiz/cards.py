@@ -22,8 +22,7 @@ LETTERS = string.ascii_lowercase
 """An option is called by its letter: the first is a. A card has no more options than letters."""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option of a choice or multi card. feedback is shown when it is picked."""
 
     text: str
@@ -31,8 +30,7 @@ class Option:
     feedback: str = ""
 
 
-@dataclass(frozen=True)
-class Numeric:
+class Numeric(NamedTuple):
     """The values that a numeric card takes for right: those near an expression, or those in a range.
 
         |x - expression| <= tolerance * (|expression| if relative else 1),    or    low <= x <= high
@@ -67,16 +65,14 @@ class Numeric:
         return f"`{self.expression}` = {value}" + (f" for {', '.join(used)}" if used else "")
 
 
-@dataclass(frozen=True)
-class WrongAnswer:
+class WrongAnswer(NamedTuple):
     """A wrong answer that is known, and why it is wrong. On a numeric card the answer is an expression."""
 
     answer: str
     why: str
 
 
-@dataclass(frozen=True)
-class CodeBlock:
+class CodeBlock(NamedTuple):
     """A block of Python that the quiz never runs. role: check, starter, judge, solution or mutant.
 
     name is what follows the colon (`python mutant: forgets to rescale`), line where its fence opens.
@@ -169,8 +165,7 @@ class Card:
         )
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A card as it is asked: each `{p}` replaced by the value drawn for p, the options in the order shown."""
 
     card: Card

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from regdemo.quiz import database
-from regdemo.quiz.exchange import Row, fault_of
-from regdemo.quiz.history import opened, read_rows
+from regdemo.quiz.exchange import fault_of
+from regdemo.quiz.history import Row, opened, read_rows
 from regdemo.quiz.schedule import DAY, microseconds
 from regdemo.quiz.schema import STEPS, version
 from regdemo.text import printable
@@ -45,7 +45,7 @@ def check(home: Path, now: datetime) -> Checkup:
             faults = _guards(db)
     reviews, marks = read_rows(home)
     rows: list[Row] = [*reviews, *marks]
-    wrong = [f"{type(row).__name__.lower()} {row.id}: {fault}" for row in rows if (fault := fault_of(vars(row)))]
+    wrong = [f"{type(row).__name__.lower()} {row.id}: {fault}" for row in rows if (fault := fault_of(row._asdict()))]
     ids = {review.id for review in reviews}
     undone = {mark.about for mark in marks if mark.what == "undo"}
     wrong += [

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from regdemo import storage
 from regdemo.errors import ArgumentError, FileError
 from regdemo.quiz.cache import Cache
 from regdemo.quiz.cards import Card, Deck, Fault, Reason, Skipped
@@ -21,8 +19,6 @@ from regdemo.quiz.text import slug
 from regdemo.quiz.translations import translations
 from regdemo.text import printable
 
-LARGEST_DECK = 10_000_000  # bytes in a file
-_BATCH = 32_000_000  # bytes held at once
 _ENDINGS = (".md", ".markdown", ".qmd", ".mdx")
 _NO_DECKS = ("readme", "contributing", "license", "code_of_conduct", "changelog", "security")  # names of other texts
 _MOST_SEEN = 8  # headings that a message quotes
@@ -96,14 +92,9 @@ def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
     """As `load`, but the faults are returned with the sound cards."""
     faults: list[Fault] = []
     skipped: list[Skipped] = []
-    decks: list[tuple[Path, Deck]] = []
-    kept = Cache(cache, path) if cache else None
-    for files in _batches(_deck_files(path, faults, skipped)):
-        found = kept.read(files) if kept else list(map(parse_file, files))
-        decks += zip((file.path for file in files), found, strict=True)
-    if kept:
-        kept.save()
-    decks.sort(key=_order)
+    files = list(_files(path, faults, skipped))
+    found = Cache(cache, path).read(files) if cache else map(parse_file, files)
+    decks = sorted(zip((file.path for file in files), found, strict=True), key=_order)
     cards, remarks = _distinct([deck for _, deck in decks])
     places = [(card.file, card.line, card.id) for _, deck in decks if deck.own for card in deck.cards]
     for file, deck in decks:
@@ -120,13 +111,16 @@ def read(path: Path, cache: Path | None = None) -> tuple[Bank, list[Fault]]:
 def _left_out(file: Path, deck: Deck, *, has_cards: bool) -> list[Skipped]:
     """What of a file is not asked. Of a file without a card the headings are not listed one by one."""
     found = [one for one in deck.skipped if deck.cards or one.reason is not Reason.HEADING]
-    if deck.cards or deck.faults or (has_cards and file.stem.lower() in _NO_DECKS):
+    empty = any(one.reason is Reason.EMPTY for one in found)
+    if deck.cards or deck.faults or empty or (has_cards and file.stem.lower() in _NO_DECKS):
         return found
     return [*found, Skipped(file, 1, Reason.NO_CARD, deck.headings[0] if deck.headings else "")]
 
 
 def _nothing_found(path: Path, decks: Sequence[Deck]) -> str:
     """What to say where no card is: the styles that are known, and the headings that were seen."""
+    if not path.is_dir() and any(one.reason is Reason.EMPTY for deck in decks for one in deck.skipped):
+        return f"the file is empty: {_EXAMPLE}"
     place = "below this folder" if path.is_dir() else "here"
     styles = ", ".join(style.name for style in finder.STYLES)
     seen = [printable(heading) for deck in decks for heading in deck.headings]
@@ -177,39 +171,10 @@ def _distinct(decks: Sequence[Deck]) -> tuple[list[Card], list[Fault]]:
     return cards, remarks
 
 
-def _deck_files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[DeckFile]:
-    """The files that hold text, each with what is in it."""
-    for file, tags in _files(path, faults, skipped):
-        try:
-            data = storage.read_file(file, LARGEST_DECK)
-        except FileError as error:
-            faults.append(Fault(file, 1, str(error).removeprefix(f"{file} ")))
-            continue
-        if not data.removeprefix(BOM_UTF8).strip():
-            if file == path:
-                faults.append(Fault(file, 1, f"the file is empty: {_EXAMPLE}"))
-            skipped.append(Skipped(file, 1, Reason.EMPTY, ""))
-        else:
-            yield DeckFile(data, file, tags)
-
-
-def _batches(files: Iterable[DeckFile]) -> Iterator[list[DeckFile]]:
-    """The files in lists of a bounded size in bytes: a folder may hold more than memory does."""
-    batch: list[DeckFile] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += len(file.data)
-        if size > _BATCH:
-            yield batch
-            batch, size = [], 0
-    yield batch
-
-
-def _files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[DeckFile]:
     """The files to read, each with its tags: the folders it lies in, and its own name."""
     if not path.is_dir():
-        yield path, (_topic(path),)
+        yield DeckFile(path, (_topic(path),))
         return
     files = sorted(_walk(path, faults))
     originals = translations(files, path)
@@ -221,7 +186,7 @@ def _files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[
             skipped.append(Skipped(file, 1, Reason.TRANSLATION, f"of {printable(original.name)}" if original else ""))
         else:
             folders = map(printable, file.parent.relative_to(path).parts)
-            yield file, tuple(dict.fromkeys([*folders, _topic(file)]))
+            yield DeckFile(file, tuple(dict.fromkeys([*folders, _topic(file)])))
 
 
 def _walk(path: Path, faults: list[Fault]) -> Iterator[Path]:

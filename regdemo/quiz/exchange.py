@@ -10,12 +10,11 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from regdemo.errors import FileError
-from regdemo.quiz.history import COLUMNS_BY_VERSION, MARK_COLUMNS, History, Mark, Review
+from regdemo.quiz.history import COLUMNS_BY_VERSION, MARK_COLUMNS, History, Mark, Review, Row
 from regdemo.quiz.schedule import Mode
 from regdemo.text import printable
 
@@ -39,7 +38,6 @@ def _share(value: Any) -> bool:
 _NAME = (lambda value: _text(value) and value != "", "a text that is not empty")
 _TIME = (_whole(0, _LATEST), "microseconds since 1970")
 _TEXT = (_text, "a text")
-Row = Review | Mark
 _Rules = dict[str, tuple[Callable[[Any], bool], str]]
 # What each field must be, and how that is said.
 _REVIEW: _Rules = {
@@ -70,8 +68,9 @@ _MAY_LACK = {"mode", "sure", "graded_by"}
 
 def lines(reviews: Iterable[Review], marks: Iterable[Mark]) -> Iterator[str]:
     """Each row as a line of JSON, without its end."""
-    for row in (*reviews, *marks):
-        yield json.dumps(vars(row), ensure_ascii=False, separators=(",", ":"))
+    rows: list[Row] = [*reviews, *marks]
+    for row in rows:
+        yield json.dumps(row._asdict(), ensure_ascii=False, separators=(",", ":"))
 
 
 def parse(text: Iterable[str], name: str) -> tuple[list[Review], list[Mark]]:
@@ -177,7 +176,7 @@ def _readable(db: sqlite3.Connection, query: str, make: Any) -> list[Any]:
     """Each row that can be read and means something, by its number: a damaged page then costs its own rows only."""
     found: dict[str, Any] = {}
     number = missed = 0
-    names = [field.name for field in fields(make)]
+    names = make._fields
     while missed < _GAP:
         number += 1
         missed += 1

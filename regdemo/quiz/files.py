@@ -1,32 +1,40 @@
-"""Files to parse: what is in them, and the deck that it is."""
+"""Files to parse, and the deck that is in one."""
 
 from __future__ import annotations
 
 import gc
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from regdemo import storage
+from regdemo.errors import FileError
 from regdemo.quiz import parser
-from regdemo.quiz.cards import Deck, Fault
+from regdemo.quiz.cards import Deck, Fault, Reason, Skipped
 
+LARGEST_DECK = 10_000_000  # bytes in a file
 MOST_LINES = 100_000  # lines in a file: each costs memory while it is parsed
 LONGEST_LINE = 1_000_000  # bytes in a line
 
 
 class DeckFile(NamedTuple):
-    """A file to parse: what is in it, and what its cards are tagged with."""
+    """A file to parse, and what its cards are tagged with."""
 
-    data: bytes
     path: Path
     tags: tuple[str, ...]
 
 
 def parse_file(source: DeckFile) -> Deck:
-    """The deck in a file's bytes, or its fault."""
-    data, file, tags = source
+    """The deck in a file, or why there is none: its fault, or that it is empty."""
+    file, tags = source
+    try:
+        data = storage.read_file(file, LARGEST_DECK)
+    except FileError as error:
+        return Deck(faults=(Fault(file, 1, str(error).removeprefix(f"{file} ")),))
+    if not data.removeprefix(BOM_UTF8).strip():
+        return Deck(skipped=(Skipped(file, 1, Reason.EMPTY, ""),))
     place = data.find(b"\0")
     if place >= 0 and not data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # UTF-16 is text, if not ours
         said = f"is a binary file, NUL at byte {place:,}: a deck is UTF-8 text"

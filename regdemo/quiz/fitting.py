@@ -9,7 +9,7 @@ import json
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,8 +60,7 @@ def follow(
     return found, states
 
 
-@dataclass(frozen=True)
-class FsrsFit:
+class FsrsFit(NamedTuple):
     """Parameters, and what a trial of them on `scored` later answers was worth: log loss before and after.
 
     gain: by how much the loss fell, with its 95% interval, by resampling whole cards.

@@ -12,7 +12,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -22,8 +21,7 @@ from regdemo.quiz import database, schema
 from regdemo.quiz.schema import VERSION, version
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(NamedTuple):
     """One answer, as it was given.
 
     at: microseconds since 1970, UTC.  rating: 1 again, 2 hard, 3 good, 4 easy.  share: how much was right, 0 to 1.
@@ -32,7 +30,7 @@ class Review:
     mode: what the learner was at, one of `schedule.Mode`; a cram's answers are kept, but move no schedule.  sure: how
     sure of the answer the learner was, 0 to 1, where that was asked.  graded_by: `learner` where the learner or the
     card itself graded it, else what did, such as `assistant`, or `nobody` of an answer that waited for its grade; it
-    is undone.  id: unique in the world, so that two histories can be united.
+    is undone.  id: unique in the world, so that two histories can be united; the history gives one where there is none.
     """
 
     card: str
@@ -49,17 +47,19 @@ class Review:
     mode: str = "quiz"
     sure: float | None = None
     graded_by: str = "learner"
-    id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = ""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What was said later. what: `undo` (about: the id of a review), `flag` or `unflag` (about: the id of a card)."""
 
     what: str
     about: str
     at: int
-    id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = ""
+
+
+Row = Review | Mark
 
 
 class Tip(NamedTuple):
@@ -71,15 +71,19 @@ class Tip(NamedTuple):
     mark_id: str
 
 
-COLUMNS = ", ".join(column.name for column in fields(Review))
-PLACEHOLDERS = ", ".join("?" for _ in fields(Review))
-MARK_COLUMNS = ", ".join(column.name for column in fields(Mark))
+COLUMNS = ", ".join(Review._fields)
+PLACEHOLDERS = ", ".join("?" for _ in Review._fields)
+MARK_COLUMNS = ", ".join(Mark._fields)
 # By the version of the file: `read` takes an older one as it is.
 _SECOND = COLUMNS.replace("graded_by", "'learner'")
 COLUMNS_BY_VERSION = {1: _SECOND.replace("mode, sure", "'quiz', NULL"), 2: _SECOND, 3: COLUMNS}
 # In the order of time, no matter which of two merged histories was there first.
 _ORDER = "ORDER BY at, id"
 _KEPT = "id NOT IN (SELECT about FROM marks WHERE what = 'undo')"
+
+
+def _with_id(row: Row) -> Row:
+    return row if row.id else row._replace(id=uuid4().hex)
 
 
 class History:
@@ -141,8 +145,8 @@ class History:
     def add_all(self, reviews: Iterable[Review], marks: Iterable[Mark] = ()) -> None:
         """Append all of these or, if one of them cannot be kept, none. As `add` in all else."""
         with self.transaction() as db:
-            db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACEHOLDERS})", map(astuple, reviews))
-            db.executemany(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", map(astuple, marks))
+            db.executemany(f"INSERT INTO reviews ({COLUMNS}) VALUES ({PLACEHOLDERS})", map(_with_id, reviews))
+            db.executemany(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", map(_with_id, marks))
 
     def undo(self, review: Review, at: int) -> None:
         """Take one review back, by a new row; it counts no more. at: now, as in a review. To do so twice is once."""
@@ -178,20 +182,20 @@ class History:
         """Every review that was not undone, the last first; read as far as it is asked for."""
         with database.faults(self.path):
             for row in self._db.execute(f"SELECT {COLUMNS} FROM reviews WHERE {_KEPT} ORDER BY at DESC, id DESC"):
-                yield Review(*row)
+                yield Review._make(row)
 
     def find(self, id: str) -> tuple[Review, bool] | None:
         """The review of an id, and whether it counts: False if it was undone."""
         query = f"SELECT {COLUMNS}, {_KEPT} FROM reviews WHERE id = ?"
         with database.faults(self.path):
             row = self._db.execute(query, (id,)).fetchone()
-        return (Review(*row[:-1]), bool(row[-1])) if row else None
+        return (Review._make(row[:-1]), bool(row[-1])) if row else None
 
     def answered_since(self, at: int) -> list[Review]:
         """As `reviews`, of the cards that were answered at this time or later."""
         query = f"SELECT {COLUMNS} FROM reviews WHERE card IN (SELECT card FROM reviews WHERE at >= ?) AND {_KEPT}"
         with database.faults(self.path):
-            return [Review(*row) for row in self._db.execute(f"{query} {_ORDER}", (at,))]
+            return [Review._make(row) for row in self._db.execute(f"{query} {_ORDER}", (at,))]
 
     def tip(self) -> Tip:
         """Up to where the history goes."""
@@ -225,8 +229,8 @@ class History:
         with self.transaction() as db:
             # Never before what it follows, even if the clock went back or stopped.
             (last,) = db.execute("SELECT max(at) FROM marks WHERE about = ?", (mark.about,)).fetchone()
-            mark = replace(mark, at=max(mark.at, (last or 0) + 1))
-            db.execute(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", astuple(mark))
+            mark = mark._replace(at=max(mark.at, (last or 0) + 1))
+            db.execute(f"INSERT INTO marks ({MARK_COLUMNS}) VALUES (?, ?, ?, ?)", _with_id(mark))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -317,7 +321,7 @@ def _select(db: sqlite3.Connection, card: str | None = None) -> list[Review]:
     query = f"SELECT {COLUMNS_BY_VERSION[version(db)]} FROM reviews WHERE {one}{_KEPT} {_ORDER}"
     if version(db) == 1:
         query, named = f"SELECT {COLUMNS_BY_VERSION[1]} FROM reviews {_ORDER}", ()
-    return [Review(*row) for row in db.execute(query, named)]
+    return [Review._make(row) for row in db.execute(query, named)]
 
 
 def _rows(db: sqlite3.Connection) -> tuple[list[Review], list[Mark]]:
@@ -325,4 +329,4 @@ def _rows(db: sqlite3.Connection) -> tuple[list[Review], list[Mark]]:
         return _select(db), []
     reviews = db.execute(f"SELECT {COLUMNS_BY_VERSION[version(db)]} FROM reviews {_ORDER}")
     marks = db.execute(f"SELECT {MARK_COLUMNS} FROM marks {_ORDER}")
-    return [Review(*row) for row in reviews], [Mark(*row) for row in marks]
+    return [Review._make(row) for row in reviews], [Mark._make(row) for row in marks]

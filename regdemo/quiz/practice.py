@@ -11,11 +11,11 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from regdemo import storage
 from regdemo.quiz import fitting, forecast, mock, selection
@@ -36,8 +36,7 @@ NEW_TODAY = "new-today"  # in it: how many new cards today brings
 LONGEST_MOCK = 1000  # questions
 
 
-@dataclass(frozen=True)
-class Today:
+class Today(NamedTuple):
     """What there is to do now.
 
     due: cards to review.  new: cards not begun that today may still bring.  introduced: those it has brought.

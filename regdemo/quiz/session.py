@@ -45,10 +45,10 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from regdemo.errors import ArgumentError
@@ -65,8 +65,7 @@ class StaleQuestion(ArgumentError):
     """A token whose question can no longer be answered: its card has changed or gone, or the answer was taken back."""
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """What a session is for.
 
     mode: what its reviews say the learner did.  feedback_at_end: no feedback until the end.  grades_later: `answer`
@@ -92,20 +91,19 @@ class Note(Enum):
     COMES_AGAIN = "You answered this card earlier in this session."
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A card as it is asked. hints: those shown so far; number, left: progress; review_id: of its review to be."""
 
     asked: Asked
     number: int
     left: int
-    notes: tuple[Note, ...] = ()
-    hints: tuple[str, ...] = ()
-    review_id: str = field(default_factory=lambda: uuid4().hex, compare=False)
-    session: str = ""
-    seed: int = 0
-    draw: int = 1
-    since: int = 0  # microseconds since 1970
+    notes: tuple[Note, ...]
+    hints: tuple[str, ...]
+    review_id: str
+    session: str
+    seed: int
+    draw: int
+    since: int  # microseconds since 1970
 
     @property
     def card(self) -> Card:
@@ -278,7 +276,7 @@ class Session:
         if not question.hints_left:
             return None
         hint = question.asked.hints[len(question.hints)]
-        self._question = replace(question, hints=(*question.hints, hint))
+        self._question = question._replace(hints=(*question.hints, hint))
         return hint
 
     def answer(self, response: str, *, sure: float | None = None, token: str | None = None) -> outcome.Outcome | None:
@@ -369,7 +367,7 @@ class Session:
         rating, share = self._rated(question, rating, made)
         if not question.self_graded:
             share = reply.review.share
-        better = replace(reply.review, rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
+        better = reply.review._replace(rating=rating, share=share, graded_by=graded_by, id=uuid4().hex)
         self._history.add(better)  # first, since an answer that is there twice loses nothing
         if reply.graded:
             self._history.undo(reply.review, schedule.microseconds(self.now()))
@@ -466,6 +464,8 @@ class Session:
             number=1 + len(self._asked),
             left=len(self._queue),
             notes=tuple(notes),
+            hints=(),
+            review_id=uuid4().hex,
             session=self.id,
             seed=self._seed,
             draw=draw,
@@ -666,7 +666,7 @@ class Session:
 def fingerprint(card: Card) -> str:
     """Sixteen hex digits that change with the right answer; where one is graded, not with its explanation."""
     right = sorted(option.text for option in card.options if option.correct)
-    graded = [right, card.numeric and astuple(card.numeric), card.blanks, card.output]
+    graded = [right, card.numeric, card.blanks, card.output]
     content = graded if any(graded) else card.answer
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

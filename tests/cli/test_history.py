@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -38,8 +37,8 @@ def home(tmp_path, monkeypatch):
 def kept(home):
     """A history of three answers, one undone, and a flag."""
     with History(home) as history:
-        history.add_all([replace(REVIEW, id=f"r{n}", at=REVIEW.at + n) for n in range(3)])
-        history.undo(replace(REVIEW, id="r1"), 1)
+        history.add_all([REVIEW._replace(id=f"r{n}", at=REVIEW.at + n) for n in range(3)])
+        history.undo(REVIEW._replace(id="r1"), 1)
         history.flag("Q1", 1)
     return home
 
@@ -81,7 +80,7 @@ def test_a_file_that_is_there_is_not_overwritten(run, kept, tmp_path):
 
 def test_an_export_that_the_disk_cuts_short_leaves_no_half_of_it(kept, tmp_path):
     with History(kept) as history:
-        history.add(replace(REVIEW, id="long", response="x" * 50_000))
+        history.add(REVIEW._replace(id="long", response="x" * 50_000))
     arguments = [sys.executable, "-m", "regdemo", "history", "export", tmp_path / "out", "--home", kept]
 
     def small():
@@ -129,7 +128,7 @@ def test_without_a_history_there_is_nothing_to_check(run, home):
 
 def test_answers_dated_ahead_are_noted_and_no_fault(run, home):
     with History(home) as history:
-        history.add(replace(REVIEW, at=REVIEW.at * 9))
+        history.add(REVIEW._replace(at=REVIEW.at * 9))
     code, out, _ = run("check")
     assert code == 0
     assert "1 of the answers are dated ahead" in out

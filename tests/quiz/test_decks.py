@@ -271,23 +271,3 @@ def test_decks_come_in_the_order_of_their_first_ids_and_foreign_ones_last(tmp_pa
     ids = [card.id for card in decks.load(tmp_path).cards]
     assert ids[:3] == ["Q2.9", "Q2.10", "Q10"]
     assert len(ids) == 4
-
-
-# Many files
-
-
-def test_a_folder_is_read_in_batches(tmp_path, monkeypatch):
-    for number in range(5):
-        deck(tmp_path, f"{number}.md", CARD.format(f"X{number}"))
-    monkeypatch.setattr(decks, "_BATCH", 40)
-    sizes = []
-    batches = decks._batches
-
-    def counted(jobs):
-        for batch in batches(jobs):
-            sizes.append(len(batch))
-            yield batch
-
-    monkeypatch.setattr(decks, "_batches", counted)
-    assert len(load(tmp_path).cards) == 5
-    assert sizes == [2, 2, 1]

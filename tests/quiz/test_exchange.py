@@ -3,7 +3,6 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,12 +25,12 @@ def there_and_back(reviews, marks):
 
 
 def test_what_was_exported_is_imported_as_it_was():
-    reviews = [REVIEW, replace(REVIEW, id="r1", sure=0.5, mode="mock", share=0.25)]
+    reviews = [REVIEW, REVIEW._replace(id="r1", sure=0.5, mode="mock", share=0.25)]
     assert there_and_back(reviews, MARKS) == (reviews, MARKS)
 
 
 def test_each_row_is_one_line():
-    assert [text.count("\n") for text in lines([replace(REVIEW, response="a\nb\u2028c")], MARKS)] == [0, 0, 0]
+    assert [text.count("\n") for text in lines([REVIEW._replace(response="a\nb\u2028c")], MARKS)] == [0, 0, 0]
 
 
 def test_lines_come_in_any_order_with_empty_ones_between():
@@ -40,7 +39,7 @@ def test_lines_come_in_any_order_with_empty_ones_between():
 
 
 def test_a_line_without_what_later_versions_added_is_taken():
-    row = {name: value for name, value in vars(REVIEW).items() if name not in ("mode", "sure")}
+    row = {name: value for name, value in REVIEW._asdict().items() if name not in ("mode", "sure")}
     assert parse([json.dumps(row)], "f") == ([REVIEW], [])
 
 
@@ -67,7 +66,7 @@ def test_a_line_without_what_later_versions_added_is_taken():
     ],
 )
 def test_a_row_that_means_nothing_is_named_by_file_and_line(changes, said):
-    bad = json.dumps({**vars(REVIEW), **changes})
+    bad = json.dumps({**REVIEW._asdict(), **changes})
     with pytest.raises(FileError, match=f"\\Af.jsonl:2: [^\n]*({said})[^\n]*nothing was imported\\Z") as error:
         parse([*lines([REVIEW], []), bad], "f.jsonl")
     assert error.value.exit_code == 3
@@ -80,7 +79,7 @@ def test_a_line_that_is_no_row_is_named_by_file_and_line(text):
 
 
 def test_a_missing_field_is_named():
-    row = {name: value for name, value in vars(REVIEW).items() if name != "rating"}
+    row = {name: value for name, value in REVIEW._asdict().items() if name != "rating"}
     assert fault_of(row) == "'rating' is missing"
 
 
@@ -88,10 +87,10 @@ def test_a_missing_field_is_named():
 @pytest.mark.parametrize("row", [REVIEW, MARKS[0]])
 def test_no_value_of_a_field_is_too_odd_to_be_said(row, value):
     """A damaged file has bytes where a text was."""
-    for field in vars(row):
-        assert isinstance(fault_of({**vars(row), field: value}), str)
+    for field in row._fields:
+        assert isinstance(fault_of({**row._asdict(), field: value}), str)
     assert (
-        fault_of({**vars(row), "id": b"\xff"})
+        fault_of({**row._asdict(), "id": b"\xff"})
         == """'id' is "b'\\\\xff'", where only a text that is not empty is allowed"""
     )
 
@@ -111,7 +110,7 @@ def test_to_import_twice_changes_nothing_more(history):
 def test_a_row_that_contradicts_the_history_is_refused_with_all_others(history):
     history.add(REVIEW)
     with pytest.raises(FileError, match="something else than the history's"):
-        unite(history, [replace(REVIEW, id="new"), replace(REVIEW, rating=1)], [], "f")
+        unite(history, [REVIEW._replace(id="new"), REVIEW._replace(rating=1)], [], "f")
     assert history.rows() == ([REVIEW], [])
 
 
@@ -190,15 +189,15 @@ JSON = st.recursive(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.sampled_from([*vars(REVIEW), "what", "about", "x"]), JSON, max_size=3), st.booleans())
+@given(st.dictionaries(st.sampled_from([*REVIEW._fields, "what", "about", "x"]), JSON, max_size=3), st.booleans())
 def test_whatever_a_line_holds_it_is_a_row_or_a_fault(changes, whole):
-    row = {**vars(REVIEW), **changes} if whole else changes
+    row = {**REVIEW._asdict(), **changes} if whole else changes
     try:
         reviews, marks = parse([json.dumps(row)], "f")
     except FileError:
         pass
     else:
-        assert fault_of(vars((reviews + marks)[0])) == ""
+        assert fault_of((reviews + marks)[0]._asdict()) == ""
 
 
 # Damaged files
@@ -221,7 +220,7 @@ def test_of_a_whole_file_everything_is_saved(tmp_path):
 @pytest.mark.parametrize("page", [2, 8, 11])
 def test_a_damaged_page_costs_its_own_rows_only(page, tmp_path):
     path = tmp_path / "history.db"
-    many = [replace(REVIEW, id=f"r{n}", response="x" * 400) for n in range(200)]
+    many = [REVIEW._replace(id=f"r{n}", response="x" * 400) for n in range(200)]
     with History(tmp_path) as kept:
         kept.add_all(many, [Mark("undo", f"r{n}", n) for n in range(200)])
     damaged = bytearray(path.read_bytes())
@@ -260,7 +259,7 @@ def test_an_import_reads_the_history_and_adds_to_it_in_one_transaction(tmp_path,
 
 
 def test_the_same_import_twice_at_once_adds_each_row_once(tmp_path):
-    reviews = [replace(REVIEW, id=f"r{number}") for number in range(500)]
+    reviews = [REVIEW._replace(id=f"r{number}") for number in range(500)]
     ready = threading.Barrier(2)
 
     def take(_):

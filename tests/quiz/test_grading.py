@@ -1,6 +1,5 @@
 """Answers as learners type them."""
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -139,13 +138,13 @@ def test_scientific_notation_and_percentages_are_read(response):
 
 @pytest.mark.parametrize("response", ["1.11x", "1.11 times", "1.11 GB", "$1.11$", "1.11.", "= 1,11", "ln(exp(10/9))"])
 def test_a_number_is_read_with_the_signs_and_the_unit_that_people_add(response):
-    assert grade(replace(numeric(), question="How many GB?"), response).correct
-    assert grade(replace(numeric("12"), question="How many mask elements?"), "12 mask elements").correct
+    assert grade(numeric()._replace(question="How many GB?"), response).correct
+    assert grade(numeric("12")._replace(question="How many mask elements?"), "12 mask elements").correct
 
 
 def test_a_unit_that_the_question_does_not_name_is_asked_again():
     with pytest.raises(UnreadableAnswer, match="isn't a number"):
-        grade(replace(numeric(), question="How many GB?"), "1.11 MB")
+        grade(numeric()._replace(question="How many GB?"), "1.11 MB")
 
 
 def test_a_comma_before_three_digits_separates_thousands_or_decimals():
@@ -173,9 +172,9 @@ def test_a_comma_in_a_function_is_no_thousands_separator():
 def test_percent_is_a_hundredth_or_the_unit_that_was_asked_for():
     assert grade(numeric("0.5"), "50%").correct
     assert grade(numeric("50"), "50%").correct
-    assert grade(replace(numeric("0.5"), question="How many percent?"), "0.5%").correct
+    assert grade(numeric("0.5")._replace(question="How many percent?"), "0.5%").correct
     assert not grade(numeric("0.5"), "0.5%").correct
-    assert not grade(replace(numeric("0.5"), question="At a level of 5%?"), "0.5%").correct
+    assert not grade(numeric("0.5")._replace(question="At a level of 5%?"), "0.5%").correct
     assert not grade(numeric("5"), "50%").correct
 
 
@@ -298,7 +297,7 @@ def test_a_formula_counts_by_its_value_if_it_has_letters(blank, right, wrong):
 
 def test_a_word_next_to_a_gap_may_be_typed_with_it():
     card = asked("cloze", blanks=(("likelihood",), ("eval",)))
-    card = replace(card, question=f"It is maximum (1){GAP}, in (2){GAP}\nmode.")
+    card = card._replace(question=f"It is maximum (1){GAP}, in (2){GAP}\nmode.")
     for first in ("likelihood", "maximum likelihood"):
         assert grade(card, f"{first}; eval mode").correct
     assert not grade(card, "maximum; eval").correct
@@ -480,7 +479,7 @@ def test_any_answer_is_graded_or_asked_again(card, response):
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(-2, 2))
 def test_a_value_is_right_exactly_within_its_tolerance(value, tolerance, off):
-    card = replace(numeric(f"{value!r}", tolerance, relative=False))
+    card = numeric(f"{value!r}", tolerance, relative=False)
     answer = value + off * tolerance
     # Rounding decides on the edge itself; it is a billionth of the value wide.
     edge = 1e-8 * (abs(value) + tolerance)

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from itertools import chain
 from random import Random
@@ -30,11 +29,12 @@ REVIEW = Review(
     hints=1,
     took=2500,
     session="s",
+    id="review-0",
 )
 
 
 def review(number, **changes):
-    return replace(REVIEW, id=f"id {number}", **changes)
+    return REVIEW._replace(id=f"id {number}", **changes)
 
 
 def raw(home):
@@ -42,7 +42,7 @@ def raw(home):
 
 
 def insert(db, reviews):
-    db.executemany(f"INSERT INTO reviews ({history.COLUMNS}) VALUES ({history.PLACEHOLDERS})", map(astuple, reviews))
+    db.executemany(f"INSERT INTO reviews ({history.COLUMNS}) VALUES ({history.PLACEHOLDERS})", reviews)
 
 
 def filled(home, count=3):
@@ -86,9 +86,13 @@ def test_the_reviews_of_one_card_can_be_asked_for(tmp_path):
         assert kept.reviews("c") == []
 
 
-def test_each_review_gets_an_id_of_its_own():
-    assert replace(REVIEW).id == REVIEW.id
-    assert Review(*[None] * 11).id != Review(*[None] * 11).id
+def test_each_row_without_an_id_gets_one_of_its_own(tmp_path):
+    with History(tmp_path) as kept:
+        kept.add_all([REVIEW._replace(id=""), REVIEW._replace(id="", at=REVIEW.at + 1), REVIEW._replace(id="mine")])
+        assert len({r.id for r in kept.reviews()} - {"", "mine"}) == 2
+        kept.flag("Q1", 1)
+        kept.flag("Q1", 2, flagged=False)
+        assert len({mark.id for mark in kept.rows()[1]} - {""}) == 2
 
 
 def test_the_folder_is_made_with_its_parents(tmp_path):

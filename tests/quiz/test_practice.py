@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -34,7 +35,7 @@ def practise(tmp_path):
 
 def answer(practice, card, ago, rating=GOOD, **more):
     kind = "code" if card == "K" else "recall"
-    review = Review(card, microseconds(NOW - ago), kind, rating, 1.0, "", "{}", "", 0, 0, "s", **more)
+    review = Review(card, microseconds(NOW - ago), kind, rating, 1.0, "", "{}", "", 0, 0, "s", id=uuid4().hex, **more)
     practice.history.add(review)
     return review
 

@@ -2,7 +2,6 @@
 
 import random
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import fsrs
@@ -200,7 +199,7 @@ def test_answers_long_ago_and_far_ahead_are_no_error():
 
 def test_a_cram_moves_no_schedule():
     answers = [review(GOOD, START + i * DAY) for i in range(3)]
-    crammed = replace(answers[1], mode="cram", rating=AGAIN)
+    crammed = answers[1]._replace(mode="cram", rating=AGAIN)
     assert replay([answers[0], crammed, answers[2]]) == replay([answers[0], answers[2]])
     assert replay([crammed]) == {}
 

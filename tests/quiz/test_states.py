@@ -1,7 +1,6 @@
 """What is kept of a replay never says anything else than the replay itself."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,7 +105,7 @@ def test_an_interview_only_caps_what_was_kept(history, tmp_path, replays):
 def test_what_another_history_left_is_not_used(history, tmp_path):
     card_states(history, DEFAULT_SETTINGS, tmp_path)
     with History(tmp_path / "other") as other:
-        other.add_all([replace(each, rating=1) for each in reversed(history.reviews())])
+        other.add_all([each._replace(rating=1) for each in reversed(history.reviews())])
         assert card_states(other, DEFAULT_SETTINGS, tmp_path) == replay(other.reviews()) != replay(history.reviews())
 
 

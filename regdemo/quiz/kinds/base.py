@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from regdemo.errors import ArgumentError
@@ -34,8 +33,7 @@ class UnreadableAnswer(ArgumentError):
     """An answer that cannot be graded as it is. The message says what is allowed; ask again."""
 
 
-@dataclass(frozen=True)
-class Grade:
+class Grade(NamedTuple):
     """share is the fraction that was right, from 0 to 1; correct means all of it. feedback is markdown, or empty.
 
     picked holds the places of the options that the answer named.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -106,7 +105,7 @@ assert answer == pytest.approx(p + p)
         near = 0.005  # of a wrong value: a learner rounds
         known = []
         for wrong in asked.wrong_answers:
-            least, most = replace(asked.card.numeric, expression=wrong.answer).bounds(asked.values)
+            least, most = asked.card.numeric._replace(expression=wrong.answer).bounds(asked.values)
             value = (least + most) / 2
             distance = min(abs(answer - value) for answer in answers)
             if distance <= max((most - least) / 2, near * abs(value)):
@@ -157,7 +156,7 @@ def _right_values(parts: Parts, place: MarkdownBlock, text: str) -> Numeric:
         value, _, margin = text.rpartition(sign) if sign else (text, "", "")
         numeric = Numeric(value.strip())
         if sign:
-            numeric = replace(numeric, tolerance=_tolerance(parts, place, margin.strip()), relative="%" in margin)
+            numeric = numeric._replace(tolerance=_tolerance(parts, place, margin.strip()), relative="%" in margin)
     for values in _draws(parts):
         try:
             lowest, highest = numeric.bounds(values)
