@@ -202,6 +202,8 @@ class McpDesk:
             card["next"] = "Call grade_recall for each of to_grade, then finish_mock once more."
         else:
             self._mock = None
+            if self._quiz and all(reply.graded for reply in self._quiz.replies):
+                self._quiz = None  # the last answer, which undo takes back, is the interview's
         return card
 
     # Everything else

@@ -1,7 +1,8 @@
 """The rules that an assistant is held to, whatever it asks for."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,20 @@ def test_the_question_of_an_answer_that_was_taken_back_comes_next_whatever_is_as
     desk.submit_answer(question["token"], "The mean stays.")
     desk.grade_recall(question["token"], ["a"])
     assert ask(desk, "choice")["id"] == "C1"
+
+
+def test_after_an_interview_its_last_answer_is_taken_back_not_the_quizs_before_it(make, home):
+    desk, seconds = make(), count()
+    desk._now = lambda: datetime(2026, 3, 1, 9, tzinfo=UTC) + timedelta(seconds=next(seconds))
+    desk.submit_answer(ask(desk, "numeric")["token"], "2")
+    question = desk.start_mock(5)["question"]
+    while question["id"] == "Q1":
+        desk.skip(question["token"])
+        question = desk.next_question()
+    desk.submit_answer(question["token"], "2")
+    desk.finish_mock()
+    assert desk.undo()["undone"] == question["id"]
+    assert [review.mode for review in read(home)] == ["quiz"]
 
 
 def test_an_answer_to_another_servers_question_is_undone_like_any_other(make, home):

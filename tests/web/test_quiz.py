@@ -556,7 +556,7 @@ def test_a_day_that_has_passed_or_is_far_away_is_no_plan(learner, days):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"interview": "2020-01-01"}, "Day of the interview 2020-01-01 is not allowed: it must be a day from"),
+        ({"interview": "2020-01-01"}, "Day of the interview 2020-01-01 has passed: choose a day from"),
         ({"interview": "soon"}, "Day of the interview soon isn't a day: write it as in"),
         ({"minutes": "700"}, "Minutes per day 700 is not allowed: it must be a whole number from 1 to 600"),
         ({"new": "-1"}, "New cards per day -1 is not allowed: it must be a whole number from 0 to 1,000"),

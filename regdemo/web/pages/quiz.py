@@ -69,7 +69,7 @@ class _QuizPages:
             answered = await self.site.in_history_thread(self.desk.answered.get, query["after"])
             if answered:
                 return await self.outcome_page(request, answered)
-        if self.desk.quiz is None or not set(query) <= {"after", "problem", "saved"}:
+        if self.desk.quiz is None or query.keys() - {"after"}:
             return await self.begin(request)
         return await self.question_page(request)
 

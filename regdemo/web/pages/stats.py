@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from regdemo.errors import ArgumentError
 from regdemo.quiz import progress
-from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal, days_allowed
+from regdemo.quiz.goal import MINUTES, USUAL_MINUTES, Goal, check_day, days_allowed
 from regdemo.quiz.practice import Practice
 from regdemo.web import pictures
 from regdemo.web.site import FieldError, Site, faults, field, form, see_other, whole
@@ -33,17 +34,18 @@ def routes(site: Site) -> list[Route]:
         return site.page(request, "plan.html", status, title="Plan", here="/stats", **values)
 
     async def aim(request: Request) -> Response:
-        first, last = days_allowed(site.now().astimezone().date())
-        day = field(request, "interview")
+        today, day = site.now().astimezone().date(), field(request, "interview")
         try:
             interview = date.fromisoformat(day) if day else None
-            if interview and not first <= interview <= last:
-                raise FieldError("interview", f"{day} is not allowed: it must be a day from {first} to {last}")
+            if interview:
+                check_day(interview, today)
             goal = Goal(interview, whole(request, "minutes", *MINUTES), whole(request, "new", 0, 1_000))
         except FieldError as error:
             return await plan(request, faults(error))
+        except ArgumentError as error:
+            return await plan(request, {"interview": str(error)})
         except ValueError:
-            return await plan(request, {"interview": f"{day[:20]} isn't a day: write it as in {last}"})
+            return await plan(request, {"interview": f"{day[:20]} isn't a day: write it as in {today}"})
         await site.in_history_thread(site.desk.aim, goal)
         return see_other("/plan")
 
