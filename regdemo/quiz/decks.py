@@ -185,7 +185,7 @@ def _files(path: Path, faults: list[Fault], skipped: list[Skipped]) -> Iterator[
             original = originals[file]
             skipped.append(Skipped(file, 1, Reason.TRANSLATION, f"of {printable(original.name)}" if original else ""))
         else:
-            folders = map(printable, file.parent.relative_to(path).parts)
+            folders = map(printable, file.parts[len(path.parts) : -1])
             yield DeckFile(file, tuple(dict.fromkeys([*folders, _topic(file)])))
 
 

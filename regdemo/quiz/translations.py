@@ -29,7 +29,8 @@ def translations(files: Iterable[Path], root: Path) -> dict[Path, Path | None]:
     a folder of its language, it is the English one. What lies in a folder below `translations` is one, beside other
     files, even if its original is not among them.
     """
-    lowered = {path: _lowered(path.relative_to(root)) for path in sorted(files)}
+    depth = len(root.parts)
+    lowered = {path: _lowered(path.parts[depth:]) for path in sorted(files)}
     plain = {path: _without_language(parts) for path, parts in lowered.items()}
     originals = {key: path for path, key in plain.items() if key == lowered[path]}
     for path, parts in lowered.items():
@@ -48,8 +49,8 @@ def _is_below_translations(parts: tuple[str, ...]) -> bool:
     return any(folder in _OF_LANGUAGES for folder in parts[:-2])
 
 
-def _lowered(path: PurePath) -> tuple[str, ...]:
-    return (*(part.lower() for part in path.parts[:-1]), path.stem.lower())
+def _lowered(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(part.lower() for part in parts[:-1]), PurePath(parts[-1]).stem.lower())
 
 
 def _without_language(parts: tuple[str, ...]) -> tuple[str, ...]:

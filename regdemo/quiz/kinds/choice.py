@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from regdemo.quiz import spelling
 from regdemo.quiz.cards import LETTERS, Asked, Card, Option, Value
 from regdemo.quiz.kinds import numeric
-from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, as_typed, folded, texts
+from regdemo.quiz.kinds.base import CardKind, Flaw, Grade, UnreadableAnswer, texts
 from regdemo.text import quoted
 
 if TYPE_CHECKING:
@@ -118,8 +119,10 @@ def pick(options: Sequence[Option], response: str) -> int | None:
     key = response.casefold().strip(" .()`*")
     if len(key) == 1 and key in LETTERS[: len(options)]:
         return LETTERS.index(key)
-    same = [index for index, option in enumerate(options) if folded(option.text) == folded(response)]
-    alike = [index for index, option in enumerate(options) if as_typed(option.text) == as_typed(response)]
+    same = [index for index, option in enumerate(options) if spelling.folded(option.text) == spelling.folded(response)]
+    alike = [
+        index for index, option in enumerate(options) if spelling.as_typed(option.text) == spelling.as_typed(response)
+    ]
     if same or len(alike) == 1:
         return (same or alike)[0]
     if re.fullmatch("[0-9]{1,2}", key) and 1 <= int(key) <= len(options):

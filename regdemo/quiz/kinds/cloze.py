@@ -9,15 +9,14 @@ from math import isclose
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from regdemo.quiz import spelling
 from regdemo.quiz.arithmetic import ArithmeticFault, evaluate
 from regdemo.quiz.cards import Asked
 from regdemo.quiz.kinds.base import (
     CardKind,
     Grade,
     UnreadableAnswer,
-    as_typed,
     reason_for,
-    spelled,
     texts,
     wrong_answers,
 )
@@ -167,13 +166,15 @@ def _same(answer: str, text: str) -> bool:
     >>> _same("(1-d)^-1", "1/(1-d)"), _same("(1-p)*T", "(1-p)^T"), _same("1/2", "0.5")
     (True, False, False)
     """
-    one, other = (_FRACTION.sub(r"((\1)/(\2))", spelled(each)).translate(_TO_BRACKETS) for each in (answer, text))
+    one, other = (
+        _FRACTION.sub(r"((\1)/(\2))", spelling.spelled(each)).translate(_TO_BRACKETS) for each in (answer, text)
+    )
     draw = Random(0).random
     values = {name: draw() for name in _NAME.findall(other)}
     with suppress(ArithmeticFault):
         if values:  # without letters it is rather a version, a date or a range
             return isclose(evaluate(one.rstrip(" ."), values), evaluate(other, values))
-    return as_typed(answer) == as_typed(text)
+    return spelling.as_typed(answer) == spelling.as_typed(text)
 
 
 def _pieces(parts: Parts, question: Sequence[MarkdownBlock]) -> Iterator[tuple[str, bool]]:
