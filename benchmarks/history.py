@@ -87,7 +87,7 @@ def main() -> None:
         with History(home) as history:
             known = card_states(history, DEFAULT_SETTINGS, cache)
             show("  of that: the cards in order", timed(lambda: queue(ids, known, NOW)))
-            show("  of that: where each card stands", timed(lambda: card_states(history, DEFAULT_SETTINGS, cache)))
+            show("  of that: the states of the cards", timed(lambda: card_states(history, DEFAULT_SETTINGS, cache)))
             answer = Review("Q1", 1_772_355_600_000_000, "numeric", 3, 1.0, "1.11", "{}", "0f" * 8, 0, 9000, "s")
             saved, synced = [], []
             plain = os.open(home / "plain", os.O_RDWR | os.O_CREAT)

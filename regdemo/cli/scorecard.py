@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regdemo.cli.desk import MARKS, answered_as_plain, asked_as_plain
 from regdemo.cli.hints import typed
-from regdemo.quiz import mock
+from regdemo.quiz import mock as mocks
 from regdemo.quiz.outcome import AnswerVerdict
 from regdemo.words import topic_title
 
@@ -26,7 +26,7 @@ class Scorecard:
     def __init__(self, replies: Sequence[Reply], took: timedelta) -> None:
         self._replies = replies
         self._took = took
-        self._score = mock.score(replies)
+        self._score = mocks.score(replies)
         self._weak = [reply for reply in replies if not reply.graded or not reply.right or left_out(reply)]
         commands = dict.fromkeys(command for reply in self._weak for command in reply.outcome.see_it)
         if self._weak:

@@ -179,7 +179,7 @@ def kept_members(results: Results) -> tuple[list[int], list[int], list[str]]:
     Seeds at which an arm diverged are left out of all arms; an arm that has fewer than two others left is left out.
     """
     seeds, said = results.seeds, []
-    lost = [results.diverged(condition) for condition in range(len(results.conditions))]
+    lost = [results.diverged(i) for i in range(len(results.conditions))]
     for condition, some in zip(results.conditions, lost, strict=True):
         if some:
             said.append(lost_runs(condition.name, some, seeds))

@@ -15,7 +15,8 @@ from regdemo import catalog, search
 from regdemo.errors import ArgumentError
 from regdemo.kata import judge, katas
 from regdemo.quiz import history as histories
-from regdemo.quiz import kinds, mock, progress, selection
+from regdemo.quiz import kinds, progress, selection
+from regdemo.quiz import mock as mocks
 from regdemo.quiz import practice as practices
 from regdemo.quiz.cards import LETTERS, Card
 from regdemo.quiz.decks import Bank
@@ -311,7 +312,7 @@ def _find(session: Session, token: str) -> Reply | None:
 
 def score_card(replies: Sequence[Reply]) -> dict[str, Any]:
     """What an interview came to: topic by topic, sure against right, and each answer with what it left out."""
-    score = mock.score(replies)
+    score = mocks.score(replies)
     return {
         "asked": score.asked,
         "right": score.right,

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from regdemo import storage
-from regdemo.quiz import fitting, forecast, mock, selection
+from regdemo.quiz import fitting, forecast, selection
 from regdemo.quiz import goal as goals
+from regdemo.quiz import mock as mocks
 from regdemo.quiz.cards import Card
 from regdemo.quiz.decks import Bank
 from regdemo.quiz.goal import Goal
@@ -136,7 +137,7 @@ class Practice:
     ) -> Session:
         """A mock interview: weak topics more often, follow-ups, no feedback until its end, no question after it."""
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-        asked = mock.questions(self._askable_of(cards), self.states, self.now(), random.Random(seed))
+        asked = mocks.questions(self._askable_of(cards), self.states, self.now(), random.Random(seed))
         end = self.now() + timedelta(minutes=minutes)
         return self._session(list(islice(asked, limit or LONGEST_MOCK)), MOCK, seed, end)
 

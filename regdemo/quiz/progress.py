@@ -86,11 +86,9 @@ def topics(
     for name, all_ids in ids.items():
         known = [states[id] for id in all_ids if id in states]
         stopped = kept = None
-        if settings.interview:
-            stopped = sum(state.recall(settings.interview) for state in known) / len(all_ids)
-            kept = sum(simulate_practice(state, now, settings).recall(settings.interview) for state in known) / len(
-                all_ids
-            )
+        if day := settings.interview:
+            stopped = sum(state.recall(day) for state in known) / len(all_ids)
+            kept = sum(simulate_practice(state, now, settings).recall(day) for state in known) / len(all_ids)
         found.append(
             Topic(
                 name=name,

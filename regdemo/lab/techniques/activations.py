@@ -89,9 +89,8 @@ class MCDropoutTechnique(DropoutTechnique):
     samples: Annotated[int, count("Passes averaged in prediction.", 1, 1000)] = 20
 
     def begin(self, run: RunProtocol) -> None:
-        self.streams = run.streams(
-            DropoutTechnique.NAME
-        )  # trained as under dropout, so that only the prediction differs
+        # Trained as under dropout, so that only the prediction differs.
+        self.streams = run.streams(DropoutTechnique.NAME)
         self._prediction = run.streams(f"{self.NAME} in prediction")
 
     def predict(self, run: RunProtocol, x: Tensor) -> Tensor:

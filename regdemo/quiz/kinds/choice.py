@@ -120,9 +120,8 @@ def pick(options: Sequence[Option], response: str) -> int | None:
     if len(key) == 1 and key in LETTERS[: len(options)]:
         return LETTERS.index(key)
     same = [index for index, option in enumerate(options) if spelling.folded(option.text) == spelling.folded(response)]
-    alike = [
-        index for index, option in enumerate(options) if spelling.as_typed(option.text) == spelling.as_typed(response)
-    ]
+    said = spelling.as_typed(response)
+    alike = [index for index, option in enumerate(options) if spelling.as_typed(option.text) == said]
     if same or len(alike) == 1:
         return (same or alike)[0]
     if re.fullmatch("[0-9]{1,2}", key) and 1 <= int(key) <= len(options):

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from regdemo.errors import ArgumentError
-from regdemo.quiz import mock, progress, selection
+from regdemo.quiz import mock as mocks
+from regdemo.quiz import progress, selection
 from regdemo.quiz.cards import LETTERS
 from regdemo.quiz.session import Reply
 from regdemo.web import pictures, see
@@ -128,7 +129,7 @@ def routes(site: Site) -> list[Route]:
 
 def scorecard(replies: list[Reply]) -> dict[str, Any]:
     """What an interview came to, by topic and by answer, and how sure went with right."""
-    score = mock.score(replies)
+    score = mocks.score(replies)
     found = score.calibration
     plot = ""
     if found:
